@@ -1,0 +1,65 @@
+"""The programs of a local stack: what each runs, waits for, and how it is stopped.
+
+The Procfile says how the shop's own programs are started; here stand only those that exist locally and
+what a Procfile has no word for: group, needs, signal. Groups stop in the order front, app, data.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+GROUPS = {"data": 10, "app": 30, "front": 40}  # name: priority of supervisor; the highest stops first
+
+
+class Program(NamedTuple):
+    """`needs` are probes (see probes.py); those on programs that the stack leaves out are dropped."""
+
+    group: str
+    needs: tuple[str, ...] = ()
+    stop: str = "TERM"
+    once: bool = False  # runs to its end, is not restarted; others may need it
+    command: str = ""  # a line of shell; empty: the Procfile's line of that name
+
+
+PROGRAMS = {
+    "postgres": Program("data", stop="INT", command="python -m deploy.local.postgres"),
+    "line-redis": Program("data", command="python -m deploy.local.valkey line-redis"),
+    "broker-redis": Program("data", command="python -m deploy.local.valkey broker-redis"),
+    "mail-catcher": Program("data", command="python -m deploy.local.mails"),
+    "sandbox": Program(
+        "data",
+        command="gunicorn payments.sandbox.app:app -k asgi --asgi-lifespan on -w 1 -b 127.0.0.1:$PORT_SANDBOX"
+        " --keep-alive 65 --graceful-timeout 2 --control-socket $RUN_DIR/sandbox.ctl --log-level warning",
+    ),
+    "release": Program("app", needs=("postgres",), once=True),
+    "demo": Program("app", needs=("release", "line-redis"), once=True, command="python manage.py demo"),
+    "gate": Program("app", needs=("release", "line-redis")),
+    "web": Program("app", needs=("release", "line-redis")),
+    "hooks": Program("app", needs=("release", "line-redis")),
+    "gatekeeper": Program("app", needs=("release", "line-redis", "demo")),
+    "checkout": Program("app", needs=("release", "broker-redis"), stop="QUIT"),
+    "settlement": Program("app", needs=("release", "broker-redis"), stop="QUIT"),
+    "mail": Program("app", needs=("release", "broker-redis"), stop="QUIT"),
+    "background": Program("app", needs=("release", "broker-redis"), stop="QUIT"),
+    "beat": Program("app", needs=("release", "broker-redis")),
+    "edge": Program("front", needs=("release", "demo", "web", "gate"), stop="QUIT"),
+    "crowd": Program("front", needs=("demo", "edge"), once=True, command="python manage.py crowd"),
+}
+
+DATA = ("postgres", "line-redis", "broker-redis")
+SHOP = tuple(name for name in PROGRAMS if name not in {"demo", "crowd"})
+
+
+def procfile(path: Path = ROOT / "Procfile") -> dict[str, str]:
+    """{name: line of shell} of a Procfile."""
+    lines = {}
+    for line in path.read_text().splitlines():
+        name, colon, command = line.partition(":")
+        if colon and not line.startswith("#"):
+            lines[name.strip()] = command.strip()
+    return lines
+
+
+def command(name: str) -> str:
+    """The line of shell that starts a program."""
+    return PROGRAMS[name].command or procfile()[name]

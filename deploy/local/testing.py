@@ -1,0 +1,67 @@
+"""`make test`: start the whole shop with a state of its own, run pytest against it, leave nothing.
+
+Unit tests use the database test_shop, which pytest-django makes, and database 1 of the line's Redis; journeys
+use the running shop, with its own database and database 0. Several runs at once each take a folder.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+
+from deploy.local import demo, environment, processes
+from deploy.local.programs import DATA, ROOT
+from deploy.local.stack import Stack, remove
+
+FOLDER = ROOT / "var" / f"test-{os.getpid()}"
+
+
+def pytest_environment(stack: Stack) -> dict[str, str]:
+    """What the tests themselves see: the stack's servers, a Redis database of their own, and where the stack is."""
+    variables = environment.of_programs(stack.environment)
+    return variables | {
+        "LINE_REDIS_URL": stack.environment["LINE_REDIS_URL"].removesuffix("/0") + "/1",
+        "RUN_DIR": str(stack.folder),
+        "TEST_STACK": str(stack.folder),
+    }
+
+
+def _pytest(stack: Stack, words: Sequence[str]) -> int:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "pytest", *words],
+        cwd=ROOT,
+        env=pytest_environment(stack),
+        preexec_fn=processes.die_with_parent,  # noqa: PLW1509 it only calls the kernel
+    )
+    try:
+        return process.wait()
+    except processes.Interrupted:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        raise
+
+
+def run(words: Sequence[str]) -> int:
+    """The exit code of pytest; 130 when interrupted. Raises: StackError."""
+    code = 130
+    stack = Stack(folder=FOLDER, settings=demo.SIZES)
+    with processes.interruptible():
+        try:
+            stack.start()
+            stack.wait_until_up(programs=DATA)
+            code = _pytest(stack, words)
+        finally:
+            stack.stop()
+            if code not in {0, 130}:
+                print(f"\nWhat the servers said last:\n{_last_lines(stack)}", file=sys.stderr)
+            remove(FOLDER)
+    return code
+
+
+def _last_lines(stack: Stack, count: int = 60) -> str:
+    return "\n".join(stack.log.read_text(errors="replace").splitlines()[-count:])

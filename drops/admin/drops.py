@@ -1,0 +1,146 @@
+"""A drop on one page: the form of a draft, or what an announced drop fixed; its buttons; how it stands.
+
+An announced drop's form holds its title only: no click, and no form left open since the morning, can move its stock.
+"""
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db import transaction
+from django.db.models import Sum
+from django.db.models.query import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from drops import announcing, lifecycle
+from drops.admin import acts
+from drops.admin.forms import TIMES, DropForm, EditionForm, EditionFormSet
+from drops.models import Drop, Edition
+from shop.admin.base import JournaledAdmin, TabularInline
+from shop.admin.refusals import refused
+from shop.times import told
+
+# Fixed when it is announced; the times are shown above, from now and in UTC.
+SHOWN = ("product", "slug", "listed", "currency", "limit_per_order", "hold_seconds", "commitment_hex")
+
+
+class EditionInline(TabularInline[Edition, Drop]):
+    model = Edition
+    form = EditionForm
+    formset = EditionFormSet
+    verbose_name_plural = gettext_lazy("editions: what is sold, at which price, how many")
+
+    def get_extra(self, request: HttpRequest, obj: Drop | None = None, **kwargs: Any) -> int:
+        return 0 if obj is not None and obj.pk and obj.editions.exists() else 1
+
+
+class DropAdmin(JournaledAdmin[Drop]):
+    """Registered by dropsite.desk, whose subclass adds orders and money to `panel`."""
+
+    form = DropForm
+    list_display = ("title", "slug", "phase", "opens", "pieces", "listed")
+    list_filter = ("listed", "product")
+    search_fields = ("title", "slug", "product__name")
+    prepopulated_fields = {"slug": ("title",)}
+    change_form_template = "admin/drops/drop/change_form.html"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Drop]:
+        return super().get_queryset(request).with_state().annotate(pieces=Sum("editions__quantity"))  # type: ignore[attr-defined,no-any-return]
+
+    @admin.display(description=gettext_lazy("phase"))
+    def phase(self, drop: Drop) -> str:
+        return str(lifecycle.phase(drop=drop, now=timezone.now()).label)
+
+    @admin.display(description=gettext_lazy("opens"), ordering="opens_at")
+    def opens(self, drop: Drop) -> str:
+        return told(drop.opens_at, now=timezone.now())
+
+    @admin.display(description=gettext_lazy("pieces"), ordering="pieces")
+    def pieces(self, drop: Any) -> int:
+        return int(drop.pieces or 0)
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Drop | None:
+        """Give the drop; for a posted form under its lock, so that the row of now decides what is fixed."""
+        drop = super().get_object(request, object_id, from_field)
+        if drop is None or request.method != "POST":
+            return drop
+        with transaction.atomic():  # a part of the view's own transaction, to whose end the lock is kept
+            Drop.objects.select_for_update().filter(pk=drop.pk).first()
+            return super().get_object(request, object_id, from_field)
+
+    def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name == "product" and field is not None:
+            field.widget.can_delete_related = False  # beside a drop nobody means to delete a product
+        return field
+
+    def get_fieldsets(self, request: HttpRequest, obj: Drop | None = None) -> Any:
+        if obj is not None and obj.announced_at:
+            return ((None, {"fields": ("title",)}), (_("Fixed when it was announced"), {"fields": SHOWN}))
+        return (
+            (None, {"fields": ("title", "slug", "product", "listed")}),
+            (_("Times"), {"fields": TIMES}),
+            (_("Selling"), {"fields": ("currency", "limit_per_order", "hold_seconds")}),
+        )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Drop | None = None) -> Any:
+        return (*SHOWN, *TIMES) if obj is not None and obj.announced_at else ()
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Drop | None = None) -> Any:
+        return {} if obj is not None else self.prepopulated_fields
+
+    def get_inlines(self, request: HttpRequest, obj: Drop | None) -> Any:
+        return () if obj is not None and obj.announced_at else (EditionInline,)
+
+    @admin.display(description=gettext_lazy("commitment"))
+    def commitment_hex(self, drop: Drop) -> str:
+        return bytes(drop.commitment or b"").hex()
+
+    def save_model(self, request: HttpRequest, obj: Drop, form: Any, change: bool) -> None:
+        if obj.announced_at:
+            obj.save(update_fields=form.changed_data or ["title"])
+            if "opens_at" in request.POST:
+                messages.warning(request, _("The drop was announced meanwhile: only its title was saved."))
+        else:
+            super().save_model(request, obj, form, change)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Drop | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and (obj is None or obj.announced_at is None)
+
+    @transaction.atomic
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Delete a draft; say of an announced drop why it stays."""
+        drop = self.get_object(request, object_id)
+        if drop is not None and drop.announced_at and self.has_view_permission(request, drop):
+            why = _("“%(drop)s” was announced and may have orders, so it stays. Close it instead.") % {"drop": drop}
+            return refused(request, admin_site=self.admin_site, about=drop, why=[why])
+        return super().delete_view(request, object_id, extra_context)
+
+    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+        if kwargs.get("change"):
+            context |= self.panel(request, context["original"], timezone.now())
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def panel(self, request: HttpRequest, drop: Drop, now: datetime) -> dict[str, Any]:
+        """Give what the page says above its form: phase, what is missing, buttons."""
+        phase = lifecycle.phase(drop=drop, now=now)
+        return {
+            "phase": phase,
+            "missing": announcing.missing(drop=drop, now=now) if phase == lifecycle.Phase.DRAFT else [],
+            "acts": acts.offered(request=request, drop=drop, phase=phase, paused=drop.paused),
+        }
+
+    def get_urls(self) -> Any:
+        return [
+            path(
+                f"<uuid:drop_id>/{name}/",
+                self.admin_site.admin_view(partial(acts.ask, admin_site=self.admin_site, name=name)),
+                name=f"drops_drop_{name}",
+            )
+            for name in acts.ACTS
+        ] + super().get_urls()

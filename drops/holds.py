@@ -1,0 +1,317 @@
+"""Holds: units set aside for one ticket.
+
+    open ──pay──▶ paying ──allocate──▶ allocated ──take back──▶ returned
+      │  ▲           │
+      │  └──reopen───┤
+      └─▶ released ◀─┘   give_back, expire_due; let_go
+
+A hold is all or nothing, and units change hands only behind the winning UPDATE on their hold row. Every guard
+compares with the database's clock: a hold is payable until `expires_at` and reclaimable five seconds later. In a
+pause nothing lapses.
+"""
+
+import random
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from drops.line.tickets import Pass
+from drops.models import Drop, Edition, Hold, HoldLine, Pause, Unit
+from drops.refusals import HoldRefused
+
+TRIES = 3  # for units that are free but were locked a moment ago
+NOT_PAUSED = "NOT EXISTS (SELECT FROM drops_pause p WHERE p.drop_id = h.drop_id AND p.ended_at IS NULL)"
+OPEN, PAYING, ALLOCATED = Hold.State.OPEN, Hold.State.PAYING, Hold.State.ALLOCATED
+RELEASED, RETURNED = Hold.State.RELEASED, Hold.State.RETURNED
+
+
+class NotLive(HoldRefused):
+    """The drop is not open, paused, closed or called off."""
+
+    message = _("The drop is not taking holds at the moment. Your place is kept.")
+    status = 409
+
+
+class WrongQuantity(HoldRefused):
+    message = _("That is more or less than one order may hold. Choose another quantity.")
+    status = 422
+
+
+class ForeignEdition(HoldRefused):
+    message = _("That edition is not part of this drop. Choose one from the list.")
+    status = 422
+
+
+class UsedUp(HoldRefused):
+    message = _("This ticket has had its two holds. Others are deciding now.")
+    status = 409
+
+
+class HoldOver(HoldRefused):
+    message = _("Your hold ended. The unit went back. You keep your place.")
+    status = 410
+
+
+class Gone(HoldRefused):
+    message = _("Gone. Every unit of this edition is sold.")
+    status = 410
+
+
+class NoneFree(HoldRefused):
+    """Not as many are free as were wanted. `offers` says how many are, per edition; `held` may come back."""
+
+    status = 409
+
+    def __init__(self, *, offers: Mapping[int, int], held: int) -> None:
+        super().__init__()
+        self.offers, self.held = dict(offers), held
+
+    @property
+    def message(self) -> str:  # type: ignore[override]
+        held = ngettext(
+            "%(n)s is held by somebody who is deciding.", "%(n)s are held by people who are deciding.", self.held
+        ) % {"n": self.held}
+        free = sum(self.offers.values())
+        if free:
+            return ngettext("Only %(n)s is free.", "Only %(n)s are free.", free) % {"n": free} + " " + held
+        return str(_("None free.")) + " " + held
+
+
+def place(*, drop: Drop, admit: Pass, wanted: Mapping[int, int]) -> Hold:
+    """Hold the wanted units {edition id: quantity} for the pass's ticket, all or none; its live hold, if it has one.
+
+    Raises HoldRefused, with nothing changed.
+    """
+    editions = chosen(drop=drop, wanted=wanted)
+    with transaction.atomic():
+        end_lapsed(drop=drop, ticket=admit.ticket)
+        hold = insert(drop=drop, admit=admit)
+        if hold is None:
+            return instead(drop=drop, ticket=admit.ticket)
+        HoldLine.objects.bulk_create(
+            HoldLine(hold=hold, edition=edition, quantity=wanted[edition.pk], price=edition.price)
+            for edition in editions
+        )
+        for edition in editions:
+            fill(hold=hold, edition=edition, quantity=wanted[edition.pk], wanted=wanted)
+    return hold
+
+
+def chosen(*, drop: Drop, wanted: Mapping[int, int]) -> list[Edition]:
+    """Give the wanted editions in the order in which their units are taken. Raises ForeignEdition, WrongQuantity."""
+    editions = list(Edition.objects.filter(drop=drop, pk__in=wanted).order_by("pk"))
+    if len(editions) != len(wanted):
+        raise ForeignEdition
+    within = all(1 <= wanted[edition.pk] <= edition.limit_per_order for edition in editions)
+    if not (editions and within and sum(wanted.values()) <= drop.limit_per_order):
+        raise WrongQuantity
+    return editions
+
+
+def end_lapsed(*, drop: Drop, ticket: bytes) -> None:
+    """Release the ticket's own hold if it lapsed, so that it does not block the ticket."""
+    run(
+        f"""
+        WITH over AS (
+            UPDATE drops_hold h SET state = 'released', ended_at = statement_timestamp()
+            WHERE h.drop_id = %s AND h.ticket = %s AND h.state = 'open'
+              AND h.expires_at < statement_timestamp() AND {NOT_PAUSED}
+            RETURNING id
+        )
+        UPDATE drops_unit SET hold_id = NULL WHERE hold_id IN (SELECT id FROM over)
+        """,
+        [drop.pk, ticket.hex()],
+    )
+
+
+def insert(*, drop: Drop, admit: Pass) -> Hold | None:
+    """Insert an open hold if the drop takes holds and the ticket has one left; None if the row was not inserted."""
+    rows = Hold.objects.raw(
+        f"""
+        INSERT INTO drops_hold (uuid, drop_id, state, nth, currency, created_at, expires_at, ticket, index, place,
+                                cursor, entered_at)
+        SELECT gen_random_uuid(), h.id, 'open', 1 + had.n, h.currency, statement_timestamp(),
+               statement_timestamp() + h.hold_seconds * interval '1 second', %s, %s, %s, %s, to_timestamp(%s)
+        FROM (SELECT d.*, d.id AS drop_id FROM drops_drop d) h,
+             LATERAL (SELECT count(*) AS n FROM drops_hold WHERE drop_id = h.id AND ticket = %s) had
+        WHERE h.id = %s AND h.sealed_at IS NOT NULL AND h.closed_at IS NULL AND h.cancelled_at IS NULL
+          AND (h.closes_at IS NULL OR h.closes_at > statement_timestamp()) AND {NOT_PAUSED} AND had.n < 2
+        ON CONFLICT DO NOTHING
+        RETURNING *
+        """,
+        [admit.ticket.hex(), admit.index, admit.place, admit.cursor, admit.entered, admit.ticket.hex(), drop.pk],
+    )
+    return next(iter(rows), None)
+
+
+def instead(*, drop: Drop, ticket: bytes) -> Hold:
+    """Give the ticket's live hold, since no new one was inserted. Raises NotLive, UsedUp."""
+    mine = Hold.objects.filter(drop=drop, ticket=ticket.hex())
+    if live := mine.filter(state__in=Hold.LIVE).first():
+        return live
+    if mine.count() >= 2:
+        raise UsedUp
+    raise NotLive
+
+
+def fill(*, hold: Hold, edition: Edition, quantity: int, wanted: Mapping[int, int]) -> None:
+    """Give the hold exactly that many units of the edition. Raises NoneFree or Gone, for the transaction to undo."""
+    taken = take(hold=hold, edition=edition, quantity=quantity)
+    if taken < quantity:
+        reclaim(edition=edition, quantity=quantity - taken)
+        taken += take(hold=hold, edition=edition, quantity=quantity - taken)
+    for _try in range(TRIES):
+        if taken == quantity or taken + free(edition=edition) < quantity:
+            break
+        time.sleep(random.uniform(0.01, 0.05))  # they are free, but somebody's transaction has them locked
+        taken += take(hold=hold, edition=edition, quantity=quantity - taken)
+    if taken == quantity:
+        return
+    held = Unit.objects.filter(edition=edition, hold__state__in=[OPEN, PAYING]).exclude(hold=hold).count()
+    here = taken + free(edition=edition)
+    if not held and not here:
+        raise Gone
+    raise NoneFree(offers={**wanted, edition.pk: min(here, quantity)} if here else {}, held=held)
+
+
+def take(*, hold: Hold, edition: Edition, quantity: int) -> int:
+    """Move up to `quantity` free units to the hold in one statement; how many it got.
+
+    The free units are entered at a random number and read on from there, round the end, so that many shoppers at
+    once meet at different rows; rows locked by others are passed over.
+    """
+    start = random.randint(1, edition.quantity)
+    return run(
+        """
+        WITH ahead AS (
+            SELECT id FROM drops_unit
+            WHERE edition_id = %(edition)s AND hold_id IS NULL AND withheld_at IS NULL AND number >= %(start)s
+            ORDER BY number LIMIT %(quantity)s FOR UPDATE SKIP LOCKED
+        ), behind AS (
+            SELECT id FROM drops_unit
+            WHERE edition_id = %(edition)s AND hold_id IS NULL AND withheld_at IS NULL AND number < %(start)s
+            ORDER BY number LIMIT %(quantity)s - (SELECT count(*) FROM ahead) FOR UPDATE SKIP LOCKED
+        )
+        UPDATE drops_unit SET hold_id = %(hold)s
+        WHERE id IN (SELECT id FROM ahead UNION ALL SELECT id FROM behind)
+          AND hold_id IS NULL AND withheld_at IS NULL
+        """,
+        {"edition": edition.pk, "start": start, "quantity": quantity, "hold": hold.pk},
+    )
+
+
+def free(*, edition: Edition) -> int:
+    """Count the edition's free units as committed, locked or not."""
+    return Unit.objects.filter(edition=edition, hold=None, withheld_at=None).count()
+
+
+def reclaim(*, edition: Edition, quantity: int) -> int:
+    """Release lapsed holds of the edition, up to `quantity` of them; how many."""
+    return release_lapsed(
+        where="AND h.id IN (SELECT hold_id FROM drops_holdline WHERE edition_id = %(edition)s)",
+        values={"edition": edition.pk, "most": quantity},
+    )
+
+
+def expire_due(*, most: int = 500) -> int:
+    """Release lapsed holds of all drops; how many."""
+    with transaction.atomic():
+        return release_lapsed(where="", values={"most": most})
+
+
+def release_lapsed(*, where: str, values: dict[str, int]) -> int:
+    """Release open holds that lapsed five seconds ago and free their units; how many holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            WITH due AS (
+                SELECT h.id FROM drops_hold h
+                WHERE h.state = 'open' AND h.expires_at < statement_timestamp() - interval '5 seconds'
+                  AND {NOT_PAUSED} {where}
+                ORDER BY h.expires_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
+            ), over AS (
+                UPDATE drops_hold SET state = 'released', ended_at = statement_timestamp()
+                WHERE id IN (SELECT id FROM due) AND state = 'open'
+                RETURNING id
+            ), freed AS (
+                UPDATE drops_unit SET hold_id = NULL WHERE hold_id IN (SELECT id FROM over)
+            )
+            SELECT count(*) FROM over
+            """,
+            values,
+        )
+        count: int = cursor.fetchone()[0]
+        return count
+
+
+def give_back(*, hold: Hold) -> None:
+    """Free the units again. Does nothing if the hold is over or being paid for."""
+    release(hold=hold, state=OPEN)
+
+
+def let_go(*, hold: Hold) -> None:
+    """Free the units of a hold being paid for: its intent is canceled, or nothing was ever sent."""
+    release(hold=hold, state=PAYING)
+
+
+def release(*, hold: Hold, state: Hold.State) -> None:
+    with transaction.atomic():
+        if Hold.objects.filter(pk=hold.pk, state=state).update(state=RELEASED, ended_at=Now()):
+            Unit.objects.filter(hold=hold).update(hold=None)
+
+
+def pay(*, hold: Hold) -> None:
+    """Keep the units while money is asked for. Raises HoldOver if it lapsed or is over, with nothing changed."""
+    paused = Exists(Pause.objects.filter(drop=OuterRef("drop"), ended_at=None))
+    due = Hold.objects.filter(Q(expires_at__gt=Now()) | paused, pk=hold.pk, state=OPEN)
+    if not due.update(state=PAYING):
+        raise HoldOver
+
+
+def reopen(*, hold: Hold, seconds: int = 120) -> None:
+    """Give the hold back to its shopper after a decline, with at least two minutes left. Raises HoldOver."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            UPDATE drops_hold
+            SET state = 'open', expires_at = greatest(expires_at, statement_timestamp() + %s * interval '1 second')
+            WHERE id = %s AND state = 'paying'
+            """,
+            [seconds, hold.pk],
+        )
+        if not cursor.rowcount and read_again(hold=hold) != OPEN:
+            raise HoldOver
+
+
+def allocate(*, hold: Hold) -> None:
+    """Keep the units for good, in the caller's transaction: the money is authorised. Raises HoldOver if it can't."""
+    # One UPDATE decides the race: whoever changes the row first wins.
+    moved = Hold.objects.filter(pk=hold.pk, state=PAYING).update(state=ALLOCATED, ended_at=Now())
+    if not moved and read_again(hold=hold) != ALLOCATED:
+        raise HoldOver  # released; had another caller allocated it, that is as good as ours
+
+
+def take_back(*, hold: Hold, reason: str) -> None:
+    """Withhold the units of an allocated hold whose money can't be had. Selling them again is another act."""
+    with transaction.atomic():
+        if Hold.objects.filter(pk=hold.pk, state=ALLOCATED).update(state=RETURNED, ended_at=Now()):
+            HoldLine.objects.filter(hold=hold).update(taken_back=F("quantity"))
+            Unit.objects.filter(hold=hold).update(hold=None, withheld_at=Now(), withheld_reason=reason)
+
+
+def read_again(*, hold: Hold) -> str:
+    """Give the hold's state under its lock: what an UPDATE of 0 rows leaves open."""
+    return Hold.objects.select_for_update().values_list("state", flat=True).get(pk=hold.pk)
+
+
+def run(sql: str, values: Any) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        count: int = cursor.rowcount
+        return count

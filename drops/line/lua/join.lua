@@ -1,0 +1,35 @@
+-- Gives each client key its index, all new ones by one step of the counter.
+-- KEYS state, clients · ARGV client keys (32 hex digits each, one may stand there twice)
+-- → {'joined', index, …} in the order of ARGV; -1 where the counter would pass its limit
+-- → {'unadopted'} · {'closed'} · {'early', unix second of the lobby}
+if not adopted(KEYS[1]) then return {'unadopted'} end
+local kept = redis.call('HMGET', KEYS[1], 'closed', 'lobby', 'limit', 'counter')
+if kept[1] == '1' then return {'closed'} end
+if tonumber(redis.call('TIME')[1]) < tonumber(kept[2]) then return {'early', tonumber(kept[2])} end
+
+local known = redis.call('HMGET', KEYS[2], unpack(ARGV))
+local fresh, seen = {}, {}
+for i, client in ipairs(ARGV) do
+  if not known[i] and not seen[client] then
+    seen[client] = true
+    fresh[#fresh + 1] = client
+  end
+end
+
+local first
+if #fresh > 0 and tonumber(kept[4]) + #fresh <= tonumber(kept[3]) then
+  first = redis.call('HINCRBY', KEYS[1], 'counter', #fresh) - #fresh
+  local pairs_of = {}
+  for i, client in ipairs(fresh) do
+    seen[client] = first + i - 1
+    pairs_of[#pairs_of + 1] = client
+    pairs_of[#pairs_of + 1] = first + i - 1
+  end
+  redis.call('HSET', KEYS[2], unpack(pairs_of))
+end
+
+local answer = {'joined'}
+for i, client in ipairs(ARGV) do
+  answer[i + 1] = tonumber(known[i] or (first and seen[client]) or -1)
+end
+return answer

@@ -1,0 +1,25 @@
+"""`manage.py gatekeeper`: moves the lines of all running drops. Several may run; one leads."""
+
+import os
+import signal
+import socket
+from threading import Event
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from drops.gatekeeper.loop import Gatekeeper, connect
+
+
+class Command(BaseCommand):
+    requires_system_checks = []  # it starts again in the middle of a drop: fast
+    help = "Moves the lines of all running drops. Several may run; one leads, the others take over within seconds."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run until TERM or INT."""
+        stop = Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        redis = connect(settings.LINE_REDIS_URL)
+        Gatekeeper(redis=redis, holder=f"{socket.gethostname()}:{os.getpid()}").run(stop)

@@ -1,0 +1,11 @@
+"""The app that puts the others together: desk, rehearsal, commands. Nothing imports it."""
+
+from django.apps import AppConfig
+
+from dropsite.celery import app
+
+__all__ = ["DropsiteConfig", "app"]  # tasks that web hands out go to this Celery app's broker, not to Celery's default
+
+
+class DropsiteConfig(AppConfig):
+    name = "dropsite"

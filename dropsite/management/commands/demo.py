@@ -1,0 +1,33 @@
+"""manage.py demo: load the demo shop and announce its next drop. Only under DEMO=1."""
+
+from argparse import ArgumentParser
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from dropsite.demo import loading
+
+
+class Command(BaseCommand):
+    """Safe to run again: what is there stays, and the next product's drop is announced."""
+
+    help = "Load the demo shop, close the demo's drop that still runs and announce the next one."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take how long to wait."""
+        parser.add_argument("--opens-in", type=float, default=60, metavar="SECONDS", help="until the drop opens")
+        parser.add_argument(
+            "--lobby-before", type=float, default=30, metavar="SECONDS", help="from the lobby's opening to the drop's"
+        )
+
+    def handle(self, *_args: str, opens_in: float, lobby_before: float, **_options: Any) -> None:
+        """Load and announce; one line says what and when."""
+        if not settings.DEMO:
+            raise CommandError("This fills the shop with the demo's products: it runs under DEMO=1 only.")
+        if not 0 < lobby_before < opens_in:
+            raise CommandError("--lobby-before has to be above 0 and below --opens-in.")
+        loading.load()
+        drop = loading.announce_next(opens_in=timedelta(seconds=opens_in), lobby_before=timedelta(seconds=lobby_before))
+        print(f"{drop.slug} opens at {drop.opens_at:%H:%M:%S} UTC")

@@ -1,0 +1,92 @@
+"""A crowd of simulated shoppers against a running shop, over HTTP only.
+
+Imports nothing of the shop: what a shopper could not know, the crowd does not know either.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from time import monotonic
+
+from dropsite.rehearsal import plans
+from dropsite.rehearsal.browser import Browser, Site
+from dropsite.rehearsal.line import Status
+from dropsite.rehearsal.shopper import Pace, Shopper
+from dropsite.rehearsal.stories import End, Story
+from dropsite.rehearsal.till import Bank
+
+BRISK = Pace(lobby=6, late=10, picking=1.5, typing=3, patience=25, lapses=True)
+CALM = Pace(lobby=26, late=90, picking=15, typing=40, patience=60, lapses=False)
+PROGRESS_SECONDS = 5.0
+
+
+@dataclass(kw_only=True)
+class Crowd:
+    """`seconds` bounds the whole; who has not come to an end by then is out of time."""
+
+    origin: str
+    slug: str
+    bank: Bank
+    shoppers: int
+    seed: int
+    pace: Pace
+    seconds: float
+    say: Callable[[str], None] = lambda _line: None
+    stories: list[Story] = field(default_factory=list)
+    site: Site = field(init=False)
+    status: Status | None = None  # the newest document that anybody saw
+
+    def run(self) -> None:
+        """Play it to the end; the stories hold what happened."""
+        asyncio.run(self._run())
+
+    async def _run(self) -> None:
+        begun = monotonic()
+        self.stories = [Story(plan) for plan in plans.draw(shoppers=self.shoppers, seed=self.seed)]
+        self.site = Site(origin=self.origin, ends=begun + self.seconds)
+        async with self.site:
+            shoppers = [self._shopper(story, begun) for story in self.stories]
+            visits = [asyncio.create_task(shopper.visit()) for shopper in shoppers]
+            teller = asyncio.create_task(self._tell(begun))
+            try:
+                _done, late = await asyncio.wait(visits, timeout=self.seconds + 5)
+            finally:
+                teller.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await teller
+            for visit in late:
+                visit.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+            for visit in set(visits) - late:
+                visit.result()  # a fault of ours must not pass for a story
+        seen = [shopper.status for shopper in shoppers if shopper.status]
+        self.status = max(seen, key=lambda status: status.age, default=None)
+        for story in self.stories:
+            story.end = story.end or End.OUT_OF_TIME
+        self.say(self.progress(monotonic() - begun))
+
+    def _shopper(self, story: Story, begun: float) -> Shopper:
+        dice = Random(f"{self.seed}/{story.plan.number}/moment")
+        return Shopper(
+            browser=Browser(self.site, dice),
+            story=story,
+            slug=self.slug,
+            pace=self.pace,
+            bank=self.bank,
+            dice=dice,
+            begun=begun,
+        )
+
+    async def _tell(self, begun: float) -> None:
+        while True:
+            await asyncio.sleep(PROGRESS_SECONDS)
+            self.say(self.progress(monotonic() - begun))
+
+    def progress(self, seconds: float) -> str:
+        """One line: where everybody is now."""
+        now = Counter(str(story.end) if story.end else story.step for story in self.stories)
+        parts = [f"{name} {count}" for name, count in sorted(now.items(), key=lambda item: (-item[1], item[0]))]
+        return f"{seconds:5.0f} s  {' · '.join(parts)}"

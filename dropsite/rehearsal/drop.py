@@ -1,0 +1,81 @@
+"""A rehearsal's own drop: unlisted, open in seconds, closed when the rehearsal is over."""
+
+import io
+import secrets
+from datetime import timedelta
+
+from django.core.files.base import ContentFile
+from django.db import transaction
+from django.utils import timezone
+from PIL import Image
+
+from drops import announcing
+from drops.models import Drop, Edition
+from shop.models import Picture, Product, Variant
+
+OPENS_IN_SECONDS = 9
+HOLD_SECONDS = 20
+LIMIT_PER_ORDER = 2
+PRICE = 4900
+MOST_EDITIONS = 3
+SIZES = ("S", "M", "L")
+
+
+def make(*, units: int) -> Drop:
+    """Announce a drop of so many units, shared out among up to three editions. Its lobby is open at once."""
+    with transaction.atomic():
+        product = ready_product() or make_product()
+        now = timezone.now()
+        drop = Drop.objects.create(
+            product=product,
+            slug=f"rehearsal-{secrets.token_hex(4)}",
+            title=f"Rehearsal of {product.name}",
+            listed=False,
+            limit_per_order=min(LIMIT_PER_ORDER, units),
+            hold_seconds=HOLD_SECONDS,
+            lobby_opens_at=now,
+            opens_at=now + timedelta(seconds=OPENS_IN_SECONDS),
+        )
+        variants = list(product.variants.all())[: min(MOST_EDITIONS, units)]
+        for number, variant in enumerate(variants):
+            Edition.objects.create(
+                drop=drop,
+                variant=variant,
+                price=PRICE,
+                quantity=units // len(variants) + (number < units % len(variants)),
+                limit_per_order=drop.limit_per_order,
+                position=number,
+            )
+        return announcing.announce(drop=drop, who=None)
+
+
+def ready_product() -> Product | None:
+    """A product of the shop that could be announced as it is."""
+    return (
+        Product.objects.filter(variants__isnull=False, pictures__role=Picture.Role.HERO)
+        .exclude(pictures__alt="")
+        .distinct()
+        .first()
+    )
+
+
+def make_product() -> Product:
+    """A small product, for a shop that has none yet."""
+    product, new = Product.objects.get_or_create(
+        slug="rehearsal",
+        defaults={"name": "Rehearsal", "claim": "Nothing that is sold to anybody.", "story": "Made by a rehearsal."},
+    )
+    if new:
+        for number, size in enumerate(SIZES):
+            Variant.objects.create(product=product, sku=f"REHEARSAL-{size}", axes={"size": size}, position=number)
+        image = io.BytesIO()
+        Image.new("RGB", (640, 800), product.signal).save(image, "JPEG", quality=40)
+        Picture.objects.create(
+            product=product, image=ContentFile(image.getvalue(), "rehearsal.jpg"), alt="A plain surface in one colour."
+        )
+    return product
+
+
+def close(*, drop: Drop) -> None:
+    """End it, so that nothing ticks for it any more."""
+    announcing.close(drop=drop, who=None)

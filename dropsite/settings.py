@@ -1,0 +1,269 @@
+"""Settings, each from the environment and typed; docs/settings.md lists them all.
+
+A variable that is missing stops the start with one sentence that names every missing one.
+"""
+
+import sys
+from datetime import timedelta
+from decimal import Decimal
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import dj_email_url
+from csp.constants import NONE, SELF
+from environs import Env, EnvValidationError
+
+ROOT = Path(__file__).resolve().parent.parent
+
+need = Env(eager=False)  # what has no default; all that is missing is told at once, below
+env = Env()
+
+# --- where it runs -------------------------------------------------------------------------------------------------
+DEMO = env.bool("DEMO", False)  # local servers, the sandbox for Stripe, cookies over plain http
+DEBUG = False
+SECRET_KEY = need.str("SECRET_KEY")
+SHOP_ORIGIN = need.str("SHOP_ORIGIN")  # scheme://host[:port] that shoppers see
+ALLOWED_HOSTS: list[str] = need.list("ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = [SHOP_ORIGIN]
+LOG_LEVEL = env.str("LOG_LEVEL", "WARNING")
+
+DATABASE = need.dj_db_url("DATABASE_URL")
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 4)  # connections per process
+LINE_REDIS_URL = need.str("LINE_REDIS_URL")
+BROKER_URL = need.str("BROKER_URL")
+
+# --- keys ----------------------------------------------------------------------------------------------------------
+TICKET_KEYS = need.str("TICKET_KEYS")  # "kid:hex,kid:hex": the first signs, all verify
+PASS_KEYS = need.str("PASS_KEYS")
+HOLD_KEYS = need.str("HOLD_KEYS")
+SHUFFLE_KEY = need.str("SHUFFLE_KEY")
+
+# --- Stripe --------------------------------------------------------------------------------------------------------
+STRIPE_SECRET_KEY = need.str("STRIPE_SECRET_KEY")
+STRIPE_PUBLISHABLE_KEY = need.str("STRIPE_PUBLISHABLE_KEY")
+STRIPE_WEBHOOK_SECRETS: list[str] = need.list("STRIPE_WEBHOOK_SECRET")  # several while a secret is rotated
+STRIPE_API_BASE = env.str("STRIPE_API_BASE", "https://api.stripe.com")
+STRIPE_JS_URL = env.str("STRIPE_JS_URL", "https://js.stripe.com/endive/stripe.js")
+STRIPE_CONNECT_SECONDS = env.float("STRIPE_CONNECT_SECONDS", 2.0)
+STRIPE_READ_SECONDS = env.float("STRIPE_READ_SECONDS", 10.0)
+STRIPE_CALLS_PER_SECOND = env.int("STRIPE_CALLS_PER_SECOND", 80)  # in all
+STRIPE_CALLS_PER_OPERATION = env.int("STRIPE_CALLS_PER_OPERATION", 20)  # per second, of each kind of call
+
+# --- the shop ------------------------------------------------------------------------------------------------------
+SHOP_NAME = env.str("SHOP_NAME", "Dropsite")
+SHOP_TIME_ZONE = env.str("SHOP_TIME_ZONE", "Europe/Berlin")
+SELLER = env.str("SELLER", "").replace("\\n", "\n")
+MAIL_FROM = env.str("MAIL_FROM", "shop@localhost")
+SHIPPING_RATES = env.json("SHIPPING_RATES", {"home": 490, "europe": 1290, "world": 2490})  # minor units, per order
+SHIPPING_HOME = env.str("SHIPPING_HOME", "DE")  # the country that the zone "home" means
+TAX_PERCENT = env.decimal("TAX_PERCENT", Decimal("19"))  # contained in the prices
+CHECKOUT_SLOTS = env.int("CHECKOUT_SLOTS", 200)  # shoppers between pass and payment at one time, all drops together
+READY_PER_SECOND = env.int("READY_PER_SECOND", 25)  # shoppers a second that the stack at its baseline can admit
+
+try:
+    need.seal()
+except EnvValidationError as error:
+    sys.exit(
+        f"Dropsite can't start. These environment variables are missing or wrong: {', '.join(error.error_messages)}."
+    )
+
+if not DEMO and not STRIPE_API_BASE.startswith("https://"):
+    sys.exit("Dropsite can't start. STRIPE_API_BASE: a plain http address is the sandbox's; it needs DEMO=1.")
+
+# --- Django --------------------------------------------------------------------------------------------------------
+INSTALLED_APPS = [
+    "dropsite.desk.apps.DeskConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.postgres",
+    "csp",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "shop",
+    "drops",
+    "payments",
+    "dropsite",
+]
+
+MIDDLEWARE = [
+    "dropsite.middleware.request_id.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "dropsite.middleware.public_pages.PublicPagesMiddleware",
+    "dropsite.middleware.origin.OriginMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "dropsite.urls"
+WSGI_APPLICATION = "dropsite.wsgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES: list[dict[str, Any]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [ROOT / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "dropsite.middleware.public_pages.shop_words",
+            ],
+        },
+    },
+]
+
+# The pool replaces Django's own persistent connections; without the timeout a busy pool would hang a request for 30 s.
+DATABASES = {
+    "default": DATABASE
+    | {
+        "CONN_MAX_AGE": 0,
+        "OPTIONS": {"pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5}},
+        "TEST": {"NAME": env.str("TEST_DATABASE", None)},
+    }
+}
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", "English")]
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = env.path("STATIC_ROOT", ROOT / "var" / "static")
+MEDIA_URL = "/media/"
+MEDIA_ROOT = env.path("MEDIA_ROOT", ROOT / "var" / "media")
+STORAGES = {
+    "default": env.json("MEDIA_STORAGE", {"BACKEND": "django.core.files.storage.FileSystemStorage"}),
+    "staticfiles": {"BACKEND": "shop.statics.HashedFiles"},
+}
+
+EMAIL = env.dj_email_url("EMAIL_URL", dj_email_url.parse("smtp://127.0.0.1:25"))
+EMAIL_HOST, EMAIL_PORT = EMAIL["EMAIL_HOST"], EMAIL["EMAIL_PORT"]
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL["EMAIL_HOST_USER"], EMAIL["EMAIL_HOST_PASSWORD"]
+EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.get("EMAIL_USE_TLS", False), EMAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = MAIL_FROM
+
+# --- safety --------------------------------------------------------------------------------------------------------
+SECURE_COOKIES = SHOP_ORIGIN.startswith("https://")
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
+SESSION_COOKIE_NAME = "__Host-session" if SECURE_COOKIES else "session"
+CSRF_COOKIE_NAME = "__Host-csrf" if SECURE_COOKIES else "csrf"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "dropsite.views.csrf_refused"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = False  # the edge redirects
+SECURE_HSTS_SECONDS = 0 if DEMO else 31_536_000
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+STRIPE_JS_ORIGIN = "/".join(STRIPE_JS_URL.split("/")[:3])
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+
+# --- REST framework ------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "EXCEPTION_HANDLER": "dropsite.problems.problem_details",
+    "UNAUTHENTICATED_USER": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Dropsite",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+# --- Celery --------------------------------------------------------------------------------------------------------
+CELERY_BROKER_URL = BROKER_URL
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 5
+CELERY_WORKER_ENABLE_SOFT_SHUTDOWN_ON_IDLE = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None
+CELERY_TASK_DEFAULT_QUEUE = "background"
+CELERY_TASK_ROUTES = {
+    "payments.send": {"queue": "checkout"},
+    "payments.sweep_attempts": {"queue": "checkout"},
+    "payments.*": {"queue": "settlement"},
+    "shop.send_due_mails": {"queue": "mail"},
+}
+# Celery would throw the whole pool away before and after each task, and each new one costs a backend of Postgres and
+# five threads. The pool is kept; dropsite.celery gives the connection back to it after a task.
+CELERY_DB_REUSE_MAX = 2**31
+CELERY_BROKER_TRANSPORT_OPTIONS = {
+    "visibility_timeout": 300,  # longer than any task
+    "unacked_restore_interval": 5,
+    "unacked_restore_throttle": 1,
+    "socket_timeout": 10,
+    "socket_connect_timeout": 2,
+    "socket_keepalive": True,
+    "health_check_interval": 10,
+}
+
+
+def every(seconds: int, task: str, queue: str) -> dict[str, Any]:
+    """One entry of beat's schedule. A tick that nobody took within its interval is dropped: the next does its work."""
+    return {"task": task, "schedule": timedelta(seconds=seconds), "options": {"queue": queue, "expires": seconds}}
+
+
+CELERY_BEAT_SCHEDULE = {
+    "expire due holds": every(5, "drops.expire_due_holds", "background"),
+    "send unsent attempts": every(3, "payments.sweep_attempts", "checkout"),
+    "settle unsettled events": every(3, "payments.sweep_events", "settlement"),
+    "settle what is under way": every(3, "payments.sweep_payments", "settlement"),
+    "send unsent mails": every(3, "shop.send_due_mails", "mail"),
+}
+
+# --- logs ----------------------------------------------------------------------------------------------------------
+LOGGING: dict[str, Any] = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
+        # A shopper's bad request is told to the shopper; it is no event for the log.
+        "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+        "django.security.csrf": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+    },
+}

@@ -1,0 +1,30 @@
+// The shuffle, as drops/line/places.py does it; docs/verifying.md writes down the bytes, both run the same vectors.
+
+const VERSION = "dropsite-shuffle-1";
+
+export const bytesOf = (hex) => Uint8Array.from(hex.replaceAll("-", "").match(/../g) ?? [], (pair) => parseInt(pair, 16));
+
+export const hexOf = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+const u32 = (number) => new Uint8Array([number >>> 24, number >>> 16, number >>> 8, number]);
+
+async function sha256(...parts) {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", await new Blob(parts).arrayBuffer()));
+}
+
+/** SHA-256 of the secret: what was published with the announcement. Hex in, hex out. */
+export async function commitmentOf(secret) {
+  return hexOf(await sha256(bytesOf(secret)));
+}
+
+/** The 32 bytes that the places of a lobby of n numbers are drawn with. */
+export async function seedOf(drop, secret, n, beacon = "") {
+  return sha256(VERSION, new Uint8Array(1), bytesOf(drop), bytesOf(secret), u32(n), bytesOf(beacon));
+}
+
+/** Where an index stands, 0 being first: drawn below n, from n on the index itself. */
+export async function placeOf(seed, index, n) {
+  if (index >= n) return index;
+  const hash = hexOf(await sha256(seed, u32(index)));
+  return Number((BigInt(`0x${hash}`) * BigInt(n)) >> 256n);
+}

@@ -1,0 +1,34 @@
+"""Every address of the web group. Shopper pages leave room for a language prefix; the line's belong to the gate."""
+
+from django.conf.urls.i18n import i18n_patterns
+from django.contrib import admin
+from django.urls import include, path
+from django.views.decorators.cache import cache_control
+from drf_spectacular.views import SpectacularJSONAPIView
+
+from drops import api
+from dropsite import views
+from payments.views import stripe_webhook
+
+kept = cache_control(public=True, max_age=0, s_maxage=60)
+
+urlpatterns = [
+    path("admin/", admin.site.urls),
+    path("healthz/live", views.live, name="live"),
+    path("healthz/ready", views.ready, name="ready"),
+    path("webhooks/stripe/", stripe_webhook, name="stripe-webhook"),
+    path("api/v1/drops/", api.drops, name="api-drops"),
+    path("api/v1/drops/<slug:slug>/", api.drop, name="api-drop"),
+    path("api/v1/schema/", kept(SpectacularJSONAPIView.as_view()), name="api-schema"),
+    path("api/v1/docs/", kept(views.api_docs), name="api-docs"),
+    *i18n_patterns(
+        path("", include("drops.urls")),
+        path("", include("payments.urls")),
+        prefix_default_language=False,
+    ),
+]
+
+handler400 = views.bad_request
+handler403 = views.forbidden
+handler404 = views.not_found
+handler500 = views.server_error

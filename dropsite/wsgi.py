@@ -1,0 +1,9 @@
+"""The WSGI application that the groups web and hooks serve."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dropsite.settings")
+
+application = get_wsgi_application()

@@ -1,0 +1,18 @@
+#!/usr/bin/env python
+"""Run a Django command; without any of its settings in the environment, those of a running demo are taken."""
+
+import os
+import sys
+
+from deploy.local.environment import take_demo_environment
+from django.core.management import execute_from_command_line
+
+
+def main() -> None:
+    take_demo_environment()
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dropsite.settings")
+    execute_from_command_line(sys.argv)
+
+
+if __name__ == "__main__":
+    main()

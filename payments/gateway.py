@@ -1,0 +1,176 @@
+"""Stripe, as far as the shop uses it. The only module that imports stripe.
+
+Every call ends in one of four ways: an Intent; Declined (the bank said no); Refused (Stripe will not do this, and has
+not); Unknown (time-out, 5xx, too many calls, a conflict: it may have happened). After Unknown the caller asks again
+with the same idempotency key, or retrieves; it never concludes.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, cast
+
+import stripe
+from django.conf import settings
+
+stripe.enable_telemetry = False
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What the shop reads of a PaymentIntent. Amounts in the currency's smallest unit."""
+
+    id: str
+    status: str
+    amount: int
+    amount_received: int
+    currency: str
+    livemode: bool
+    charge_id: str
+    decline_code: str
+    order: str  # uuid of our order, from its metadata
+    shop: str  # which deployment made it
+
+
+class Unknown(Exception):
+    """It may or may not have happened. `replayed`: this key will get no other answer for a day."""
+
+    replayed = False
+
+
+class Refused(Exception):
+    """Stripe will not do this, and says why. `intent` is the intent as it stands, where Stripe gave it."""
+
+    def __init__(self, said: str, *, code: str, intent: Intent | None) -> None:
+        super().__init__(said)
+        self.code, self.intent = code, intent
+
+
+class Declined(Exception):
+    """The bank said no; `intent` is ready for another attempt."""
+
+    def __init__(self, *, code: str, intent: Intent | None) -> None:
+        super().__init__(code)
+        self.code, self.intent = code, intent
+
+
+class BadEvent(Exception):
+    """A webhook that Stripe did not sign, or that cannot be read."""
+
+
+@cache
+def client() -> stripe.StripeClient:
+    seconds = (settings.STRIPE_CONNECT_SECONDS, settings.STRIPE_READ_SECONDS)
+    return stripe.StripeClient(
+        settings.STRIPE_SECRET_KEY,
+        base_addresses={"api": settings.STRIPE_API_BASE},
+        max_network_retries=0,  # the rows retry, with the same key
+        http_client=stripe.RequestsClient(timeout=seconds),
+    )
+
+
+def create(*, amount: int, currency: str, order: str, key: str, description: str) -> Intent:
+    """Make an intent for the order, unconfirmed, to be captured by hand."""
+    return ask(
+        lambda: client().v1.payment_intents.create(
+            {
+                "amount": amount,
+                "currency": currency.lower(),
+                "capture_method": "manual",
+                "allowed_payment_method_types": ["card"],
+                "description": description,
+                "metadata": {"order": order, "shop": settings.SHOP_ORIGIN},
+            },
+            {"idempotency_key": key},
+        )
+    )
+
+
+def confirm(*, intent_id: str, token: str, key: str, return_url: str) -> Intent:
+    """Confirm with a ConfirmationToken."""
+    return ask(
+        lambda: client().v1.payment_intents.confirm(
+            intent_id,
+            {"confirmation_token": token, "return_url": return_url},
+            {"idempotency_key": key},
+        )
+    )
+
+
+def capture(*, intent_id: str, key: str) -> Intent:
+    return ask(lambda: client().v1.payment_intents.capture(intent_id, {}, {"idempotency_key": key}))
+
+
+def cancel(*, intent_id: str, key: str) -> Intent:
+    return ask(lambda: client().v1.payment_intents.cancel(intent_id, {}, {"idempotency_key": key}))
+
+
+def retrieve(*, intent_id: str) -> Intent:
+    return ask(lambda: client().v1.payment_intents.retrieve(intent_id))
+
+
+def intents(*, since: datetime) -> Iterator[Intent]:
+    """Give every intent made since then, whoever made it, page by page. Raises Unknown."""
+    try:
+        page = client().v1.payment_intents.list({"created": {"gte": int(since.timestamp())}, "limit": 100})
+        for intent in page.auto_paging_iter():
+            yield read(intent.to_dict())
+    except stripe.StripeError as error:
+        raise Unknown(str(error)) from error
+
+
+def read_event(*, body: bytes, signature: str) -> dict[str, Any]:
+    """Give a webhook's event as plain data, once one of our secrets has verified the raw bytes. Raises BadEvent."""
+    for secret in settings.STRIPE_WEBHOOK_SECRETS:
+        try:
+            return client().construct_event(body, signature, secret).to_dict()
+        except stripe.SignatureVerificationError as error:
+            said = str(error)
+        except (ValueError, AttributeError) as error:  # AttributeError: JSON, but no object
+            raise BadEvent("the body is no event") from error
+    raise BadEvent(said)
+
+
+def ask(call: Callable[[], stripe.PaymentIntent]) -> Intent:
+    """Make one call, and sort its end into Intent, Declined, Refused or Unknown."""
+    try:
+        return read(call().to_dict())
+    except stripe.CardError as error:
+        raise Declined(code=decline_code(error), intent=intent_of(error)) from error
+    except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
+        raise Refused(str(error), code=error.code or "", intent=intent_of(error)) from error
+    except stripe.StripeError as error:
+        unknown = Unknown(str(error))
+        headers = error.headers or {}  # without regard to case
+        unknown.replayed = headers.get("idempotent-replayed") == "true"
+        raise unknown from error
+
+
+def decline_code(error: stripe.CardError) -> str:
+    return (error.error and error.error.decline_code) or error.code or "declined"
+
+
+def intent_of(error: stripe.StripeError) -> Intent | None:
+    said = cast("dict[str, Any]", error.json_body or {})
+    body = said.get("error", {}).get("payment_intent")
+    return read(body) if body else None
+
+
+def read(body: dict[str, Any]) -> Intent:
+    """Read a PaymentIntent's JSON."""
+    charge = body.get("latest_charge") or ""
+    failed = body.get("last_payment_error") or {}
+    metadata = body.get("metadata") or {}
+    return Intent(
+        id=body["id"],
+        status=body["status"],
+        amount=body["amount"],
+        amount_received=body.get("amount_received") or 0,
+        currency=body["currency"].upper(),
+        livemode=body["livemode"],
+        charge_id=charge if isinstance(charge, str) else charge["id"],
+        decline_code=failed.get("decline_code") or failed.get("code") or "",
+        order=metadata.get("order", ""),
+        shop=metadata.get("shop", ""),
+    )

@@ -1,0 +1,82 @@
+"""What a hold or an order says line by line: which pieces, their numbers, what they cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.db.models import OuterRef, Prefetch, QuerySet, prefetch_related_objects
+from django.utils.translation import gettext as _
+
+from drops.models import Hold, HoldLine, Unit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Line:
+    """One edition in a hold. Amounts are in the currency's smallest unit."""
+
+    variant_id: int
+    name: str  # the product's and what tells the edition from the others: "0 kg M"
+    numbers: list[int]  # of its units; empty once they left the hold
+    of: int  # how many pieces of the edition exist
+    quantity: int
+    price: int  # each
+    currency: str
+
+    @property
+    def sum(self) -> int:
+        """Quantity times price."""
+        return self.quantity * self.price
+
+    @property
+    def words(self) -> str:
+        """Write "No. 37 of 500", "No. 37 and No. 41 of 500"; only how many there were, once they left the hold."""
+        return numbered(numbers=self.numbers, of=self.of) if self.numbers else str(self.quantity)
+
+
+def of(*, hold: Hold) -> list[Line]:
+    """Read the lines of a hold, in the order of its drop's editions. No query if they were loaded before."""
+    prefetch_related_objects([hold], loaded())
+    return [
+        Line(
+            variant_id=row.edition.variant_id,
+            name=str(row.edition.variant),
+            numbers=row.numbers,  # type: ignore[attr-defined]  # annotated below
+            of=row.edition.quantity,
+            quantity=row.quantity,
+            price=row.price,
+            currency=hold.currency,
+        )
+        for row in hold.lines.all()
+    ]
+
+
+def loaded() -> "Prefetch[str, QuerySet[HoldLine], str]":
+    """Load a hold's lines with all that is said of them, the numbers of their units too, in one query."""
+    units = Unit.objects.filter(hold=OuterRef("hold"), edition=OuterRef("edition")).order_by("number")
+    rows = HoldLine.objects.select_related("edition__variant__product").annotate(
+        numbers=ArraySubquery(units.values("number"))
+    )
+    return Prefetch("lines", queryset=rows.order_by("edition__position", "edition_id"))
+
+
+def headline(*, lines: list[Line]) -> str:
+    """Write what somebody has in one go: "No. 37 of 500", "No. 3 of 200 and No. 9 of 100"."""
+    return _(" and ").join(line.words for line in lines)
+
+
+def pieces(*, lines: list[Line]) -> str:
+    """Name the pieces for a sentence: "No. 37", "No. 37 and No. 41"."""
+    return together([number for line in lines for number in line.numbers])
+
+
+def numbered(*, numbers: Sequence[int], of: int) -> str:
+    """Write "No. 37 of 500", "No. 37 and No. 41 of 500"."""
+    return _("%(numbers)s of %(of)s") % {"numbers": together(numbers), "of": f"{of:,}"}
+
+
+def together(numbers: Sequence[int]) -> str:
+    """Write "No. 3", "No. 3 and No. 9", "No. 3, No. 9 and No. 12"."""
+    words = [_("No. %(number)s") % {"number": f"{number:,}"} for number in numbers]
+    if len(words) < 2:
+        return "".join(words)
+    return _("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}

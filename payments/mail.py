@@ -1,0 +1,39 @@
+"""Mails about orders. Each is a row of the outbox, written in the transaction of what it tells."""
+
+from django.conf import settings
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.translation import override
+
+from drops import passes
+from payments import lines, shipping
+from payments.models import Order
+from shop import outbox
+
+
+def placed(*, order: Order) -> None:
+    """Put "it is yours" into the outbox, once per order."""
+    with override(order.language):
+        context = {
+            "order": order,
+            "lines": lines.of(hold=order.hold),
+            "country": str(shipping.COUNTRIES[order.country][0]),
+            "drop": order.hold.drop,
+            "link": link(order=order),
+            "seller": settings.SELLER,
+            "shop_name": settings.SHOP_NAME,
+        }
+        outbox.put(
+            kind="order placed",
+            about=f"order:{order.uuid}",
+            to=order.email,
+            subject=" ".join(render_to_string("mail/order_placed.subject.txt", context).split()),
+            text=render_to_string("mail/order_placed.txt", context),
+            html=render_to_string("mail/order_placed.html", context),
+        )
+
+
+def link(*, order: Order) -> str:
+    """Give the order page's whole address, which is all that is needed to see it."""
+    path = reverse("order", args=[passes.order_token(order.uuid)])
+    return f"{settings.SHOP_ORIGIN}{path}"

@@ -1,0 +1,170 @@
+"""An order, its one payment (one PaymentIntent) and an attempt per confirm.
+
+An order has no state of its own: it is read from hold and payment.
+
+    payment   new ─▶ created ─▶ confirming ─▶ authorised ─▶ capturing ─▶ captured
+               │        ▲  │        │ ▲ └▶ action ─┘│
+               │        └──┼declined┘               │
+               │           └───────▶ voiding ◀──────┘ ─▶ voided
+               └─────────────────────────────────────────▲      nothing was sent
+
+    attempt   queued ─▶ sent ─▶ authorised | action | declined | unknown (asked again until known)
+                └─▶ withdrawn
+"""
+
+import uuid
+
+from django.db import models
+from django.db.models import F, Q
+from django.db.models.functions import Now
+
+from drops.models import Hold
+
+
+class Order(models.Model):
+    """What one hold's shopper agreed to pay, and where it goes. What the order says is what is charged."""
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    number = models.CharField(max_length=12, unique=True)  # what shoppers and support call it
+    hold = models.OneToOneField(Hold, models.PROTECT, related_name="order")
+    email = models.EmailField()
+    name = models.CharField(max_length=120)
+    line1 = models.CharField(max_length=120)
+    line2 = models.CharField(max_length=120, blank=True)
+    postcode = models.CharField(max_length=16, blank=True)
+    city = models.CharField(max_length=80)
+    region = models.CharField(max_length=80, blank=True)
+    country = models.CharField(max_length=2)
+
+    currency = models.CharField(max_length=3)
+    subtotal = models.PositiveIntegerField()  # these five in the currency's smallest unit
+    shipping = models.PositiveIntegerField()
+    tax = models.PositiveIntegerField()
+    tax_in_price = models.BooleanField(default=True)  # contained in subtotal and shipping, not added to them
+    total = models.PositiveIntegerField()
+
+    language = models.CharField(max_length=8, default="en")
+    livemode = models.BooleanField()
+    created_at = models.DateTimeField(db_default=Now())
+    leased_until = models.DateTimeField(db_default=Now())  # who advances the order owns it until then
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                name="the_total_is_the_sum_of_its_parts",
+                condition=Q(tax_in_price=True, total=F("subtotal") + F("shipping"))
+                | Q(tax_in_price=False, total=F("subtotal") + F("shipping") + F("tax")),
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.number
+
+
+class Payment(models.Model):
+    """The one payment of an order: one PaymentIntent at Stripe, captured by hand once the units are allocated."""
+
+    class State(models.TextChoices):
+        NEW = "new"
+        CREATED = "created"
+        CONFIRMING = "confirming"
+        ACTION = "action"
+        AUTHORISED = "authorised"
+        CAPTURING = "capturing"
+        CAPTURED = "captured"
+        VOIDING = "voiding"
+        VOIDED = "voided"
+
+    OVER = (State.CAPTURED, State.VOIDED)
+
+    class Decision(models.TextChoices):
+        CAPTURE = "capture"
+        VOID = "void"
+
+    order = models.OneToOneField(Order, models.PROTECT, related_name="payment")
+    state = models.CharField(max_length=10, choices=State, default=State.NEW)
+    decision = models.CharField(max_length=7, choices=Decision, blank=True, default="")  # made once, never changed
+    intent_id = models.CharField(max_length=80, null=True, unique=True)
+    charge_id = models.CharField(max_length=80, blank=True, default="")
+    amount = models.PositiveIntegerField()
+    currency = models.CharField(max_length=3)
+    livemode = models.BooleanField()
+    declines = models.PositiveSmallIntegerField(default=0)
+    first_sent_at = models.DateTimeField(null=True)  # the first confirm: the ten-minute ceiling counts from here
+    void_reason = models.CharField(max_length=20, blank=True, default="")  # why, told to the shopper
+    changed_at = models.DateTimeField(db_default=Now())
+    captured_at = models.DateTimeField(null=True)
+    looked_at = models.DateTimeField(null=True)  # last time that Stripe was asked about it
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                name="a_payment_under_way_has_its_intent",
+                condition=Q(state__in=["new", "voided"]) | Q(intent_id__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="a_captured_payment_was_to_be_captured",
+                condition=~Q(state__in=["capturing", "captured"]) | Q(decision="capture"),
+            ),
+            models.CheckConstraint(
+                name="a_captured_payment_has_its_time",
+                condition=Q(state="captured", captured_at__isnull=False) | (~Q(state="captured") & Q(captured_at=None)),
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["changed_at"],
+                condition=~Q(state__in=["captured", "voided"]),
+                name="payments_under_way",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.order_id} {self.state}"
+
+
+class Attempt(models.Model):
+    """One confirm of a payment with one ConfirmationToken."""
+
+    class State(models.TextChoices):
+        QUEUED = "queued"
+        SENT = "sent"
+        AUTHORISED = "authorised"
+        ACTION = "action"
+        DECLINED = "declined"
+        UNKNOWN = "unknown"
+        WITHDRAWN = "withdrawn"
+
+    LIVE = (State.QUEUED, State.SENT, State.ACTION, State.UNKNOWN)
+
+    uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
+    payment = models.ForeignKey(Payment, models.PROTECT, related_name="attempts")
+    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
+    confirmation_token = models.CharField(max_length=80)
+    created_at = models.DateTimeField(db_default=Now())
+    sent_at = models.DateTimeField(null=True)  # committed before the call
+    ended_at = models.DateTimeField(null=True)
+    decline_code = models.CharField(max_length=60, blank=True, default="")
+
+    class Meta:
+        ordering = ["id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["payment"],
+                condition=Q(state__in=["queued", "sent", "action", "unknown"]),
+                name="one_live_attempt_per_payment",
+            ),
+            models.CheckConstraint(
+                name="a_sent_attempt_has_its_time",
+                condition=Q(state__in=["queued", "withdrawn"]) | Q(sent_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="an_unsent_attempt_was_never_sent",
+                condition=~Q(state__in=["queued", "withdrawn"]) | Q(sent_at=None),
+            ),
+        ]
+        indexes = [models.Index(fields=["created_at"], condition=Q(state="queued"), name="attempts_to_send")]
+
+    def __str__(self) -> str:
+        return f"{self.uuid} {self.state}"

@@ -1,0 +1,118 @@
+"""What the desk's pages of every app share: typed admin classes, pages to look at only, the journal of forms."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import AbstractBaseUser
+from django.db.models import Model
+from django.http import HttpRequest
+
+from shop import journal
+
+__all__ = [
+    "BaseInlineFormSet",
+    "JournaledAdmin",
+    "ModelForm",
+    "ReadOnlyAdmin",
+    "ReadOnlyInline",
+    "TabularInline",
+    "person",
+]
+
+M = TypeVar("M", bound=Model)
+Parent = TypeVar("Parent", bound=Model)
+
+if TYPE_CHECKING:
+    from django.contrib.admin import ModelAdmin, TabularInline
+    from django.forms import BaseInlineFormSet, ModelForm
+else:
+
+    class Subscripted:
+        """Let Django's classes be written with the type parameters that django-stubs gives them."""
+
+        def __class_getitem__(cls, _parameters):
+            return cls
+
+    class ModelAdmin(Subscripted, admin.ModelAdmin):
+        pass
+
+    class TabularInline(Subscripted, admin.TabularInline):
+        pass
+
+    class ModelForm(Subscripted, forms.ModelForm):
+        pass
+
+    class BaseInlineFormSet(Subscripted, forms.BaseInlineFormSet):
+        pass
+
+
+class ReadOnlyAdmin(ModelAdmin[M]):
+    """Rows that only the shop itself writes: to look at and to search, not to change."""
+
+    actions: Any = None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: M | None = None) -> bool:
+        return False
+
+
+class ReadOnlyInline(TabularInline[M, Parent]):
+    """Rows shown on the page of what they belong to."""
+
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Parent | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Parent | None = None) -> bool:
+        return False
+
+
+class JournaledAdmin(ModelAdmin[M]):
+    """Forms whose changes are written to the journal: who, when, what, from, to."""
+
+    actions = None  # the only one of Django's own deletes rows without asking the rules
+
+    def about(self, obj: M) -> str:
+        """Name the object in the journal, such as "product:nth-place"."""
+        return f"{obj._meta.model_name}:{getattr(obj, 'slug', obj.pk)}"
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Iterable[Any], change: bool) -> None:
+        super().save_related(request, form, formsets, change)
+        before, after = changes(form)
+        for formset in formsets:
+            for row_before, row_after in (changes(row) for row in formset.forms if row.has_changed()):
+                before |= row_before
+                after |= row_after
+        if before or after or not change:
+            act = "changed" if change else "added"
+            journal.write(who=person(request), about=self.about(form.instance), act=act, before=before, after=after)
+
+    def delete_model(self, request: HttpRequest, obj: M) -> None:
+        journal.write(who=person(request), about=self.about(obj), act="deleted", before={"name": str(obj)})
+        super().delete_model(request, obj)
+
+
+def person(request: HttpRequest) -> AbstractBaseUser | None:
+    """Give who asks; never an anonymous visitor, since the desk lets none in."""
+    return request.user if isinstance(request.user, AbstractBaseUser) else None
+
+
+def changes(form: Any) -> tuple[dict[str, str], dict[str, str]]:
+    """Give the changed fields of a bound form before and after, as text; a row's are named after the row."""
+    prefix = f"{form.instance} · " if form.prefix else ""
+    if form.prefix and form.cleaned_data.get("DELETE"):
+        return {prefix.removesuffix(" · "): "deleted"}, {}
+    names = [name for name in form.changed_data if name != form._meta.model._meta.pk.name]
+    return (
+        {prefix + name: str(form.initial.get(name, "")) for name in names},
+        {prefix + name: str(form.cleaned_data.get(name, "")) for name in names},
+    )

@@ -1,0 +1,105 @@
+"""Products with their variants and pictures on one page."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.exceptions import ValidationError
+from django.db.models import Count
+from django.db.models.query import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from shop.admin.axes import AxesField
+from shop.admin.base import BaseInlineFormSet, JournaledAdmin, ModelForm, TabularInline
+from shop.admin.refusals import refused
+from shop.models import Picture, Product, Variant
+
+
+class VariantForm(ModelForm[Variant]):
+    axes = AxesField(label=gettext_lazy("axes"))
+
+    class Meta:
+        model = Variant
+        fields = ("sku", "axes", "swatch", "position")
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            # Orders, pages and the status of a running drop name it: it never changes.
+            self.fields["sku"].disabled = True
+
+
+class VariantFormSet(BaseInlineFormSet[Variant, Product, ModelForm[Variant]]):
+    def clean(self) -> None:
+        """Refuse two variants that nobody could tell apart."""
+        super().clean()
+        rows = [form for form in self.forms if form.cleaned_data.get("sku") and not form.cleaned_data.get("DELETE")]
+        seen: set[frozenset[tuple[str, str]]] = set()
+        for form in rows:
+            axes = frozenset(form.cleaned_data.get("axes", {}).items())
+            if axes in seen:
+                form.add_error("axes", ValidationError(_("Another variant has the same axes. Tell them apart.")))
+            seen.add(axes)
+
+
+class VariantInline(TabularInline[Variant, Product]):
+    model = Variant
+    form = VariantForm
+    formset = VariantFormSet
+    extra = 0
+    min_num = 1
+    verbose_name_plural = gettext_lazy("variants: what can be bought")
+
+
+class PictureInline(TabularInline[Picture, Product]):
+    model = Picture
+    fields = ("preview", "image", "role", "alt", "size", "position")
+    readonly_fields = ("preview", "size")
+    extra = 0
+
+    @admin.display(description="")
+    def preview(self, picture: Picture) -> str:
+        if not picture.image:
+            return ""
+        return format_html('<img class="desk-preview" src="{}" alt="">', picture.image.url)
+
+    @admin.display(description=gettext_lazy("size"))
+    def size(self, picture: Picture) -> str:
+        return f"{picture.width} × {picture.height}" if picture.width else ""
+
+
+@admin.register(Product)
+class ProductAdmin(JournaledAdmin[Product]):
+    list_display = ("name", "slug", "variant_count", "drop_count")
+    search_fields = ("name", "slug", "variants__sku")
+    prepopulated_fields = {"slug": ("name",)}
+    inlines = (VariantInline, PictureInline)
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "claim", "story", "facts")}),
+        (gettext_lazy("How its pages look"), {"fields": (("ground", "ink", "signal"), "face")}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(variant_count=Count("variants", distinct=True), drop_count=Count("drops", distinct=True))
+        )
+
+    @admin.display(description=gettext_lazy("variants"))
+    def variant_count(self, product: Any) -> int:
+        return int(product.variant_count)
+
+    @admin.display(description=gettext_lazy("drops"))
+    def drop_count(self, product: Any) -> int:
+        return int(product.drop_count)
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Delete a product that is in no drop; say of others why they stay."""
+        product: Any = self.get_object(request, object_id)
+        if product is not None and product.drop_count and self.has_view_permission(request, product):
+            message = _("“%(product)s” is in a drop, so it stays. Delete the drop first if it is still a draft.")
+            return refused(request, admin_site=self.admin_site, about=product, why=[message % {"product": product}])
+        return super().delete_view(request, object_id, extra_context)

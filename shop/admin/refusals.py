@@ -1,0 +1,23 @@
+"""The desk's refusal: a page that says in words why something was not done, and what to do instead."""
+
+from collections.abc import Sequence
+
+from django.contrib.admin import AdminSite
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+
+
+def refused(request: HttpRequest, *, admin_site: AdminSite, about: Model, why: Sequence[str]) -> HttpResponse:
+    """Answer 409 with the reasons and the way back to the object's page. Nothing was changed."""
+    options = about._meta
+    context = {
+        **admin_site.each_context(request),
+        "title": _("Nothing was changed"),
+        "why": why,
+        "object": about,
+        "back": reverse(f"{admin_site.name}:{options.app_label}_{options.model_name}_change", args=[about.pk]),
+    }
+    return TemplateResponse(request, "admin/refused.html", context, status=409)

@@ -1,0 +1,32 @@
+"""Amounts of money: integers in the currency's smallest unit, as Stripe counts it, and how people read them.
+
+The exponents are Stripe's (docs.stripe.com/currencies, "Zero-decimal currencies" and "Three-decimal currencies").
+ISK and UGX have no decimals in shops but two at Stripe, so they are not in the table.
+"""
+
+from decimal import Decimal
+
+DECIMALS = 2  # of every currency that isn't named below
+EXPONENTS = dict.fromkeys(
+    ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"), 0
+) | dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), 3)
+SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "KRW": "₩", "INR": "₹", "CHF": "CHF\N{NO-BREAK SPACE}"}
+
+
+def exponent(*, currency: str) -> int:
+    """Say how many decimals the currency has: 2 for EUR, 0 for JPY, 3 for KWD."""
+    return EXPONENTS.get(currency.upper(), DECIMALS)
+
+
+def decimal(*, amount: int, currency: str) -> Decimal:
+    """Turn 9650 EUR into Decimal("96.50"), with all its decimals; for machines that read prices."""
+    return Decimal(amount).scaleb(-exponent(currency=currency))
+
+
+def text(*, amount: int, currency: str) -> str:
+    """Write an amount for people: "€96", "€96.50", "¥14,000", "SEK 1,099". A round amount has no decimals."""
+    code = currency.upper()
+    value = decimal(amount=abs(amount), currency=code)
+    decimals = exponent(currency=code) if value % 1 else 0
+    sign = "−" if amount < 0 else ""
+    return f"{sign}{SYMBOLS.get(code, code + chr(0xA0))}{value:,.{decimals}f}"

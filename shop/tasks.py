@@ -1,0 +1,10 @@
+"""Tasks of the queue mail."""
+
+from celery import shared_task
+
+from shop import outbox
+
+
+@shared_task(name="shop.send_due_mails", ignore_result=True)
+def send_due_mails(**_: object) -> int:
+    return outbox.send_due()

@@ -1,0 +1,12 @@
+"""{{ 1284417|grouped }}: 1,284,417, as the reader's language groups digits."""
+
+from django import template
+from django.utils.formats import number_format
+
+register = template.Library()
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """Group the digits of a whole number by thousands."""
+    return number_format(number, use_l10n=True, force_grouping=True)

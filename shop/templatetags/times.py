@@ -1,0 +1,16 @@
+"""{% told moment %}: a time as the desk shows it."""
+
+from datetime import datetime
+
+from django import template
+from django.utils import timezone
+
+from shop import times
+
+register = template.Library()
+
+
+@register.simple_tag
+def told(moment: datetime | None) -> str:
+    """Write a time locally, in UTC and from now; a dash for none."""
+    return times.told(moment, now=timezone.now())

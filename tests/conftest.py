@@ -1,0 +1,109 @@
+"""What tests share: servers, a browser, threads that race. `make test` has started the servers.
+
+Unit tests have a database and a Redis database of their own. What asks for `stack` speaks to the whole running
+shop, as a visitor does.
+"""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from django.db import connection
+from playwright.sync_api import Browser, sync_playwright
+from redis import Redis
+
+from deploy.local import browser as chromium
+from deploy.local.programs import ROOT
+from deploy.local.stack import Running
+
+SECONDS = 30
+
+Race = Callable[[int, Callable[[int], object]], list[object]]
+Manage = Callable[..., str]
+
+
+@pytest.fixture
+def race(transactional_db: None) -> Race:
+    """`race(8, act)`: call act(0) … act(7) at once, each in a thread with a connection of its own.
+
+    Returns what each returned or raised, in order.
+    """
+
+    def run(count: int, act: Callable[[int], object]) -> list[object]:
+        barrier = threading.Barrier(count)
+
+        def one(number: int) -> object:
+            try:
+                connection.ensure_connection()
+                barrier.wait(SECONDS)
+                return act(number)
+            except Exception as error:  # noqa: BLE001 the result of a race is also how it was lost
+                return error
+            finally:
+                connection.close()
+
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(one, range(count), timeout=SECONDS))
+
+    return run
+
+
+@pytest.fixture
+def line_redis() -> Iterator[Redis]:
+    """The unit tests' own database of the line's Redis, empty."""
+    client = Redis.from_url(os.environ["LINE_REDIS_URL"])
+    client.flushdb()
+    yield client
+    client.flushdb()
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def stack() -> Running:
+    """The running shop: `.environment`, `.pid(program)`, `.kill(program)`, `.wait_until_up()`."""
+    folder = os.environ.get("TEST_STACK")
+    if not folder:
+        pytest.fail("This test needs the whole shop: run it by `make test`, or `python -m deploy.local test -- …`.")
+    running = Running(Path(folder))
+    running.wait_until_up()
+    return running
+
+
+@pytest.fixture(scope="session")
+def manage(stack: Running) -> Manage:
+    """`manage("announce", "x")`: run a command against the running shop; its output. Fails the test if it fails."""
+
+    def run(*words: str) -> str:
+        done = subprocess.run(
+            [sys.executable, "manage.py", *words],
+            check=False,
+            cwd=ROOT,
+            env=os.environ | stack.environment,
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A Chromium, driven by Playwright; a test opens a context of its own in it."""
+    found = chromium.find()
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(
+            executable_path=found.executable,
+            env=dict(found.environment),
+            chromium_sandbox=False,
+            args=chromium.ARGUMENTS,
+        )
+        yield started
+        started.close()

@@ -1,0 +1,67 @@
+"""People at the desk, for tests: `desk("merchandisers")` is a browser signed in as one of them."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+
+Desk = Callable[..., Client]
+SECONDS = 20
+# When a planned drop's lobby opens, the drop opens and closes, as a browser sends it: far off, in no doubtful hour.
+TIMES = {"lobby_opens_at": "2040-01-02T08:30", "opens_at": "2040-01-02T09:00", "closes_at": "2040-01-02T21:00"}
+PLAIN = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+
+
+@pytest.fixture
+def desk(settings: Any, db: None) -> Desk:
+    """Sign somebody of a group in; of none, somebody who may only open the door."""
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": PLAIN}  # no collectstatic before unit tests
+
+    def sign_in(group: str | None = None) -> Client:
+        user = User.objects.create_user(group or "nobody", is_staff=True)
+        if group:
+            user.groups.add(Group.objects.get(name=group))
+        client = Client(headers={"sec-fetch-site": "same-origin"})
+        client.force_login(user)
+        return client
+
+    return sign_in
+
+
+def errors(answer: Any) -> dict[str, list[str]]:
+    """Give what a refused form says, by field; the rows of its inlines are named `editions-0-price`."""
+    found = dict(answer.context["adminform"].form.errors)
+    for inline in answer.context["inline_admin_formsets"]:
+        for form in inline.formset.forms:
+            found |= {f"{form.prefix}-{name}": list(said) for name, said in form.errors.items()}
+        if inline.formset.non_form_errors():
+            found[inline.formset.prefix] = list(inline.formset.non_form_errors())
+    return {name: list(said) for name, said in found.items()}
+
+
+def queries(client: Client, url: str) -> tuple[int, Any]:
+    """Get a page; how many queries it took once everything is warm, and the answer."""
+    client.get(url)
+    with CaptureQueriesContext(connection) as captured:
+        answer = client.get(url)
+    assert answer.status_code == 200
+    return len(captured), answer
+
+
+def wait_for_a_waiter() -> None:
+    """Wait until another connection of the test waits for a row that this one has locked."""
+    end = time.monotonic() + SECONDS
+    with connection.cursor() as cursor:
+        while time.monotonic() < end:
+            cursor.execute("SELECT pg_sleep(0.01), pg_stat_clear_snapshot()")
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+            )
+            if cursor.fetchone()[0]:
+                return
+    raise AssertionError("nobody waits")

@@ -1,0 +1,54 @@
+"""A form that is saved while its drop is being announced waits, and then changes nothing that was fixed."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connection, transaction
+from django.urls import reverse
+
+from drops import announcing
+from drops.models import Drop, Edition, Unit
+from tests.desks import TIMES, wait_for_a_waiter
+from tests.factories import make_drop, make_product
+
+SECONDS = 20
+
+
+def test_form_saved_during_the_announcement_changes_the_title_only(desk, transactional_db):
+    client = desk("merchandisers")
+    drop = make_drop(phase="draft", quantity=3, product=make_product(pictures=1))
+    edition = drop.editions.get()
+    sent = {
+        "title": "New",
+        "slug": drop.slug,
+        "product": drop.product_id,
+        "currency": "EUR",
+        "limit_per_order": 2,
+        "hold_seconds": 300,
+        **TIMES,
+        "editions-TOTAL_FORMS": 1,
+        "editions-INITIAL_FORMS": 1,
+        "editions-0-id": edition.pk,
+        "editions-0-drop": drop.pk,
+        "editions-0-variant": edition.variant_id,
+        "editions-0-price": "96",
+        "editions-0-quantity": 9,
+        "editions-0-limit_per_order": 1,
+        "editions-0-position": 0,
+    }
+
+    def save():
+        try:
+            return client.post(reverse("admin:drops_drop_change", args=[drop.pk]), sent)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            announcing.announce(drop=drop, who=None)
+            saved = pool.submit(save)
+            wait_for_a_waiter()
+        answer = saved.result(SECONDS)
+
+    assert answer.status_code == 302
+    assert Drop.objects.get(announced_at__isnull=False).title == "New"
+    assert (Unit.objects.filter(edition=edition).count(), Edition.objects.get().quantity) == (3, 3)

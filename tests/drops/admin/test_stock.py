@@ -1,0 +1,37 @@
+"""Holds at the desk: to look at."""
+
+from django.urls import reverse
+
+from tests.desks import queries
+from tests.factories import make_drop, make_hold
+
+
+def test_hold_is_shown_with_its_lines_and_units(desk):
+    drop = make_drop(phase="live", quantity=1)
+    hold = make_hold(drop=drop)
+
+    answer = desk("ops").get(reverse("admin:drops_hold_change", args=[hold.pk]))
+
+    text = answer.content.decode()
+    assert str(hold.uuid) in text
+    assert str(drop.editions.get()) in text
+    assert "No. 1" in text
+
+
+def test_list_asks_as_much_for_three_holds_as_for_one(desk):
+    client, address = desk("ops"), reverse("admin:drops_hold_changelist")
+    drop = make_drop(phase="live")
+    make_hold(drop=drop, index=1)
+    one, _answer = queries(client, address)
+    make_hold(drop=drop, index=2)
+    make_hold(drop=drop, index=3)
+
+    assert queries(client, address)[0] == one
+
+
+def test_hold_cannot_be_changed_or_deleted(desk):
+    hold = make_hold(drop=make_drop(phase="live"))
+    client = desk("ops")
+
+    assert client.post(reverse("admin:drops_hold_delete", args=[hold.pk]), {"post": "yes"}).status_code == 403
+    assert client.post(reverse("admin:drops_hold_change", args=[hold.pk]), {"state": "released"}).status_code == 403

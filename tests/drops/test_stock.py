@@ -1,0 +1,65 @@
+"""Units counted as free, held, sold and withheld, and the word for what is left."""
+
+import pytest
+from django.utils import timezone
+
+from drops import stock
+from drops.models import Unit
+from drops.stock import Count
+from tests.factories import make_drop, make_edition, make_hold
+
+pytestmark = pytest.mark.django_db
+
+
+def test_counts_tell_free_held_sold_and_withheld_apart():
+    drop = make_drop(phase="live", quantity=9)
+    first = drop.editions.get()
+    second = make_edition(drop=drop, quantity=1)
+    for index, state in enumerate(["open", "paying", "allocated", "released"]):
+        make_hold(drop=drop, index=index, wanted={first.pk: 2 if state == "paying" else 1}, state=state)
+    unit = Unit.objects.filter(edition=first, hold=None).first()
+    Unit.objects.filter(pk=unit.pk).update(withheld_at=timezone.now(), withheld_reason="scratched")
+
+    counts = stock.counts(drop=drop)
+
+    assert counts == {
+        first.pk: Count(free=4, held=3, sold=1, withheld=1),
+        second.pk: Count(free=1, held=0, sold=0, withheld=0),
+    }
+    assert [count.total for count in counts.values()] == [9, 1]
+
+
+def test_units_of_other_drops_are_not_counted():
+    drop, other = make_drop(phase="live", quantity=1), make_drop(phase="live", quantity=5)
+    make_hold(drop=other)
+
+    assert stock.counts(drop=drop) == {drop.editions.get().pk: Count(free=1, held=0, sold=0, withheld=0)}
+
+
+def test_counting_several_drops_takes_one_query(django_assert_num_queries):
+    drops = [make_drop(quantity=quantity) for quantity in (1, 2, 3)]
+
+    with django_assert_num_queries(1):
+        counts = stock.counts_of(drops=drops)
+
+    assert sorted(count.free for count in counts.values()) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("free", "held", "sold", "band"),
+    [
+        (10, 0, 0, "in"),
+        (11, 0, 89, "in"),
+        (10, 0, 90, "low"),
+        (1, 9, 90, "low"),
+        (1, 0, 0, "in"),
+        (0, 1, 99, "held"),
+        (0, 0, 100, "gone"),
+    ],
+)
+def test_band_says_how_much_is_left(free, held, sold, band):
+    assert stock.band(Count(free=free, held=held, sold=sold, withheld=0)) == band
+
+
+def test_withheld_units_do_not_come_back_by_themselves():
+    assert stock.band(Count(free=0, held=0, sold=1, withheld=1)) == "gone"

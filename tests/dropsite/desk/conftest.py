@@ -1,0 +1,3 @@
+from tests.desks import desk
+
+__all__ = ["desk"]

@@ -1,0 +1,55 @@
+"""The desk as a whole: its zone, what it runs as, what it keeps out."""
+
+import pytest
+from django.contrib import admin
+from django.urls import reverse
+
+from tests.factories import make_drop
+
+
+def test_pages_are_in_the_shops_zone(desk, settings):
+    settings.SHOP_TIME_ZONE = "Asia/Tokyo"
+    drop = make_drop(phase="live")
+
+    text = desk("merchandisers").get(reverse("admin:drops_drop_change", args=[drop.pk])).content.decode()
+
+    assert " JST " in text
+
+
+@pytest.mark.parametrize("app", ["shop", "drops", "payments"])
+def test_first_page_lists_what_a_group_may_see(desk, app):
+    ops, merchandisers = desk("ops"), desk("merchandisers")
+
+    assert reverse("admin:app_list", args=[app]) in ops.get(reverse("admin:index")).content.decode()
+    seen = reverse("admin:app_list", args=[app]) in merchandisers.get(reverse("admin:index")).content.decode()
+    assert seen == (app != "payments")
+
+
+def test_every_page_to_look_at_opens(desk):
+    """Each list and each form for adding answers, whatever it shows."""
+    client = desk("ops")
+    models = [model for model in admin.site._registry if model._meta.app_label in {"shop", "drops", "payments"}]
+
+    for model in models:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
+        assert (model, client.get(reverse(name)).status_code) == (model, 200)
+    assert {model._meta.app_label for model in models} == {"shop", "drops", "payments"}
+
+
+def test_nothing_inline_is_on_the_desks_pages(desk):
+    """The policy allows no inline script or style: Django's admin has none, nor have our own pages."""
+    drop = make_drop(phase="live")
+    client = desk("merchandisers")
+
+    for address in (
+        reverse("admin:index"),
+        reverse("admin:now"),
+        reverse("admin:drops_drop_add"),
+        reverse("admin:drops_drop_change", args=[drop.pk]),
+        reverse("admin:drops_drop_close", args=[drop.pk]),
+        reverse("admin:shop_product_change", args=[drop.product_id]),
+    ):
+        answer = client.get(address)
+        text = answer.content.decode()
+        assert "unsafe" not in answer["Content-Security-Policy"]
+        assert (address, [bad for bad in (" style=", "<style", "onclick=", "<script>") if bad in text]) == (address, [])

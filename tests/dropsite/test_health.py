@@ -1,0 +1,95 @@
+"""What a load balancer is told."""
+
+import json
+
+import pytest
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
+
+from dropsite import health
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture(autouse=True)
+def forgotten():
+    """Each test looks for itself."""
+    health.remembered_migrations.cache_clear()
+    yield
+    health.remembered_migrations.cache_clear()
+
+
+@pytest.fixture
+def collected(settings, tmp_path):
+    """The manifest of static files, as collectstatic leaves it."""
+    manifest = {"version": "1.1", "paths": {"shop/site.css": "shop/site.1.css"}, "hash": "1"}
+    (tmp_path / "staticfiles.json").write_text(json.dumps(manifest))
+    settings.STATIC_ROOT = tmp_path
+
+
+def test_say_live_without_a_database(client):
+    answer = client.get("/healthz/live")
+
+    assert (answer.status_code, answer.content, answer["Cache-Control"]) == (200, b"live\n", "no-store")
+
+
+@pytest.mark.django_db
+def test_say_ready_when_everything_is_there(client, collected):
+    answer = client.get("/healthz/ready")
+
+    assert answer.json() == {"ready": True, "faults": {}}
+    assert (answer.status_code, answer["Cache-Control"]) == (200, "no-store")
+
+
+@pytest.mark.django_db
+def test_say_ready_again_without_asking_for_migrations(client, collected, django_assert_max_num_queries):
+    client.get("/healthz/ready")
+
+    with django_assert_max_num_queries(1):
+        assert client.get("/healthz/ready").status_code == 200
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("setting", "name"), [("LINE_REDIS_URL", "line"), ("BROKER_URL", "broker")])
+def test_name_the_redis_that_is_away(client, collected, settings, setting, name):
+    setattr(settings, setting, NOWHERE)
+
+    answer = client.get("/healthz/ready")
+
+    assert answer.status_code == 503
+    assert list(answer.json()["faults"]) == [name]
+
+
+@pytest.mark.django_db
+def test_name_a_missing_migration(client, collected):
+    MigrationRecorder(connection).migration_qs.filter(app="payments").last().delete()
+
+    answer = client.get("/healthz/ready")
+
+    assert answer.status_code == 503
+    assert list(answer.json()["faults"]) == ["migrations"]
+
+
+@pytest.mark.django_db
+def test_name_missing_static_files(client, settings, tmp_path):
+    settings.STATIC_ROOT = tmp_path
+
+    answer = client.get("/healthz/ready")
+
+    assert answer.status_code == 503
+    assert list(answer.json()["faults"]) == ["static files"]
+
+
+@pytest.mark.django_db
+def test_name_a_database_that_does_not_answer(client, collected):
+    def gone(*_: object) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    with connection.execute_wrapper(gone):
+        answer = client.get("/healthz/ready")
+
+    assert answer.status_code == 503
+    assert answer.json()["faults"] == {
+        "database": "The database does not answer (OperationalError).",
+        "migrations": "The database does not answer (OperationalError).",
+    }

@@ -1,0 +1,99 @@
+"""Pages for what can't be had or broke, for people and for programs."""
+
+import pytest
+from django.core.exceptions import BadRequest, PermissionDenied
+from django.db import OperationalError
+from django.http import Http404
+from django.test import Client
+from django.urls import path
+
+from dropsite import urls, views
+
+FAULTS = {"400": BadRequest, "403": PermissionDenied, "404": Http404, "500": ZeroDivisionError, "503": OperationalError}
+
+
+def stumble(request, kind):
+    """Raise what the address names."""
+    raise FAULTS[kind]
+
+
+urlpatterns = [path("stumble/<str:kind>/", stumble), path("api/v1/stumble/<str:kind>/", stumble), *urls.urlpatterns]
+handler400, handler403, handler404, handler500 = (
+    views.bad_request,
+    views.forbidden,
+    views.not_found,
+    views.server_error,
+)
+SENTENCES = {
+    "400": "That request makes no sense here. Nothing was changed.",
+    "403": "That isn't yours.",
+    "404": "There is nothing here. There may never have been.",
+    "500": "We broke this page. Your place and your order are kept elsewhere.",
+    "503": "The door is stuck. Your place is kept. Trying again in 10 s.",
+}
+pytestmark = pytest.mark.urls(__name__)
+
+
+@pytest.fixture
+def visitor():
+    """A browser that shows what broke instead of raising it here."""
+    return Client(raise_request_exception=False)
+
+
+@pytest.mark.parametrize("kind", SENTENCES)
+def test_answer_a_fault_with_its_page(visitor, kind):
+    answer = visitor.get(f"/stumble/{kind}/")
+
+    assert answer.status_code == int(kind)
+    assert answer["Content-Type"] == "text/html; charset=utf-8"
+    assert SENTENCES[kind].split(". ")[0].replace("'", "&#x27;") in answer.content.decode().replace("n't", "n&#x27;t")
+    assert not answer.cookies
+
+
+@pytest.mark.parametrize("kind", SENTENCES)
+@pytest.mark.parametrize("address", ["/api/v1/stumble/", "/stumble/"])
+def test_answer_a_fault_with_a_problem_if_a_program_asks(visitor, kind, address):
+    answer = visitor.get(f"{address}{kind}/", headers={"Accept": "application/json"})
+
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["status"] == answer.status_code == int(kind)
+    assert answer.json()["detail"] == SENTENCES[kind]
+
+
+def test_let_the_edge_keep_a_page_that_is_nowhere(visitor):
+    assert visitor.get("/nowhere/")["Cache-Control"] == "public, max-age=0, s-maxage=1"
+    assert visitor.get("/admin-nowhere/")["Cache-Control"] == "public, max-age=0, s-maxage=1"
+    assert visitor.get("/stumble/403/")["Cache-Control"] == "no-store"
+    assert visitor.get("/stumble/500/")["Cache-Control"] == "no-store"
+
+
+def test_say_when_to_come_back_if_the_database_is_away(visitor):
+    assert visitor.get("/stumble/503/")["Retry-After"] == "10"
+
+
+def test_send_security_headers_with_every_page(visitor):
+    answer = visitor.get("/nowhere/")
+
+    assert sorted(answer["Content-Security-Policy"].split("; ")) == [
+        "base-uri 'none'",
+        "connect-src 'self'",
+        "default-src 'none'",
+        "font-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "img-src 'self' data:",
+        "script-src 'self'",
+        "style-src 'self'",
+    ]
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert answer["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["X-Frame-Options"] == "DENY"
+
+
+def test_show_the_api_without_anything_unsafe(visitor):
+    answer = visitor.get("/api/v1/docs/")
+
+    assert answer.status_code == 200
+    assert "unsafe" not in answer["Content-Security-Policy"]
+    assert "<script>" not in answer.content.decode()

@@ -1,0 +1,132 @@
+"""Rows for tests: plain functions with boring defaults, each field to be overruled by name."""
+
+import uuid
+from datetime import datetime, timedelta
+from hashlib import sha256
+from itertools import count
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+
+from drops import holds
+from drops.line import places, tickets
+from drops.models import Checkpoint, Drop, Edition, Hold, Pause, Unit
+from shop.models import Picture, Product, Variant
+
+SERIAL = count(1)
+MINUTE = timedelta(minutes=1)
+# Seconds from now until the lobby opens and until the drop opens, by phase.
+TIMES = {"draft": (3600, 7200), "announced": (3600, 7200), "lobby": (-60, 3600), "opening": (-600, -1)}
+LIVE = (-600, -300)
+
+
+def make_product(**fields: Any) -> Product:
+    """A product; `pictures` (a number) are rows without a file."""
+    pictures = fields.pop("pictures", 0)
+    number = next(SERIAL)
+    product = Product.objects.create(
+        **{"name": f"Object {number}", "slug": f"object-{number}-{uuid.uuid4().hex[:8]}", "claim": "It exists."}
+        | {"story": "Somebody made it.", "facts": "Steel, 1 kg."}
+        | fields
+    )
+    Picture.objects.bulk_create(
+        Picture(
+            product=product, image=f"pictures/{product.slug}-{i}.jpg", width=1280, height=1600, alt="It.", position=i
+        )
+        for i in range(pictures)
+    )
+    return product
+
+
+def make_variant(*, product: Product, **fields: Any) -> Variant:
+    """A variant with a size."""
+    number = next(SERIAL)
+    return Variant.objects.create(
+        product=product,
+        **{"sku": f"SKU-{number}-{uuid.uuid4().hex[:6]}", "axes": {"size": f"S{number}"}, "position": number} | fields,
+    )
+
+
+def make_edition(*, drop: Drop, **fields: Any) -> Edition:
+    """An edition of three at 96.00; with its units, unless the drop is a draft."""
+    fields.setdefault("variant", fields.get("variant") or make_variant(product=drop.product))
+    edition = Edition.objects.create(
+        drop=drop, **{"price": 9600, "quantity": 3, "limit_per_order": drop.limit_per_order} | fields
+    )
+    if drop.announced_at:
+        Unit.objects.bulk_create(Unit(edition=edition, number=n) for n in range(1, edition.quantity + 1))
+    return edition
+
+
+def make_drop(*, phase: str = "announced", quantity: int = 3, editions: int = 1, **fields: Any) -> Drop:
+    """A drop in `phase` with `editions` of `quantity` units each at 96.00; announced by default.
+
+    A sealed one has N = 100 and opened five minutes ago. "sold out" has all units withheld, "draft" has no units.
+    """
+    now, number = timezone.now(), next(SERIAL)
+    lobby, opens = TIMES.get(phase, LIVE)
+    pictures = fields.pop("pictures", 0)
+    drop = Drop(
+        **{"slug": f"drop-{number}-{uuid.uuid4().hex[:8]}", "title": f"Drop {number}", "limit_per_order": 2}
+        | {"lobby_opens_at": now + timedelta(seconds=lobby), "opens_at": now + timedelta(seconds=opens)}
+        | (_sealed(now) if phase not in TIMES else {})
+        | fields
+    )
+    drop.product = fields.get("product") or make_product(pictures=pictures)
+    if phase != "draft":
+        _commit(drop)
+    drop.save()
+    for _ in range(editions):
+        make_edition(drop=drop, quantity=quantity)
+    _bring_to(drop, phase, now)
+    return drop
+
+
+def _sealed(now: datetime) -> dict[str, Any]:
+    return {"sealed": 100, "sealed_at": now - 4 * MINUTE}
+
+
+def _commit(drop: Drop) -> None:
+    drop.announced_at = drop.announced_at or timezone.now() - 60 * MINUTE
+    drop.nonce = nonce = bytes(drop.nonce or uuid.uuid4().bytes)
+    secret = places.secret(bytes.fromhex(settings.SHUFFLE_KEY), drop.pk, nonce)
+    drop.commitment = places.commitment(secret)
+
+
+def _bring_to(drop: Drop, phase: str, now: datetime) -> None:
+    if phase == "paused":
+        Pause.objects.create(drop=drop, began_at=now)
+    elif phase == "sold out":
+        Unit.objects.filter(edition__drop=drop).update(withheld_at=now, withheld_reason="sample")
+        Drop.objects.filter(pk=drop.pk).update(sold_out_at=now - MINUTE)
+    elif phase in {"closed", "cancelled"}:
+        Drop.objects.filter(pk=drop.pk).update(**{f"{phase}_at": now - MINUTE})
+    drop.refresh_from_db()
+    if phase != "draft":
+        Checkpoint.objects.create(drop=drop)
+
+
+def make_pass(*, drop: Drop, index: int = 0, **fields: Any) -> tickets.Pass:
+    """A pass of the ticket of `index`, entered just now: the place is the index and the cursor right behind it."""
+    place = fields.get("place", index)
+    return tickets.Pass(
+        **{"ticket": sha256(f"{drop.slug} {index}".encode()).digest()[:16], "index": index, "place": place}
+        | {"cursor": place + 1, "entered": int(timezone.now().timestamp())}
+        | fields
+    )
+
+
+def make_hold(*, drop: Drop, index: int = 0, wanted: dict[int, int] | None = None, **fields: Any) -> Hold:
+    """A hold of one unit of the first edition, placed as shoppers do; `state` and other fields are set afterwards."""
+    admit = fields.pop("admit", None) or make_pass(drop=drop, index=index)
+    first = drop.editions.order_by("position", "pk").first()
+    hold = holds.place(drop=drop, admit=admit, wanted=wanted or {first.pk: 1} if first else {})
+    if fields:
+        if fields.get("state", "open") not in {"open", "paying"}:
+            fields.setdefault("ended_at", timezone.now())
+        Hold.objects.filter(pk=hold.pk).update(**fields)
+        if fields.get("state") == Hold.State.RELEASED:
+            Unit.objects.filter(hold=hold).update(hold=None)
+    hold.refresh_from_db()
+    return hold

@@ -1,0 +1,116 @@
+"""Journeys: a browser, or plain HTTP, against the running shop. Pictures of what was seen lie in var/artefacts/."""
+
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+from deploy.local.programs import ROOT
+from deploy.local.stack import Running
+from tests.conftest import Manage
+
+ARTEFACTS = ROOT / "var/artefacts"
+SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
+OPENING_SECONDS = 30
+SECONDS = 60_000  # milliseconds, as Playwright counts
+
+expect.set_options(timeout=SECONDS)
+
+Visit = Callable[..., Page]
+Look = Callable[[Page, str], None]
+
+
+@pytest.fixture(scope="session")
+def shop(stack: Running) -> str:
+    """The shop's origin."""
+    return stack.environment["SHOP_ORIGIN"]
+
+
+def announced(manage: Manage, *, opens_in: float, lobby_before: float) -> str:
+    """Announce the demo's next drop, which closes the one before; its slug."""
+    said = manage("demo", "--opens-in", str(opens_in), "--lobby-before", str(lobby_before))
+    found = re.search(r"^(\S+) opens at", said, re.MULTILINE)
+    assert found, said
+    return found[1]
+
+
+@pytest.fixture
+def announce(manage: Manage) -> Callable[..., str]:
+    """`announce(opens_in=8, lobby_before=6)`: announce the demo's next drop; its slug."""
+    return lambda **times: announced(manage, **times)
+
+
+@pytest.fixture(scope="module")
+def live_drop(shop: str, manage: Manage) -> str:
+    """A drop that is live, for the tests of a module that announces none."""
+    slug = announced(manage, opens_in=3, lobby_before=2)
+    ends = time.monotonic() + OPENING_SECONDS
+    while read_json(f"{shop}/api/v1/drops/{slug}/")["phase"] != "live":
+        assert time.monotonic() < ends, f"{slug} does not open"
+    return slug
+
+
+@pytest.fixture
+def visit(browser: Browser) -> Iterator[Visit]:
+    """`visit("phone")`: a page of a new visitor. Errors in the console or in scripts fail the test at its end."""
+    contexts: list[BrowserContext] = []
+    faults: list[str] = []
+
+    def heard(message: ConsoleMessage) -> None:
+        # An answer of 4xx is logged as an error too; what pages do about it is tested where it is expected.
+        if message.type in {"error", "warning"} and "Failed to load resource" not in message.text:
+            faults.append(message.text)
+
+    def run(size: str, **options: Any) -> Page:
+        width, height = SIZES[size]
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, reduced_motion="reduce", locale="en-GB", **options
+        )
+        context.set_default_timeout(SECONDS)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", heard)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        return page
+
+    yield run
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def look(request: pytest.FixtureRequest) -> Look:
+    """`look(page, "lobby")`: keep a picture; nothing sticks out sideways; the accessibility rules hold."""
+    ARTEFACTS.mkdir(parents=True, exist_ok=True)
+
+    def run(page: Page, name: str) -> None:
+        width = page.viewport_size["width"] if page.viewport_size else 0
+        page.screenshot(path=ARTEFACTS / f"{name}-{width}.png")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than the window"
+        found = Axe().run(page)
+        broken = [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found.response["violations"]]
+        assert broken == [], name
+
+    return run
+
+
+def read(url: str, **headers: str) -> Any:
+    """GET as a program does: the answer, a refusal too, redirects followed."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        return opener.open(urllib.request.Request(url, headers=headers), timeout=20)
+    except urllib.error.HTTPError as refusal:
+        return refusal
+
+
+def read_json(url: str) -> Any:
+    """GET a document."""
+    return json.loads(read(url).read())

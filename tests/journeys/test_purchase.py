@@ -1,0 +1,111 @@
+"""A stranger buys one piece on the running shop, a decline on the way; and gets as far as can be without script."""
+
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from deploy.local.stack import Running
+from tests.journeys.conftest import Look, Visit, read
+
+DECLINED = "4000 0000 0000 0002"
+GOOD = "4242 4242 4242 4242"
+MAIL_SECONDS = 30
+
+Announce = Callable[..., str]
+
+
+def pay(page: Page, number: str) -> None:
+    """Fill in the card form, which is the bank's own frame, and press."""
+    card = page.frame_locator("#card iframe")
+    card.get_by_label("Card number").fill(number)
+    card.get_by_label("Expiry").fill("12 / 34")
+    card.get_by_label("Security code").fill("123")
+    page.get_by_role("button", name="Pay").click()
+
+
+def fill_address(page: Page) -> None:
+    """Say where it goes."""
+    for label, text in (
+        ("Mail", "ada@example.com"),
+        ("Name", "Ada Lovelace"),
+        ("Street and number", "12 St James's Square"),
+        ("Postcode", "SW1Y 4JH"),
+        ("Town", "London"),
+    ):
+        page.get_by_label(label, exact=True).fill(text)
+    page.get_by_label("Country").select_option("GB")
+
+
+def get_in(page: Page, look: Look) -> None:
+    """Join, wait for one's turn, choose, hold: ends on the checkout page."""
+    state = page.locator("#state")
+    look(page, "lobby")
+    page.get_by_role("button", name="Join the line").click()
+    expect(state).to_have_attribute("data-now", re.compile("in|drawing"))
+    look(page, "in the lobby")
+    expect(state).to_have_attribute("data-now", re.compile("waiting|turn"))
+    look(page, "in line")
+    expect(state).to_have_attribute("data-now", "turn")
+    look(page, "turn")
+    page.get_by_role("button", name="Go in and choose").click()
+    page.wait_for_url("**/pick/")
+    look(page, "pick")
+    page.get_by_role("button", name="Hold one").click()
+    page.wait_for_url("**/holds/*/")
+
+
+def wait_for_mail(stack: Running, words: str) -> None:
+    """Wait, bounded, until the mail catcher shows the words."""
+    address = f"http://127.0.0.1:{stack.environment['PORT_MAIL_PAGE']}/"
+    ends = time.monotonic() + MAIL_SECONDS
+    while words not in read(address).read().decode():
+        assert time.monotonic() < ends, f"no mail says {words}"
+
+
+@pytest.mark.parametrize("size", ["phone", "desktop"])
+def test_buys_one_after_a_decline(size: str, stack: Running, announce: Announce, visit: Visit, look: Look) -> None:
+    slug = announce(opens_in=12, lobby_before=11)
+    shop = stack.environment["SHOP_ORIGIN"]
+    page = visit(size)
+    page.goto(shop)
+    expect(page.locator("#main")).to_have_attribute("data-slug", slug)
+    expect(page.locator("#state")).to_have_attribute("data-now", "lobby")
+    get_in(page, look)
+    look(page, "checkout")
+    fill_address(page)
+
+    pay(page, DECLINED)
+    expect(page.get_by_text("Your bank said no. Nothing was charged.")).to_be_visible()
+    look(page, "declined")
+
+    again = page.get_by_role("link", name="Try again")
+    if again.is_visible():
+        again.click()
+    pay(page, GOOD)
+    expect(page.get_by_role("heading", name=re.compile(r"^Yours: No\. [\d,]+ of [\d,]+"))).to_be_visible()
+    look(page, "placed")
+
+    order = page.locator("dd").first.inner_text()
+    wait_for_mail(stack, order)
+    page.reload()
+    expect(page.get_by_role("heading", name="Yours: No.")).to_be_visible()
+    page.goto(f"{shop}/drops/{slug}/")
+    expect(page.get_by_role("link", name="Yours: No.")).to_be_visible()
+    look(page, "yours")
+
+
+def test_gets_to_the_card_form_without_script(shop: str, announce: Announce, visit: Visit) -> None:
+    slug = announce(opens_in=6, lobby_before=5)
+    page = visit("phone", java_script_enabled=False)
+    page.goto(f"{shop}/drops/{slug}/")
+    page.get_by_role("button", name="Join the line").click()
+    page.wait_for_url(f"**/line/{slug}/")
+    page.get_by_role("button", name="Choose yours").click()  # the page renews itself until the button is there
+    page.wait_for_url("**/pick/")
+    page.get_by_role("button", name="Hold one").click()
+    page.wait_for_url("**/holds/*/")
+
+    expect(page.get_by_text("Paying needs JavaScript")).to_be_visible()

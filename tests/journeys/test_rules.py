@@ -1,0 +1,41 @@
+"""The page's rules and Python's are the same: when to look again, how long it may take."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from drops.line import status
+from tests.journeys.conftest import Visit
+
+NOW = 1_000_000.0
+DOCUMENT: dict[str, Any] = {"poll": status.POLL, "cursor": 100, "rate": 4.0, "lobby_opens": NOW + 300, "opens": NOW + 20}
+ASK = """async ({cases, module}) => {
+  const rules = await import(module);
+  return cases.map(({document, place, chance}) => [
+    rules.pause({
+      status: document, phase: document.phase, times: {lobby: document.lobby_opens, opens: document.opens},
+      place, now: %s, hidden: false, trouble: 0, chance,
+    }),
+    place === null ? null : rules.wait(place, document),
+  ]);
+}""" % NOW
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3, 4.0])
+def test_page_and_program_look_again_at_the_same_time(shop: str, visit: Visit, rate: float) -> None:
+    phases = ["announced", "lobby", "opening", "live", "paused"]
+    cases = [
+        {"document": DOCUMENT | {"phase": phase, "rate": rate}, "place": place, "chance": chance}
+        for phase, place, chance in itertools.product(phases, [None, 0, 99, 100, 101, 500, 90_000], [0.0, 0.5, 0.99])
+    ]
+    page = visit("phone")
+    page.goto(f"{shop}/how/")
+
+    found = page.evaluate(ASK, {"cases": cases, "module": f"{shop}/static/shop/rules.js"})
+
+    for case, (pause, wait) in zip(cases, found, strict=True):
+        document, place = case["document"], case["place"]
+        assert pause == pytest.approx(status.poll_after(document, place, NOW, case["chance"])), case
+        expected = None if place is None else status.wait(document, place)
+        assert wait == (None if expected is None else pytest.approx(list(expected))), case

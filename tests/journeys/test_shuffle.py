@@ -1,0 +1,48 @@
+"""The browser draws as Python does: the same vectors, and a check page that redoes a real draw."""
+
+import json
+
+from playwright.sync_api import Page, expect
+
+from deploy.local.programs import ROOT
+from tests.journeys.conftest import Look, Visit
+
+VECTORS = json.loads((ROOT / "tests/data/shuffle-vectors.json").read_text())
+REDO = """async ({cases, module}) => {
+  const shuffle = await import(module);
+  const found = [];
+  for (const { drop, secret, n, beacon, places } of cases) {
+    const seed = await shuffle.seedOf(drop, secret, n, beacon);
+    const drawn = [];
+    for (const [index] of places) drawn.push([index, await shuffle.placeOf(seed, index, n)]);
+    found.push({ commitment: await shuffle.commitmentOf(secret), seed: shuffle.hexOf(seed), places: drawn });
+  }
+  return found;
+}"""
+
+
+def open_a_page(visit: Visit, shop: str) -> Page:
+    page = visit("phone")
+    page.goto(f"{shop}/how/")
+    return page
+
+
+def test_browser_draws_what_python_draws(shop: str, visit: Visit) -> None:
+    page = open_a_page(visit, shop)
+
+    found = page.evaluate(REDO, {"cases": VECTORS["cases"], "module": f"{shop}/static/shop/shuffle.js"})
+
+    assert found == [{key: case[key] for key in ("commitment", "seed", "places")} for case in VECTORS["cases"]]
+
+
+def test_check_page_redoes_the_draw(shop: str, live_drop: str, visit: Visit, look: Look) -> None:
+    page = visit("desktop")
+    page.goto(f"{shop}/drops/{live_drop}/check/")
+
+    expect(page.get_by_role("status").first).to_have_text("It matches: the secret was fixed before the line opened.")
+    page.get_by_label("Your number in the line").fill("4000000")
+
+    expect(
+        page.get_by_text("That number came after the draw: its place is the number itself, 4,000,000.")
+    ).to_be_visible()
+    look(page, "check")

@@ -1,0 +1,116 @@
+"""An order at the desk: found by number or mail, shown whole, asked after."""
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from drops.models import Hold, Unit
+from dropsite.celery import app
+from payments import nudges
+from payments.models import Attempt, Event, LedgerEntry, Order, Payment
+from shop import outbox
+from shop.models import JournalEntry
+from tests.desks import queries
+from tests.factories import make_drop, make_hold
+from tests.payments.orders import submit
+
+LIST = reverse("admin:payments_order_changelist")
+
+
+def make_order(**fields):
+    return submit(make_hold(drop=make_drop(phase="live", quantity=500)), "ctoken_1", **fields)
+
+
+def make_paid_order():
+    order, now = make_order(), timezone.now()
+    Hold.objects.filter(pk=order.hold_id).update(state="allocated", ended_at=now)
+    Attempt.objects.filter(payment__order=order).update(state="authorised", sent_at=now, ended_at=now)
+    Payment.objects.filter(order=order).update(
+        state="captured", decision="capture", intent_id=f"pi_{order.pk}", charge_id=f"ch_{order.pk}", captured_at=now
+    )
+    LedgerEntry.objects.create(
+        order=order, kind="capture", amount=order.total, currency="EUR", stripe_id=f"ch_{order.pk}", livemode=False
+    )
+    Event.objects.create(id=f"evt_{order.pk}", type="payment_intent.succeeded", livemode=False, payload={})
+    outbox.put(kind="placed", about=f"order:{order.uuid}", to=order.email, subject="It is yours", text="", html="")
+    return order
+
+
+def page(order, name="change"):
+    return reverse(f"admin:payments_order_{name}", args=[order.pk])
+
+
+def test_order_is_shown_with_all_that_belongs_to_it(desk):
+    order = make_paid_order()
+    number = Unit.objects.get(hold=order.hold).number
+
+    text = desk("ops").get(page(order)).content.decode()
+
+    wanted = [f"No. {number} of 500", "It is yours.", "authorised", f"ch_{order.pk}", "€100.90", "€96", "10115"]
+    assert [words for words in wanted if words not in text] == []
+    assert "Ask Stripe again" not in text
+
+
+@pytest.mark.parametrize("field", ["number", "email", "name"])
+def test_order_is_found_by_what_shoppers_say(desk, field):
+    order, other = make_order(), make_order()
+    Order.objects.filter(pk=other.pk).update(email="else@example.org", name="Somebody Else")
+
+    answer = desk("ops").get(LIST, {"q": getattr(order, field)})
+
+    assert [found.pk for found in answer.context["cl"].result_list] == [order.pk]
+
+
+def test_asking_stripe_again_hands_the_order_to_the_settlement(desk):
+    order, own = make_order(), app.conf.broker_url
+    app.conf.broker_url = "memory://"
+    try:
+        answer = desk("ops").post(page(order, "ask"))
+        with app.connection_for_read("memory://") as connection:
+            message = connection.channel().basic_get("settlement", no_ack=True)
+            sent = connection.channel().message_to_python(message).payload[1]
+    finally:
+        app.conf.broker_url = own
+        nudges.Broker.at.cache_clear()
+
+    assert (answer.status_code, sent) == (302, {"order_id": order.pk})
+    assert list(JournalEntry.objects.values_list("who__username", "about", "act")) == [
+        ("ops", f"order:{order.number}", "asked Stripe again")
+    ]
+
+
+def test_asking_stripe_again_takes_a_post_of_those_who_may(desk):
+    order = make_order()
+
+    assert desk("ops").get(page(order, "ask")).status_code == 405
+    assert desk("merchandisers").post(page(order, "ask")).status_code == 403
+    assert JournalEntry.objects.count() == 0
+
+
+def test_orders_with_their_addresses_are_not_for_merchandisers(desk):
+    client = desk("merchandisers")
+
+    assert client.get(LIST).status_code == 403
+    assert client.get(page(make_order())).status_code == 403
+
+
+def test_order_cannot_be_changed_or_deleted(desk):
+    order = make_order()
+    client = desk("ops")
+
+    assert client.post(page(order), {"email": "else@example.org"}).status_code == 403
+    assert client.post(page(order, "delete"), {"post": "yes"}).status_code == 403
+    assert Order.objects.get().email == "ada@example.com"
+
+
+@pytest.mark.parametrize("model", ["order", "payment", "attempt", "event", "ledgerentry"])
+def test_lists_ask_as_much_for_three_rows_as_for_one(desk, model):
+    client, address = desk("ops"), reverse(f"admin:payments_{model}_changelist")
+    make_paid_order()
+    one, _answer = queries(client, address)
+    make_paid_order()
+    make_paid_order()
+
+    three, answer = queries(client, address)
+
+    assert (three, len(answer.context["cl"].result_list)) == (one, 3)

@@ -1,0 +1,29 @@
+"""A sandbox of these tests' own, spoken to by the real stripe-python with the shop's settings."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from payments import gateway
+from tests.payments.sandbox import process
+
+
+@pytest.fixture(scope="session")
+def till_process(tmp_path_factory) -> Iterator[process.SandboxProcess]:
+    with process.SandboxProcess(tmp_path_factory.mktemp("till")) as running:
+        yield running
+
+
+@pytest.fixture
+def till(till_process, settings) -> Iterator[process.SandboxProcess]:
+    """The sandbox, with the shop's settings pointing to it and no fault left from another test."""
+    settings.STRIPE_API_BASE = till_process.base
+    settings.STRIPE_SECRET_KEY = process.SECRET_KEY
+    settings.STRIPE_PUBLISHABLE_KEY = process.PUBLISHABLE_KEY
+    settings.STRIPE_WEBHOOK_SECRETS = [process.WEBHOOK_SECRET]
+    settings.STRIPE_READ_SECONDS = 2.0
+    settings.STRIPE_CALLS_PER_SECOND = settings.STRIPE_CALLS_PER_OPERATION = 10_000
+    gateway.client.cache_clear()
+    till_process.clear()
+    yield till_process
+    gateway.client.cache_clear()

@@ -1,0 +1,26 @@
+"""Whom the contract is asked of: the sandbox, or Stripe's test mode where CONTRACT_API_BASE names it."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+import stripe
+
+from tests.payments.sandbox.process import SandboxProcess
+
+
+@pytest.fixture(scope="session")
+def contract(request: pytest.FixtureRequest) -> Iterator[stripe.StripeClient]:
+    """A client of Stripe's test mode if CONTRACT_API_BASE is set, with STRIPE_SECRET_KEY; else of a sandbox."""
+    base = os.environ.get("CONTRACT_API_BASE")
+    if not base:
+        process: SandboxProcess = request.getfixturevalue("shared_sandbox")
+        yield process.client
+        return
+    key = os.environ.get("STRIPE_SECRET_KEY", "")
+    if not key.startswith("sk_test_"):
+        pytest.exit("The contract tests run against Stripe's test mode only: STRIPE_SECRET_KEY must be sk_test_….", 2)
+    stripe.enable_telemetry = False
+    http = stripe.RequestsClient(timeout=(5, 30))
+    yield stripe.StripeClient(key, base_addresses={"api": base}, max_network_retries=2, http_client=http)
+    http.close()

@@ -1,0 +1,117 @@
+from typing import Any
+
+import pytest
+import stripe
+
+from payments.sandbox import cards
+from payments.sandbox.errors import ApiError
+from tests.payments.sandbox.process import SandboxProcess
+
+DECLINES = {
+    "4000000000000002": ("card_declined", "generic_decline"),
+    "4000000000009995": ("card_declined", "insufficient_funds"),
+    "4000000000009987": ("card_declined", "lost_card"),
+    "4000000000009979": ("card_declined", "stolen_card"),
+    "4000000000006975": ("card_declined", "card_velocity_exceeded"),
+    "4000000000000341": ("card_declined", "generic_decline"),
+    "4000000000000069": ("expired_card", "expired_card"),
+    "4000000000000127": ("incorrect_cvc", "incorrect_cvc"),
+    "4000000000000119": ("processing_error", "processing_error"),
+}
+
+
+def token_for(sandbox: SandboxProcess, number: str) -> str:
+    card = {"number": number, "exp_month": 12, "exp_year": 2040}
+    typed: Any = {"payment_method_data": {"type": "card", "card": card}}  # Stripe.js may send this, a shop may not
+    return sandbox.client.v1.test_helpers.confirmation_tokens.create(typed).id
+
+
+@pytest.mark.parametrize("card", [c for c in cards.CARDS if not c.decline and not c.authenticate], ids=lambda c: c.name)
+def test_good_card_authorises(sandbox: SandboxProcess, card: cards.Card) -> None:
+    intent = sandbox.intent()
+    token = token_for(sandbox, card.number)
+
+    confirmed = sandbox.client.v1.payment_intents.confirm(intent.id, {"confirmation_token": token})
+
+    assert (confirmed.status, confirmed.amount_capturable) == ("requires_capture", 9600)
+    charge = sandbox.client.v1.charges.retrieve(str(confirmed.latest_charge))
+    assert charge.payment_method_details is not None
+    assert charge.payment_method_details.card is not None
+    assert charge.payment_method_details.card.last4 == card.number[-4:]
+    assert charge.payment_method_details.card.brand == card.brand
+
+
+@pytest.mark.parametrize("number", DECLINES)
+def test_declining_card_says_why(sandbox: SandboxProcess, number: str) -> None:
+    intent = sandbox.intent()
+    token = token_for(sandbox, number)
+
+    with pytest.raises(stripe.CardError) as refusal:
+        sandbox.client.v1.payment_intents.confirm(intent.id, {"confirmation_token": token})
+
+    error = refusal.value.error
+    assert error is not None
+    assert (refusal.value.http_status, error.type) == (402, "card_error")
+    assert (error.code, error.decline_code) == DECLINES[number]
+    assert error.payment_intent is not None
+    assert error.payment_intent.status == "requires_payment_method"
+
+
+def test_every_declining_card_is_told_here() -> None:
+    assert set(DECLINES) == {card.number for card in cards.CARDS if card.decline and not card.authenticate}
+
+
+@pytest.mark.parametrize("number", [c.number for c in cards.CARDS if c.authenticate])
+def test_card_with_3d_secure_asks_for_action(sandbox: SandboxProcess, number: str) -> None:
+    intent = sandbox.intent()
+    token = token_for(sandbox, number)
+
+    confirmed = sandbox.client.v1.payment_intents.confirm(intent.id, {"confirmation_token": token})
+
+    assert confirmed.status == "requires_action"
+    assert confirmed.next_action is not None
+    assert confirmed.next_action.type == "use_stripe_sdk"
+    assert sandbox.client.v1.payment_intents.cancel(intent.id).status == "canceled"
+
+
+def test_card_of_the_real_world_is_declined(sandbox: SandboxProcess) -> None:
+    intent = sandbox.intent()
+    token = token_for(sandbox, "4929000000006")
+
+    with pytest.raises(stripe.CardError) as refusal:
+        sandbox.client.v1.payment_intents.confirm(intent.id, {"confirmation_token": token})
+
+    assert refusal.value.error is not None
+    assert refusal.value.error.decline_code == "test_mode_live_card"
+
+
+@pytest.mark.parametrize(
+    ("number", "month", "year", "cvc", "code"),
+    [
+        ("424242", 12, 2040, "123", "invalid_number"),
+        ("4242424242424241", 12, 2040, "123", "incorrect_number"),
+        ("4242424242424242", 13, 2040, "123", "invalid_expiry_month"),
+        ("4242424242424242", 1, 2020, "123", "invalid_expiry_year"),
+        ("4242424242424242", 1, 2199, "123", "invalid_expiry_year"),
+        ("4242424242424242", 12, 40, "12", "invalid_cvc"),
+        ("378282246310005", 12, 40, "123", "invalid_cvc"),
+    ],
+)
+def test_digits_that_cannot_be_a_card_are_refused(number: str, month: int, year: int, cvc: str, code: str) -> None:
+    with pytest.raises(ApiError) as refusal:
+        cards.check(number=number, exp_month=month, exp_year=year, cvc=cvc)
+
+    assert (refusal.value.status, refusal.value.error["code"]) == (402, code)
+
+
+@pytest.mark.parametrize("name", ["visa_chargeDeclined", "chargeDeclined", "visa_chargeDeclinedExpiredCard"])
+def test_shortcut_is_known_with_and_without_brand(name: str) -> None:
+    assert cards.BY_NAME[name].decline is not None
+
+
+def test_fingerprint_is_the_same_for_a_number_and_says_nothing() -> None:
+    first = cards.fingerprint("4242424242424242", key="sk_test_a")
+
+    assert first == cards.fingerprint("4242424242424242", key="sk_test_a")
+    assert first != cards.fingerprint("4242424242424242", key="sk_test_b")
+    assert "4242" not in first

@@ -1,0 +1,54 @@
+from pathlib import Path
+
+import pytest
+
+from payments.sandbox import config
+from tests.payments.sandbox.process import SandboxProcess
+
+GOOD = {
+    "DEMO": "1",
+    "SANDBOX_DIR": "/tmp/sandbox",
+    "SANDBOX_SECRET_KEY": "sk_test_1",
+    "SANDBOX_PUBLISHABLE_KEY": "pk_test_1",
+    "SANDBOX_ORIGIN": "http://127.0.0.1:8004/",
+}
+
+
+def test_settings_have_stripes_limits_unless_told() -> None:
+    settings = config.read(GOOD | {"SANDBOX_SHOP_ORIGINS": "http://a.example, http://b.example/"})
+
+    assert (settings.rate, settings.rate_per_endpoint) == (100, 25)
+    assert settings.shop_origins == ("http://a.example", "http://b.example")
+    assert settings.hosts == {"127.0.0.1:8004", "localhost:8004"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"DEMO": ""}, "DEMO=1"),
+        ({"DEMO": "true"}, "DEMO=1"),
+        ({"SANDBOX_DIR": "", "SANDBOX_ORIGIN": ""}, "SANDBOX_DIR, SANDBOX_ORIGIN"),
+        ({"SANDBOX_SECRET_KEY": "sk_live_1"}, "sk_test_"),
+        ({"SANDBOX_PUBLISHABLE_KEY": "pk_live_1"}, "pk_test_"),
+        ({"SANDBOX_RATE": "0"}, "SANDBOX_RATE"),
+        ({"SANDBOX_RATE_PER_ENDPOINT": "fast"}, "SANDBOX_RATE_PER_ENDPOINT"),
+        ({"SANDBOX_WEBHOOK_URL": "https://shop.example/"}, "http://"),
+        ({"SANDBOX_WEBHOOK_URL": "http://127.0.0.1/"}, "SANDBOX_WEBHOOK_SECRET"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(change: dict[str, str], said: str) -> None:
+    with pytest.raises(config.Refused, match=said):
+        config.read(GOOD | change)
+
+
+def test_sandbox_does_not_start_outside_the_demo(tmp_path: Path) -> None:
+    sandbox = SandboxProcess(tmp_path, DEMO="0")
+
+    process = sandbox.launch()
+
+    assert process.wait(20) != 0
+    log = (tmp_path / "log").read_text()
+    assert "it starts with DEMO=1" in log
+    assert "Traceback" not in log
+    sandbox.held.close()
+    sandbox.web.close()

@@ -1,0 +1,120 @@
+from typing import Any
+
+import pytest
+import stripe
+
+from payments.sandbox import parameters
+from payments.sandbox.errors import ApiError
+from tests.payments.sandbox.process import PUBLISHABLE_KEY, SandboxProcess
+
+GOOD = {"amount": 9600, "currency": "eur"}
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "param"),
+    [
+        ({"colour": "red"}, "parameter_unknown", "colour"),
+        ({"amount": None}, "parameter_missing", "amount"),
+        ({"currency": None}, "parameter_missing", "currency"),
+        ({"amount": ""}, "parameter_invalid_empty", "amount"),
+        ({"amount": "9.6"}, "parameter_invalid_integer", "amount"),
+        ({"amount": 0}, "parameter_invalid_integer", "amount"),
+        ({"amount": 49}, "amount_too_small", "amount"),
+        ({"amount": 29, "currency": "gbp"}, "amount_too_small", "amount"),
+        ({"amount": 49, "currency": "jpy"}, "amount_too_small", "amount"),
+        ({"amount": 100_000_000}, "amount_too_large", "amount"),
+        ({"currency": "xxx"}, None, "currency"),
+        ({"capture_method": "later"}, None, "capture_method"),
+        ({"shipping": {"name": "Ada"}}, "parameter_missing", "shipping[address]"),
+        ({"shipping": {"name": "Ada", "address": {"moon": "1"}}}, "parameter_unknown", "shipping[address][moon]"),
+        ({"allowed_payment_method_types": ["sepa_debit"]}, None, "allowed_payment_method_types"),
+        ({"customer": "cus_1"}, None, "customer"),
+        ({"metadata": {"k": "v" * 501}}, None, "metadata[k]"),
+        ({"confirmation_token": "ctoken_1"}, None, "confirmation_token"),
+    ],
+)
+def test_parameter_that_makes_no_sense_is_named(
+    sandbox: SandboxProcess, change: dict[str, Any], code: str | None, param: str
+) -> None:
+    wanted = {name: value for name, value in (GOOD | change).items() if value is not None}
+
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        sandbox.client.v1.payment_intents.create(wanted)  # type: ignore[arg-type]
+
+    assert (refusal.value.http_status, refusal.value.code, refusal.value.param) == (400, code, param)
+
+
+def test_least_amount_is_said_in_the_currency(sandbox: SandboxProcess) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        sandbox.client.v1.payment_intents.create({"amount": 49, "currency": "eur"})
+
+    assert refusal.value.user_message == "Amount must be at least €0.50 eur"
+
+
+@pytest.mark.parametrize(
+    ("path", "param"),
+    [
+        ("payment_intents/pi_none", "intent"),
+        ("charges/ch_none", "id"),
+        ("events/evt_none", "id"),
+        ("confirmation_tokens/ctoken_none", "confirmation_token"),
+        ("payment_methods/pm_none", "payment_method"),
+    ],
+)
+def test_missing_object_is_404(sandbox: SandboxProcess, path: str, param: str) -> None:
+    answer = sandbox.web.get(f"{sandbox.base}/v1/{path}", auth=(sandbox.environ["SANDBOX_SECRET_KEY"], ""), timeout=5)
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "resource_missing")
+    assert answer.json()["error"]["param"] == param
+
+
+def test_unknown_address_is_404(sandbox: SandboxProcess) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as refusal:
+        sandbox.client.v1.customers.list()
+
+    assert refusal.value.http_status == 404
+
+
+@pytest.mark.parametrize("key", ["sk_test_foreign", "sk_live_sandboxsandbox0001"])
+def test_foreign_key_is_401(sandbox: SandboxProcess, key: str) -> None:
+    with pytest.raises(stripe.AuthenticationError) as refusal:
+        sandbox.client_with(key).v1.payment_intents.list()
+
+    assert refusal.value.http_status == 401
+
+
+def test_missing_key_is_401(sandbox: SandboxProcess) -> None:
+    answer = sandbox.web.get(f"{sandbox.base}/v1/payment_intents", timeout=5)
+
+    assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="Stripe"')
+
+
+def test_publishable_key_may_not_take_money(sandbox: SandboxProcess) -> None:
+    with pytest.raises(stripe.PermissionError) as refusal:
+        sandbox.client_with(PUBLISHABLE_KEY).v1.payment_intents.create({"amount": 9600, "currency": "eur"})
+
+    assert refusal.value.error is not None
+    assert refusal.value.error.code == "secret_key_required"
+
+
+def test_answers_carry_version_and_request(sandbox: SandboxProcess) -> None:
+    response = sandbox.intent().last_response
+    assert response is not None
+    assert response.headers is not None
+    assert response.headers["Stripe-Version"] == stripe.api_version
+    assert response.headers["Request-Id"].startswith("req_")
+
+
+def test_decode_nests_brackets() -> None:
+    assert parameters.decode("a=1&b[c]=2&b[d][e]=&f[]=x&f[]=y&g[0]=z") == {
+        "a": "1",
+        "b": {"c": "2", "d": {"e": ""}},
+        "f": {"0": "x", "1": "y"},
+        "g": {"0": "z"},
+    }
+
+
+@pytest.mark.parametrize("encoded", ["a=1&a[b]=2", "[]=1", "a[=1", "a]b[=1"])
+def test_decode_refuses_what_cannot_be_nested(encoded: str) -> None:
+    with pytest.raises(ApiError):
+        parameters.decode(encoded)

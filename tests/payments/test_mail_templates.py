@@ -1,0 +1,94 @@
+"""The words of the mail that says "it is yours"."""
+
+from types import SimpleNamespace
+
+import pytest
+from django.template.loader import render_to_string
+
+ORDER = {
+    "number": "7KQ2-9XMD",
+    "name": "Ada <L> & Co",
+    "line1": "1 Loopback Lane",
+    "line2": "",
+    "postcode": "10115",
+    "city": "Berlin",
+    "region": "",
+    "country": "DE",
+    "currency": "EUR",
+    "shipping": 490,
+    "tax": 3143,
+    "tax_in_price": True,
+    "total": 19690,
+    "language": "en",
+}
+LINES = [
+    {"name": "0 kg S", "numbers": [37], "of": 200, "quantity": 1, "price": 9600, "sum": 9600},
+    {"name": "0 kg L", "numbers": [9], "of": 200, "quantity": 1, "price": 9600, "sum": 9600},
+]
+
+
+def render(end, lines=LINES, **fields):
+    context = {
+        "order": SimpleNamespace(**ORDER | fields),
+        "lines": lines,
+        "link": "https://shop.example/orders/1.k1.a.b/",
+        "seller": "Dropsite Ltd\n1 Quay\nHamburg",
+        "shop_name": "Dropsite & Sons",
+        "country": "Germany",
+    }
+    return render_to_string(f"mail/order_placed.{end}", context)
+
+
+def test_write_the_subject_in_one_line():
+    assert render("subject.txt").strip() == "No. 37 of 200, No. 9 of 200, it is yours"
+    assert render("subject.txt", lines=LINES[:1]).strip() == "No. 37 of 200, it is yours"
+
+
+def test_write_the_text_with_all_that_was_agreed():
+    assert render("txt") == (
+        "No. 37 of 200, No. 9 of 200, it is yours.\n"
+        "\n"
+        "Order 7KQ2-9XMD\n"
+        "\n"
+        "1 × 0 kg S, No. 37 of 200: €96\n"
+        "1 × 0 kg L, No. 9 of 200: €96\n"
+        "Shipping: €4.90\n"
+        "Total: €196.90 (€31.43 of it is tax)\n"
+        "\n"
+        "It goes to:\n"
+        "Ada <L> & Co\n"
+        "1 Loopback Lane\n"
+        "10115 Berlin\n"
+        "Germany\n"
+        "\n"
+        "Your order, at any time:\n"
+        "https://shop.example/orders/1.k1.a.b/\n"
+        "\n"
+        "Whoever has this link sees the order, so keep it to yourself.\n"
+        "\n"
+        "-- \n"
+        "Dropsite & Sons\n"
+        "Dropsite Ltd\n"
+        "1 Quay\n"
+        "Hamburg\n"
+        "\n"
+    )
+
+
+def test_write_the_html_with_the_same_and_escape_what_people_wrote():
+    html = render("html")
+
+    assert "Ada &lt;L&gt; &amp; Co" in html
+    assert "Ada <L>" not in html
+    for words in ("No. 37 of 200", "€96", "€4.90", "€196.90", "€31.43 of it is tax", "7KQ2-9XMD", "1 Quay<br>Hamburg"):
+        assert words in html
+    assert 'href="https://shop.example/orders/1.k1.a.b/"' in html
+
+
+@pytest.mark.parametrize("end", ["txt", "html"])
+def test_add_the_tax_where_it_is_not_in_the_price(end):
+    said = render(end, tax_in_price=False, tax=3143, total=22833)
+
+    assert "Tax" in said
+    assert "of it is tax" not in said
+    assert "€228.33" in said

@@ -1,0 +1,226 @@
+"""Orders are settled against a sandbox that really runs."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+
+from drops import holds
+from drops.models import Hold, Unit
+from payments import books, gateway, settlement, standing, sweeps
+from payments.models import Attempt, LedgerEntry, Order, Payment
+from shop.models import Mail
+from tests.payments.orders import make_order, states, submit
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def broken(order):
+    return [(check.name, check.detail) for check in books.check(drop=order.hold.drop) if not check.ok]
+
+
+def attempts(order):
+    return list(Attempt.objects.filter(payment__order=order).values_list("state", "decline_code"))
+
+
+def read(order):
+    return standing.read(order=Order.objects.select_related("payment", "hold").get(pk=order.pk))
+
+
+def sweep(order):
+    """Advance the order as a sweep would that comes later."""
+    Order.objects.filter(pk=order.pk).update(leased_until=F("leased_until") - timedelta(minutes=1))
+    return settlement.advance(order_id=order.pk)
+
+
+def test_advance_captures_what_the_bank_allows(till):
+    order = make_order(till)
+    assert read(order).name == "asking"
+
+    settlement.advance(order_id=order.pk)
+
+    assert states(order) == ("captured", "allocated")
+    entry = LedgerEntry.objects.get(order=order)
+    assert (entry.kind, entry.amount, entry.currency) == ("capture", 10090, "EUR")
+    assert read(order).name == "placed"
+    assert broken(order) == []
+
+
+def test_advance_writes_one_mail_with_the_numbers(till):
+    order = make_order(till)
+
+    settlement.advance(order_id=order.pk)
+    settlement.advance(order_id=order.pk)
+
+    mail = Mail.objects.get(about=f"order:{order.uuid}")
+    number = Unit.objects.get(hold=order.hold).number
+    assert f"No. {number} of 1" in mail.text
+    assert f"No. {number} of 1" in mail.html
+    assert (mail.to, order.number in mail.text) == ("ada@example.com", True)
+
+
+def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirmed_again(till):
+    order = make_order(till, card="visa_chargeDeclinedInsufficientFunds")
+
+    settlement.advance(order_id=order.pk)
+
+    assert states(order) == ("created", "open")
+    assert attempts(order) == [("declined", "insufficient_funds")]
+    told = read(order)
+    assert (told.name, "not enough money" in told.message) == ("declined", True)
+    intent = Payment.objects.get(order=order).intent_id
+
+    again = submit(order.hold, till.token())
+    settlement.advance(order_id=order.pk)
+
+    assert again.pk == order.pk
+    assert states(order) == ("captured", "allocated")
+    assert Payment.objects.get(order=order).intent_id == intent
+    assert broken(order) == []
+
+
+def test_advance_gives_a_declined_hold_at_least_two_minutes(till):
+    order = make_order(till, card="visa_chargeDeclined")
+    Hold.objects.filter(pk=order.hold_id).update(expires_at=F("created_at") + timedelta(seconds=1))
+
+    settlement.advance(order_id=order.pk)
+
+    hold = Hold.objects.get(pk=order.hold_id)
+    assert hold.expires_at - hold.created_at > timedelta(seconds=119)
+
+
+def test_advance_voids_after_the_third_decline(till):
+    order = make_order(till, card="visa_chargeDeclined")
+    settlement.advance(order_id=order.pk)
+    for _again in range(2):
+        submit(order.hold, till.token("pm_card_visa_chargeDeclined"))
+        settlement.advance(order_id=order.pk)
+
+    assert states(order) == ("voided", "released")
+    assert Unit.objects.filter(edition__drop=order.hold.drop, hold=None).count() == 1
+    assert "three times" in read(order).message
+    assert broken(order) == []
+
+
+def test_advance_cancels_an_intent_that_asks_for_another_step(till):
+    order = make_order(till, card="authenticationRequired")
+
+    settlement.advance(order_id=order.pk)
+
+    assert states(order) == ("voided", "released")
+    assert "another step" in read(order).message
+    assert gateway.retrieve(intent_id=Payment.objects.get(order=order).intent_id).status == "canceled"
+    assert broken(order) == []
+
+
+@pytest.mark.parametrize("operation", ["create", "confirm", "capture"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "error", "when": "before"},
+        {"kind": "error", "when": "after"},
+        {"kind": "drop", "when": "before"},
+        {"kind": "drop", "when": "after"},
+        {"kind": "outage", "when": "before"},
+        {"kind": "lag", "when": "after", "seconds": 3},
+    ],
+    ids=["500", "done and 500", "dropped", "done and dropped", "outage", "done and too slow"],
+)
+def test_advance_ends_the_order_once_whatever_one_call_does(till, operation, fault):
+    order = make_order(till)
+    till.order("faults", operation=f"payment_intents.{operation}", **fault)
+
+    settlement.advance(order_id=order.pk)
+    for _later in range(3):
+        sweep(order)
+
+    assert states(order) == ("captured", "allocated")
+    assert LedgerEntry.objects.filter(order=order).count() == 1
+    assert Mail.objects.filter(about=f"order:{order.uuid}").count() == 1
+    assert broken(order) == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_advance_concludes_a_decline_only_from_a_new_charge(till, when):
+    order = make_order(till, card="visa_chargeDeclined")
+    till.order("faults", operation="payment_intents.confirm", kind="drop", when=when)
+
+    settlement.advance(order_id=order.pk)
+    assert states(order) == ("confirming", "paying")
+    assert attempts(order) == [("unknown", "")]
+    sweep(order)
+
+    assert states(order) == ("created", "open")
+    assert [state for state, _code in attempts(order)] == ["declined"]
+    assert broken(order) == []
+
+
+def test_advance_voids_a_late_authorisation(till):
+    order = make_order(till)
+    till.order("faults", operation="payment_intents.confirm", kind="drop", when="after")
+    settlement.advance(order_id=order.pk)
+    Payment.objects.filter(order=order).update(first_sent_at=F("first_sent_at") - timedelta(minutes=11))
+
+    sweep(order)
+
+    assert states(order) == ("voided", "released")
+    assert "too long" in read(order).message
+    assert broken(order) == []
+
+
+def test_advance_voids_when_the_units_are_gone(till):
+    order = make_order(till)
+    settlement.advance(order_id=order.pk, states={"new"})
+    holds.let_go(hold=order.hold)  # as if its intent had been canceled meanwhile
+
+    settlement.advance(order_id=order.pk)
+
+    assert states(order) == ("voided", "released")
+    assert "The last one went" in read(order).message
+    assert broken(order) == []
+
+
+def test_advance_withholds_the_units_when_the_capture_is_refused(till):
+    order = make_order(till)
+    settlement.advance(order_id=order.pk, states=settlement.ASKING)
+    till.order("expire", payment_intent=Payment.objects.get(order=order).intent_id)
+
+    settlement.advance(order_id=order.pk)
+
+    assert states(order) == ("voided", "returned")
+    assert Unit.objects.get(edition__drop=order.hold.drop).withheld_reason == "capture refused"
+    assert broken(order) == []
+
+
+def test_advance_leaves_an_order_alone_that_somebody_advances(till):
+    order = make_order(till)
+    assert settlement.lease(order_id=order.pk) is not None
+
+    assert settlement.advance(order_id=order.pk) is None
+    assert states(order) == ("new", "paying")
+
+
+def test_withdraw_lets_a_hold_go_whose_attempt_was_never_sent(till):
+    order = make_order(till)
+    Attempt.objects.update(created_at=F("created_at") - timedelta(minutes=16))
+
+    assert sweeps.withdraw() == 1
+
+    assert states(order) == ("voided", "released")
+    assert attempts(order) == [("withdrawn", "")]
+    assert "could not ask your bank" in read(order).message
+    assert broken(order) == []
+
+
+def test_claim_finds_an_intent_whose_hold_was_given_back(till):
+    order = make_order(till, card="visa_chargeDeclined")
+    settlement.advance(order_id=order.pk)
+    holds.give_back(hold=order.hold)
+    Payment.objects.update(changed_at=F("changed_at") - timedelta(minutes=1))
+
+    assert sweeps.claim(most=10) == [order.pk]
+    assert sweeps.claim(most=10) == []  # claimed for five seconds
+    sweep(order)
+
+    assert states(order) == ("voided", "released")
+    assert broken(order) == []

@@ -1,0 +1,106 @@
+"""The order page in each of its states."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from drops.models import Unit
+from payments.models import Attempt, Order, Payment
+from tests.payments.views.shopping import address, bring, make_order, order_address, pay, queued, text
+
+pytestmark = pytest.mark.django_db
+
+
+def test_say_that_the_bank_is_asked(shopper):
+    order = make_order(shopper)
+
+    page, state = shopper.get(order_address(order)), shopper.get(order_address(order, "state.json"))
+
+    said = "Your bank is thinking. Don't pay again; this page will say."
+    assert said in text(page)
+    assert order.number in text(page)
+    assert state.json() == {"state": "asking", "message": said, "final": False}
+    assert state["Cache-Control"] == "no-store"
+
+
+def test_say_whose_it_is_once_it_is_paid(shopper):
+    order = make_order(shopper)
+    number = Unit.objects.get(hold=order.hold).number
+    bring(order, "captured", "allocated")
+
+    page = shopper.get(order_address(order))
+
+    said = text(page)
+    assert f"Yours: No. {number} of 500." in said
+    assert "A mail with all of this goes to ada@example.com." in said
+    assert "Total €100.90" in said
+    assert "1 Loopback Lane 10115 Berlin Germany" in said
+    assert shopper.get(order_address(order, "state.json")).json()["final"] is True
+
+
+def test_lead_back_to_the_payment_after_a_decline_with_all_that_was_written(shopper):
+    order = make_order(shopper)
+    number = Unit.objects.get(hold=order.hold).number
+    bring(order, "created", "open", declines=1)
+
+    page, again = shopper.get(order_address(order)), shopper.get(address(order.hold))
+
+    assert f"Your bank said no. Nothing was charged. No. {number} is yours until" in text(page)
+    assert f'href="{address(order.hold)}"' in page.content.decode()
+    assert again.status_code == 200
+    assert f"Your bank said no. Nothing was charged. No. {number} is yours until" in text(again)
+    assert 'value="1 Loopback Lane"' in again.content.decode()
+    assert '<option value="JP"' not in again.content.decode()
+
+
+def test_pay_again_after_a_decline_goes_on_with_the_same_order(shopper):
+    order = make_order(shopper)
+    bring(order, "created", "open", declines=1)
+
+    answer = pay(shopper, order.hold, line1="2 Loopback Lane", confirmation_token="ctoken_2DEF")
+
+    assert (answer.status_code, answer.json()) == (202, {"order": order_address(order)})
+    assert Order.objects.get().line1 == "2 Loopback Lane"
+    assert list(Attempt.objects.values_list("state", flat=True)) == ["declined", "queued"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (
+            "lost",
+            "The last one went while your bank was thinking. The authorisation is cancelled. Nothing was charged.",
+        ),
+        ("released", "Your hold ended before you paid. Nothing was charged. The unit went back."),
+    ],
+)
+def test_say_that_nothing_was_charged_when_it_is_over(shopper, reason, said):
+    order = make_order(shopper)
+    bring(order, "voided", "released", void_reason=reason)
+
+    page = shopper.get(order_address(order))
+
+    assert said in text(page)
+    assert "failed" not in text(page)
+    assert shopper.get(order_address(order, "state.json")).json()["state"] == "over"
+
+
+def test_have_a_worker_look_at_an_order_that_stands_still(shopper):
+    order = make_order(shopper)
+    queued("settlement")
+    bring(order, "capturing", "allocated", decision="capture")
+    shopper.get(order_address(order, "state.json"))
+    assert queued("settlement") == []
+    Payment.objects.filter(order=order).update(changed_at=timezone.now() - timedelta(seconds=11))
+
+    shopper.get(order_address(order, "state.json"))
+
+    assert queued("settlement") == [order.pk]
+
+
+def test_ask_for_the_state_in_few_queries(shopper, django_assert_max_num_queries):
+    order = make_order(shopper)
+
+    with django_assert_max_num_queries(2):
+        shopper.get(order_address(order, "state.json"))

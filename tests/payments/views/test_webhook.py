@@ -1,0 +1,96 @@
+"""Stripe's webhooks over HTTP."""
+
+import json
+
+import pytest
+import stripe
+from django.test import Client
+from django.utils import timezone
+
+from payments.models import Event
+
+pytestmark = pytest.mark.django_db
+
+
+def event(settings, **fields):
+    """What Stripe would post about an intent, and the header that signs it."""
+    body = json.dumps(
+        {
+            "id": "evt_1",
+            "object": "event",
+            "api_version": "2026-10-28.endive",
+            "type": "payment_intent.succeeded",
+            "livemode": False,
+            "created": 1,
+            "data": {"object": {"id": "pi_1", "object": "payment_intent", "metadata": {"shop": settings.SHOP_ORIGIN}}},
+        }
+        | fields
+    )
+    return body, sign(body, settings.STRIPE_WEBHOOK_SECRETS[0])
+
+
+def sign(body, secret, at=None):
+    at = at or int(timezone.now().timestamp())
+    return stripe.WebhookSignature.generate_signature_header(body, secret, at)
+
+
+def deliver(body, signature):
+    headers = {"Stripe-Signature": signature} if signature is not None else {}
+    return Client(enforce_csrf_checks=True).post(
+        "/webhooks/stripe/", body, content_type="application/json", headers=headers
+    )
+
+
+def test_store_a_signed_webhook(settings):
+    answer = deliver(*event(settings))
+
+    assert answer.status_code == 200
+    assert list(Event.objects.values_list("id", "state", "intent_id")) == [("evt_1", "stored", "pi_1")]
+
+
+def test_store_a_repeated_webhook_once(settings):
+    body, signature = event(settings)
+
+    assert [deliver(body, signature).status_code for _ in range(2)] == [200, 200]
+    assert Event.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"type": "customer.created"}, "unused type"),
+        ({"livemode": True}, "other mode"),
+        ({"data": {"object": {"id": "pi_1", "object": "payment_intent", "metadata": {}}}}, "other deployment"),
+    ],
+)
+def test_store_a_foreign_webhook_as_ignored(settings, fields, reason):
+    answer = deliver(*event(settings, **fields))
+
+    assert answer.status_code == 200
+    assert list(Event.objects.values_list("state", "reason")) == [("ignored", reason)]
+
+
+def test_refuse_a_forged_webhook(settings):
+    body, good = event(settings)
+    forged = {
+        "none": None,
+        "empty": "",
+        "nonsense": "t=1,v1=abc",
+        "another secret": sign(body, "whsec_other"),
+        "another body": sign(body + " ", settings.STRIPE_WEBHOOK_SECRETS[0]),
+        "old": sign(body, settings.STRIPE_WEBHOOK_SECRETS[0], at=int(timezone.now().timestamp()) - 600),
+        "cut": good[:-1],
+    }
+
+    for name, signature in forged.items():
+        answer = deliver(body, signature)
+        assert (name, answer.status_code, answer["Content-Type"]) == (name, 400, "application/problem+json")
+    assert Event.objects.count() == 0
+
+
+@pytest.mark.parametrize("body", ["", "{", "[]", "null", '{"id": "evt_1"}'])
+def test_refuse_a_signed_webhook_that_says_nothing(settings, body):
+    answer = deliver(body, sign(body, settings.STRIPE_WEBHOOK_SECRETS[0]))
+
+    assert answer.status_code == 400
+    assert Event.objects.count() == 0

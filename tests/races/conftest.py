@@ -1,0 +1,20 @@
+"""Servers of the races' own: a Redis that may be killed, and the sandbox."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.payments.conftest import till, till_process
+from tests.races.servers import OwnRedis
+
+__all__ = ["own_redis", "till", "till_process"]
+
+
+@pytest.fixture
+def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+    """A Redis that the test may kill and start again."""
+    server = OwnRedis(tmp_path)
+    yield server
+    server.client.close()
+    server.kill()

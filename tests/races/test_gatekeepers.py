@@ -1,0 +1,196 @@
+"""Several gatekeepers at one Postgres and Redis: one leads, and an older term changes nothing, however late."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from drops.gatekeeper import commits, figures, leader, publish, tick
+from drops.gatekeeper.loop import Gatekeeper
+from drops.line import keys, lua, status
+from drops.models import Checkpoint, Drop, Leadership
+from tests.factories import make_drop
+
+ROUNDS = 25
+
+
+def end_lease() -> None:
+    """Let the lead lapse, as if its holder had slept for longer than it lasts."""
+    Leadership.objects.update(until=timezone.now() - timedelta(seconds=1))
+
+
+def rows(drop: Drop) -> list[figures.Watched]:
+    """What a tick starts from."""
+    return [row for row in figures.watched() if row.drop == drop]
+
+
+def test_of_eight_gatekeepers_one_leads(race):
+    terms = race(8, lambda i: leader.take(holder=str(i))[0])
+
+    assert Counter(terms) == {None: 7, 1: 1}
+
+
+def test_a_lapsed_lead_goes_to_one_of_those_who_want_it(race):
+    leader.take(holder="dead")
+    end_lease()
+
+    terms = race(8, lambda i: leader.take(holder=str(i))[0])
+
+    assert Counter(terms) == {None: 7, 2: 1}
+
+
+def test_a_lead_that_is_renewed_is_not_taken(transactional_db):
+    term, _ = leader.take(holder="a")
+    end_lease()
+
+    assert leader.renew(term=term)
+
+    assert leader.take(holder="b")[0] is None
+
+
+def test_a_lead_that_is_given_back_is_free_at_once(transactional_db):
+    term, _ = leader.take(holder="a")
+
+    leader.release(term=term)
+
+    assert leader.take(holder="b") == (2, 5.0)
+    leader.release(term=term)  # no longer its own
+    assert leader.take(holder="c")[0] is None
+
+
+def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(transactional_db, line_redis):
+    drop = make_drop(phase="live")
+    old, new = Gatekeeper(redis=line_redis, holder="old"), Gatekeeper(redis=line_redis, holder="new")
+    old.tick()
+    end_lease()
+    new.tick()
+    before = Checkpoint.objects.values().get(), lua.look_at(line_redis, drop.slug).state
+
+    old.tick()
+
+    assert (old.term, new.term) == (None, 2)
+    assert (Checkpoint.objects.values().get(), lua.look_at(line_redis, drop.slug).state) == before
+
+
+def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(transactional_db, line_redis):
+    drop = make_drop(phase="live")
+    old, new = Gatekeeper(redis=line_redis, holder="old"), Gatekeeper(redis=line_redis, holder="new")
+    old.tick()
+    (stale,) = rows(drop)
+    stale.checkpoint.cursor = stale.checkpoint.allowance = 90
+    end_lease()
+    new.tick()
+    before = lua.look_at(line_redis, drop.slug).state, line_redis.get(keys.status(drop.slug))
+
+    with pytest.raises(lua.OlderTerm):
+        publish.publish(redis=line_redis, term=1, row=stale)
+
+    assert (lua.look_at(line_redis, drop.slug).state, line_redis.get(keys.status(drop.slug))) == before
+
+
+def test_a_gatekeeper_that_slept_seals_nothing(transactional_db, line_redis):
+    drop = make_drop(phase="lobby")
+    old = Gatekeeper(redis=line_redis, holder="old")
+    old.tick()
+    end_lease()
+    Gatekeeper(redis=line_redis, holder="new").tick()
+    Drop.objects.update(opens_at=timezone.now())
+
+    assert commits.seal(term=1, drop=drop, n=3) is False
+    with pytest.raises(lua.OlderTerm):
+        lua.close_lobby(line_redis, drop.slug, term=1)
+
+    drop.refresh_from_db()
+    assert drop.sealed is None
+
+
+def test_gatekeepers_that_take_turns_lose_no_tick(race, line_redis):
+    """The lead lapses all the time; each commit that went through is one tick, and no two are the same."""
+    drop = make_drop(phase="lobby")
+
+    def act(number: int) -> list[int]:
+        keeper, ticks = Gatekeeper(redis=line_redis, holder=str(number)), []
+        for _ in range(ROUNDS):
+            if random.random() < 0.3:
+                end_lease()
+            ticks += committed(keeper, drop)
+        return ticks
+
+    results = race(3, act)
+
+    ticks = sorted(number for each in results for number in each)
+    assert ticks == list(range(1, len(ticks) + 1))
+    assert Checkpoint.objects.get(drop=drop).tick == len(ticks)
+    assert status.decode(line_redis.get(keys.status(drop.slug)))["tick"] <= len(ticks)
+
+
+def committed(keeper: Gatekeeper, drop: Drop) -> list[int]:
+    """One round of a gatekeeper, taken apart: the tick that it committed, if it led."""
+    if keeper.term is None:
+        keeper.term, _ = leader.take(holder=keeper.holder)
+    if keeper.term is None:
+        return []
+    due = rows(drop)
+    for row in due:
+        row.seen = lua.look_at(keeper.redis, drop.slug)
+        tick.follow(row, tick.Count())
+    try:
+        commits.commit(term=keeper.term, checkpoints=[row.checkpoint for row in due])
+    except commits.LeadLost:
+        keeper.term = None
+        return []
+    try:
+        publish.adopt(redis=keeper.redis, term=keeper.term, row=due[0], counter=due[0].checkpoint.counter_limit)
+        publish.publish(redis=keeper.redis, term=keeper.term, row=due[0])
+    except lua.OlderTerm:
+        keeper.term = None
+    return [due[0].checkpoint.tick]
+
+
+def test_control_commits_without_the_term_lose_ticks(race, line_redis):
+    drop = make_drop(phase="lobby")
+
+    def careless(_number: int) -> int:
+        for _ in range(ROUNDS):
+            row = Checkpoint.objects.get(drop=drop)
+            row.tick += 1
+            row.save()
+        return ROUNDS
+
+    assert race(4, careless) == [ROUNDS] * 4
+    assert Checkpoint.objects.get(drop=drop).tick < 4 * ROUNDS
+
+
+def test_the_process_takes_the_lead_and_gives_it_back_at_term(transactional_db, line_redis):
+    drop = make_drop(phase="lobby")
+    settings = connection.settings_dict
+    url = (
+        f"postgres://{settings['USER']}:{settings['PASSWORD']}@{settings['HOST']}:{settings['PORT']}/{settings['NAME']}"
+    )
+    command = [sys.executable, "manage.py", "gatekeeper"]
+    process = subprocess.Popen(command, env=os.environ | {"DATABASE_URL": url}, stderr=subprocess.PIPE, text=True)
+    try:
+        wait_until(process, lambda: line_redis.exists(keys.status(drop.slug)))
+        assert Leadership.objects.get().until > timezone.now()
+        process.send_signal(signal.SIGTERM)
+        _, errors = process.communicate(timeout=20)
+    finally:
+        process.kill()
+
+    assert (process.returncode, errors) == (0, "")
+    assert Leadership.objects.get().until < timezone.now()
+
+
+def wait_until(process: "subprocess.Popen[str]", holds) -> None:
+    """Wait for a condition while the process runs; half a minute at most."""
+    ends = timezone.now() + timedelta(seconds=30)
+    while not holds():
+        assert process.poll() is None, process.communicate()[1]
+        assert timezone.now() < ends

@@ -1,0 +1,107 @@
+"""Money when two do the same thing at once."""
+
+from collections import Counter
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from drops import holds
+from drops.models import Hold
+from payments import books, checkout, settlement
+from payments.models import Attempt, LedgerEntry, Order, Payment
+from tests.factories import make_drop, make_hold
+from tests.payments.orders import ADDRESS, TOTAL, make_order, states, submit
+
+
+def wrong(order):
+    return [(check.name, check.detail) for check in books.check(drop=order.hold.drop) if not check.ok]
+
+
+def test_paying_twice_at_once_makes_one_order_and_one_attempt(race, till):
+    hold = make_hold(drop=make_drop(phase="live", quantity=1))
+    tokens = [till.token() for _tab in range(4)]
+
+    results = race(4, lambda i: submit(hold, tokens[i]))
+
+    assert len({order.pk for order in results}) == 1
+    assert Attempt.objects.count() == 1
+    settlement.advance(order_id=results[0].pk)
+    assert states(results[0]) == ("captured", "allocated")
+    assert wrong(results[0]) == []
+
+
+def test_paying_twice_the_careless_way_makes_two_attempts(race, till):
+    """Control: look at the hold, then write, without the guard of the winning UPDATE."""
+    hold = make_hold(drop=make_drop(phase="live", quantity=1))
+    order = submit(hold, till.token())
+    Attempt.objects.all().delete()
+    Payment.objects.filter(order=order).update(state=Payment.State.NEW)
+
+    def careless(_i):
+        if Hold.objects.get(pk=hold.pk).state in {Hold.State.OPEN, Hold.State.PAYING}:
+            return Attempt.objects.create(payment=order.payment, confirmation_token="ctoken_x")
+        return None
+
+    kinds = Counter(type(result).__name__ for result in race(4, careless))
+
+    assert kinds == {"Attempt": 1, "IntegrityError": 3}  # only the constraint stands between them
+
+
+def test_advancing_at_once_captures_once_and_neither_voids_the_other(race, till):
+    for _round in range(4):
+        order = make_order(till)
+
+        race(4, lambda _i, order=order: settlement.advance(order_id=order.pk))
+        settlement.advance(order_id=order.pk)
+
+        assert states(order) == ("captured", "allocated")
+        assert LedgerEntry.objects.filter(order=order).count() == 1
+        assert wrong(order) == []
+
+
+def test_advancing_at_once_without_the_lease_still_captures_once(race, till, monkeypatch):
+    """The lease saves work; the guards alone keep the money right."""
+    monkeypatch.setattr(settlement, "lease", lambda order_id: Order.objects.get(pk=order_id).leased_until)
+    order = make_order(till)
+
+    race(4, lambda _i: settlement.advance(order_id=order.pk))
+    for _later in range(3):
+        settlement.advance(order_id=order.pk)
+
+    assert states(order) == ("captured", "allocated")
+    assert LedgerEntry.objects.filter(order=order).count() == 1
+    assert wrong(order) == []
+
+
+def test_allocating_at_once_is_as_good_for_all_but_voids_the_careless_way(race, till):
+    """Control: who takes 0 rows for an answer concludes that the units are gone, and would void a paid order."""
+    order = make_order(till)
+
+    def careful(_i):
+        with transaction.atomic():
+            return holds.allocate(hold=order.hold)
+
+    def careless(_i):
+        moved = Hold.objects.filter(pk=order.hold_id, state=Hold.State.PAYING)
+        return "capture" if moved.update(state=Hold.State.ALLOCATED, ended_at=Now()) else "void"
+
+    assert race(4, careful) == [None] * 4
+    Hold.objects.filter(pk=order.hold_id).update(state=Hold.State.PAYING, ended_at=None)
+    assert Counter(race(4, careless)) == {"capture": 1, "void": 3}
+
+
+def test_paying_while_the_hold_is_given_back_ends_one_way(race, till):
+    for _round in range(6):
+        hold = make_hold(drop=make_drop(phase="live", quantity=1))
+        token = till.token()
+
+        def act(i, hold=hold, token=token):
+            if i:
+                return holds.give_back(hold=hold)
+            return checkout.submit(hold=hold, address=ADDRESS, token=token, shown_total=TOTAL)
+
+        paid, _given = race(2, act)
+
+        hold.refresh_from_db()
+        assert (hold.state, type(paid)) in {("paying", Order), ("released", checkout.Lapsed)}
+        assert [c.name for c in books.check(drop=hold.drop, stripe=False) if not c.ok] == []

@@ -1,0 +1,193 @@
+"""The seal against joins and against a Redis that loses its memory: no index twice, all of the lobby within N."""
+
+from collections.abc import Callable
+from threading import Event
+
+import pytest
+from django.utils import timezone
+from redis import Redis
+from redis.exceptions import RedisError
+
+from drops.gatekeeper import commits, figures, leader, publish
+from drops.gatekeeper.loop import Gatekeeper
+from drops.line import lua
+from drops.models import Checkpoint, Drop
+from tests.factories import make_drop
+from tests.races.servers import OwnRedis
+
+JOINERS = 6
+
+
+def keeper_of(redis: Redis) -> Gatekeeper:
+    keeper = Gatekeeper(redis=redis, holder="a")
+    keeper.tick()
+    return keeper
+
+
+def lobby(redis):
+    drop = make_drop(phase="lobby")
+    return drop, keeper_of(redis)
+
+
+def open_now(drop: Drop) -> None:
+    Drop.objects.filter(pk=drop.pk).update(opens_at=timezone.now())
+
+
+def join(redis: Redis, drop: Drop, client: int) -> int:
+    return lua.join(redis, drop.slug, [f"{client:032x}"])[0]
+
+
+def joins_against(race, redis: Redis, drop: Drop, close: Callable[[], object]) -> list[list[int]]:
+    """Let shoppers join all the while and call `close` amid; what each of them got, in order."""
+    amid, over = Event(), Event()
+
+    def shopper(number: int) -> list[int]:
+        got: list[int] = []
+        while not over.is_set() or len(got) < 20:
+            got.append(join(redis, drop, number * 100_000 + len(got)))
+            if len(got) == 20:
+                amid.set()
+        return got
+
+    def act(number: int) -> object:
+        if number < JOINERS:
+            return shopper(number)
+        amid.wait(10)
+        try:
+            return close()
+        finally:
+            over.set()
+
+    got: list[list[int]]
+    *got, closed = race(JOINERS + 1, act)
+    assert closed is None, closed
+    return got
+
+
+def test_the_seal_covers_all_who_joined_before_it_and_no_index_comes_twice(race, line_redis):
+    drop, keeper = lobby(line_redis)
+    Checkpoint.objects.update(counter_limit=1_000_000)
+    keeper.tick()
+    open_now(drop)
+    before = [join(line_redis, drop, number) for number in range(1_000_000, 1_000_010)]
+
+    got = joins_against(race, line_redis, drop, lambda: keeper.tick() and None)
+
+    drop.refresh_from_db()
+    given = sorted(before + [index for each in got for index in each])
+    assert given == list(range(len(given)))
+    assert max(before) < drop.sealed <= len(given)
+    assert int(lua.look_at(line_redis, drop.slug).state["n"]) == drop.sealed
+    assert join(line_redis, drop, 7_777_777) >= drop.sealed
+
+
+def test_control_a_size_read_before_the_lobby_is_closed_leaves_somebody_out(line_redis, transactional_db):
+    drop, keeper = lobby(line_redis)
+    open_now(drop)
+    read = lua.look_at(line_redis, drop.slug).number("counter")
+
+    index = join(line_redis, drop, 1)  # in the lobby: nothing has closed it
+    commits.seal(term=keeper.term, drop=drop, n=read)
+
+    drop.refresh_from_db()
+    assert not index < drop.sealed
+
+
+def test_a_second_gatekeeper_closing_the_lobby_gets_the_same_size(line_redis, transactional_db):
+    drop, keeper = lobby(line_redis)
+    join(line_redis, drop, 1)
+    first = lua.close_lobby(line_redis, drop.slug, term=keeper.term)
+
+    join(line_redis, drop, 2)
+
+    assert first == lua.close_lobby(line_redis, drop.slug, term=keeper.term + 1) == 1
+
+
+@pytest.mark.parametrize("forget", [True, False])
+def test_a_redis_lost_between_closing_and_the_commit_is_sealed_at_the_new_counter(
+    own_redis: OwnRedis, transactional_db, forget
+):
+    drop, keeper = lobby(own_redis.client)
+    before = [join(own_redis.client, drop, number) for number in range(5)]
+    open_now(drop)
+    assert lua.close_lobby(own_redis.client, drop.slug, term=keeper.term) == 5
+
+    own_redis.kill(forget=forget)
+    own_redis.start()
+    with pytest.raises(lua.Unadopted):
+        join(own_redis.client, drop, 6)
+    leader.release(term=keeper.term)
+    keeper_of(own_redis.client)
+
+    drop.refresh_from_db()
+    assert (before, drop.sealed) == ([0, 1, 2, 3, 4], 1000)
+    assert int(lua.look_at(own_redis.client, drop.slug).state["n"]) == 1000
+    assert join(own_redis.client, drop, 7) == 1000
+
+
+@pytest.mark.parametrize("forget", [True, False])
+def test_a_redis_lost_after_the_commit_leaves_the_seal_as_it_is(own_redis: OwnRedis, transactional_db, forget):
+    drop, keeper = lobby(own_redis.client)
+    for number in range(5):
+        join(own_redis.client, drop, number)
+    open_now(drop)
+    n = lua.close_lobby(own_redis.client, drop.slug, term=keeper.term)
+    assert commits.seal(term=keeper.term, drop=drop, n=n)
+
+    own_redis.kill(forget=forget)
+    keeper.tick()  # without Redis
+    own_redis.start()
+    keeper.tick()
+
+    drop.refresh_from_db()
+    state = lua.look_at(own_redis.client, drop.slug).state
+    assert (drop.sealed, state["n"], "seed" in state) == (5, "5", True)
+    assert join(own_redis.client, drop, 9) >= 1000
+
+
+@pytest.mark.parametrize("forget", [True, False])
+def test_a_redis_killed_while_shoppers_join_gives_no_index_twice(race, own_redis: OwnRedis, forget):
+    drop, keeper = lobby(own_redis.client)
+    over = Event()
+
+    def patient(number: int) -> list[int]:
+        got: list[int] = []
+        while not (over.is_set() and len(got) > 20):
+            try:
+                got.append(join(own_redis.client, drop, number * 100_000 + len(got)))
+            except (lua.Refused, RedisError):
+                continue
+        return got
+
+    def act(number: int) -> object:
+        if number < JOINERS:
+            return patient(number)
+        try:
+            own_redis.kill(forget=forget)
+            own_redis.start()
+            return keeper.tick()
+        finally:
+            over.set()
+
+    *got, wait = race(JOINERS + 1, act)
+
+    assert wait == 1.0
+    given = [index for each in got for index in each]
+    assert len(given) == len(set(given))
+    assert Checkpoint.objects.get(drop=drop).epoch == 2
+
+
+def test_control_counting_on_where_the_counter_was_seen_gives_an_index_twice(own_redis: OwnRedis, transactional_db):
+    drop, keeper = lobby(own_redis.client)
+    given = [join(own_redis.client, drop, number) for number in range(5)]
+    keeper.tick()
+    given += [join(own_redis.client, drop, number) for number in range(5, 7)]
+    own_redis.kill(forget=True)
+    own_redis.start()
+
+    row = Checkpoint.objects.get(drop=drop)
+    (watched,) = figures.watched()
+    watched.checkpoint.run_id = lua.run_id(own_redis.client)
+    publish.adopt(redis=own_redis.client, term=row.term, row=watched, counter=row.joined)  # not the limit
+
+    assert join(own_redis.client, drop, 9) in given

@@ -1,0 +1,156 @@
+"""Products with variants and pictures on one page."""
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+from PIL import Image
+
+from shop.models import JournalEntry, Picture, Product, Variant
+from tests.desks import errors, queries
+from tests.factories import make_drop, make_product, make_variant
+
+ADD = reverse("admin:shop_product_add")
+LIST = reverse("admin:shop_product_changelist")
+
+
+def page(product, name="change"):
+    return reverse(f"admin:shop_product_{name}", args=[product.pk])
+
+
+@pytest.fixture
+def photo(tmp_path, settings):
+    """A picture file of 8 × 10 pixels; what is uploaded lands in a folder of the test."""
+    settings.MEDIA_ROOT = tmp_path
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}},
+    }
+    path = tmp_path / "made.png"
+    Image.new("RGB", (8, 10)).save(path)
+    return SimpleUploadedFile("hero.png", path.read_bytes(), content_type="image/png")
+
+
+def form(*, variants=(), pictures=(), **fields):
+    sent = {
+        "name": "Nth Place",
+        "slug": "nth-place",
+        "claim": "For everybody else.",
+        "story": "One.",
+        "ground": "#efe9dc",
+        "ink": "#1c1a17",
+        "signal": "#b23200",
+        "face": "host-grotesk",
+    }
+    for prefix, rows in (("variants", variants), ("pictures", pictures)):
+        known = sum("id" in row for row in rows)
+        sent |= {f"{prefix}-TOTAL_FORMS": len(rows), f"{prefix}-INITIAL_FORMS": known}
+        for number, row in enumerate(rows):
+            sent |= {f"{prefix}-{number}-{name}": value for name, value in ({"position": number} | row).items()}
+    return sent | fields
+
+
+def test_product_is_made_with_variants_and_pictures(desk, photo):
+    sent = form(
+        variants=[{"sku": "NTH-G", "axes": "finish=gold, size=M"}],
+        pictures=[{"role": "hero", "image": photo, "alt": "A trophy."}],
+    )
+
+    answer = desk("merchandisers").post(ADD, sent)
+
+    assert answer.status_code == 302
+    assert Variant.objects.get().axes == {"finish": "gold", "size": "M"}
+    picture = Picture.objects.get()
+    assert (picture.width, picture.height, picture.alt) == (8, 10, "A trophy.")
+    assert list(JournalEntry.objects.values_list("who__username", "about", "act")) == [
+        ("merchandisers", "product:nth-place", "added")
+    ]
+
+
+def test_picture_without_alternative_text_is_refused(desk, photo):
+    answer = desk("merchandisers").post(ADD, form(pictures=[{"role": "hero", "image": photo, "alt": ""}]))
+
+    assert errors(answer) == {"pictures-0-alt": ["This field is required."]}
+    assert Product.objects.count() == 0
+
+
+def test_picture_that_is_none_is_refused(desk, photo):
+    text = SimpleUploadedFile("hero.png", b"no picture", content_type="image/png")
+
+    answer = desk("merchandisers").post(ADD, form(pictures=[{"role": "hero", "image": text, "alt": "A trophy."}]))
+
+    assert list(errors(answer)) == ["pictures-0-image"]
+
+
+@pytest.mark.parametrize(
+    ("axes", "sentence"),
+    [
+        (["M"], "“M” is no axis. Write name=value, such as size=M."),
+        (["{"], "This is no valid JSON, from character 2 on. Write name=value, such as size=M."),
+        (["size=M", "size=M"], "Another variant has the same axes. Tell them apart."),
+    ],
+)
+def test_variant_is_refused_with_the_mend(desk, axes, sentence):
+    rows = [{"sku": f"NTH-{number}", "axes": text} for number, text in enumerate(axes)]
+
+    answer = desk("merchandisers").post(ADD, form(variants=rows))
+
+    assert errors(answer) == {f"variants-{len(axes) - 1}-axes": [sentence]}
+
+
+def test_sku_stays_once_it_is_saved(desk):
+    product = make_product(slug="nth-place")
+    variant = make_variant(product=product, sku="NTH-G", axes={"size": "M"})
+    row = {"id": variant.pk, "product": product.pk, "sku": "OTHER", "axes": "size=L"}
+
+    answer = desk("merchandisers").post(page(product), form(variants=[row]))
+
+    assert answer.status_code == 302
+    variant.refresh_from_db()
+    assert (variant.sku, variant.axes) == ("NTH-G", {"size": "L"})
+    entry = JournalEntry.objects.get()
+    assert (entry.before[f"{variant} · axes"], entry.after[f"{variant} · axes"]) == ("{'size': 'M'}", "{'size': 'L'}")
+
+
+def test_variant_of_a_drop_cannot_be_deleted(desk):
+    drop = make_drop(phase="live")
+    variant = drop.editions.get().variant
+    row = {"id": variant.pk, "product": drop.product_id, "axes": "size=M", "DELETE": "on"}
+
+    answer = desk("merchandisers").post(page(drop.product), form(variants=[row]))
+
+    assert answer.status_code == 200
+    assert "would require deleting the following protected related objects" in str(errors(answer))
+    assert Variant.objects.filter(pk=variant.pk).exists()
+
+
+def test_product_of_a_drop_cannot_be_deleted(desk):
+    product = make_drop(phase="live", product=make_product(name="Nth Place")).product
+
+    answer = desk("merchandisers").post(page(product, "delete"), {"post": "yes"})
+
+    assert (answer.status_code, answer.context["why"]) == (
+        409,
+        ["“Nth Place” is in a drop, so it stays. Delete the drop first if it is still a draft."],
+    )
+    assert Product.objects.filter(pk=product.pk).exists()
+
+
+def test_product_of_no_drop_is_deleted_and_journaled(desk):
+    product = make_product(slug="nth-place")
+
+    answer = desk("merchandisers").post(page(product, "delete"), {"post": "yes"})
+
+    assert (answer.status_code, Product.objects.count()) == (302, 0)
+    assert list(JournalEntry.objects.values_list("about", "act")) == [("product:nth-place", "deleted")]
+
+
+def test_list_asks_as_much_for_three_products_as_for_one(desk):
+    client = desk("merchandisers")
+    make_drop()
+    one, _answer = queries(client, LIST)
+    make_drop()
+    make_drop()
+
+    three, answer = queries(client, LIST)
+
+    assert (three, len(answer.context["cl"].result_list)) == (one, 3)

@@ -1,0 +1,72 @@
+import pytest
+from django.conf import settings
+
+from shop import catalogue, images
+from shop.models import Picture, Rendition
+from tests.factories import make_product, make_variant
+
+pytestmark = pytest.mark.django_db
+ROLE = Picture.Role
+
+
+def make_picture(**fields: object) -> Picture:
+    product = fields.pop("product", None) or make_product()
+    return Picture.objects.create(
+        **{"product": product, "image": "pictures/a-1280.jpg", "width": 1280, "height": 1600, "alt": "It."} | fields
+    )
+
+
+def test_offers_the_best_format_first_and_every_width() -> None:
+    picture = make_picture()
+    for kind, suffix, width in (("image/webp", "webp", 640), ("image/avif", "avif", 1280), ("image/avif", "avif", 640)):
+        Rendition.objects.create(picture=picture, type=kind, width=width, image=f"pictures/a-{width}.{suffix}")
+    Rendition.objects.create(picture=picture, type="image/jpeg", width=640, image="pictures/a-640.jpg")
+
+    choice = images.choice(picture)
+
+    assert choice.sources == [
+        images.Source("image/avif", "/media/pictures/a-640.avif 640w, /media/pictures/a-1280.avif 1280w"),
+        images.Source("image/webp", "/media/pictures/a-640.webp 640w"),
+    ]
+    assert choice.srcset == "/media/pictures/a-640.jpg 640w, /media/pictures/a-1280.jpg 1280w"
+    assert (choice.src, choice.width, choice.height, choice.alt) == ("/media/pictures/a-1280.jpg", 1280, 1600, "It.")
+
+
+def test_does_without_renditions() -> None:
+    choice = images.choice(make_picture())
+
+    assert choice.sources == []
+    assert choice.srcset == "/media/pictures/a-1280.jpg 1280w"
+
+
+def test_gives_other_sites_a_whole_address() -> None:
+    assert images.absolute(make_picture()) == f"{settings.SHOP_ORIGIN}/media/pictures/a-1280.jpg"
+
+
+def test_sorts_pictures_by_role() -> None:
+    product = make_product()
+    silver = make_variant(product=product)
+    of_silver = make_picture(product=product, variant=silver)
+    wide, detail = (make_picture(product=product, role=role) for role in (ROLE.WIDE, ROLE.DETAIL))
+    hero = make_picture(product=product)
+
+    gallery = catalogue.gallery(pictures=product.pictures.all())
+
+    assert gallery == catalogue.Gallery(hero=hero, more=[detail, wide], of_variants={silver.pk: of_silver})
+
+
+def test_leads_with_a_variant_if_there_is_no_other_picture() -> None:
+    product = make_product()
+    only = make_picture(product=product, variant=make_variant(product=product))
+
+    assert catalogue.gallery(pictures=product.pictures.all()).hero == only
+
+
+def test_has_no_hero_without_pictures() -> None:
+    assert catalogue.gallery(pictures=[]).hero is None
+
+
+def test_splits_a_story_at_empty_lines() -> None:
+    product = make_product(story="One\nline.\r\n\r\nTwo.\n \n\n  Three. \n\n")
+
+    assert catalogue.paragraphs(product) == ["One\nline.", "Two.", "Three."]
