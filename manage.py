@@ -4,8 +4,9 @@
 import os
 import sys
 
-from deploy.local.environment import take_demo_environment
 from django.core.management import execute_from_command_line
+
+from deploy.local.environment import take_demo_environment
 
 
 def main() -> None:

@@ -97,7 +97,6 @@ CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "format (ruff format)": tool("ruff", "format", "--check", "."),
     "imports (import-linter)": tool("lint-imports", "--no-cache"),
     "templates (djlint)": tool("djlint", "templates", "--lint", "--quiet"),
-    "templates' format (djlint)": tool("djlint", "templates", "--check", "--quiet"),
     "migrations": tool("python", "manage.py", "makemigrations", "--check", "--dry-run"),
     "deployment (check --deploy)": tool("python", "manage.py", "check", "--deploy", "--fail-level", "WARNING"),
     "requirements": requirements,

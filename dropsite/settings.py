@@ -6,7 +6,6 @@ A variable that is missing stops the start with one sentence that names every mi
 import sys
 from datetime import timedelta
 from decimal import Decimal
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +56,7 @@ SELLER = env.str("SELLER", "").replace("\\n", "\n")
 MAIL_FROM = env.str("MAIL_FROM", "shop@localhost")
 SHIPPING_RATES = env.json("SHIPPING_RATES", {"home": 490, "europe": 1290, "world": 2490})  # minor units, per order
 SHIPPING_HOME = env.str("SHIPPING_HOME", "DE")  # the country that the zone "home" means
-TAX_PERCENT = env.decimal("TAX_PERCENT", Decimal("19"))  # contained in the prices
+TAX_PERCENT = env.decimal("TAX_PERCENT", Decimal(19))  # contained in the prices
 CHECKOUT_SLOTS = env.int("CHECKOUT_SLOTS", 200)  # shoppers between pass and payment at one time, all drops together
 READY_PER_SECOND = env.int("READY_PER_SECOND", 25)  # shoppers a second that the stack at its baseline can admit
 
@@ -153,7 +152,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "shop.statics.HashedFiles"},
 }
 
-EMAIL = env.dj_email_url("EMAIL_URL", dj_email_url.parse("smtp://127.0.0.1:25"))
+EMAIL = dj_email_url.parse(env.str("EMAIL_URL", "smtp://127.0.0.1:25"))
 EMAIL_HOST, EMAIL_PORT = EMAIL["EMAIL_HOST"], EMAIL["EMAIL_PORT"]
 EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = EMAIL["EMAIL_HOST_USER"], EMAIL["EMAIL_HOST_PASSWORD"]
 EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.get("EMAIL_USE_TLS", False), EMAIL.get("EMAIL_USE_SSL", False)
@@ -169,6 +168,7 @@ CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "dropsite.views.csrf_refused"
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = False  # the edge redirects
+SILENCED_SYSTEM_CHECKS = ["security.W008"]  # which asks for the line above to be True
 SECURE_HSTS_SECONDS = 0 if DEMO else 31_536_000
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEMO
 SECURE_REFERRER_POLICY = "same-origin"
@@ -264,6 +264,8 @@ LOGGING: dict[str, Any] = {
         "django": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
         # A shopper's bad request is told to the shopper; it is no event for the log.
         "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+        # It tells each failed try while Postgres is away; the request that got no connection tells it once.
+        "psycopg.pool": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.security.csrf": {"handlers": ["console"], "level": "ERROR", "propagate": False},
     },
 }

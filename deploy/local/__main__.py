@@ -7,7 +7,6 @@ test      start all of it, run pytest (arguments after --), leave nothing
 """
 
 import argparse
-import os
 import sys
 import time
 
@@ -44,8 +43,7 @@ def main() -> int:
     args = parser.parse_args()
     try:
         if args.what == "demo":
-            crowd = os.environ.get("DEMO_CROWD") or "150"
-            return demo.run(crowd=int(crowd) if args.crowd is None else args.crowd)
+            return demo.run(crowd=demo.crowd_size() if args.crowd is None else args.crowd)
         if args.what == "test":
             return testing.run(args.words)
         return {"reset": reset, "servers": servers}[args.what]()

@@ -97,6 +97,14 @@ def watch(stack: Stack, tail: Tail) -> None:
     raise StackError("The supervisor has ended.")
 
 
+def crowd_size() -> int:
+    """Raises: StackError if DEMO_CROWD is no number."""
+    size = os.environ.get("DEMO_CROWD") or "150"
+    if not size.isdigit():
+        raise StackError(f"DEMO_CROWD={size} is no number of shoppers; 0 is for none.")
+    return int(size)
+
+
 def run(*, crowd: int) -> int:
     """Raises: BadPort, StackError."""
     chosen = ports.usual()

@@ -104,7 +104,7 @@ def compose(*, folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
             "SANDBOX_SHOP_ORIGINS": f"http://{at['PORT_EDGE']},http://localhost:{ports['PORT_EDGE']}",
             "SANDBOX_WEBHOOK_URL": f"http://{at['PORT_EDGE']}/webhooks/stripe/",
             "SANDBOX_WEBHOOK_SECRET": kept["STRIPE_WEBHOOK_SECRET"],
-        "SANDBOX_WEBHOOK_EVENTS": ",".join(f"payment_intent.{name}" for name in WEBHOOK_EVENTS),
+            "SANDBOX_WEBHOOK_EVENTS": ",".join(f"payment_intent.{name}" for name in WEBHOOK_EVENTS),
             "STRIPE_API_BASE": f"http://{at['PORT_SANDBOX']}",
             "STRIPE_JS_URL": f"http://{at['PORT_SANDBOX']}/stripe.js",
             "SHOP_ORIGIN": f"http://{at['PORT_EDGE']}",

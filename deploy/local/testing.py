@@ -10,6 +10,8 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+import psutil
+
 from deploy.local import demo, environment, processes
 from deploy.local.programs import DATA, ROOT
 from deploy.local.stack import Stack, remove
@@ -17,11 +19,20 @@ from deploy.local.stack import Stack, remove
 FOLDER = ROOT / "var" / f"test-{os.getpid()}"
 
 
+def clear_leftovers() -> None:
+    """Remove the state of runs that were killed before they could: the process in the folder's name is gone."""
+    for folder in (ROOT / "var").glob("test-*"):
+        number = folder.name.split("-")[1]
+        if number.isdigit() and not psutil.pid_exists(int(number)) and not environment.is_running(folder):
+            remove(folder)
+
+
 def pytest_environment(stack: Stack) -> dict[str, str]:
     """What the tests themselves see: the stack's servers, a Redis database of their own, and where the stack is."""
     variables = environment.of_programs(stack.environment)
     return variables | {
         "LINE_REDIS_URL": stack.environment["LINE_REDIS_URL"].removesuffix("/0") + "/1",
+        "DATABASE_POOL_SIZE": "32",  # a race has a connection for each of its threads
         "RUN_DIR": str(stack.folder),
         "TEST_STACK": str(stack.folder),
     }
@@ -49,6 +60,7 @@ def _pytest(stack: Stack, words: Sequence[str]) -> int:
 def run(words: Sequence[str]) -> int:
     """The exit code of pytest; 130 when interrupted. Raises: StackError."""
     code = 130
+    clear_leftovers()
     stack = Stack(folder=FOLDER, settings=demo.SIZES)
     with processes.interruptible():
         try:

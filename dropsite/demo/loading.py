@@ -8,7 +8,7 @@ import os
 from datetime import timedelta
 from pathlib import Path
 
-from django.contrib.auth.models import Permission, User
+from django.contrib.auth.models import Group, User
 from django.core.files import File
 from django.db import transaction
 from django.db.models import QuerySet
@@ -27,8 +27,6 @@ RENDITIONS = [  # suffix, media type, width; the JPEG of 1280 is the picture its
     ("webp", "image/webp", 1280),
     ("jpg", "image/jpeg", 640),
 ]
-DESK = ("add_drop", "change_drop", "view_drop", "add_edition", "change_edition", "delete_edition", "view_edition")
-SHOP = ("product", "variant", "picture")
 
 
 def load() -> None:
@@ -114,5 +112,4 @@ def load_people(*, password: str) -> None:
     if new:
         merchandiser.set_password(password)
         merchandiser.save()
-    acts = [f"{act}_{model}" for act in ("add", "change", "view") for model in SHOP]
-    merchandiser.user_permissions.set(Permission.objects.filter(codename__in=[*DESK, *acts]))
+    merchandiser.groups.add(Group.objects.get(name="merchandisers"))

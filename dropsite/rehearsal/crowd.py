@@ -6,13 +6,13 @@ Imports nothing of the shop: what a shopper could not know, the crowd does not k
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from time import monotonic
 
 from dropsite.rehearsal import plans
-from dropsite.rehearsal.browser import Browser, Site
+from dropsite.rehearsal.browser import Browser, Odd, Site, TimeIsUp
 from dropsite.rehearsal.line import Status
 from dropsite.rehearsal.shopper import Pace, Shopper
 from dropsite.rehearsal.stories import End, Story
@@ -49,6 +49,7 @@ class Crowd:
         self.site = Site(origin=self.origin, ends=begun + self.seconds)
         async with self.site:
             shoppers = [self._shopper(story, begun) for story in self.stories]
+            await self._first_status(shoppers)
             visits = [asyncio.create_task(shopper.visit()) for shopper in shoppers]
             teller = asyncio.create_task(self._tell(begun))
             try:
@@ -67,6 +68,12 @@ class Crowd:
         for story in self.stories:
             story.end = story.end or End.OUT_OF_TIME
         self.say(self.progress(monotonic() - begun))
+
+    async def _first_status(self, shoppers: Sequence[Shopper]) -> None:
+        """Wait until there is something to see: a drop that was announced this second has no status yet."""
+        for shopper in shoppers[:1]:
+            with contextlib.suppress(TimeIsUp, Odd):
+                await shopper.look()
 
     def _shopper(self, story: Story, begun: float) -> Shopper:
         dice = Random(f"{self.seed}/{story.plan.number}/moment")

@@ -61,15 +61,21 @@ def draw(*, shoppers: int, seed: int) -> list[Plan]:
 
 
 def _plan(number: int, dice: Random) -> Plan:
+    leaves = _one_of(
+        dice, {Leaves.IN_LINE: 0.06, Leaves.AT_PICKING: 0.05, Leaves.AFTER_PAYING: 0.08}, otherwise=Leaves.NEVER
+    )
+    cards = {Card.DECLINED_ONCE: 0.08, Card.POOR_ONCE: 0.04, Card.DECLINED_ALWAYS: 0.02}
+    card = _one_of(dice, cards, otherwise=Card.GOOD)
     return Plan(
         number=number,
         late=dice.random() < 0.25,
         arrives=dice.random(),
         joins_twice=dice.random() < 0.1,
-        leaves=_one_of(dice, {Leaves.IN_LINE: 0.06, Leaves.AT_PICKING: 0.05, Leaves.AFTER_PAYING: 0.08}, Leaves.NEVER),
-        at_hold=_one_of(dice, {AtHold.LAPSE: 0.08, AtHold.GIVE_BACK: 0.05}, AtHold.PAY),
+        leaves=leaves,
+        at_hold=_one_of(dice, {AtHold.LAPSE: 0.08, AtHold.GIVE_BACK: 0.05}, otherwise=AtHold.PAY),
         tries_again=dice.random() < 0.5,
-        card=_one_of(dice, {Card.DECLINED_ONCE: 0.08, Card.POOR_ONCE: 0.04, Card.DECLINED_ALWAYS: 0.02}, Card.GOOD),
+        # Who is declined and gone keeps units from the others for two minutes: nobody is to wait for that.
+        card=Card.GOOD if leaves is Leaves.AFTER_PAYING else card,
         pays_twice=dice.random() < 0.1,
         taste=dice.random(),
         greed=dice.random() if dice.random() < 0.25 else 0.0,
@@ -77,7 +83,7 @@ def _plan(number: int, dice: Random) -> Plan:
     )
 
 
-def _one_of(dice: Random, chances: dict[T, float], otherwise: T) -> T:
+def _one_of(dice: Random, chances: dict[T, float], *, otherwise: T) -> T:
     """Draw once; the chances add up to less than 1."""
     point = dice.random()
     for what, chance in chances.items():

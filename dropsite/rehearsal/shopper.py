@@ -93,7 +93,7 @@ class Shopper:
 
     # -- the line ------------------------------------------------------------------------------------------------
 
-    async def _look(self) -> line.Status:
+    async def look(self) -> line.Status:
         """The newest status document; an older one that comes late is ignored."""
         while True:
             answer = await self.browser.get(f"/line/{self.slug}/status.json")
@@ -110,7 +110,7 @@ class Shopper:
 
     async def _arrive(self) -> None:
         """Come early or late, as planned, and look at the drop page."""
-        status = await self._look()
+        status = await self.look()
         opening = self._opening()
         if self.plan.late or status.phase not in line.BEFORE:
             at = max(opening, self.begun) + self.plan.arrives * self.pace.late
@@ -127,7 +127,7 @@ class Shopper:
         key = f"{self.dice.getrandbits(128):032x}"
         begun = monotonic()
         while not await self._ask_to_join(key):
-            if (await self._look()).over:
+            if (await self.look()).over:
                 raise Over(self._ended())
             await self.browser.site.sleep(self.dice.uniform(0.5, 1.5))
         self.story.join_seconds = monotonic() - begun
@@ -165,7 +165,7 @@ class Shopper:
         self.story.step = "in line"
         patient_until = None
         while True:
-            status = await self._look()
+            status = await self.look()
             if status.over:
                 raise Over(self._ended())
             place = None if self.story.index is None else status.place(self.story.index)
@@ -191,7 +191,7 @@ class Shopper:
             self._step("entered")
             return True
         if answer.status == 410:
-            await self._look()
+            await self.look()
             raise Over(self._ended())
         if answer.status != 409:
             raise Odd(f"enter answered {answer.status}")

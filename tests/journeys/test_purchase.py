@@ -2,7 +2,6 @@
 
 import re
 import time
-from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -13,8 +12,6 @@ from tests.journeys.conftest import Look, Visit, read
 DECLINED = "4000 0000 0000 0002"
 GOOD = "4242 4242 4242 4242"
 MAIL_SECONDS = 30
-
-Announce = Callable[..., str]
 
 
 def pay(page: Page, number: str) -> None:
@@ -59,19 +56,18 @@ def get_in(page: Page, look: Look) -> None:
 
 def wait_for_mail(stack: Running, words: str) -> None:
     """Wait, bounded, until the mail catcher shows the words."""
-    address = f"http://127.0.0.1:{stack.environment['PORT_MAIL_PAGE']}/"
+    address = f"http://127.0.0.1:{stack.environment['PORT_MAIL_PAGE']}/messages.json"
     ends = time.monotonic() + MAIL_SECONDS
     while words not in read(address).read().decode():
         assert time.monotonic() < ends, f"no mail says {words}"
 
 
 @pytest.mark.parametrize("size", ["phone", "desktop"])
-def test_buys_one_after_a_decline(size: str, stack: Running, announce: Announce, visit: Visit, look: Look) -> None:
-    slug = announce(opens_in=12, lobby_before=11)
+def test_buys_one_after_a_decline(size: str, stack: Running, lobby: str, visit: Visit, look: Look) -> None:
     shop = stack.environment["SHOP_ORIGIN"]
     page = visit(size)
     page.goto(shop)
-    expect(page.locator("#main")).to_have_attribute("data-slug", slug)
+    expect(page.locator("#main")).to_have_attribute("data-slug", lobby)
     expect(page.locator("#state")).to_have_attribute("data-now", "lobby")
     get_in(page, look)
     look(page, "checkout")
@@ -92,17 +88,16 @@ def test_buys_one_after_a_decline(size: str, stack: Running, announce: Announce,
     wait_for_mail(stack, order)
     page.reload()
     expect(page.get_by_role("heading", name="Yours: No.")).to_be_visible()
-    page.goto(f"{shop}/drops/{slug}/")
+    page.goto(f"{shop}/drops/{lobby}/")
     expect(page.get_by_role("link", name="Yours: No.")).to_be_visible()
     look(page, "yours")
 
 
-def test_gets_to_the_card_form_without_script(shop: str, announce: Announce, visit: Visit) -> None:
-    slug = announce(opens_in=6, lobby_before=5)
+def test_gets_to_the_card_form_without_script(shop: str, lobby: str, visit: Visit) -> None:
     page = visit("phone", java_script_enabled=False)
-    page.goto(f"{shop}/drops/{slug}/")
+    page.goto(f"{shop}/drops/{lobby}/")
     page.get_by_role("button", name="Join the line").click()
-    page.wait_for_url(f"**/line/{slug}/")
+    page.wait_for_url(f"**/line/{lobby}/")
     page.get_by_role("button", name="Choose yours").click()  # the page renews itself until the button is there
     page.wait_for_url("**/pick/")
     page.get_by_role("button", name="Hold one").click()

@@ -200,6 +200,21 @@ def test_as_many_are_let_in_as_the_stock_is_good_for(driven, window):
     assert driven.document(drop)["rate"] > 0
 
 
+def test_who_holds_something_no_longer_waits(driven):
+    drop = admitting(driven, 100, quantity=50)
+    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=5, reason="Slowly.")
+    driven.tick()
+    driven.enter(drop, range(5))
+    driven.tick()
+    assert checkpoint(drop).allowance == 5
+
+    for index in range(2):
+        make_hold(drop=drop, index=index)
+    driven.tick()
+
+    assert checkpoint(drop).allowance == 7
+
+
 def test_holds_make_room_only_when_they_come_back(driven, window):
     drop = admitting(driven, 100, quantity=2)
     driven.tick()
@@ -258,10 +273,10 @@ def test_slots_of_the_checkout_bound_admission(driven, settings, whole):
     if whole:
         other = make_drop(phase="live")
         make_hold(drop=other, state="paying")
-    move_others = Drop.objects.exclude(pk=drop.pk)
-    move_others.update(closed_at=timezone.now())
+        announcing.close(drop=other, who=None)
 
     driven.tick()
+    driven.tick(1)  # the other is no longer told of each time; its hold counts all the same
 
     assert driven.state(drop)["allowance"] == ("4" if whole else "5")
     assert checkpoint(drop).reason == f"Checkout: {4 if whole else 5} of 5 slots are free."
@@ -401,6 +416,15 @@ def test_a_closed_drop_lets_nobody_in_or_join(driven):
         driven.join(drop, 1)
     with pytest.raises(lua.Closed):
         lua.enter(driven.redis, drop.slug, index=0, place=0)
+
+
+def test_a_sold_out_drop_that_is_closed_stays_sold_out_and_its_line_is_over(driven):
+    drop = make_drop(phase="sold out")
+    announcing.close(drop=drop, who=None)
+
+    driven.tick()
+
+    assert (driven.document(drop)["phase"], driven.state(drop)["closed"]) == ("sold out", "1")
 
 
 def test_closing_by_the_clock_ends_a_pause(driven):
