@@ -35,6 +35,7 @@ def pytest_environment(stack: Stack) -> dict[str, str]:
         "DATABASE_POOL_SIZE": "32",  # a race has a connection for each of its threads
         "RUN_DIR": str(stack.folder),
         "TEST_STACK": str(stack.folder),
+        "TMPDIR": str(stack.run / "tmp"),  # what tests leave there goes with the stack
     }
 
 
@@ -65,6 +66,7 @@ def run(words: Sequence[str]) -> int:
     with processes.interruptible():
         try:
             stack.start()
+            (stack.run / "tmp").mkdir()
             stack.wait_until_up(programs=DATA)
             code = _pytest(stack, words)
         finally:

@@ -27,7 +27,8 @@ SOON = timedelta(minutes=15)
 BUSY = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY)
 # The drop of the moment is the first of these; among equals the earliest opening.
 FIRST = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY, Phase.ANNOUNCED)
-TICK = timedelta(seconds=5)  # a gatekeeper ticks each second
+TICK = timedelta(seconds=5)  # a gatekeeper ticks a running drop each second,
+SLOW_TICK = timedelta(seconds=30)  # others every ten; an ended one it leaves alone in the end
 UNSENT = timedelta(seconds=10)  # from here on admission is halved
 UNSETTLED = timedelta(seconds=30)
 UNMAILED = timedelta(minutes=2)
@@ -59,7 +60,6 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
     now = timezone.now()
     drop = of_the_moment(now=now)
     standing = overview.read(drop=drop, now=now) if drop is not None else None
-    ticked = standing.line.at if standing is not None and standing.line is not None else None
     context = {
         **admin_site.each_context(request),
         "title": _("Now"),
@@ -67,10 +67,18 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
         "overview": standing,
         "ages": ages(now=now),
         "leader": Leadership.objects.filter(pk=1, until__gt=now).first(),
-        "tick": Age(gettext_lazy("last tick"), ticked, now, TICK),
+        "tick": tick(standing, now=now),
         "refresh_seconds": (seconds := refresh_seconds(standing)),
     }
     return TemplateResponse(request, "admin/now.html", context, headers={"Refresh": str(seconds)})
+
+
+def tick(standing: overview.Overview | None, *, now: datetime) -> Age:
+    """Give how long ago the gatekeepers looked at the drop, unless it is over."""
+    at, most = None, SLOW_TICK
+    if standing is not None and standing.line is not None and standing.phase not in lifecycle.OVER:
+        at, most = standing.line.at, TICK if standing.phase in BUSY else SLOW_TICK
+    return Age(gettext_lazy("last tick"), at, now, most)
 
 
 def refresh_seconds(standing: overview.Overview | None) -> int:
