@@ -1,13 +1,16 @@
 """Reads that shape the drop's page, the front page, the archive and the API: as many queries for 30 rows as for 1."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import F, Sum
+from django.utils import timezone
 
 from drops import lifecycle, stock
 from drops.lifecycle import Phase
@@ -17,6 +20,7 @@ from drops.models.drop import DropQuerySet
 from shop.models import Picture, Product
 
 PER_PAGE = 20
+FROZEN_SECONDS = 5
 # What the front page shows of several drops at once; the earliest opening wins among equals.
 FIRST = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY, Phase.ANNOUNCED)
 
@@ -104,6 +108,39 @@ class Archive:
 def page(*, slug: str, now: datetime) -> DropPage:
     """Read an announced drop, cancelled ones too. Raises: Drop.DoesNotExist."""
     return _pages([_with_pictures().get(slug=slug, announced_at__isnull=False)], now)[0]
+
+
+def glimpse(*, slug: str) -> DropPage:
+    """Read the drop's page as it was within this second, for pages of one visitor. Raises: Drop.DoesNotExist.
+
+    What such a page leads to is guarded where it is written; reading it anew for each of a crowd is the dear part.
+    """
+    return _glimpse(slug, int(time.monotonic()))
+
+
+def frozen(*, drop_id: UUID) -> Drop:
+    """Read what announcing has fixed, up to five seconds old: the drop, its product with pictures, its editions."""
+    return _frozen(drop_id, int(time.monotonic() // FROZEN_SECONDS))
+
+
+def forget() -> None:
+    """Read anew from now on, whatever was read a moment ago."""
+    _glimpse.cache_clear()
+    _frozen.cache_clear()
+
+
+@lru_cache(maxsize=64)
+def _glimpse(slug: str, _second: int) -> DropPage:
+    return page(slug=slug, now=timezone.now())
+
+
+@lru_cache(maxsize=64)
+def _frozen(drop_id: UUID, _span: int) -> Drop:
+    return (
+        Drop.objects.select_related("product")
+        .prefetch_related("editions__variant", "product__pictures__renditions")
+        .get(pk=drop_id)
+    )
 
 
 def front(*, now: datetime) -> DropPage | None:

@@ -68,7 +68,7 @@ def mine(request: HttpRequest, slug: str) -> HttpResponse:
 @require_safe
 def pick(request: HttpRequest, slug: str) -> HttpResponse:
     """Let somebody whose turn it is choose; who holds something already goes on to paying for it."""
-    page = found(slug)
+    page = glimpsed(slug)
     hold = own_hold(request, slug)
     if hold is not None:
         return caching.private(redirect(checkout(hold)))
@@ -86,7 +86,7 @@ def pick(request: HttpRequest, slug: str) -> HttpResponse:
 @require_POST
 def hold(request: HttpRequest, slug: str) -> HttpResponse:
     """Set aside what was chosen."""
-    page = found(slug)
+    page = glimpsed(slug)
     try:
         admit = passes.read(request=request, drop=page.drop, now=timezone.now())
         placed = holds.place(drop=page.drop, admit=admit, wanted=wanted(request.POST))
@@ -123,6 +123,14 @@ def found(slug: str) -> DropPage:
     """Read the page of an announced drop. Raises Http404."""
     try:
         return listing.page(slug=slug, now=timezone.now())
+    except Drop.DoesNotExist:
+        raise Http404 from None
+
+
+def glimpsed(slug: str) -> DropPage:
+    """Read the page of an announced drop, up to a second old. Raises Http404."""
+    try:
+        return listing.glimpse(slug=slug)
     except Drop.DoesNotExist:
         raise Http404 from None
 

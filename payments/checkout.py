@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from drops import holds
 from drops.models import Hold
-from payments import pricing
+from payments import lines, pricing
 from payments.models import Attempt, Order, Payment
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O 1 I L: numbers are read aloud
@@ -76,7 +76,7 @@ def submit(*, hold: Hold, address: Address, token: str, shown_total: int) -> Ord
     if not token.startswith("ctoken_") or len(token) > 80:
         raise BadToken
     try:
-        quote = pricing.quote(hold=hold, country=address.country)
+        quote = pricing.quote(lines=lines.of(hold=hold), currency=hold.currency, country=address.country)
     except KeyError:
         raise BadCountry from None
     with transaction.atomic(durable=True):

@@ -2,12 +2,16 @@
 
 import re
 from dataclasses import fields
+from functools import lru_cache
 from typing import Any
 
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
+from django.forms.utils import flatatt
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
 from payments import shipping
@@ -36,6 +40,21 @@ def words(name: str, *, most: int, **options: Any) -> forms.CharField:
     )
 
 
+class CountrySelect(forms.Select):
+    """A list of countries, written once for each that may be chosen: thirty options cost as much as the page."""
+
+    def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
+        attributes = self.build_attrs({**self.attrs, "name": name}, attrs)
+        return format_html("<select{}>{}</select>", flatatt(attributes), options(tuple(self.choices), value))
+
+
+@lru_cache(maxsize=256)
+def options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> SafeString:
+    """Write the options of a list, {value, name} each."""
+    rows = ((value, mark_safe(" selected") if value == chosen else "", name) for value, name in choices)
+    return format_html_join("", '<option value="{}"{}>{}</option>', rows)
+
+
 class CheckoutForm(forms.Form):
     """What a shopper writes on the checkout page. The card itself never comes here."""
 
@@ -57,7 +76,7 @@ class CheckoutForm(forms.Form):
     country = forms.ChoiceField(
         label=_("Country"),
         choices=lambda: countries(order=None),
-        widget=forms.Select(attrs={"autocomplete": "country"}),
+        widget=CountrySelect(attrs={"autocomplete": "country"}),
         error_messages={"invalid_choice": _("We don't send there. Choose a country from the list.")},
     )
     shown_total = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
@@ -79,6 +98,12 @@ class CheckoutForm(forms.Form):
     def address(self) -> Address:
         """Give what was written, once it is valid."""
         return Address(**{name: self.cleaned_data[name] for name in ADDRESS})
+
+    def country_options(self) -> SafeString:
+        """Write the options once more, for the form that works without script."""
+        field = self.fields["country"]
+        choices = list(field.choices) if isinstance(field, forms.ChoiceField) else []  # type: ignore[arg-type]
+        return options(tuple(choices), self["country"].value())
 
     @classmethod
     def to_fill(cls, *, order: Order | None, country: str, total: int) -> "CheckoutForm":

@@ -3,11 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.contrib.postgres.expressions import ArraySubquery
-from django.db.models import OuterRef, Prefetch, QuerySet, prefetch_related_objects
+from django.db import connection
 from django.utils.translation import gettext as _
 
-from drops.models import Hold, HoldLine, Unit
+from drops import listing
+from drops.models import Hold
+
+HELD = """
+    SELECT l.edition_id, l.quantity, l.price, array(
+        SELECT u.number FROM drops_unit u WHERE u.hold_id = l.hold_id AND u.edition_id = l.edition_id ORDER BY 1
+    ) FROM drops_holdline l WHERE l.hold_id = %s
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,29 +40,25 @@ class Line:
 
 
 def of(*, hold: Hold) -> list[Line]:
-    """Read the lines of a hold, in the order of its drop's editions. No query if they were loaded before."""
-    prefetch_related_objects([hold], loaded())
+    """Read the lines of a hold, in the order of its drop's editions."""
+    drop = listing.frozen(drop_id=hold.drop_id)
+    with connection.cursor() as cursor:
+        cursor.execute(HELD, [hold.pk])
+        rows = {edition: rest for edition, *rest in cursor.fetchall()}
     return [
         Line(
-            variant_id=row.edition.variant_id,
-            name=str(row.edition.variant),
-            numbers=row.numbers,  # type: ignore[attr-defined]  # annotated below
-            of=row.edition.quantity,
-            quantity=row.quantity,
-            price=row.price,
+            variant_id=edition.variant_id,
+            name=f"{drop.product.name} {edition.variant.name}".strip(),
+            numbers=numbers,
+            of=edition.quantity,
+            quantity=quantity,
+            price=price,
             currency=hold.currency,
         )
-        for row in hold.lines.all()
+        for edition in drop.editions.all()
+        if edition.pk in rows
+        for quantity, price, numbers in [rows[edition.pk]]
     ]
-
-
-def loaded() -> "Prefetch[str, QuerySet[HoldLine], str]":
-    """Load a hold's lines with all that is said of them, the numbers of their units too, in one query."""
-    units = Unit.objects.filter(hold=OuterRef("hold"), edition=OuterRef("edition")).order_by("number")
-    rows = HoldLine.objects.select_related("edition__variant__product").annotate(
-        numbers=ArraySubquery(units.values("number"))
-    )
-    return Prefetch("lines", queryset=rows.order_by("edition__position", "edition_id"))
 
 
 def headline(*, lines: list[Line]) -> str:

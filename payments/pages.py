@@ -37,13 +37,15 @@ def checkout(
     form: CheckoutForm,
     quote: pricing.Quote,
     order: Order | None,
+    held: list[Line],
     status: int = 200,
 ) -> HttpResponse:
     """Render the checkout page: what is held and until when, the sums, the form, the card's own frame."""
-    held = lines.of(hold=hold)
     context = {
         "token": token,
         "form": form,
+        "fresh": order is None and not form.is_bound,  # nothing of this shopper's in the fields yet
+        "country": form["country"].value(),
         "sums": sums(quote),
         "paused": is_paused(hold),
         "again": order is not None,
@@ -91,7 +93,7 @@ def dressed(
 
 def picture_of(product: Product, held: list[Line]) -> Picture | None:
     """Choose the picture of what is held: that of its variant, if it has one and is the only one."""
-    gallery = catalogue.gallery(pictures=product.pictures.prefetch_related("renditions"))
+    gallery = catalogue.gallery(pictures=product.pictures.all())
     return gallery.of_variants.get(held[0].variant_id, gallery.hero) if len(held) == 1 else gallery.hero
 
 
@@ -162,8 +164,7 @@ def is_paused(hold: Hold) -> bool:
 
 def order_of(hold: Hold) -> Order | None:
     """Give the order that an earlier attempt made of the hold."""
-    order: Order | None = getattr(hold, "order", None)  # DoesNotExist is an AttributeError
-    return order
+    return Order.objects.select_related("payment").filter(hold=hold).first()
 
 
 def ago(seconds: int) -> datetime:

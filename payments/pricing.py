@@ -1,12 +1,13 @@
 """What a hold costs, sent to a country. What is shown is this, and what is charged is what was shown."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from django.conf import settings
 
-from drops.models import Hold
 from payments import shipping, tax
+from payments.lines import Line
 
 
 @dataclass(frozen=True)
@@ -22,9 +23,9 @@ class Quote:
     tax_in_price: bool = True
 
 
-def quote(*, hold: Hold, country: str) -> Quote:
-    """Price the hold's lines as they were copied when it was placed. Raises KeyError for an unknown country."""
-    subtotal = sum(line.price * line.quantity for line in hold.lines.all())
+def quote(*, lines: Sequence[Line], currency: str, country: str) -> Quote:
+    """Price a hold's lines as they were copied when it was placed. Raises KeyError for an unknown country."""
+    subtotal = sum(line.sum for line in lines)
     sending = shipping.rate(country=country)
     return Quote(
         subtotal=subtotal,
@@ -32,5 +33,5 @@ def quote(*, hold: Hold, country: str) -> Quote:
         tax=tax.contained(gross=subtotal + sending, percent=settings.TAX_PERCENT),
         tax_percent=settings.TAX_PERCENT,
         total=subtotal + sending,
-        currency=hold.currency,
+        currency=currency,
     )

@@ -1,8 +1,11 @@
 """What it costs to send an order: one flat rate per zone, whatever is in the parcel."""
 
 from collections.abc import Mapping
+from functools import cache
+from typing import cast
 
 from django.conf import settings
+from django.utils.translation import get_language
 from django.utils.translation import gettext_lazy as _
 
 HOME, EUROPE, WORLD = "home", "europe", "world"
@@ -42,7 +45,12 @@ COUNTRIES = {  # ISO 3166-1 alpha-2: name, zone if it is not the home country
 
 
 def countries() -> dict[str, str]:
-    """Give the countries that the shop sends to, code to name."""
+    """Give the countries that the shop sends to, code to name in the language of the moment."""
+    return names(get_language())
+
+
+@cache
+def names(_language: str | None) -> dict[str, str]:
     return {code: str(name) for code, (name, _zone) in COUNTRIES.items()}
 
 
@@ -53,5 +61,5 @@ def zone(*, country: str, home: str) -> str:
 
 def rate(*, country: str) -> int:
     """Give the price of sending one order, in the smallest unit of the drop's currency."""
-    rates: Mapping[str, int] = settings.SHIPPING_RATES
+    rates = cast("Mapping[str, int]", settings.SHIPPING_RATES)
     return rates[zone(country=country, home=settings.SHIPPING_HOME)]

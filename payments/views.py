@@ -4,14 +4,13 @@ A page here is one shopper's and is kept by nobody. What a hold has become decid
 open → the checkout page; paying, allocated, returned → 303 to the order; released → 410.
 """
 
-from django.db.models import prefetch_related_objects
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from drops import holds, passes
+from drops import holds, listing, passes
 from drops.models import Hold
 from payments import checkout, gateway, lines, nudges, pages, pricing, standing, webhooks
 from payments.forms import CheckoutForm, country_of
@@ -35,12 +34,11 @@ def checkout_page(request: HttpRequest, token: str) -> HttpResponse:
         return to_order(hold)
     if not pages.is_payable(hold):
         return pages.hold_ended(request, hold)
-    order = pages.order_of(hold)
-    prefetch_related_objects([hold], lines.loaded())  # once for the sums and for the words
+    order, held_lines = pages.order_of(hold), lines.of(hold=hold)
     country = country_of(chosen=request.GET.get("country"), order=order)
-    quote = pricing.quote(hold=hold, country=country)
+    quote = pricing.quote(lines=held_lines, currency=hold.currency, country=country)
     form = CheckoutForm.to_fill(order=order, country=country, total=quote.total)
-    return pages.checkout(request, hold=hold, token=token, form=form, quote=quote, order=order)
+    return pages.checkout(request, hold=hold, token=token, form=form, quote=quote, order=order, held=held_lines)
 
 
 @require_POST
@@ -70,7 +68,8 @@ def quote(request: HttpRequest, token: str) -> HttpResponse:
     """Price the hold for another country: what the page's script puts in the place of the old sums."""
     hold = held(token)
     try:
-        price = pricing.quote(hold=hold, country=request.GET.get("country", ""))
+        country = request.GET.get("country", "")
+        price = pricing.quote(lines=lines.of(hold=hold), currency=hold.currency, country=country)
     except KeyError:
         detail = str(checkout.BadCountry.message)
         return problems.response(status=422, detail=detail, errors=[{"field": "country", "detail": detail}])
@@ -123,9 +122,10 @@ def held(token: str) -> Hold:
         uuid = passes.read_token("hold", token)
     except passes.ForeignToken:
         raise Http404 from None
-    hold: Hold | None = Hold.objects.select_related("drop__product", "order__payment").filter(uuid=uuid).first()
+    hold: Hold | None = Hold.objects.filter(uuid=uuid).first()
     if hold is None:
         raise Http404
+    hold.drop = listing.frozen(drop_id=hold.drop_id)
     return hold
 
 
@@ -135,9 +135,10 @@ def ordered(token: str) -> Order:
         uuid = passes.read_token("order", token)
     except passes.ForeignToken:
         raise Http404 from None
-    order = Order.objects.select_related("payment", "hold__drop__product").filter(uuid=uuid).first()
+    order = Order.objects.select_related("payment", "hold").filter(uuid=uuid).first()
     if order is None:
         raise Http404
+    order.hold.drop = listing.frozen(drop_id=order.hold.drop_id)
     return order
 
 
@@ -148,8 +149,11 @@ def fields_refused(request: HttpRequest, *, hold: Hold, token: str, form: Checko
         errors = [{"field": name, "detail": str(said)} for name, all_ in form.errors.items() for said in all_]
         return problems.response(status=422, detail=detail, errors=errors)
     order = pages.order_of(hold)
-    quote = pricing.quote(hold=hold, country=country_of(chosen=form.data.get("country"), order=order))
-    return pages.checkout(request, hold=hold, token=token, form=form, quote=quote, order=order, status=422)
+    country, held_lines = country_of(chosen=form.data.get("country"), order=order), lines.of(hold=hold)
+    quote = pricing.quote(lines=held_lines, currency=hold.currency, country=country)
+    return pages.checkout(
+        request, hold=hold, token=token, form=form, quote=quote, order=order, held=held_lines, status=422
+    )
 
 
 def refused(request: HttpRequest, *, hold: Hold, token: str, refusal: checkout.CheckoutRefused) -> HttpResponse:

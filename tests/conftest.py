@@ -20,6 +20,7 @@ from redis import Redis
 from deploy.local import browser as chromium
 from deploy.local.programs import ROOT
 from deploy.local.stack import Running
+from drops import listing
 
 SECONDS = 30
 
@@ -51,6 +52,12 @@ def race(transactional_db: None) -> Race:
             return list(pool.map(one, range(count), timeout=SECONDS))
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered() -> None:
+    """What a process remembers of drops for a moment is not remembered from one test to the next."""
+    listing.forget()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ class Bill:
     statements: int
     frames: int
     commands: dict[str, int]
-    costliest: list[tuple[int, float, str]]  # calls, milliseconds in all, statement
+    often: list[tuple[int, float, str]]  # calls, milliseconds in all, statement
 
     @property
     def stack_cpu(self) -> float:

@@ -24,7 +24,7 @@ from dropsite.rehearsal.processes import Meter
 FRAME = r"^\s*(begin|start|commit|rollback|savepoint|release|set|show|discard|deallocate)\M"
 # Postgres' own, for deferred foreign keys, which nobody sent.
 KEY_CHECK = r"^SELECT \S+ FROM ONLY .* FOR KEY SHARE OF x$"
-COSTLIEST = 12
+OFTEN = 60
 
 
 class Unknown(Exception):
@@ -80,9 +80,7 @@ class Tab:
             statements=sum(calls for calls, _ms, frame, _text in spent if not frame) - self.own,
             frames=sum(calls for calls, _ms, frame, _text in spent if frame),
             commands={name: count - self._commands.get(name, 0) for name, count in self._redis().items()},
-            costliest=sorted(((calls, ms, text) for calls, ms, frame, text in spent if not frame), reverse=True)[
-                :COSTLIEST
-            ],
+            often=sorted(((calls, ms, text) for calls, ms, frame, text in spent if not frame), reverse=True)[:OFTEN],
         )
 
     @staticmethod

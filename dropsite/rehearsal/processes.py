@@ -20,11 +20,12 @@ PROC = Path("/proc")
 
 
 class Process(NamedTuple):
-    """CPU seconds are those of the process itself and of its children that have ended."""
+    """CPU seconds of the process itself, and of its children that have ended."""
 
     pid: int
     parent: int
-    seconds: float
+    own: float
+    ended: float
 
 
 def running() -> dict[int, Process]:
@@ -34,8 +35,9 @@ def running() -> dict[int, Process]:
         if entry.name.isdigit():
             with contextlib.suppress(OSError):
                 fields = Path(entry.path, "stat").read_bytes().rpartition(b")")[2].split()
-                used = sum(int(field) for field in fields[11:15]) / TICKS  # utime, stime, cutime, cstime
-                found[int(entry.name)] = Process(int(entry.name), int(fields[1]), used)
+                user, system, ended_user, ended_system = (int(field) / TICKS for field in fields[11:15])
+                times = user + system, ended_user + ended_system
+                found[int(entry.name)] = Process(int(entry.name), int(fields[1]), *times)
     return found
 
 
@@ -96,26 +98,29 @@ class Meter:
         return {name: info["pid"] for name, info in self.remote.all().items() if info["pid"]}
 
     def sample(self, *, with_memory: bool) -> None:
-        roots, everything = self.roots(), running()
-        found = {name: tree(pid, everything) for name, pid in roots.items()}
-        if roots:
-            boss = everything.get(everything[next(iter(roots.values()))].parent) if everything else None
-            if boss:
-                found[SUPERVISOR] = [boss]
+        """Look once."""
+        everything, new = running(), not self.last
+        found = {name: tree(pid, everything) for name, pid in self.roots().items()}
         held: dict[str, float] = {}
-        new = not self.last
-        for name, processes in found.items():
-            if not processes:
-                continue
-            key = (name, processes[0].pid)
-            seconds = sum(process.seconds for process in processes)
-            self.first.setdefault(key, seconds if new else 0.0)  # what was started since then has worked for us only
-            self.last[key] = max(seconds, self.last.get(key, 0.0))
-            if with_memory:
-                held[name] = sum(memory(process.pid) for process in processes)
+        for name, processes in (found | self._supervisor(found, everything)).items():
+            if processes:
+                key, seconds = (name, processes[0].pid), sum(process.own + process.ended for process in processes)
+                self.first.setdefault(key, seconds if new else 0.0)  # what was started since then works for us only
+                self.last[key] = max(seconds, self.last.get(key, 0.0))
+                if with_memory:
+                    held[name] = sum(memory(process.pid) for process in processes)
         total = sum(size for name, size in held.items() if name not in APART)
         if total > self.peak:
             self.peak, self.memory = total, held
+
+    @staticmethod
+    def _supervisor(found: dict[str, list[Process]], everything: dict[int, Process]) -> dict[str, list[Process]]:
+        """The parent of them all, alone: what ended under it has been counted where it belongs."""
+        for processes in found.values():
+            for process in processes[:1]:
+                boss = everything.get(process.parent)
+                return {SUPERVISOR: [boss._replace(ended=0.0)]} if boss else {}
+        return {}
 
     def cpu(self) -> dict[str, float]:
         """{program: CPU seconds since the start}."""

@@ -76,6 +76,7 @@ def test_turns_when_the_cursor_passes(told: Any) -> None:
 
     expect(page.get_by_role("button", name="Go in and choose")).to_be_visible()
     expect(page.locator("#speak")).to_have_text("It is your turn.")
+    assert page.title().startswith("It is your turn. ")
 
 
 def test_ignores_an_older_document(told: Any) -> None:

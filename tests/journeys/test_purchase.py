@@ -98,7 +98,7 @@ def test_gets_to_the_card_form_without_script(shop: str, lobby: str, visit: Visi
     page.goto(f"{shop}/drops/{lobby}/")
     page.get_by_role("button", name="Join the line").click()
     page.wait_for_url(f"**/line/{lobby}/")
-    page.get_by_role("button", name="Choose yours").click()  # the page renews itself until the button is there
+    page.get_by_role("button", name="Go in and choose").click()  # the page renews itself until the button is there
     page.wait_for_url("**/pick/")
     page.get_by_role("button", name="Hold one").click()
     page.wait_for_url("**/holds/*/")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from payments import pricing, shipping, tax
+from payments import lines, pricing, shipping, tax
 from tests.factories import make_drop, make_hold
 
 
@@ -40,6 +40,6 @@ def test_quote_adds_lines_and_shipping_as_they_were_copied():
     hold = make_hold(drop=drop, wanted={drop.editions.get().pk: 2})
     drop.editions.update(price=1)
 
-    quote = pricing.quote(hold=hold, country="FR")
+    quote = pricing.quote(lines=lines.of(hold=hold), currency=hold.currency, country="FR")
 
     assert (quote.subtotal, quote.shipping, quote.tax, quote.total) == (19200, 1290, 3272, 20490)

@@ -19,7 +19,7 @@ BILL = Bill(
     statements=100,
     frames=40,
     commands={"line": 10, "broker": 20},
-    costliest=[(60, 3.0, "SELECT 1")],
+    often=[(60, 3.0, "SELECT 1")],
 )
 
 
@@ -31,7 +31,8 @@ def result(**fields: Any) -> report.Result:
         Story(PLANS[3], end=End.LEFT, deeds=Counter(arrived=1)),
     ]
     usual: dict[str, Any] = {
-        "slug": "rehearsal-1", "seed": 7, "seconds": 31.0, "stories": stories, "site": Site(origin="http://x", ends=0, answers=Counter({"200": 9, "303": 2})),
+        "slug": "rehearsal-1", "seed": 7, "seconds": 31.0, "stories": stories,
+        "site": Site(origin="http://x", ends=0, answers=Counter({"200": 9, "303": 2})),
         "verdicts": [Verdict("no index twice", True, "4 indices")], "still_open": 0, "orders": 2,
         "bill": BILL,
     }  # fmt: skip

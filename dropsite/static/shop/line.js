@@ -15,6 +15,7 @@ const editions = document.getElementById("editions");
 const speak = document.getElementById("speak");
 const MINI = ["drawing", "waiting"]; // states in which the picture is small
 const ANSWER_MS = 8000;
+const { title } = document;
 
 let status = null;
 let trouble = 0; // looks that failed, one after the other
@@ -79,6 +80,7 @@ async function draw() {
   place = await locate(index);
   const name = standing({ phase: phase(), index, place, cursor: status?.cursor ?? 0 });
   if (name !== frame.dataset.now) await swap(name);
+  document.title = name === "turn" ? `${words.turn} ${title}` : title; // seen from another tab
   if (name === "waiting") fillWaiting(index);
   put(slot("sentence"), (name === "turn" && deciding()) || (status?.sentence ?? ""));
   const joined = status?.joined ?? 0;
