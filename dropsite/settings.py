@@ -247,10 +247,9 @@ def every(seconds: int, task: str, queue: str) -> dict[str, Any]:
 
 CELERY_BEAT_SCHEDULE = {
     "expire due holds": every(5, "drops.expire_due_holds", "background"),
-    "send unsent attempts": every(3, "payments.sweep_attempts", "checkout"),
-    "settle unsettled events": every(3, "payments.sweep_events", "settlement"),
-    "settle what is under way": every(3, "payments.sweep_payments", "settlement"),
-    "send unsent mails": every(3, "shop.send_due_mails", "mail"),
+    "send unsent attempts": every(5, "payments.sweep_attempts", "checkout"),
+    "settle events and what stands still": every(5, "payments.sweep_payments", "settlement"),
+    "send unsent mails": every(5, "shop.send_due_mails", "mail"),
 }
 
 # --- logs ----------------------------------------------------------------------------------------------------------

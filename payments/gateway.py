@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any, cast
 
+import requests
 import stripe
 from django.conf import settings
 
@@ -62,11 +63,13 @@ class BadEvent(Exception):
 @cache
 def client() -> stripe.StripeClient:
     seconds = (settings.STRIPE_CONNECT_SECONDS, settings.STRIPE_READ_SECONDS)
+    session = requests.Session()
+    session.trust_env = not settings.DEMO  # a proxy is looked for at each call, and the sandbox is on this machine
     return stripe.StripeClient(
         settings.STRIPE_SECRET_KEY,
         base_addresses={"api": settings.STRIPE_API_BASE},
         max_network_retries=0,  # the rows retry, with the same key
-        http_client=stripe.RequestsClient(timeout=seconds),
+        http_client=stripe.RequestsClient(timeout=seconds, session=session),
     )
 
 

@@ -30,17 +30,9 @@ def sweep_attempts(**_: object) -> int:
     return withdrawn + len(orders)
 
 
-@shared_task(name="payments.sweep_events", ignore_result=True)
-def sweep_events(**_: object) -> int:
-    return hand_on(webhooks.settle()[:MOST])
-
-
 @shared_task(name="payments.sweep_payments", ignore_result=True)
 def sweep_payments(**_: object) -> int:
-    return hand_on(sweeps.claim(most=MOST))
-
-
-def hand_on(orders: list[int]) -> int:
+    orders = {*webhooks.settle()[:MOST], *sweeps.claim(most=MOST)}
     for order_id in orders:
         settle.apply_async(kwargs={"order_id": order_id}, expires=SHORT)
     return len(orders)

@@ -23,6 +23,7 @@ USED = (
     "payment_intent.requires_action",
     "payment_intent.succeeded",
 )
+QUIET = timedelta(seconds=2)  # who asked the bank has most likely had the answer, too
 WAIT = timedelta(minutes=10)  # an event may come before our own commit; after this its intent is not ours
 
 
@@ -60,12 +61,12 @@ def settle() -> list[int]:
             UPDATE payments_event e SET state = 'settled', settled_at = statement_timestamp()
             FROM payments_payment p
             WHERE e.state = 'stored' AND p.intent_id = e.intent_id
-              AND (p.state IN ('captured', 'voided') OR e.received_at < p.looked_at)
+              AND (p.state IN ('captured', 'voided') OR e.received_at < greatest(p.looked_at, p.changed_at))
             """
         )
         if not cursor.rowcount and not Event.objects.filter(state=Event.State.STORED).exists():
             return []
-    stored = Event.objects.filter(state=Event.State.STORED)
+    stored = Event.objects.filter(state=Event.State.STORED, received_at__lt=Now() - QUIET)
     known = Payment.objects.filter(intent_id__in=stored.values("intent_id"))
     stored.filter(received_at__lt=Now() - WAIT).exclude(intent_id__in=known.values("intent_id")).update(
         state=Event.State.IGNORED, reason="unknown intent", settled_at=Now()

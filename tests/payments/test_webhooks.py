@@ -94,6 +94,9 @@ def test_settle_names_the_order_whose_confirm_got_no_answer(till, settings):
     about = {"object": "payment_intent", "id": intent, "metadata": {"shop": settings.SHOP_ORIGIN}}
     webhooks.receive(**signed(event(settings, type="payment_intent.amount_capturable_updated", data={"object": about})))
 
+    assert webhooks.settle() == []  # who asked may still have the answer
+    Payment.objects.update(changed_at=F("changed_at") - timedelta(minutes=1))
+    Event.objects.update(received_at=F("received_at") - timedelta(seconds=3))
     assert webhooks.settle() == [order.pk]
     settlement.advance(order_id=order.pk)
     assert states(order) == ("captured", "allocated")
