@@ -42,7 +42,10 @@ class Moved(Exception):
 
 
 def advance(*, order_id: int, states: Collection[str] | None = None) -> str | None:
-    """Take the order as far as it goes now; only from these states, if given. The payment's state; None if leased."""
+    """Take the order as far as it goes now; only from these states, if given. The payment's state; None if leased.
+
+    Raises budget.Spent when it stands where it must wait a second or two for the budget of calls.
+    """
     leased = lease(order_id=order_id)
     if leased is None:
         return None
@@ -51,7 +54,7 @@ def advance(*, order_id: int, states: Collection[str] | None = None) -> str | No
         while (states is None or payment.state in states) and (step := STEPS.get(payment.state)):
             if not step(payment):
                 break
-    except (Moved, budget.Spent, gateway.Unknown):
+    except (Moved, gateway.Unknown):
         pass  # a sweep comes back
     except gateway.Refused as refused:
         log.error("order %s in %s: Stripe refused: %s", payment.order, payment.state, refused)

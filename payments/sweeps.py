@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from drops import holds
 from payments.models import Attempt, Payment
 
-UNSENT = timedelta(seconds=2)  # a task that beat did not start should have sent it by then
+UNSENT = timedelta(seconds=10)  # its task should have sent it by then, waits for the budget included
 TOO_OLD = timedelta(minutes=15)  # a ConfirmationToken is not trusted for longer
 
 

@@ -1,6 +1,8 @@
 """Tasks of the queues checkout and settlement. Each may run twice at once; behind each stands a sweep."""
 
-from celery import shared_task
+import random
+
+from celery import Task, shared_task
 
 from payments import budget, settlement, sweeps, webhooks
 
@@ -10,14 +12,21 @@ SHORT = 30  # seconds after which a sweep has handed it on again anyway
 
 @shared_task(name="payments.send", ignore_result=True)
 def send(*, order_id: int, **_: object) -> None:
-    state = settlement.advance(order_id=order_id, states=settlement.ASKING)
+    try:
+        state = settlement.advance(order_id=order_id, states=settlement.ASKING)
+    except budget.Spent:
+        hand_on(send, order_id=order_id, wait=random.uniform(1, 2))
+        return
     if state in {settlement.AUTHORISED, settlement.VOIDING}:
-        settle.apply_async(kwargs={"order_id": order_id}, expires=SHORT)
+        hand_on(settle, order_id=order_id)
 
 
 @shared_task(name="payments.settle", ignore_result=True)
 def settle(*, order_id: int, **_: object) -> None:
-    settlement.advance(order_id=order_id)
+    try:
+        settlement.advance(order_id=order_id)
+    except budget.Spent:
+        hand_on(settle, order_id=order_id, wait=random.uniform(1, 2))
 
 
 @shared_task(name="payments.sweep_attempts", ignore_result=True)
@@ -26,7 +35,7 @@ def sweep_attempts(**_: object) -> int:
     withdrawn = sweeps.withdraw()
     orders = sweeps.unsent(most=MOST)
     for order_id in orders:
-        send.apply_async(kwargs={"order_id": order_id}, expires=SHORT)
+        hand_on(send, order_id=order_id)
     return withdrawn + len(orders)
 
 
@@ -34,5 +43,10 @@ def sweep_attempts(**_: object) -> int:
 def sweep_payments(**_: object) -> int:
     orders = {*webhooks.settle()[:MOST], *sweeps.claim(most=MOST)}
     for order_id in orders:
-        settle.apply_async(kwargs={"order_id": order_id}, expires=SHORT)
+        hand_on(settle, order_id=order_id)
     return len(orders)
+
+
+def hand_on(task: "Task[..., None]", *, order_id: int, wait: float = 0) -> None:
+    """Queue the task for an order, in `wait` seconds; a sweep replaces one that is lost or was too late."""
+    task.apply_async(kwargs={"order_id": order_id}, countdown=wait, expires=wait + SHORT)

@@ -1,8 +1,8 @@
 """Supervisor, which keeps the programs of a stack running: its configuration, and how it is asked."""
 
-import getpass
 import http.client
 import os
+import pwd
 import socket
 import sys
 import xmlrpc.client
@@ -63,8 +63,8 @@ stdout_events_enabled=true
 def _user() -> str:
     """Supervisor warns a root that names no user; an account without a name can name none."""
     try:
-        return f"user={getpass.getuser() if os.geteuid() else 'root'}\n"
-    except (KeyError, OSError):
+        return f"user={pwd.getpwuid(os.geteuid()).pw_name}\n"
+    except KeyError:
         return ""
 
 

@@ -1,4 +1,4 @@
-"""A whole crowd against the running shop: the drop sells, the books hold, and a killed program changes nothing of that."""
+"""A whole crowd against the running shop: the drop sells, the books hold, and killed programs change nothing of it."""
 
 import json
 import os
