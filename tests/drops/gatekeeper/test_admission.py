@@ -1,0 +1,199 @@
+"""Who is let in, tick by tick."""
+
+import pytest
+from django.utils import timezone
+
+from drops import admission, announcing, holds
+from drops.line import keys
+from drops.models import Hold
+from tests.drops.gatekeeper.driving import SECOND, admitting, checkpoint, move, open_now
+from tests.factories import make_drop, make_hold, make_pass
+
+
+def test_nobody_is_let_in_within_five_seconds_of_the_seal(driven):
+    drop = make_drop(phase="lobby", quantity=2)
+    driven.tick()
+    driven.join(drop, 9)
+    open_now(drop)
+    driven.tick()
+    driven.tick()
+    assert (driven.state(drop)["cursor"], driven.state(drop)["allowance"]) == ("0", "0")
+
+    move(drop, sealed_at=timezone.now() - 5 * SECOND)
+    driven.tick()
+
+    assert (driven.state(drop)["cursor"], driven.state(drop)["allowance"]) == ("3", "3")
+    assert checkpoint(drop).reason == "Stock: 2 units are free."
+
+
+def test_as_many_are_let_in_as_the_stock_is_good_for(driven, window):
+    drop = admitting(driven, 100, quantity=10)
+
+    for _ in range(3):
+        driven.tick()
+        driven.enter(drop, range(100))
+        window()
+
+    assert driven.state(drop)["entered"] == "12"
+    assert driven.document(drop)["rate"] > 0
+
+
+def test_who_holds_something_no_longer_waits(driven):
+    drop = admitting(driven, 100, quantity=50)
+    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=5, reason="Slowly.")
+    driven.tick()
+    driven.enter(drop, range(5))
+    driven.tick()
+    assert checkpoint(drop).allowance == 5
+
+    for index in range(2):
+        make_hold(drop=drop, index=index)
+    driven.tick()
+
+    assert checkpoint(drop).allowance == 7
+
+
+def test_holds_make_room_only_when_they_come_back(driven, window):
+    drop = admitting(driven, 100, quantity=2)
+    driven.tick()
+    driven.enter(drop, range(3))
+    made = [make_hold(drop=drop, admit=make_pass(drop=drop, index=index)) for index in range(2)]
+    window()
+    driven.tick()
+    assert driven.enter(drop, range(3, 100)) == 0
+
+    for hold in made:
+        holds.give_back(hold=hold)
+    Hold.objects.update(entered_at=timezone.now() - 121 * SECOND)
+    driven.redis.delete(keys.seconds(drop.slug))
+    driven.keeper.memory.clear()
+    window()
+    driven.tick()
+
+    assert driven.enter(drop, range(3, 100)) == 3
+
+
+def test_more_are_called_in_the_stead_of_those_who_stay_away(driven, window):
+    drop = admitting(driven, 1000, quantity=10)
+    driven.tick()
+    assert driven.enter(drop, range(6)) == 6
+    driven.tick()
+    assert driven.state(drop)["cursor"] == "12"
+
+    window()
+    driven.tick()
+
+    assert driven.state(drop)["cursor"] == "24"
+    assert driven.enter(drop, range(12, 24)) == 6
+
+
+def test_who_was_told_to_come_back_is_let_in_before_newcomers(driven, window):
+    drop = admitting(driven, 100, quantity=50)
+    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=5, reason="Slowly.")
+    driven.tick()
+    assert driven.enter(drop, range(5)) == 5
+    window()
+    driven.tick()  # the allowance is used up: whoever comes is told to come back
+    admission.lift_ceiling(drop=drop, kind=admission.OPERATOR)
+
+    driven.tick()
+    assert (driven.state(drop)["cursor"], driven.state(drop)["allowance"]) == ("5", "60")
+
+    window()
+    driven.tick()
+    assert driven.state(drop)["cursor"] == "60"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_slots_of_the_checkout_bound_admission(driven, settings, whole):
+    settings.CHECKOUT_SLOTS = 5
+    drop = admitting(driven, 100, quantity=50)
+    if whole:
+        other = make_drop(phase="live")
+        make_hold(drop=other, state="paying")
+        announcing.close(drop=other, who=None)
+
+    driven.tick()
+    driven.tick(1)  # the other is no longer told of each time; its hold counts all the same
+
+    assert driven.state(drop)["allowance"] == ("4" if whole else "5")
+    assert checkpoint(drop).reason == f"Checkout: {4 if whole else 5} of 5 slots are free."
+
+
+def test_ceilings_that_others_set_bound_admission_and_give_the_reason(driven):
+    drop = admitting(driven, 100, quantity=50)
+    admission.set_ceiling(drop=None, kind=admission.PAYMENT_BUDGET, shoppers=8, reason="Payments: 12 wait.")
+    driven.tick()
+    assert (driven.state(drop)["allowance"], checkpoint(drop).reason) == ("8", "Payments: 12 wait.")
+
+    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=9, reason="Slowly.")
+    admission.lift_ceiling(drop=None, kind=admission.PAYMENT_BUDGET)
+    driven.tick()
+    assert (driven.state(drop)["allowance"], checkpoint(drop).reason) == ("9", "Slowly.")
+
+
+def test_a_verified_capacity_takes_the_place_of_the_baseline(driven, settings):
+    settings.READY_PER_SECOND = 1
+    drop = admitting(driven, 100, quantity=50)
+    driven.tick()
+    assert checkpoint(drop).allowance == 10
+
+    admission.set_ceiling(drop=None, kind=admission.READY, shoppers=30, reason="Verified.")
+    driven.tick()
+
+    assert (checkpoint(drop).allowance, checkpoint(drop).reason) == (30, "Verified.")
+
+
+def test_two_running_drops_share_the_slots(driven, settings):
+    settings.CHECKOUT_SLOTS = 10
+    first = admitting(driven, 50, quantity=50)
+    second = admitting(driven, 50, quantity=50)
+
+    driven.tick()
+
+    assert [checkpoint(drop).allowance for drop in (first, second)] == [5, 5]
+
+
+def test_passes_that_wait_in_a_paused_drop_take_room_from_the_other(driven, settings):
+    settings.CHECKOUT_SLOTS = 10
+    paused = admitting(driven, 50, quantity=50)
+    driven.tick()
+    driven.enter(paused, range(4))
+    announcing.pause(drop=paused, who=None, reason="")
+    drop = admitting(driven, 50, quantity=50)
+
+    driven.tick()
+
+    assert checkpoint(drop).allowance == 6
+
+
+def test_in_a_pause_nobody_is_called_and_places_are_kept(driven, window):
+    drop = admitting(driven, 100, quantity=10)
+    driven.tick()
+    announcing.pause(drop=drop, who=None, reason="")
+    window()
+
+    driven.tick()
+
+    state, document = driven.state(drop), driven.document(drop)
+    assert (state["paused"], state["cursor"], state["allowance"]) == ("1", "12", "12")
+    assert (document["phase"], document["sentence"]) == ("paused", "Paused. Places are kept.")
+    assert driven.enter(drop, range(12)) == 0
+
+    announcing.resume(drop=drop, who=None)
+    driven.tick()
+
+    assert driven.document(drop)["phase"] == "live"
+    assert driven.enter(drop, range(12)) == 12
+
+
+def test_the_rate_is_that_of_the_beginning_until_somebody_has_entered(driven, settings):
+    settings.READY_PER_SECOND = 25
+    drop = admitting(driven, 100, quantity=10)
+    assert driven.document(drop)["rate"] == 25.0
+
+    driven.tick()
+    driven.enter(drop, range(12))
+    driven.tick()
+
+    assert 0 < driven.document(drop)["rate"] <= 12.0

@@ -1,0 +1,23 @@
+"""What a shopper does on the pages of a drop."""
+
+from typing import Any
+
+from django.test import Client
+from django.urls import reverse
+
+from drops import passes
+from drops.line import tickets
+from drops.models import Drop
+from tests.factories import make_pass
+
+
+def let_in(client: Client, drop: Drop, **fields: Any) -> tickets.Pass:
+    """Give the client a pass, as the gate does."""
+    admit = make_pass(drop=drop, **fields)
+    client.cookies[f"pass-{drop.slug}"] = tickets.sign_pass(admit, drop.slug, passes.ring("pass"))
+    return admit
+
+
+def choose(client: Client, drop: Drop, **fields: Any) -> Any:
+    """Press Hold."""
+    return client.post(reverse("hold", args=[drop.slug]), fields)

@@ -1,0 +1,79 @@
+"""What a browser is told of its own hold."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from drops import passes
+from drops.models import Hold, Pause
+from tests.drops.views.shopping import choose, let_in
+from tests.factories import make_drop, make_hold
+
+pytestmark = pytest.mark.django_db
+
+
+def test_tells_a_browser_what_it_holds(client: Client) -> None:
+    drop = make_drop(phase="live", limit_per_order=1)
+    let_in(client, drop)
+    placed = choose(client, drop, edition=drop.editions.get().pk)
+    hold = Hold.objects.get()
+
+    response = client.get(f"/drops/{drop.slug}/mine/")
+
+    number = hold.units.get().number
+    assert json.loads(response.content) == {
+        "url": placed["Location"],
+        "text": f"You hold No. {number}",
+        "ends": hold.expires_at.timestamp(),
+    }
+    assert response["Cache-Control"] == "no-store"
+
+
+def test_tells_a_browser_what_it_bought(client: Client) -> None:
+    drop = make_drop(phase="sold out", quantity=1)
+    hold = make_hold(drop=make_drop(phase="live", quantity=1), state=Hold.State.ALLOCATED)
+    drop = hold.drop
+    client.cookies[f"hold-{drop.slug}"] = passes.hold_token(hold.uuid)
+
+    said = json.loads(client.get(f"/drops/{drop.slug}/mine/").content)
+
+    assert said["text"] == "Yours: No. 1"
+    assert said["ends"] is None
+
+
+@pytest.mark.parametrize("token", ["", "x", "1.k1.AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA"])
+def test_tells_who_holds_nothing_so_and_takes_the_hint_away(client: Client, token: str) -> None:
+    drop = make_drop(phase="live")
+    client.cookies[f"hold-{drop.slug}"] = token
+
+    response = client.get(f"/drops/{drop.slug}/mine/")
+
+    assert response.status_code == 404
+    assert response.cookies[f"held-{drop.slug}"]["max-age"] == 0
+
+
+def test_a_hold_that_lapsed_is_nobodys(client: Client) -> None:
+    drop = make_drop(phase="live")
+    hold = make_hold(drop=drop, expires_at=timezone.now() - timedelta(seconds=1))
+    client.cookies[f"hold-{drop.slug}"] = passes.hold_token(hold.uuid)
+
+    assert client.get(f"/drops/{drop.slug}/mine/").status_code == 404
+
+
+def test_in_a_pause_no_hold_lapses(client: Client) -> None:
+    drop = make_drop(phase="live")
+    hold = make_hold(drop=drop, expires_at=timezone.now() - timedelta(seconds=1))
+    Pause.objects.create(drop=drop, began_at=timezone.now())
+    client.cookies[f"hold-{drop.slug}"] = passes.hold_token(hold.uuid)
+
+    assert client.get(f"/drops/{drop.slug}/mine/").status_code == 200
+
+
+def test_a_hold_of_another_drop_is_not_this_ones(client: Client) -> None:
+    drop, other = make_drop(phase="live"), make_drop(phase="live")
+    client.cookies[f"hold-{drop.slug}"] = passes.hold_token(make_hold(drop=other).uuid)
+
+    assert client.get(f"/drops/{drop.slug}/mine/").status_code == 404
