@@ -200,7 +200,6 @@ def take(*, hold: Hold, edition: Edition, quantity: int) -> int:
         )
         UPDATE drops_unit SET hold_id = %(hold)s
         WHERE id IN (SELECT id FROM ahead UNION ALL SELECT id FROM behind)
-          AND hold_id IS NULL AND withheld_at IS NULL
         """,
         {"edition": edition.pk, "start": start, "quantity": quantity, "hold": hold.pk},
     )

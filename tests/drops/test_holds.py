@@ -95,6 +95,13 @@ def test_place_refuses_outside_a_live_drop(phase):
     assert free(drop) == 3
 
 
+def test_place_refuses_after_the_closing_time_though_nobody_has_closed_the_drop():
+    drop = make_drop(phase="live", closes_at=timezone.now() - timedelta(seconds=1))
+
+    with pytest.raises(holds.NotLive):
+        place(drop)
+
+
 def test_place_offers_what_is_there_and_gives_nothing_unasked():
     drop = make_drop(phase="live", quantity=2)
     place(drop, index=1)
@@ -232,6 +239,18 @@ def test_reopen_leaves_at_least_two_minutes():
     assert hold.expires_at > timezone.now() + timedelta(seconds=110)
 
 
+def test_reopen_does_not_bring_back_a_hold_that_is_over():
+    drop = make_drop(phase="live")
+    hold = place(drop)
+    holds.give_back(hold=hold)
+
+    with pytest.raises(holds.HoldOver):
+        holds.reopen(hold=hold)
+
+    hold.refresh_from_db()
+    assert (hold.state, free(drop)) == ("released", 3)
+
+
 def test_allocate_twice_is_as_good_as_once_and_too_late_is_refused():
     drop = make_drop(phase="live")
     hold, over = place(drop, index=1), place(drop, index=2)
@@ -255,6 +274,30 @@ def test_take_back_withholds_the_units():
     unit = Unit.objects.get()
     assert (hold.state, unit.hold_id, unit.withheld_reason) == ("returned", None, "capture refused")
     assert hold.lines.filter(taken_back=F("quantity")).count() == 1
+
+
+@pytest.mark.parametrize("state", ["open", "paying"])
+def test_take_back_leaves_alone_what_is_not_allocated(state):
+    drop = make_drop(phase="live", quantity=1)
+    hold = make_hold(drop=drop, state=state)
+
+    holds.take_back(hold=hold, reason="capture refused")
+
+    hold.refresh_from_db()
+    assert (hold.state, hold.units.count()) == (state, 1)
+
+
+@pytest.mark.parametrize("state", ["paying", "allocated"])
+def test_place_never_ends_a_hold_that_is_paid_for_though_its_time_is_over(state):
+    drop = make_drop(phase="live", quantity=1)
+    hold = make_hold(drop=drop, state=state)
+    lapse(hold)
+
+    assert place(drop).pk == hold.pk
+    assert holds.expire_due() == 0
+
+    hold.refresh_from_db()
+    assert (hold.state, hold.units.count()) == (state, 1)
 
 
 def test_place_counts_an_editions_own_limit():

@@ -200,6 +200,28 @@ def test_advance_leaves_an_order_alone_that_somebody_advances(till):
     assert states(order) == ("new", "paying")
 
 
+def test_move_refuses_from_a_state_that_the_payment_has_left(till):
+    order = make_order(till)
+    mine, theirs = (Payment.objects.get(order=order) for _reader in range(2))
+    settlement.move(theirs, Payment.State.CREATED, intent_id="pi_theirs")
+
+    with pytest.raises(settlement.Moved):
+        settlement.move(mine, Payment.State.CREATED, intent_id="pi_mine")
+
+    assert Payment.objects.get(order=order).intent_id == "pi_theirs"
+
+
+def test_end_refuses_an_attempt_that_is_over(till):
+    order = make_order(till)
+    attempt = Attempt.objects.get(payment__order=order)
+    settlement.advance(order_id=order.pk)
+
+    with pytest.raises(settlement.Moved):
+        settlement.end(attempt, Attempt.State.DECLINED, "late")
+
+    assert attempts(order) == [("authorised", "")]
+
+
 def test_withdraw_lets_a_hold_go_whose_attempt_was_never_sent(till):
     order = make_order(till)
     Attempt.objects.update(created_at=F("created_at") - timedelta(minutes=16))
