@@ -23,21 +23,23 @@ def unsent(*, most: int) -> list[int]:
 
 
 def withdraw() -> int:
-    """Withdraw attempts that were never sent in time, with their hold; how many. Only this lets such a hold go."""
+    """Give up attempts that were never sent in time; how many."""
     old = Attempt.objects.filter(state=Attempt.State.QUEUED, created_at__lt=Now() - TOO_OLD)
-    count = 0
-    for attempt in old.select_related("payment__order__hold"):
-        with transaction.atomic():
-            mine = Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.QUEUED)
-            if not mine.update(state=Attempt.State.WITHDRAWN, ended_at=Now()):
-                continue  # sent after all
-            payment = Payment.objects.filter(pk=attempt.payment_id)
-            over = {"void_reason": "withdrawn", "changed_at": Now()}
-            payment.filter(state=Payment.State.NEW).update(state=Payment.State.VOIDED, **over)
-            payment.filter(state=Payment.State.CREATED).update(state=Payment.State.VOIDING, **over)
-            holds.let_go(hold=attempt.payment.order.hold)
-            count += 1
-    return count
+    return sum(give_up(attempt=attempt) for attempt in old.select_related("payment__order__hold"))
+
+
+def give_up(*, attempt: Attempt) -> bool:
+    """Withdraw the attempt and let its hold go, unless it was sent after all; only this lets such a hold go."""
+    with transaction.atomic():
+        mine = Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.QUEUED)
+        if not mine.update(state=Attempt.State.WITHDRAWN, ended_at=Now()):
+            return False
+        payment = Payment.objects.filter(pk=attempt.payment_id)
+        over = {"void_reason": "withdrawn", "changed_at": Now()}
+        payment.filter(state=Payment.State.NEW).update(state=Payment.State.VOIDED, **over)
+        payment.filter(state=Payment.State.CREATED).update(state=Payment.State.VOIDING, **over)
+        holds.let_go(hold=attempt.payment.order.hold)
+        return True
 
 
 def claim(*, most: int) -> list[int]:

@@ -234,6 +234,17 @@ def test_withdraw_lets_a_hold_go_whose_attempt_was_never_sent(till):
     assert broken(order) == []
 
 
+def test_give_up_leaves_an_attempt_alone_that_was_sent_after_all(till):
+    order = make_order(till)
+    seen = Attempt.objects.get(payment__order=order)
+    till.order("faults", operation="payment_intents.confirm", kind="drop", when="before")
+    settlement.advance(order_id=order.pk)
+
+    assert not sweeps.give_up(attempt=seen)
+
+    assert states(order) == ("confirming", "paying")
+
+
 def test_claim_finds_an_intent_whose_hold_was_given_back(till):
     order = make_order(till, card="visa_chargeDeclined")
     settlement.advance(order_id=order.pk)

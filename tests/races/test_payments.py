@@ -1,13 +1,14 @@
 """Money when two do the same thing at once."""
 
 from collections import Counter
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models.functions import Now
 
 from drops import holds
 from drops.models import Hold
-from payments import books, checkout, settlement
+from payments import books, checkout, settlement, sweeps
 from payments.models import Attempt, LedgerEntry, Order, Payment
 from tests.factories import make_drop, make_hold
 from tests.payments.orders import ADDRESS, TOTAL, make_order, states, submit
@@ -88,6 +89,19 @@ def test_allocating_at_once_is_as_good_for_all_but_voids_the_careless_way(race, 
     assert race(4, careful) == [None] * 4
     Hold.objects.filter(pk=order.hold_id).update(state=Hold.State.PAYING, ended_at=None)
     assert Counter(race(4, careless)) == {"capture": 1, "void": 3}
+
+
+def test_withdrawing_while_the_attempt_is_sent_ends_one_way(race, till):
+    for _round in range(6):
+        order = make_order(till)
+        settlement.advance(order_id=order.pk, states={Payment.State.NEW})
+        Attempt.objects.update(created_at=Now() - timedelta(minutes=16))
+
+        race(2, lambda i, order=order: sweeps.withdraw() if i else settlement.advance(order_id=order.pk))
+        settlement.advance(order_id=order.pk)
+
+        assert states(order) in {("captured", "allocated"), ("voided", "released")}
+        assert wrong(order) == []
 
 
 def test_paying_while_the_hold_is_given_back_ends_one_way(race, till):

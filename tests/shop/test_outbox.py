@@ -67,6 +67,7 @@ def test_send_due_sends_text_and_html_once(postbox):
     put()
 
     assert outbox.send_due() == 1
+    due(Mail.objects.get())
     assert outbox.send_due() == 0
 
     (mail,) = postbox.mails
@@ -104,6 +105,15 @@ def test_a_repeat_after_a_crash_carries_the_same_message_id(postbox):
     outbox.send_due()
 
     assert [sent["Message-ID"] for sent in postbox.mails] == [f"<{mail.pk}@example.com>"] * 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_at_once_send_each_mail_once(race, postbox):
+    for order in range(8):
+        put(about=f"order:{order}")
+
+    assert sum(race(4, lambda _worker: outbox.send_due(most=4))) == 8
+    assert len({sent["Message-ID"] for sent in postbox.mails}) == len(postbox.mails) == 8
 
 
 def test_send_due_survives_a_mail_server_that_is_away(settings):
