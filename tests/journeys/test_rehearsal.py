@@ -36,22 +36,22 @@ def test_rehearse_sells_a_drop_of_its_own(manage: Manage, tmp_path: Path) -> Non
 def test_rehearse_ends_well_though_programs_are_killed(stack: Running, tmp_path: Path) -> None:
     words = ["rehearse", "--units", "12", "--shoppers", "40", "--seed", "4", "--json", str(tmp_path / "report.json")]
     victims = ["gate", "gatekeeper", "settlement", "checkout", "line-redis", "web"]
-    process = subprocess.Popen(
+    said = []
+    with subprocess.Popen(
         [sys.executable, "manage.py", *words],
         cwd=ROOT,
         env=os.environ | stack.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    )
-    assert process.stdout is not None
-    said = []
-    for line in process.stdout:  # one every five seconds while the crowd is there
-        said.append(line)
-        if " s  " in line and victims:
-            stack.kill(victims.pop(0), signal.SIGKILL)
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:  # one every five seconds while the crowd is there
+            said.append(line)
+            if " s  " in line and victims:
+                stack.kill(victims.pop(0), signal.SIGKILL)
+        assert process.wait(SECONDS) == 0, "".join(said)
 
-    assert process.wait(SECONDS) == 0, "".join(said)
     assert victims == []
     assert outcome(tmp_path / "report.json")["ok"]
     stack.wait_until_up()
