@@ -32,7 +32,7 @@ PROGRAMS = {
         " --keep-alive 65 --graceful-timeout 2 --control-socket $RUN_DIR/sandbox.ctl --log-level warning",
     ),
     "release": Program("app", needs=("postgres",), once=True),
-    "demo": Program("app", needs=("release", "line-redis"), once=True, command="python manage.py demo"),
+    "demo": Program("app", needs=("release", "line-redis"), once=True, command="exec python manage.py demo"),
     "gate": Program("app", needs=("release", "line-redis")),
     "web": Program("app", needs=("release", "line-redis")),
     "hooks": Program("app", needs=("release", "line-redis")),
@@ -43,7 +43,7 @@ PROGRAMS = {
     "background": Program("app", needs=("release", "broker-redis"), stop="QUIT"),
     "beat": Program("app", needs=("release", "broker-redis")),
     "edge": Program("front", needs=("release", "demo", "web", "gate"), stop="QUIT"),
-    "crowd": Program("front", needs=("demo", "edge"), once=True, command="python manage.py crowd"),
+    "crowd": Program("front", needs=("demo", "edge"), once=True, command="exec python manage.py crowd"),
 }
 
 DATA = ("postgres", "line-redis", "broker-redis")

@@ -49,6 +49,7 @@ PROGRAM = """
 command={python} -m deploy.local.after {name}
 stopsignal={stop}
 stopwaitsecs=10
+stopasgroup={together}
 killasgroup=true
 autorestart={restart}
 exitcodes=0
@@ -69,8 +70,9 @@ def _user() -> str:
 
 
 def _program(name: str, program: Program, python: str) -> str:
-    restart, least = ("false", 0) if program.once else ("true", 1)
-    return PROGRAM.format(name=name, python=python, stop=program.stop, restart=restart, least=least)
+    # What runs once is a child of the one that waited for its needs: both are told to stop.
+    restart, least, together = ("false", 0, "true") if program.once else ("true", 1, "false")
+    return PROGRAM.format(name=name, python=python, stop=program.stop, restart=restart, least=least, together=together)
 
 
 def configuration(*, names: Collection[str], run: Path) -> str:

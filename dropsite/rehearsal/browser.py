@@ -31,6 +31,7 @@ LONGEST_PAUSE = 10.0  # between two tries
 PATIENCE = 120.0  # of trouble without a break, for one answer: a server that was killed is back long before
 EXAMPLES = 5
 NAMED = re.compile(r"(?<=/drops/|/holds/)[^/]+|(?<=/orders/)[^/]+|(?<=/line/)[^/]+")  # what stands for one of many
+NONE: Mapping[str, str] = {}
 HTML, JSON = "text/html,application/xhtml+xml,*/*;q=0.8", "application/json"
 
 
@@ -137,7 +138,7 @@ class Browser:
         """Ask until an answer comes that is no trouble. Redirects are not followed. Raises: TimeIsUp, Odd."""
         tries, begun = 0, monotonic()
         while monotonic() - begun < PATIENCE:
-            answer = await self._once(method, path, data, headers or {})
+            answer = await self.once(method, path, data, headers or NONE)
             if answer and answer.status not in TROUBLE:
                 return answer
             pause = min(LONGEST_PAUSE, 1.5**tries)
@@ -147,9 +148,10 @@ class Browser:
             await self.site.sleep(pause * self.dice.uniform(0.8, 1.2))
         raise Odd(f"{path} had no good answer in {PATIENCE:.0f} s")
 
-    async def _once(
-        self, method: str, path: str, data: Mapping[str, str] | None, headers: Mapping[str, str]
+    async def once(
+        self, method: str, path: str, data: Mapping[str, str] | None = None, headers: Mapping[str, str] = NONE
     ) -> Answer | None:
+        """Ask one time; None if no answer came."""
         url = urljoin(self.site.origin, path)
         ours = url.startswith(f"{self.site.origin}/")
         sent = dict(headers)

@@ -4,23 +4,27 @@ Imports nothing of the shop: what a shopper could not know, the crowd does not k
 """
 
 import asyncio
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 from time import monotonic
 
-from dropsite.rehearsal import plans
-from dropsite.rehearsal.browser import Browser, Odd, Site, TimeIsUp
+from dropsite.rehearsal import plans, verdicts
+from dropsite.rehearsal.browser import Browser, Site
 from dropsite.rehearsal.line import Status
 from dropsite.rehearsal.shopper import Pace, Shopper
 from dropsite.rehearsal.stories import End, Story
 from dropsite.rehearsal.till import Bank
 
-BRISK = Pace(lobby=6, late=10, picking=1.5, typing=3, patience=25, lapses=True)
+BRISK = Pace(lobby=6, late=10, picking=1.5, typing=3, patience=inf, lapses=True)
 CALM = Pace(lobby=26, late=90, picking=15, typing=40, patience=60, lapses=False)
 PROGRESS_SECONDS = 5.0
+FIRST_SECONDS, FIRST_PAUSE = 30.0, 0.5  # for the first status of a drop, and between two looks
+LEEWAY_SECONDS = 5.0  # a visit ends by itself when time is up; it may be waiting for an answer
+
+Visit = asyncio.Task[Story]
 
 
 @dataclass(kw_only=True)
@@ -38,6 +42,7 @@ class Crowd:
     stories: list[Story] = field(default_factory=list)
     site: Site = field(init=False)
     status: Status | None = None  # the newest document that anybody saw
+    otherwise: End = End.OUT_OF_TIME  # of who has not come to an end
 
     def run(self) -> None:
         """Play it to the end; the stories hold what happened."""
@@ -50,30 +55,26 @@ class Crowd:
         async with self.site:
             shoppers = [self._shopper(story, begun) for story in self.stories]
             await self._first_status(shoppers)
-            visits = [asyncio.create_task(shopper.visit()) for shopper in shoppers]
-            teller = asyncio.create_task(self._tell(begun))
-            try:
-                _done, late = await asyncio.wait(visits, timeout=self.seconds + 5)
-            finally:
-                teller.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await teller
+            visits = {asyncio.create_task(shopper.visit()) for shopper in shoppers}
+            late = await self._late(visits, begun)
             for visit in late:
                 visit.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-            for visit in set(visits) - late:
+            for visit in visits - late:
                 visit.result()  # a fault of ours must not pass for a story
         seen = [shopper.status for shopper in shoppers if shopper.status]
         self.status = max(seen, key=lambda status: status.age, default=None)
         for story in self.stories:
-            story.end = story.end or End.OUT_OF_TIME
-        self.say(self.progress(monotonic() - begun))
+            story.end = story.end or self.otherwise
 
     async def _first_status(self, shoppers: Sequence[Shopper]) -> None:
-        """Wait until there is something to see: a drop that was announced this second has no status yet."""
-        for shopper in shoppers[:1]:
-            with contextlib.suppress(TimeIsUp, Odd):
-                await shopper.look()
+        """Wait, bounded, until there is something to see: a drop that was announced this second has no status yet."""
+        until = monotonic() + FIRST_SECONDS
+        while shoppers and monotonic() < until:
+            answer = await shoppers[0].browser.once("GET", shoppers[0].status_path)
+            if answer and answer.status == 200:
+                return
+            await asyncio.sleep(FIRST_PAUSE)
 
     def _shopper(self, story: Story, begun: float) -> Shopper:
         dice = Random(f"{self.seed}/{story.plan.number}/moment")
@@ -87,10 +88,17 @@ class Crowd:
             begun=begun,
         )
 
-    async def _tell(self, begun: float) -> None:
-        while True:
-            await asyncio.sleep(PROGRESS_SECONDS)
+    async def _late(self, visits: set[Visit], begun: float) -> set[Visit]:
+        """Tell how far they are until all have ended, time is up, or something was given twice; who is late then."""
+        late = visits
+        while late and monotonic() < self.site.ends + LEEWAY_SECONDS:
+            _done, late = await asyncio.wait(late, timeout=PROGRESS_SECONDS)
             self.say(self.progress(monotonic() - begun))
+            if late and not all(verdict.ok for verdict in verdicts.grave(self.stories)):
+                self.say("Something was given twice. There is no more to learn: the shoppers are sent home.")
+                self.otherwise = End.SENT_HOME
+                break
+        return late
 
     def progress(self, seconds: float) -> str:
         """One line: where everybody is now."""

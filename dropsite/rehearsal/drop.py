@@ -13,7 +13,7 @@ from drops import announcing
 from drops.models import Drop, Edition
 from shop.models import Picture, Product, Variant
 
-OPENS_IN_SECONDS = 9
+OPENS_IN_SECONDS = 10
 HOLD_SECONDS = 20
 LIMIT_PER_ORDER = 2
 PRICE = 4900

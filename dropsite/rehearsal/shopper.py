@@ -16,8 +16,10 @@ from dropsite.rehearsal.stories import End, Story
 from dropsite.rehearsal.till import CARDS, Bank, HoldOver, Till
 
 HOLDS = 2  # of one ticket, in its life
+IN_LINE = "in line"
 NOTHING = "found nothing free"
 DISAPPOINTMENTS = 5  # so often does one who does not wait for lapses find nothing free
+HURRIED_PATIENCE = 25.0
 LAPSE_PAUSE = 4.0  # between two looks at a hold that is left to lapse
 
 
@@ -34,7 +36,7 @@ class Pace:
 
     def hurried(self) -> "Pace":
         """The same on somebody else's drop: no hold is waited for to lapse."""
-        return replace(self, lapses=False)
+        return replace(self, lapses=False, patience=HURRIED_PATIENCE)
 
 
 class Over(Exception):
@@ -57,6 +59,7 @@ class Shopper:
     dice: Random
     begun: float
     status: line.Status | None = None
+    bored_at: float | None = None  # on the monotonic clock; None while something is free
 
     @property
     def plan(self) -> Plan:
@@ -69,7 +72,8 @@ class Shopper:
         except Over as over:
             self.story.end = over.end
         except TimeIsUp:
-            self.story.end = End.OUT_OF_TIME
+            waits = self.story.step == IN_LINE and not self.pace.lapses  # that drop goes on without us
+            self.story.end = End.STILL_IN_LINE if waits else End.OUT_OF_TIME
         except (Odd, KeyError, ValueError) as odd:
             self.story.end = End.ODD
             self.story.faults.append(f"{self.story.step}: {odd}")
@@ -87,6 +91,10 @@ class Shopper:
             if hold:
                 await self._decide(hold)
 
+    @property
+    def status_path(self) -> str:
+        return f"/line/{self.slug}/status.json"
+
     def _step(self, name: str) -> None:
         self.story.step = name
         self.story.deeds[name] += 1
@@ -96,7 +104,7 @@ class Shopper:
     async def look(self) -> line.Status:
         """The newest status document; an older one that comes late is ignored."""
         while True:
-            answer = await self.browser.get(f"/line/{self.slug}/status.json")
+            answer = await self.browser.get(self.status_path)
             if answer.status == 200:
                 seen = line.read(answer.json())
                 if self.status is None or seen.age >= self.status.age:
@@ -162,8 +170,7 @@ class Shopper:
 
     async def _turn(self) -> None:
         """Wait in the line until the pass is there. Raises: Over."""
-        self.story.step = "in line"
-        patient_until = None
+        self.story.step = IN_LINE
         while True:
             status = await self.look()
             if status.over:
@@ -172,16 +179,21 @@ class Shopper:
             self.story.place = place
             if self.plan.leaves is Leaves.IN_LINE and place is not None:
                 raise Over(End.LEFT)
-            if status.phase == "live" and place is not None and place < status.cursor:
-                if not status.nothing_free:
-                    patient_until = None
-                    if await self._enter(status):
-                        return
-                    continue
-                patient_until = patient_until or monotonic() + self.pace.patience
-                if monotonic() > patient_until:
-                    raise Over(End.NOTHING_FREE)
-            await self.browser.site.sleep(line.pause(status=status, place=place, now=time(), dice=self.dice))
+            self._be_patient(status)
+            called = status.phase == "live" and place is not None and place < status.cursor
+            if not called or status.nothing_free:
+                await self.browser.site.sleep(line.pause(status=status, place=place, now=time(), dice=self.dice))
+            elif await self._enter(status):
+                return
+
+    def _be_patient(self, status: line.Status) -> None:
+        """Raises: Over, once nothing has been free for longer than the shopper waits."""
+        if status.phase != "live" or not status.nothing_free:
+            self.bored_at = None
+            return
+        self.bored_at = self.bored_at or monotonic() + self.pace.patience
+        if monotonic() > self.bored_at:
+            raise Over(End.NOTHING_FREE)
 
     async def _enter(self, status: line.Status) -> bool:
         """Ask for the pass; False after the wait that the gate asked for."""

@@ -19,9 +19,11 @@ class End(StrEnum):
     SOLD_OUT = "sold out before"
     CLOSED = "closed before"
     NOTHING_FREE = "nothing free, did not wait"
+    STILL_IN_LINE = "still in line"
     REFUSED = "had two holds"
     MONEY_BACK = "authorised, then voided"
     OUT_OF_TIME = "ran out of time"
+    SENT_HOME = "sent home"
     ODD = "met something wrong"
 
 

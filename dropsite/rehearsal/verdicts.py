@@ -19,7 +19,12 @@ class Verdict(NamedTuple):
 
 def judge(stories: Sequence[Story]) -> list[Verdict]:
     """The crowd's own view."""
-    return [_indices(stories), _repeats(stories), _pieces(stories), _faults(stories), _ends(stories)]
+    return [*grave(stories), _repeats(stories), _faults(stories), _ends(stories)]
+
+
+def grave(stories: Sequence[Story]) -> list[Verdict]:
+    """What ends a rehearsal at once: whatever else is seen after that follows from it."""
+    return [_indices(stories), _pieces(stories)]
 
 
 def verdict(name: str, wrong: Iterable[str], otherwise: str) -> Verdict:
