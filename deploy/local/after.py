@@ -26,7 +26,7 @@ def main(name: str) -> int:
             time.sleep(POLL_SECONDS)
     if not program.once:
         os.execv("/bin/sh", ["/bin/sh", "-c", f"exec {line}"])  # sh reads the $NAMES as any Procfile runner does
-    command = ["/bin/sh", "-c", line if "&&" in line else f"exec {line}"]  # a shell between would die alone
+    command = ["/bin/sh", "-c", line]
     code = subprocess.run(command, check=False, preexec_fn=processes.die_with_parent).returncode
     if code == 0:
         probes.finished(name, os.environ).touch()

@@ -38,6 +38,16 @@ def test_sees_a_visit_without_end():
     assert failed(story(0, end=End.OUT_OF_TIME, step="paying")) == ["every visit came to its end"]
 
 
+def test_what_is_given_twice_ends_a_rehearsal():
+    twice = [story(0, pieces=["S No. 1"]), story(1, pieces=["S No. 1"])]
+
+    assert [verdict.ok for verdict in verdicts.grave(twice)] == [True, False]
+
+
+def test_who_is_sent_home_is_no_visit_without_end():
+    assert failed(story(0, end=End.SENT_HOME)) == []
+
+
 def test_names_a_few_and_counts_the_rest():
     verdict = verdicts.verdict("all is well", ["a", "b", "c", "d"], "")
 

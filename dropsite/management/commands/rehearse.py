@@ -78,7 +78,7 @@ class Command(BaseCommand):
             origin=settings.SHOP_ORIGIN, slug=drop.slug, bank=bank, shoppers=shoppers, seed=seed, pace=pace,
             seconds=OWN_SECONDS if lapses else SECONDS, say=self._say,
         )  # fmt: skip
-        begun, tab, bill, reason = time.monotonic(), cost.Tab(), None, ""
+        begun, had, tab, bill, reason = time.monotonic(), rows.placed(drop=drop), cost.Tab(), None, ""
         try:
             tab.start()
         except cost.Unknown as unknown:
@@ -92,5 +92,5 @@ class Command(BaseCommand):
         return report.Result(
             slug=drop.slug, seed=seed, seconds=time.monotonic() - begun, stories=crowd.stories,
             verdicts=[*found, *rows.check_books(drop=drop)], site=crowd.site,
-            still_open=rows.left_open(drop=drop), orders=rows.placed(drop=drop), bill=bill, no_bill=reason,
+            still_open=rows.left_open(drop=drop), orders=rows.placed(drop=drop) - had, bill=bill, no_bill=reason,
         )  # fmt: skip
