@@ -58,7 +58,7 @@ def checkout(
 
 def order(request: HttpRequest, *, order: Order, token: str, stands: Standing) -> HttpResponse:
     """Render the order page as the order stands."""
-    bought = list(stands.lines) or lines.of(hold=order.hold)
+    bought = lines.of(hold=order.hold)
     context = {
         "order": order,
         "token": token,

@@ -1,6 +1,5 @@
 """Where an order stands, as its shopper is told. An order has no state of its own: it is read from hold and payment."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,8 +7,6 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from drops.models import Hold
-from payments import lines
-from payments.lines import Line
 from payments.models import Attempt, Order, Payment
 
 DECLINED_AS = {  # Stripe's decline codes that tell a shopper what to do; the others say no more than "no"
@@ -44,12 +41,11 @@ FINAL = (Name.PLACED, Name.OVER)
 
 @dataclass(frozen=True)
 class Standing:
-    """`hold_ends` only while another try is possible; `lines` say what is held or bought."""
+    """`hold_ends` only while another try is possible."""
 
     name: Name
     message: str
     hold_ends: datetime | None = None
-    lines: Sequence[Line] = ()
 
     @property
     def final(self) -> bool:
@@ -60,13 +56,13 @@ def read(*, order: Order) -> Standing:
     """Tell where the order stands. Never says that it failed before Stripe has said so."""
     payment, hold = order.payment, order.hold
     if payment.state == Payment.State.CAPTURED:
-        return Standing(Name.PLACED, str(_("It is yours.")), lines=lines.of(hold=hold))
+        return Standing(Name.PLACED, str(_("It is yours.")))
     if payment.state == Payment.State.VOIDED:
         return Standing(Name.OVER, str(VOIDED_AS.get(payment.void_reason, VOIDED_AS["released"])))
     if hold.state == Hold.State.OPEN and payment.declines:
         said = DECLINED_AS.get(last_code(payment), NO)
         nothing = _("Nothing was charged.")
-        return Standing(Name.DECLINED, f"{said} {nothing}", hold_ends=hold.expires_at, lines=lines.of(hold=hold))
+        return Standing(Name.DECLINED, f"{said} {nothing}", hold_ends=hold.expires_at)
     if hold.state == Hold.State.RELEASED:
         return Standing(Name.OVER, str(VOIDED_AS["released"]))
     return Standing(Name.ASKING, str(_("Your bank is thinking. Don't pay again; this page will say.")))
