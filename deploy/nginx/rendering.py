@@ -1,12 +1,14 @@
 """The edge's configuration: the template filled in from the environment. Its head lists the variables."""
 
 import base64
+import contextlib
 import grp
 import hashlib
 import os
 import re
 import resource
 import shutil
+import signal
 import sys
 from collections.abc import Mapping
 from importlib import import_module
@@ -154,13 +156,27 @@ def prepare(environment: Mapping[str, str] = os.environ) -> Path:
     folder, text = folder_of(environment), render(environment)
     for name in ("cache", "tmp"):
         shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / name).mkdir(parents=True)
+        (folder / name).mkdir(parents=True, exist_ok=True)
     (folder / "nginx.conf").write_text(text)
     return folder
 
 
+def end_orphans(folder: Path) -> None:
+    """End the workers of an nginx whose master was killed: they would keep its port and its cache. Linux only."""
+    try:
+        master = int((folder / "nginx.pid").read_text())
+    except (FileNotFoundError, ValueError):
+        return  # it ended well, and took its file along
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # it ended meanwhile, or is not ours to look at
+            ours = (entry / "cmdline").read_bytes().startswith(b"nginx: ") and os.getpgid(int(entry.name)) == master
+            if ours:
+                os.kill(int(entry.name), signal.SIGKILL)
+
+
 def become_nginx(environment: Mapping[str, str] = os.environ) -> None:
     """Replace this process. Raises: EdgeError."""
+    end_orphans(folder_of(environment))
     folder = prepare(environment)
     (folder / "shield.sock").unlink(missing_ok=True)  # a killed nginx leaves it, and could not listen there again
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -65,6 +65,20 @@ def test_killed_program_is_restarted_and_said_so(folder):
     assert said.splitlines() == ["line-redis    | restarted: it had ended"]
 
 
+def test_killed_edge_comes_back_and_its_old_workers_are_gone(folder):
+    with Stack(folder=folder, programs=["edge"]) as stack:
+        killed = stack.pid("edge")
+        workers = [child.pid for child in psutil.Process(killed).children()]
+        stack.kill("edge", signal.SIGKILL)
+        stack.wait_until_restarted("edge", pid=killed)
+        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers))
+        wait_for(lambda: psutil.Process(stack.pid("edge")).children())
+        with socket.create_connection(("127.0.0.1", int(stack.environment["PORT_EDGE"])), timeout=SECONDS):
+            pass
+
+    assert workers
+
+
 def test_secrets_are_for_the_owner_only(folder):
     with Stack(folder=folder, programs=["line-redis"]) as stack:
         assert {(folder / name).stat().st_mode & 0o777 for name in ("env", "secrets.json")} == {0o600}
