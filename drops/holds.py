@@ -21,6 +21,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from drops import listing
 from drops.line.tickets import Pass
 from drops.models import Drop, Edition, Hold, HoldLine, Pause, Unit
 from drops.refusals import HoldRefused
@@ -94,24 +95,30 @@ def place(*, drop: Drop, admit: Pass, wanted: Mapping[int, int]) -> Hold:
         hold = insert(drop=drop, admit=admit)
         if hold is None:
             return instead(drop=drop, ticket=admit.ticket)
-        HoldLine.objects.bulk_create(
-            HoldLine(hold=hold, edition=edition, quantity=wanted[edition.pk], price=edition.price)
-            for edition in editions
-        )
         for edition in editions:
+            line(hold=hold, edition=edition, quantity=wanted[edition.pk])
             fill(hold=hold, edition=edition, quantity=wanted[edition.pk], wanted=wanted)
     return hold
 
 
 def chosen(*, drop: Drop, wanted: Mapping[int, int]) -> list[Edition]:
     """Give the wanted editions in the order in which their units are taken. Raises ForeignEdition, WrongQuantity."""
-    editions = list(Edition.objects.filter(drop=drop, pk__in=wanted).order_by("pk"))
+    fixed = listing.frozen(drop_id=drop.pk)
+    editions = sorted((row for row in fixed.editions.all() if row.pk in wanted), key=lambda row: row.pk)
     if len(editions) != len(wanted):
         raise ForeignEdition
     within = all(1 <= wanted[edition.pk] <= edition.limit_per_order for edition in editions)
     if not (editions and within and sum(wanted.values()) <= drop.limit_per_order):
         raise WrongQuantity
     return editions
+
+
+def line(*, hold: Hold, edition: Edition, quantity: int) -> None:
+    """Write what the hold is to own of one edition, and at which price."""
+    run(
+        "INSERT INTO drops_holdline (hold_id, edition_id, quantity, price, taken_back) VALUES (%s, %s, %s, %s, 0)",
+        [hold.pk, edition.pk, quantity, edition.price],
+    )
 
 
 def end_lapsed(*, drop: Drop, ticket: bytes) -> None:

@@ -4,12 +4,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from django.db import models
-from django.db.models import Q
+from django.db import connection
 
-from drops.models import Drop, Hold, Unit
+from drops.models import Drop
 
 Band = Literal["in", "low", "held", "gone"]
+COUNTS = """
+    SELECT u.edition_id, count(*) FILTER (WHERE u.hold_id IS NULL AND u.withheld_at IS NULL),
+           count(*) FILTER (WHERE h.state IN ('open', 'paying')), count(*) FILTER (WHERE h.state = 'allocated'),
+           count(*) FILTER (WHERE u.withheld_at IS NOT NULL)
+    FROM drops_unit u JOIN drops_edition e ON e.id = u.edition_id LEFT JOIN drops_hold h ON h.id = u.hold_id
+    WHERE e.drop_id = ANY(%s) GROUP BY u.edition_id
+"""
 
 
 @dataclass(frozen=True)
@@ -37,17 +43,12 @@ def counts(*, drop: Drop) -> dict[int, Count]:
 
 def counts_of(*, drops: Iterable[Drop]) -> dict[int, Count]:
     """Count the units of several drops by edition id. One query."""
-    units = Unit.objects.filter(edition__drop__in=list(drops)).order_by()
-    rows = units.values("edition_id").annotate(
-        free=models.Count("pk", filter=Q(hold=None, withheld_at=None)),
-        held=models.Count("pk", filter=Q(hold__state__in=[Hold.State.OPEN, Hold.State.PAYING])),
-        sold=models.Count("pk", filter=Q(hold__state=Hold.State.ALLOCATED)),
-        withheld=models.Count("pk", filter=Q(withheld_at__isnull=False)),
-    )
-    return {
-        row["edition_id"]: Count(free=row["free"], held=row["held"], sold=row["sold"], withheld=row["withheld"])
-        for row in rows
-    }
+    with connection.cursor() as cursor:
+        cursor.execute(COUNTS, [[drop.pk for drop in drops]])
+        return {
+            edition: Count(free=free, held=held, sold=sold, withheld=withheld)
+            for edition, free, held, sold, withheld in cursor.fetchall()
+        }
 
 
 def band(count: Count) -> Band:

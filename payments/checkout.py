@@ -17,7 +17,9 @@ from drops import holds
 from drops.models import Hold
 from payments import lines, pricing
 from payments.models import Attempt, Order, Payment
+from shop.prepared import Given, Read
 
+ORDER_OF = Read(Order.objects.select_related("payment").filter(hold=Given("hold")))
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O 1 I L: numbers are read aloud
 
 
@@ -101,7 +103,7 @@ def under_way(*, hold: Hold) -> Order:
 
 def record(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:
     """Write the order and its payment, or, after a decline, the corrected address on the order that is there."""
-    order = Order.objects.select_related("payment").filter(hold=hold).first()
+    order = ORDER_OF.first(hold=hold.pk)
     if order is None:
         return create(hold=hold, address=address, quote=quote)
     if quote.total != order.total:

@@ -3,17 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db import connection
+from django.db.models import JSONField
+from django.db.models.expressions import RawSQL
 from django.utils.translation import gettext as _
 
 from drops import listing
 from drops.models import Hold
+from shop.prepared import Given, Read
 
-HELD = """
-    SELECT l.edition_id, l.quantity, l.price, array(
+ROWS = RawSQL(  # of a queryset that reads drops_hold: [[edition id, quantity, price each, [number of a unit, …]], …]
+    """
+    (SELECT jsonb_agg(jsonb_build_array(l.edition_id, l.quantity, l.price, array(
         SELECT u.number FROM drops_unit u WHERE u.hold_id = l.hold_id AND u.edition_id = l.edition_id ORDER BY 1
-    ) FROM drops_holdline l WHERE l.hold_id = %s
-"""
+    ))) FROM drops_holdline l WHERE l.hold_id = drops_hold.id)
+    """,
+    [],
+    output_field=JSONField(),
+)
+HELD = Read(Hold.objects.filter(pk=Given("pk")).annotate(rows=ROWS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,11 +47,10 @@ class Line:
 
 
 def of(*, hold: Hold) -> list[Line]:
-    """Read the lines of a hold, in the order of its drop's editions."""
+    """Give the lines of a hold, in the order of its drop's editions; read now, unless ROWS came along with the hold."""
     drop = listing.frozen(drop_id=hold.drop_id)
-    with connection.cursor() as cursor:
-        cursor.execute(HELD, [hold.pk])
-        rows = {edition: rest for edition, *rest in cursor.fetchall()}
+    read = vars(hold if "rows" in vars(hold) else HELD.get(pk=hold.pk))["rows"]
+    rows = {edition: rest for edition, *rest in read or []}
     return [
         Line(
             variant_id=edition.variant_id,

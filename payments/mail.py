@@ -5,7 +5,7 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import override
 
-from drops import passes
+from drops import listing, passes
 from payments import lines, shipping
 from payments.models import Order
 from shop import outbox
@@ -18,7 +18,7 @@ def placed(*, order: Order) -> None:
             "order": order,
             "lines": lines.of(hold=order.hold),
             "country": str(shipping.COUNTRIES[order.country][0]),
-            "drop": order.hold.drop,
+            "drop": listing.frozen(drop_id=order.hold.drop_id),
             "link": link(order=order),
             "seller": settings.SELLER,
             "shop_name": settings.SHOP_NAME,

@@ -158,13 +158,14 @@ def is_payable(hold: Hold) -> bool:
 
 
 def is_paused(hold: Hold) -> bool:
-    """Say whether the hold's drop is paused: then no open hold lapses."""
-    return hold.drop.pauses.filter(ended_at=None).exists()
+    """Say whether the hold's drop is paused: then no open hold lapses. Asked now, unless `paused` came along."""
+    known = vars(hold).get("paused")
+    return hold.drop.pauses.filter(ended_at=None).exists() if known is None else bool(known)
 
 
 def order_of(hold: Hold) -> Order | None:
     """Give the order that an earlier attempt made of the hold."""
-    return Order.objects.select_related("payment").filter(hold=hold).first()
+    return getattr(hold, "order", None)
 
 
 def ago(seconds: int) -> datetime:

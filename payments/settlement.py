@@ -24,12 +24,15 @@ from drops import holds
 from drops.models import Hold
 from payments import budget, gateway, mail
 from payments.models import Attempt, LedgerEntry, Order, Payment
+from shop.prepared import Given, Read
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30
 CEILING = timedelta(minutes=10)  # from the first confirm; a later authorisation is voided
 DECLINES = 3
+PAYMENT = Read(Payment.objects.select_related("order__hold").filter(order=Given("order")))
+LIVE_ATTEMPT = Read(Attempt.objects.filter(payment=Given("payment"), state__in=Attempt.LIVE))
 
 NEW, CREATED, CONFIRMING = Payment.State.NEW, Payment.State.CREATED, Payment.State.CONFIRMING
 AUTHORISED, CAPTURING, CAPTURED = Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.CAPTURED
@@ -49,7 +52,7 @@ def advance(*, order_id: int, states: Collection[str] | None = None) -> str | No
     leased = lease(order_id=order_id)
     if leased is None:
         return None
-    payment = Payment.objects.select_related("order__hold").get(order_id=order_id)
+    payment = PAYMENT.get(order=order_id)
     try:
         while (states is None or payment.state in states) and (step := STEPS.get(payment.state)):
             if not step(payment):
@@ -90,7 +93,7 @@ def end(attempt: Attempt, state: Attempt.State, code: str = "") -> None:
 
 
 def live_attempt(payment: Payment) -> Attempt | None:
-    return payment.attempts.filter(state__in=Attempt.LIVE).first()
+    return LIVE_ATTEMPT.first(payment=payment.pk)
 
 
 # --- asking the bank -----------------------------------------------------------------------------------------------

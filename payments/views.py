@@ -4,6 +4,7 @@ A page here is one shopper's and is kept by nobody. What a hold has become decid
 open → the checkout page; paying, allocated, returned → 303 to the order; released → 410.
 """
 
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -11,12 +12,20 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from drops import holds, listing, passes
-from drops.models import Hold
+from drops.models import Hold, Pause
 from payments import checkout, gateway, lines, nudges, pages, pricing, standing, webhooks
 from payments.forms import CheckoutForm, country_of
 from payments.models import Order, Payment
 from shop import caching, problems
+from shop.prepared import Given, Read
 
+PAUSES = Pause.objects.filter(drop=OuterRef("drop"), ended_at=None)
+HELD = Read(
+    Hold.objects.select_related("order__payment")
+    .annotate(rows=lines.ROWS, paused=Exists(PAUSES))
+    .filter(uuid=Given("uuid"))
+)
+ORDERED = Read(Order.objects.select_related("payment", "hold").annotate(rows=lines.ROWS).filter(uuid=Given("uuid")))
 QUIET = 10  # seconds without a change after which an order page asks a worker to look again
 FIELDS: dict[type[checkout.CheckoutRefused], str] = {  # where on the form a refusal is shown; else above the button
     checkout.BadCountry: "country",
@@ -122,7 +131,7 @@ def held(token: str) -> Hold:
         uuid = passes.read_token("hold", token)
     except passes.ForeignToken:
         raise Http404 from None
-    hold: Hold | None = Hold.objects.filter(uuid=uuid).first()
+    hold = HELD.first(uuid=uuid)
     if hold is None:
         raise Http404
     hold.drop = listing.frozen(drop_id=hold.drop_id)
@@ -135,9 +144,10 @@ def ordered(token: str) -> Order:
         uuid = passes.read_token("order", token)
     except passes.ForeignToken:
         raise Http404 from None
-    order = Order.objects.select_related("payment", "hold").filter(uuid=uuid).first()
+    order = ORDERED.first(uuid=uuid)
     if order is None:
         raise Http404
+    vars(order.hold)["rows"] = vars(order)["rows"]
     order.hold.drop = listing.frozen(drop_id=order.hold.drop_id)
     return order
 

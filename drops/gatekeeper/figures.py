@@ -5,17 +5,23 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, Q
+from django.db import connection
 from django.db.models.functions import Least, Now
 
 from drops import lifecycle, stock
 from drops.lifecycle import Phase
 from drops.line import lua, tickets
-from drops.models import Checkpoint, Drop, Edition, Hold
+from drops.models import Checkpoint, Drop, Edition
 from drops.models.drop import DropQuerySet
+from shop.prepared import Read
 
 AFTER_END = timedelta(minutes=10)  # so long a drop that is over is still told of
 UNTIL_FORGOTTEN = timedelta(hours=1)
+HOLDS = """
+    SELECT drop_id, count(*), count(*) FILTER (WHERE state IN ('open', 'paying')),
+           count(*) FILTER (WHERE entered_at > statement_timestamp() - %(good)s * interval '1 second')
+    FROM drops_hold WHERE drop_id = ANY(%(drops)s) AND state IN ('open', 'paying', 'allocated') GROUP BY drop_id
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +76,7 @@ class Watched:
 
 def watched() -> list[Watched]:
     """Read the drops to look after: those announced, unless they were over ten minutes ago. One query."""
-    rows = (
-        Drop.objects.filter(announced_at__isnull=False)
-        .exclude(pk__in=over_since(AFTER_END).values("pk"))
-        .with_state()
-        .select_related("product", "checkpoint")
-        .order_by("opens_at", "pk")
-        .annotate(clock=Now())
-    )
-    return [watch(row, vars(row)["clock"]) for row in rows]
+    return [watch(row, vars(row)["clock"]) for row in WATCHED.all()]
 
 
 def watch(drop: Drop, now: datetime) -> Watched:
@@ -91,6 +89,16 @@ def over_since(age: timedelta) -> DropQuerySet:
     """Drops that were over so long ago. What is sold out may come back; who returns units clears `sold_out_at`."""
     ends = Least("closed_at", "cancelled_at", "sold_out_at", "closes_at")  # the least of those that there are
     return Drop.objects.alias(end=ends).filter(end__lt=Now() - age)
+
+
+WATCHED = Read(
+    Drop.objects.filter(announced_at__isnull=False)
+    .exclude(pk__in=over_since(AFTER_END).values("pk"))
+    .with_state()
+    .select_related("product", "checkpoint")
+    .order_by("opens_at", "pk")
+    .annotate(clock=Now())
+)
 
 
 def checkpoint_of(drop: Drop) -> Checkpoint:
@@ -122,14 +130,6 @@ def holds_of(drops: Sequence[Drop]) -> dict[UUID, Holds]:
     """Count live holds by drop id."""
     if not drops:
         return {}
-    good = Q(entered_at__gt=Now() - timedelta(seconds=tickets.PASS_SECONDS))
-    rows = (
-        Hold.objects.filter(drop__in=drops, state__in=Hold.LIVE)
-        .values("drop")
-        .annotate(
-            live=Count("pk"),
-            busy=Count("pk", filter=Q(state__in=[Hold.State.OPEN, Hold.State.PAYING])),
-            seated=Count("pk", filter=good),
-        )
-    )
-    return {row["drop"]: Holds(live=row["live"], busy=row["busy"], seated=row["seated"]) for row in rows}
+    with connection.cursor() as cursor:
+        cursor.execute(HOLDS, {"drops": [drop.pk for drop in drops], "good": tickets.PASS_SECONDS})
+        return {drop: Holds(live=live, busy=busy, seated=seated) for drop, live, busy, seated in cursor.fetchall()}

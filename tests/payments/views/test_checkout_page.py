@@ -133,7 +133,7 @@ def test_show_the_checkout_in_few_queries(shopper, django_assert_num_queries):
     hold = make_open_hold()
     shopper.get(address(hold))  # what announcing fixed is remembered for a while
 
-    with django_assert_num_queries(4):  # the hold, its order, its lines, a pause
+    with django_assert_num_queries(1):  # the hold, its order, its lines, a pause
         shopper.get(address(hold))
 
 

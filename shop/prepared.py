@@ -1,0 +1,84 @@
+"""Reads whose SQL is written once: for the few that every shopper causes.
+
+    HELD = Read(Hold.objects.filter(uuid=Given("uuid")))
+    HELD.first(uuid=…)
+
+Django writes the SQL of a queryset anew each time it is read, which costs several times what the row itself does. Here
+it is written at the first read and kept; rows become objects in Django's own way. What a queryset does in further
+queries (prefetch_related) is not kept.
+"""
+
+import threading
+from collections.abc import Iterator
+from typing import Any, Generic, TypeVar
+
+from django.core.exceptions import ObjectDoesNotExist
+from django.db import connection, models
+from django.db.models.query import get_related_populators
+from django.db.models.sql.compiler import SQLCompiler
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+class Given(models.Expression):
+    """A value that is known at the read only."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.name = name
+
+    def as_sql(self, _compiler: Any, _connection: Any) -> tuple[str, Any]:
+        return "%s", [self]
+
+
+class Read(Generic[Row]):
+    """A queryset with Given in the place of values. The values are named at each read, as the database takes them."""
+
+    def __init__(self, queryset: models.QuerySet[Row]) -> None:
+        self.queryset = queryset
+        self._lock = threading.Lock()
+        self._written: tuple[SQLCompiler, str, tuple[Any, ...], list[Any]] | None = None
+
+    def all(self, **values: Any) -> list[Row]:
+        """Read every row."""
+        return list(self._read(values))
+
+    def first(self, **values: Any) -> Row | None:
+        """Read the first row, if there is one."""
+        return next(self._read(values), None)
+
+    def get(self, **values: Any) -> Row:
+        """Read the first row. Raises the model's DoesNotExist."""
+        row = self.first(**values)
+        if row is None:
+            missing: type[ObjectDoesNotExist] = self.queryset.model.DoesNotExist  # type: ignore[attr-defined]
+            raise missing(f"There is no {self.queryset.model._meta.verbose_name} {values}.")
+        return row
+
+    def _read(self, values: dict[str, Any]) -> Iterator[Row]:
+        compiler, sql, places, populators = self._write()
+        with connection.cursor() as cursor:
+            cursor.execute(sql, [values[place.name] if isinstance(place, Given) else place for place in places])
+            found = cursor.fetchall()
+        model, fields = compiler.klass_info["model"], compiler.klass_info["select_fields"]
+        first, end = fields[0], fields[-1] + 1
+        names = [column.target.attname for column, _sql, _alias in compiler.select[first:end]]
+        for row in compiler.results_iter([found]):
+            made = model.from_db(connection.alias, names, row[first:end])
+            for populator in populators:
+                populator.populate(row, made)
+            for name, place in compiler.annotation_col_map.items():
+                setattr(made, name, row[place])
+            yield made
+
+    def _write(self) -> tuple[SQLCompiler, str, tuple[Any, ...], list[Any]]:
+        """Have Django write the SQL, once."""
+        with self._lock:
+            if self._written is None:
+                compiler = self.queryset.query.get_compiler(connection=connection)
+                sql, places = compiler.as_sql()
+                populators = get_related_populators(  # type: ignore[call-arg]  # the stubs are a version ahead
+                    compiler.klass_info, compiler.select, connection.alias
+                )
+                self._written = compiler, sql, places, populators
+            return self._written

@@ -1,0 +1,72 @@
+"""Reads whose SQL is written once give what the queryset itself would."""
+
+import threading
+
+import pytest
+from django.db import connection
+from django.db.models import Count
+from django.test.utils import CaptureQueriesContext
+
+from shop.models import JournalEntry, Product, Variant
+from shop.prepared import Given, Read
+from tests.factories import make_drop
+
+VARIANT = Read(Variant.objects.select_related("product").filter(sku=Given("sku")).annotate(shown=Count("pictures")))
+pytestmark = pytest.mark.django_db
+
+
+def test_get_gives_what_the_queryset_gives():
+    wanted = make_drop().editions.get().variant
+
+    with CaptureQueriesContext(connection) as queries:
+        read = VARIANT.get(sku=wanted.sku)
+        known = read, read.product.name, read.axes
+
+    assert known == (wanted, wanted.product.name, wanted.axes)
+    assert vars(read)["shown"] == 0
+    assert len(queries) == 1
+
+
+def test_a_read_object_can_be_changed_and_saved():
+    wanted = make_drop().editions.get().variant
+    read = VARIANT.get(sku=wanted.sku)
+
+    read.position = 7
+    read.save(update_fields=["position"])
+
+    wanted.refresh_from_db()
+    assert wanted.position == 7
+
+
+def test_each_read_is_made_with_its_own_values():
+    skus = [make_drop().editions.get().variant.sku for _drop in range(3)]
+    read = {}
+    threads = [threading.Thread(target=lambda sku=sku: read.update({sku: VARIANT._write()[1]})) for sku in skus]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [VARIANT.get(sku=sku).sku for sku in skus] == skus
+    assert len(set(read.values())) == 1
+
+
+def test_get_raises_what_the_model_raises():
+    with pytest.raises(Variant.DoesNotExist, match="no-such"):
+        VARIANT.get(sku="no-such")
+    assert VARIANT.first(sku="no-such") is None
+
+
+def test_a_value_looks_like_nothing_but_itself():
+    make_drop()
+
+    assert Read(Product.objects.filter(name=Given("name"))).all(name="' OR 1=1 --") == []
+
+
+def test_a_missing_relation_is_missing():
+    JournalEntry.objects.create(who=None, about="drop:x", act="seen")
+
+    entry = Read(JournalEntry.objects.select_related("who").filter(about=Given("about"))).get(about="drop:x")
+
+    assert entry.who is None
