@@ -18,9 +18,11 @@ from drops.line import places
 from drops.models import Drop, Edition, Hold, HoldLine
 from drops.models.drop import DropQuerySet
 from shop.models import Picture, Product
+from shop.prepared import Given, Read
 
 PER_PAGE = 20
 FROZEN_SECONDS = 5
+STATE = Read(Drop.objects.with_state().filter(slug=Given("slug"), announced_at__isnull=False))
 # What the front page shows of several drops at once; the earliest opening wins among equals.
 FIRST = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY, Phase.ANNOUNCED)
 
@@ -131,7 +133,11 @@ def forget() -> None:
 
 @lru_cache(maxsize=64)
 def _glimpse(slug: str, _second: int) -> DropPage:
-    return page(slug=slug, now=timezone.now())
+    drop = STATE.get(slug=slug)
+    fixed = frozen(drop_id=drop.pk)
+    drop.product = fixed.product
+    vars(drop)["_prefetched_objects_cache"] = {"editions": fixed.editions.all()}
+    return _pages([drop], timezone.now())[0]
 
 
 @lru_cache(maxsize=64)

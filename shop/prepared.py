@@ -37,7 +37,7 @@ class Read(Generic[Row]):
     def __init__(self, queryset: models.QuerySet[Row]) -> None:
         self.queryset = queryset
         self._lock = threading.Lock()
-        self._written: tuple[SQLCompiler, str, tuple[Any, ...], list[Any]] | None = None
+        self._written: tuple[SQLCompiler, str, tuple[Any, ...], Any, list[Any]] | None = None
 
     def all(self, **values: Any) -> list[Row]:
         """Read every row."""
@@ -56,14 +56,14 @@ class Read(Generic[Row]):
         return row
 
     def _read(self, values: dict[str, Any]) -> Iterator[Row]:
-        compiler, sql, places, populators = self._write()
+        compiler, sql, places, converters, populators = self._write()
         with connection.cursor() as cursor:
             cursor.execute(sql, [values[place.name] if isinstance(place, Given) else place for place in places])
             found = cursor.fetchall()
         model, fields = compiler.klass_info["model"], compiler.klass_info["select_fields"]
         first, end = fields[0], fields[-1] + 1
         names = [column.target.attname for column, _sql, _alias in compiler.select[first:end]]
-        for row in compiler.results_iter([found]):
+        for row in compiler.apply_converters(found, converters):
             made = model.from_db(connection.alias, names, row[first:end])
             for populator in populators:
                 populator.populate(row, made)
@@ -71,14 +71,15 @@ class Read(Generic[Row]):
                 setattr(made, name, row[place])
             yield made
 
-    def _write(self) -> tuple[SQLCompiler, str, tuple[Any, ...], list[Any]]:
+    def _write(self) -> tuple[SQLCompiler, str, tuple[Any, ...], Any, list[Any]]:
         """Have Django write the SQL, once."""
         with self._lock:
             if self._written is None:
                 compiler = self.queryset.query.get_compiler(connection=connection)
                 sql, places = compiler.as_sql()
+                converters = compiler.get_converters([column for column, _sql, _alias in compiler.select])
                 populators = get_related_populators(  # type: ignore[call-arg]  # the stubs are a version ahead
                     compiler.klass_info, compiler.select, connection.alias
                 )
-                self._written = compiler, sql, places, populators
+                self._written = compiler, sql, places, converters, populators
             return self._written

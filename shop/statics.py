@@ -1,5 +1,7 @@
 """Static files under names that carry their hash, and modules that import each other under those names."""
 
+from typing import Any
+
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 
 # Of the shop's own modules only: Django's switch for imports would also rewrite what other apps bundle.
@@ -11,3 +13,13 @@ class HashedFiles(ManifestStaticFilesStorage):
     """Rewrites `from "./clock.js"` as it rewrites url() in stylesheets."""
 
     patterns = (*ManifestStaticFilesStorage.patterns, *((files, (IMPORT,)) for files in OURS))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.urls: dict[str, str] = {}
+
+    def url(self, name: str, force: bool = False) -> str:
+        """Give a file's address, found out once: the files of a running process don't change."""
+        if name not in self.urls:
+            self.urls[name] = super().url(name, force)
+        return self.urls[name]

@@ -26,6 +26,7 @@ SIZES = {
     "EDGE_WORKERS": "1",
     "WEB_WORKERS": "1",
     "WEB_THREADS": "6",
+    "DATABASE_POOL_SIZE": "6",  # as many as threads, or they wait for each other
     "HOOKS_THREADS": "2",
     "GATE_WORKERS": "1",
     "CHECKOUT_PROCESSES": "1",
