@@ -14,6 +14,7 @@ from drops.models import Ceiling, Drop
 PAYMENT_BUDGET = "payment budget"  # payment rate × 10 s less the attempts not sent yet
 READY = "ready"  # READY rate × 10 s; takes the place of the baseline in settings
 OPERATOR = "operator"
+READY_SECONDS = 10  # of admission that a READY ceiling is good for
 
 
 def set_ceiling(*, drop: Drop | None, kind: str, shoppers: int, reason: str, seconds: float | None = None) -> None:

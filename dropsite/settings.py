@@ -26,6 +26,7 @@ SHOP_ORIGIN = need.str("SHOP_ORIGIN")  # scheme://host[:port] that shoppers see
 ALLOWED_HOSTS: list[str] = need.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [SHOP_ORIGIN]
 LOG_LEVEL = env.str("LOG_LEVEL", "WARNING")
+RUN_DIR = env.str("RUN_DIR", "")  # where this machine's control sockets lie
 
 DATABASE = need.dj_db_url("DATABASE_URL")
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 4)  # connections per process
@@ -60,6 +61,18 @@ TAX_PERCENT = env.decimal("TAX_PERCENT", Decimal(19))  # contained in the prices
 CHECKOUT_SLOTS = env.int("CHECKOUT_SLOTS", 200)  # shoppers between pass and payment at one time, all drops together
 READY_PER_SECOND = env.int("READY_PER_SECOND", 25)  # shoppers a second that the stack at its baseline can admit
 
+# --- pre-scaling ---------------------------------------------------------------------------------------------------
+SCALING_TICK_SECONDS = env.float("SCALING_TICK_SECONDS", 15.0)  # between two looks at everything that is scaled
+SCALING_GO_SECONDS = env.float("SCALING_GO_SECONDS", 600.0)  # before the lobby opens, everything must be READY
+SCALING_EXPECT = env.int("SCALING_EXPECT", 0)  # shoppers that the demo's drop is prepared for; 0: it is not
+SCALING_METRICS_TOKEN = env.str("SCALING_METRICS_TOKEN", "")  # of /metrics/scaling.json; empty: this machine only
+OPS_MAIL = env.str("OPS_MAIL", "")  # who is told of alerts
+OPS_WEBHOOK_URL = env.str("OPS_WEBHOOK_URL", "")  # likewise, signed
+OPS_WEBHOOK_SECRET = env.str("OPS_WEBHOOK_SECRET", "")
+EDGE_ACCESS_LOG = env.str("EDGE_ACCESS_LOG", "")  # from which a drop's requests are counted afterwards
+SCALING_WEBHOOK_SECRET = env.str("SCALING_WEBHOOK_SECRET", "")  # signs what targets of the kind "webhook" are asked
+SCALING_PRIVATE_HOSTS: list[str] = env.list("SCALING_PRIVATE_HOSTS", [])  # hosts of webhooks that may be private
+
 try:
     need.seal()
 except EnvValidationError as error:
@@ -69,6 +82,9 @@ except EnvValidationError as error:
 
 if not DEMO and not STRIPE_API_BASE.startswith("https://"):
     sys.exit("Dropsite can't start. STRIPE_API_BASE: a plain http address is the sandbox's; it needs DEMO=1.")
+
+if OPS_WEBHOOK_URL and not OPS_WEBHOOK_SECRET:
+    sys.exit("Dropsite can't start. OPS_WEBHOOK_SECRET: OPS_WEBHOOK_URL needs a secret to sign with.")
 
 # --- Django --------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -85,6 +101,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "shop",
     "drops",
+    "drops.scaling",
     "payments",
     "dropsite",
 ]
@@ -240,7 +257,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 }
 
 
-def every(seconds: int, task: str, queue: str) -> dict[str, Any]:
+def every(seconds: float, task: str, queue: str) -> dict[str, Any]:
     """One entry of beat's schedule. A tick that nobody took within its interval is dropped: the next does its work."""
     return {"task": task, "schedule": timedelta(seconds=seconds), "options": {"queue": queue, "expires": seconds}}
 
@@ -250,6 +267,9 @@ CELERY_BEAT_SCHEDULE = {
     "send unsent attempts": every(5, "payments.sweep_attempts", "checkout"),
     "settle events and what stands still": every(5, "payments.sweep_payments", "settlement"),
     "send unsent mails": every(5, "shop.send_due_mails", "mail"),
+    "pre-scale": every(SCALING_TICK_SECONDS, "scaling.tick", "background"),
+    "measure drops": every(max(5.0, SCALING_TICK_SECONDS), "scaling.measure", "background"),
+    "tell of alerts": every(10, "scaling.send_alerts", "background"),
 }
 
 # --- logs ----------------------------------------------------------------------------------------------------------
@@ -266,5 +286,7 @@ LOGGING: dict[str, Any] = {
         # It tells each failed try while Postgres is away; the request that got no connection tells it once.
         "psycopg.pool": {"handlers": ["console"], "level": "ERROR", "propagate": False},
         "django.security.csrf": {"handlers": ["console"], "level": "ERROR", "propagate": False},
+        # A fleet that grows or shrinks is told of, whatever the level: somebody pays for it.
+        "drops.scaling": {"handlers": ["console"], "level": "INFO", "propagate": False},
     },
 }

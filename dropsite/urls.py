@@ -7,7 +7,7 @@ from django.views.decorators.cache import cache_control
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from drops import api
-from dropsite import views
+from dropsite import metrics, views
 from payments.views import stripe_webhook
 
 kept = cache_control(public=True, max_age=0, s_maxage=60)
@@ -16,6 +16,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("healthz/live", views.live, name="live"),
     path("healthz/ready", views.ready, name="ready"),
+    path("metrics/scaling.json", metrics.scaling, name="metrics-scaling"),
     path("webhooks/stripe/", stripe_webhook, name="stripe-webhook"),
     path("api/v1/drops/", api.drops, name="api-drops"),
     path("api/v1/drops/<slug:slug>/", api.drop, name="api-drop"),

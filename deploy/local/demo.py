@@ -20,6 +20,7 @@ from deploy.local.stack import Stack, StackError
 POLL_SECONDS = 0.1
 START_POLL_SECONDS = 0.3  # each look asks three servers
 PATIENCE_SECONDS = 45  # of nothing but our own words; then what the programs say may help
+USUAL_CROWD = 150
 OPEN = ("edge", "web", "gate", "demo")  # what it takes for the shop to be open
 # One machine, one person: what the demo gives each group. Production sets these for itself.
 SIZES = {
@@ -35,6 +36,9 @@ SIZES = {
     "BACKGROUND_PROCESSES": "1",
     "GUNICORN_LOG_LEVEL": "warning",
     "CELERY_LOG_LEVEL": "WARNING",
+    # A drop that opens in a minute leaves pre-scaling half of one: seconds take the place of minutes.
+    "SCALING_TICK_SECONDS": "2",
+    "SCALING_GO_SECONDS": "3",
 }
 
 
@@ -100,7 +104,7 @@ def watch(stack: Stack, tail: Tail) -> None:
 
 def crowd_size() -> int:
     """Raises: StackError if DEMO_CROWD is no number."""
-    size = os.environ.get("DEMO_CROWD") or "150"
+    size = os.environ.get("DEMO_CROWD") or str(USUAL_CROWD)
     if not size.isdigit():
         raise StackError(f"DEMO_CROWD={size} is no number of shoppers; 0 is for none.")
     return int(size)
@@ -116,7 +120,9 @@ def run(*, crowd: int) -> int:
     ports.refuse_busy(ports=chosen, command="make demo")
     programs = [name for name in PROGRAMS if crowd or name != "crowd"]
     sizes = {name: os.environ.get(name) or size for name, size in SIZES.items()}
-    stack = Stack(folder=folder, programs=programs, ports_=chosen, settings=sizes | {"DEMO_CROWD": str(crowd)})
+    expected = os.environ.get("SCALING_EXPECT") or str(crowd or USUAL_CROWD)
+    own = {"DEMO_CROWD": str(crowd), "SCALING_EXPECT": expected, "OPS_MAIL": "ops@dropsite.example"}
+    stack = Stack(folder=folder, programs=programs, ports_=chosen, settings=sizes | own)
     with interruptible():
         try:
             stack.start()

@@ -119,6 +119,7 @@ def compose(*, folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
             "RUN_DIR": str(run_folder(folder)),
             "STACK_FOLDER": str(folder),
             "STACK_LOG": str(folder / "log"),
+            "EDGE_ACCESS_LOG": str(folder / "edge.log"),
             "LOG_LEVEL": "WARNING",
         }
     )

@@ -1,9 +1,10 @@
 """A listener of supervisor's events: writes `name | line` for each line of a program's output,
 and one line when a program was restarted.
 
-The protocol counts bytes, so it is read and written as bytes.
+Supervisor counts the characters of an event and writes them as UTF-8.
 """
 
+import codecs
 import os
 import sys
 from pathlib import Path
@@ -48,6 +49,15 @@ def words_of(line: bytes) -> dict[bytes, bytes]:
     return dict(word.partition(b":")[::2] for word in line.split())
 
 
+def read_characters(stream: BinaryIO, count: int) -> bytes:
+    """Read so many characters of UTF-8; what has none is a character each. Fewer only at the stream's end."""
+    decoder, found, have = codecs.getincrementaldecoder("utf-8")("replace"), b"", 0
+    while have < count and (part := stream.read(count - have)):  # a character left over is never read
+        found += part
+        have += len(decoder.decode(part))
+    return found
+
+
 def main() -> None:
     """Ends with supervisor, when its end of the pipe is closed."""
     log = Log(Path(os.environ["STACK_LOG"]).open("ab", buffering=0))  # noqa: SIM115 as long as we live
@@ -58,7 +68,7 @@ def main() -> None:
         head = words_of(events.readline())
         if not head:
             return
-        body = events.read(int(head[b"len"]))
+        body = read_characters(events, int(head[b"len"]))
         first, _, text = body.partition(b"\n")
         if head[b"eventname"].startswith(b"PROCESS_LOG"):
             log.text(words_of(first)[b"processname"], text)

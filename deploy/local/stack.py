@@ -144,6 +144,7 @@ class Stack(Running):
         environment.write(self.folder / "env", variables)
         for name in ("MEDIA_ROOT", "STATIC_ROOT"):
             Path(variables[name]).mkdir(parents=True, exist_ok=True)
+        Path(variables["EDGE_ACCESS_LOG"]).unlink(missing_ok=True)  # it is of one run
         conf = self.run / "supervisord.conf"
         conf.write_text(configuration(names=self._programs, run=self.run))
         with open(self.log, "wb"), open(self.log, "ab") as log:

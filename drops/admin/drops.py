@@ -21,7 +21,9 @@ from drops import announcing, lifecycle
 from drops.admin import acts
 from drops.admin.forms import TIMES, DropForm, EditionForm, EditionFormSet
 from drops.models import Drop, Edition
-from shop.admin.base import JournaledAdmin, TabularInline
+from drops.scaling import preparing
+from drops.scaling.models import Alert, Preparation, Step
+from shop.admin.base import JournaledAdmin, TabularInline, person
 from shop.admin.refusals import refused
 from shop.times import told
 
@@ -80,16 +82,19 @@ class DropAdmin(JournaledAdmin[Drop]):
         return field
 
     def get_fieldsets(self, request: HttpRequest, obj: Drop | None = None) -> Any:
+        crowd = ((_("Crowd"), {"fields": ("expected",)}),) if may_expect(request, obj) else ()
         if obj is not None and obj.announced_at:
-            return ((None, {"fields": ("title",)}), (_("Fixed when it was announced"), {"fields": SHOWN}))
+            return ((None, {"fields": ("title",)}), *crowd, (_("Fixed when it was announced"), {"fields": SHOWN}))
         return (
             (None, {"fields": ("title", "slug", "product", "listed")}),
             (_("Times"), {"fields": TIMES}),
+            *crowd,
             (_("Selling"), {"fields": ("currency", "limit_per_order", "hold_seconds")}),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Drop | None = None) -> Any:
-        return (*SHOWN, *TIMES) if obj is not None and obj.announced_at else ()
+        closed = () if may_expect(request, obj) else ("expected",)
+        return (*SHOWN, *TIMES, *closed) if obj is not None and obj.announced_at else closed
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Drop | None = None) -> Any:
         return {} if obj is not None else self.prepopulated_fields
@@ -108,6 +113,31 @@ class DropAdmin(JournaledAdmin[Drop]):
                 messages.warning(request, _("The drop was announced meanwhile: only its title was saved."))
         else:
             super().save_model(request, obj, form, change)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Prepare for the people expected too, once the drop and its editions are written."""
+        super().save_related(request, form, formsets, change)
+        if form.has_new_expected:
+            self.expect(request, form.instance, form.cleaned_data["expected"])
+
+    def expect(self, request: HttpRequest, drop: Drop, expected: int | None) -> None:
+        """Write how many are expected, and say what follows; nothing typed takes the number away."""
+        try:
+            if expected is None:
+                preparing.withdraw(drop=drop, who=person(request))
+                return
+            preparation = preparing.expect(drop=drop, expected=expected, who=person(request))
+        except preparing.Refused as refusal:
+            messages.error(request, str(refusal))
+            return
+        for sentence in (preparation.plan or {}).get("problems", []):
+            messages.warning(request, sentence)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """A draft takes what was prepared for it along; that needs no permission of its own."""
+        objects, counts, needed, protected = super().get_deleted_objects(objs, request)
+        own = {model._meta.verbose_name for model in (Preparation, Alert)}
+        return objects, counts, needed - own, protected
 
     def has_delete_permission(self, request: HttpRequest, obj: Drop | None = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or obj.announced_at is None)
@@ -133,6 +163,7 @@ class DropAdmin(JournaledAdmin[Drop]):
             "phase": phase,
             "missing": announcing.missing(drop=drop, now=now) if phase == lifecycle.Phase.DRAFT else [],
             "acts": acts.offered(request=request, drop=drop, phase=phase, paused=drop.paused),
+            "preparation": prepared(request, drop),
         }
 
     def get_urls(self) -> Any:
@@ -144,3 +175,25 @@ class DropAdmin(JournaledAdmin[Drop]):
             )
             for name in acts.ACTS
         ] + super().get_urls()
+
+
+def may_expect(request: HttpRequest, drop: Drop | None) -> bool:
+    """Whether this person may type how many people are expected."""
+    may = request.user.has_perm("scaling.change_preparation") and request.user.has_perm("drops.change_drop")
+    return bool(may) and (drop is None or drop.closed_at is None)
+
+
+def prepared(request: HttpRequest, drop: Drop) -> dict[str, Any] | None:
+    """Give what the page of a drop says of its preparation; None if nobody is expected or this person may not see."""
+    if not request.user.has_perm("scaling.view_preparation"):
+        return None
+    row = Preparation.objects.filter(drop=drop).first()
+    if row is None:
+        return None
+    states = [step.get_state_display() for step in Step.objects.filter(drop=drop)]
+    return {
+        "row": row,
+        "states": [(state, states.count(state)) for state in dict.fromkeys(states)],
+        "waiting": Step.objects.filter(drop=drop, held_back=True).exclude(state__in=Step.OVER).count(),
+        "problems": (row.plan or {}).get("problems", []),
+    }

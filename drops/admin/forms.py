@@ -5,11 +5,17 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.utils import timezone
+from django.utils.formats import number_format
+from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from drops.announcing import MINIMUMS
 from drops.models import Drop, Edition
+from drops.scaling import past
+from drops.scaling.admin.forms import ExpectedField
+from drops.scaling.models import Preparation
 from shop import money, prices
 from shop.admin.base import BaseInlineFormSet, ModelForm
 from shop.models import Variant
@@ -22,6 +28,8 @@ class DropForm(ModelForm[Drop]):
     lobby_opens_at = LocalTimeField(label=gettext_lazy("Lobby opens"), required=False)
     opens_at = LocalTimeField(label=gettext_lazy("Opens"), required=False)
     closes_at = LocalTimeField(label=gettext_lazy("Closes"), required=False)
+    # With what the form was shown with, so that one left open since the morning changes no number typed meanwhile.
+    expected = ExpectedField(required=False, show_hidden_initial=True)
 
     class Meta:
         model = Drop
@@ -35,6 +43,20 @@ class DropForm(ModelForm[Drop]):
             if name in self.fields:
                 saved = getattr(self.instance, name)
                 self.fields[name].help_text = told(saved, now=timezone.now()) if saved else zone
+        if "expected" in self.fields:
+            found = Preparation.objects.filter(drop=self.instance.pk).values_list("expected", flat=True).first()
+            self.initial["expected"] = found
+            self.fields["expected"].help_text = suggested(drop=self.instance)
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        """Name the changed fields of the drop itself: how many are expected is no field of its row."""
+        return [name for name in super().changed_data if name != "expected"]
+
+    @property
+    def has_new_expected(self) -> bool:
+        """Whether somebody typed another number of expected shoppers, or took it away."""
+        return "expected" in self.fields and bool(self["expected"]._has_changed())  # type: ignore[attr-defined]
 
     def clean_currency(self) -> str:
         currency = str(self.cleaned_data["currency"]).strip().upper()
@@ -62,6 +84,16 @@ class DropForm(ModelForm[Drop]):
                 "closes_at", _("The drop would close before it opens. Choose a later time, or leave it empty.")
             )
         return values
+
+
+def suggested(*, drop: Drop) -> str:
+    """Say what to type, as the last drops had it. HTML: a slug is in it."""
+    found = past.suggest(drop=drop)
+    words = _("How many people come to the line, all in all. Empty: nothing is prepared.")
+    if not found.expected:
+        return format_html("{} {}", words, found.reason)
+    number = number_format(found.expected, force_grouping=True)
+    return format_html("{} {} {}", words, _("Suggested: %(n)s.") % {"n": number}, found.reason)
 
 
 class EditionForm(ModelForm[Edition]):

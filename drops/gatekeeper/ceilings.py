@@ -11,8 +11,6 @@ from drops.gatekeeper.decision import Bound
 from drops.gatekeeper.figures import Watched
 from drops.models import Ceiling
 
-READY_SECONDS = 10
-
 
 def shared(*, standing: Sequence[Ceiling], busy: int) -> list[Bound]:
     """Give the ceilings of all drops together. `busy` holds are open or being paid for."""
@@ -32,7 +30,7 @@ def slots(*, busy: int) -> Bound:
 def baseline() -> Bound:
     """Give what the stack can admit as it is, nothing having been scaled."""
     text = _("Capacity: %(rate)s shoppers a second, the baseline.") % {"rate": settings.READY_PER_SECOND}
-    return Bound(settings.READY_PER_SECOND * READY_SECONDS, text)
+    return Bound(settings.READY_PER_SECOND * admission.READY_SECONDS, text)
 
 
 def own(*, standing: Sequence[Ceiling], row: Watched) -> tuple[Bound, ...]:

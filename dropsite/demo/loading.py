@@ -16,6 +16,8 @@ from django.utils import timezone
 
 from drops import announcing
 from drops.models import Drop, Edition
+from drops.scaling import preparing
+from dropsite.demo import scaling
 from dropsite.demo.products import ITEMS, Item, Shot
 from shop.models import Picture, Product, Rendition, Variant
 
@@ -30,21 +32,31 @@ RENDITIONS = [  # suffix, media type, width; the JPEG of 1280 is the picture its
 
 
 def load() -> None:
-    """Load products with pictures, and the two people of the admin."""
+    """Load products with pictures, the two people of the admin, and what is pre-scaled."""
     for item in ITEMS:
         load_item(item=item)
+    scaling.load()
     load_people(password=os.environ["DEMO_ADMIN_PASSWORD"])
 
 
-def announce_next(*, opens_in: timedelta, lobby_before: timedelta) -> Drop:
-    """Close the demo's drops that still run, then announce one of the next product."""
+def announce_next(*, opens_in: timedelta, lobby_before: timedelta, closes_after: timedelta, expected: int) -> Drop:
+    """Close the demo's drops that still run, then announce one of the next product; `expected` shoppers, if any."""
     for drop in ours().filter(announcing.RUNNING):
         announcing.close(drop=drop, who=None)
     had = ours().count()
     item = ITEMS[had % len(ITEMS)]
     with transaction.atomic():
-        drop = draft(item=item, slug=free_slug(item=item), opens_in=opens_in, lobby_before=lobby_before)
-        return announcing.announce(drop=drop, who=None)
+        drop = draft(
+            item=item,
+            slug=free_slug(item=item),
+            opens_in=opens_in,
+            lobby_before=lobby_before,
+            closes_after=closes_after,
+        )
+        drop = announcing.announce(drop=drop, who=None)
+    if expected:
+        preparing.expect(drop=drop, expected=expected, who=None)
+    return drop
 
 
 def ours() -> QuerySet[Drop]:
@@ -60,12 +72,19 @@ def free_slug(*, item: Item) -> str:
     return next(slug for n in range(2, len(taken) + 3) if (slug := f"{item.slug}-{n}") not in taken)
 
 
-def draft(*, item: Item, slug: str, opens_in: timedelta, lobby_before: timedelta) -> Drop:
+def draft(
+    *, item: Item, slug: str, opens_in: timedelta, lobby_before: timedelta, closes_after: timedelta | None = None
+) -> Drop:
     """Write a drop of an item with all its editions, not announced yet."""
     product = Product.objects.get(slug=item.slug)
     opens_at = timezone.now() + opens_in
     drop = Drop.objects.create(
-        product=product, slug=slug, title=item.name, opens_at=opens_at, lobby_opens_at=opens_at - lobby_before
+        product=product,
+        slug=slug,
+        title=item.name,
+        opens_at=opens_at,
+        lobby_opens_at=opens_at - lobby_before,
+        closes_at=opens_at + closes_after if closes_after else None,
     )
     for position, piece in enumerate(item.pieces):
         variant = Variant.objects.get(sku=piece.sku)

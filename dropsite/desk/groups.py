@@ -7,9 +7,9 @@ from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.management import create_contenttypes
 
-APPS = ("shop", "drops", "payments")
+APPS = ("shop", "drops", "scaling", "payments")
 # Group: {model: what besides looking at it}. Names and addresses of shoppers are for ops only.
-# A pause is begun with "add" and ended with "change".
+# A pause is begun with "add" and ended with "change". Of pre-scaling all see everything, and ops act.
 GOODS = (
     "drop",
     "edition",
@@ -23,9 +23,10 @@ GOODS = (
     "variant",
     "picture",
 )
+SCALING = ("target", "share", "preparation", "step", "demand", "call", "alert", "pulse")
 MONEY = ("order", "payment", "attempt", "event", "ledgerentry", "bucket", "mail")
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
-    "merchandisers": dict.fromkeys((*GOODS, "journalentry"), ())
+    "merchandisers": dict.fromkeys((*GOODS, *SCALING, "journalentry"), ())
     | {
         "product": ("add", "change", "delete"),
         "variant": ("add", "change", "delete"),
@@ -33,13 +34,18 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "drop": ("add", "change", "delete"),
         "edition": ("add", "change", "delete"),
         "pause": ("add", "change"),
+        "preparation": ("change",),
     },
-    "ops": dict.fromkeys((*GOODS, *MONEY, "journalentry"), ())
+    "ops": dict.fromkeys((*GOODS, *SCALING, *MONEY, "journalentry"), ())
     | {
         "pause": ("add", "change"),
         "ceiling": ("add", "delete"),
         "mail": ("change",),
         "payment": ("change",),
+        "target": ("add", "change", "delete"),
+        "share": ("add", "change", "delete"),
+        "preparation": ("change",),
+        "scaling": ("act_on",),
     },
 }
 

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from typing import Any
 
+from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.db.models import Min
@@ -17,6 +19,8 @@ from django.utils.translation import gettext_lazy
 from drops import lifecycle
 from drops.lifecycle import Phase
 from drops.models import Drop, Hold, Leadership
+from drops.scaling import pulse
+from drops.scaling.models import Alert, Preparation
 from dropsite.desk import overview
 from payments.models import Attempt, Event, Payment
 from shop.models import Mail
@@ -68,9 +72,22 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
         "ages": ages(now=now),
         "leader": Leadership.objects.filter(pk=1, until__gt=now).first(),
         "tick": tick(standing, now=now),
+        **scaling(drop, now=now),
         "refresh_seconds": (seconds := refresh_seconds(standing)),
     }
     return TemplateResponse(request, "admin/now.html", context, headers={"Refresh": str(seconds)})
+
+
+def scaling(drop: Drop | None, *, now: datetime) -> dict[str, Any]:
+    """Give how pre-scaling stands: its pulse while it is needed, whether it is paused, alerts, the drop's verdict."""
+    row, needed = pulse.read(), pulse.is_needed()
+    most = timedelta(seconds=pulse.MISSED * settings.SCALING_TICK_SECONDS)
+    return {
+        "pulse": row,
+        "pulse_age": Age(gettext_lazy("last tick of pre-scaling"), row.ticked_at if needed else None, now, most),
+        "preparation": Preparation.objects.filter(drop=drop).first() if drop is not None else None,
+        "alerts": Alert.objects.filter(ended_at=None).select_related("target"),
+    }
 
 
 def tick(standing: overview.Overview | None, *, now: datetime) -> Age:

@@ -70,6 +70,13 @@ def ask(edge: SimpleNamespace, path: str, *, method: str = "GET", body: str | No
         connection.close()
 
 
+@pytest.mark.parametrize(
+    "path", ["/metrics/scaling.json", "/metrics/", "//metrics/scaling.json", "/%6detrics/scaling.json"]
+)
+def test_metrics_do_not_pass(floors, path):
+    assert (ask(floors, path).status, floors.web.asked) == (404, [])
+
+
 def test_pages_are_asked_without_cookies_query_and_language(floors):
     reply = ask(floors, f"{floors.path}?utm=1", Cookie="session=1", Authorization="Basic x", Accept_Language="de")
 

@@ -8,7 +8,8 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
 from drops.models import Drop, Unit
-from dropsite.demo import loading
+from drops.scaling.models import Step, Target
+from dropsite.demo import loading, scaling
 from dropsite.demo.products import ITEMS
 from shop.models import Picture, Product, Rendition, Variant
 from tests.factories import make_drop
@@ -71,6 +72,49 @@ def test_keeps_what_was_changed_by_hand() -> None:
     loading.load()
 
     assert Product.objects.get(slug="0-kg").claim == "Changed."
+
+
+def test_prepares_for_whom_it_is_told_to_expect(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(configured, "DATABASE_POOL_SIZE", 4)
+    call_command("demo", expected=150)
+
+    drop = Drop.objects.get()
+    steps = dict(Step.objects.filter(drop=drop).values_list("target__name", "wanted"))
+    assert drop.preparation.expected == 150
+    assert (drop.preparation.plan or {})["problems"] == []
+    assert steps == {"gate fleet": 2, "web fleet": 2, "checkout pool": 4}
+
+
+def test_prepares_for_nobody_by_itself() -> None:
+    call_command("demo")
+
+    assert Step.objects.count() == 0
+    assert Target.objects.count() == len(scaling.TARGETS)
+
+
+def test_takes_up_the_new_name_of_its_machine() -> None:
+    loading.load()
+    Target.objects.filter(name="checkout pool").update(resource="celery:checkout@before", ceiling=9)
+
+    loading.load()
+
+    assert Target.objects.get(name="checkout pool").ceiling == 9
+    assert Target.objects.get(name="checkout pool").resource.removeprefix("celery:checkout@") != "before"
+
+
+def test_closes_by_itself() -> None:
+    call_command("demo", closes_after=120.0)
+
+    drop = Drop.objects.get()
+    assert drop.opens_at
+    assert drop.closes_at
+    assert (drop.closes_at - drop.opens_at).total_seconds() == pytest.approx(120)
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0])
+def test_refuses_to_close_before_it_opens(seconds: float) -> None:
+    with pytest.raises(CommandError, match="--closes-after"):
+        call_command("demo", closes_after=seconds)
 
 
 @pytest.mark.parametrize(("opens_in", "lobby_before"), [(10.0, 10.0), (10.0, 0.0), (-1.0, -2.0)])

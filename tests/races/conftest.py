@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.drops.scaling.cloud import cloud
 from tests.payments.conftest import till, till_process
 from tests.races.servers import OwnRedis
 
-__all__ = ["own_redis", "till", "till_process"]
+__all__ = ["cloud", "own_redis", "till", "till_process"]
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
-"""`manage.py gatekeeper`: moves the lines of all running drops. Several may run; one leads."""
+"""`manage.py gatekeeper`: moves the lines of all running drops. Several may run; one leads.
+
+Beside it, each watches that pre-scaling's ticks go on: beat can't tell of its own death.
+"""
 
 import os
 import signal
 import socket
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
 from drops.gatekeeper.loop import Gatekeeper, connect
+from drops.scaling import watching
 
 
 class Command(BaseCommand):
@@ -21,5 +25,6 @@ class Command(BaseCommand):
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
+        Thread(target=watching.watch, args=[stop], daemon=True).start()
         redis = connect(settings.LINE_REDIS_URL)
         Gatekeeper(redis=redis, holder=f"{socket.gethostname()}:{os.getpid()}").run(stop)

@@ -16,18 +16,35 @@ class Command(BaseCommand):
     help = "Load the demo shop, close the demo's drop that still runs and announce the next one."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take how long to wait."""
+        """Take how long to wait, and how many to be ready for."""
         parser.add_argument("--opens-in", type=float, default=60, metavar="SECONDS", help="until the drop opens")
         parser.add_argument(
             "--lobby-before", type=float, default=30, metavar="SECONDS", help="from the lobby's opening to the drop's"
         )
 
-    def handle(self, *_args: str, opens_in: float, lobby_before: float, **_options: Any) -> None:
+        parser.add_argument(
+            "--closes-after", type=float, default=600, metavar="SECONDS", help="from the drop's opening to its end"
+        )
+        parser.add_argument(
+            "--expected", type=int, default=settings.SCALING_EXPECT, metavar="SHOPPERS",
+            help="whom the capacity is prepared for; 0: for nobody (SCALING_EXPECT)",
+        )  # fmt: skip
+
+    def handle(
+        self, *_args: str, opens_in: float, lobby_before: float, closes_after: float, expected: int, **_options: Any
+    ) -> None:
         """Load and announce; one line says what and when."""
         if not settings.DEMO:
             raise CommandError("This fills the shop with the demo's products: it runs under DEMO=1 only.")
         if not 0 < lobby_before < opens_in:
             raise CommandError("--lobby-before has to be above 0 and below --opens-in.")
+        if closes_after <= 0:
+            raise CommandError("--closes-after has to be above 0.")
         loading.load()
-        drop = loading.announce_next(opens_in=timedelta(seconds=opens_in), lobby_before=timedelta(seconds=lobby_before))
+        drop = loading.announce_next(
+            opens_in=timedelta(seconds=opens_in),
+            lobby_before=timedelta(seconds=lobby_before),
+            closes_after=timedelta(seconds=closes_after),
+            expected=expected,
+        )
         print(f"{drop.slug} opens at {drop.opens_at:%H:%M:%S} UTC")

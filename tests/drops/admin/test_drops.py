@@ -185,12 +185,12 @@ def test_edition_taken_out_of_a_draft_is_journaled_once(desk, product):
     ]
 
 
-def test_announced_drops_form_holds_its_title_only(desk, product):
+def test_announced_drops_form_holds_its_title_and_who_is_expected(desk, product):
     drop = make_drop(phase="live", product=product)
 
     answer = desk("merchandisers").get(page(drop))
 
-    assert list(answer.context["adminform"].form.fields) == ["title"]
+    assert list(answer.context["adminform"].form.fields) == ["title", "expected"]
     assert answer.context["inline_admin_formsets"] == []
     assert bytes(drop.commitment).hex() in answer.content.decode()
 

@@ -19,11 +19,14 @@ def test_groups_are_there_after_migrating():
 def test_groups_may_do_what_their_people_need():
     assert {"change_drop", "add_pause", "change_product", "view_hold"} <= codes("merchandisers")
     assert {"view_order", "change_payment", "add_ceiling", "add_pause", "change_mail"} <= codes("ops")
+    assert {"act_on_scaling", "change_target", "add_share", "view_call"} <= codes("ops")
+    assert {"view_target", "view_preparation", "change_preparation", "view_alert"} <= codes("merchandisers")
 
 
 def test_groups_may_not_do_what_is_the_others():
     private = {"view_order", "view_mail", "view_payment", "add_ceiling", "delete_hold", "change_unit"}
     assert codes("merchandisers") & private == set()
+    assert codes("merchandisers") & {"act_on_scaling", "change_target", "add_target", "change_share"} == set()
     assert codes("ops") & {"change_drop", "delete_drop", "change_product", "change_order", "delete_order"} == set()
 
 

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from drops import announcing
 from drops.models import Checkpoint, Leadership
+from drops.scaling.models import Alert, Preparation, Pulse
 from dropsite.desk import now
 from payments.models import Attempt, Event
 from shop import outbox
@@ -172,3 +173,26 @@ def test_page_asks_for_the_desks_door_first(client, desk):
     answer = client.get(PAGE)
 
     assert (answer.status_code, answer["Location"]) == (302, f"{reverse('admin:login')}?next={PAGE}")
+
+
+def test_page_tells_how_pre_scaling_stands(desk):
+    drop = make_drop(phase="lobby")
+    Preparation.objects.create(drop=drop, expected=20_000, verdict="no go", verdict_at=timezone.now())
+    Pulse.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
+    Alert.objects.create(about="pulse", words="Pre-scaling stands still.")
+
+    answer = desk("merchandisers").get(PAGE)
+
+    text = answer.content.decode()
+    assert answer.context["pulse_age"].late
+    assert ("no go" in text, "20,000 people expected" in text, "Pre-scaling stands still." in text) == (True,) * 3
+    assert reverse("admin:scaling_preparation_change", args=[drop.pk]) in text
+
+
+def test_pulse_is_not_late_while_nothing_is_to_be_scaled(desk):
+    make_drop(phase="lobby")
+    Pulse.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
+
+    age = desk("ops").get(PAGE).context["pulse_age"]
+
+    assert (age.late, age.text) == (False, "none")

@@ -6,6 +6,8 @@ from django.urls import reverse
 
 from tests.factories import make_drop
 
+APPS = {"shop", "drops", "scaling", "payments"}
+
 
 def test_pages_are_in_the_shops_zone(desk, settings):
     settings.SHOP_TIME_ZONE = "Asia/Tokyo"
@@ -16,7 +18,7 @@ def test_pages_are_in_the_shops_zone(desk, settings):
     assert " JST " in text
 
 
-@pytest.mark.parametrize("app", ["shop", "drops", "payments"])
+@pytest.mark.parametrize("app", ["shop", "drops", "scaling", "payments"])
 def test_first_page_lists_what_a_group_may_see(desk, app):
     ops, merchandisers = desk("ops"), desk("merchandisers")
 
@@ -28,12 +30,12 @@ def test_first_page_lists_what_a_group_may_see(desk, app):
 def test_every_page_to_look_at_opens(desk):
     """Each list and each form for adding answers, whatever it shows."""
     client = desk("ops")
-    models = [model for model in admin.site._registry if model._meta.app_label in {"shop", "drops", "payments"}]
+    models = [model for model in admin.site._registry if model._meta.app_label in APPS]
 
     for model in models:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist"
         assert (model, client.get(reverse(name)).status_code) == (model, 200)
-    assert {model._meta.app_label for model in models} == {"shop", "drops", "payments"}
+    assert {model._meta.app_label for model in models} == APPS
 
 
 def test_nothing_inline_is_on_the_desks_pages(desk):

@@ -1,0 +1,131 @@
+"""Pages of pre-scaling that are no model's: what would be planned, a dry run, ops' yes, what was learned."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import AdminSite
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from drops.models import Drop
+from drops.scaling import facts, past, preparing, pulse, tick, weights
+from drops.scaling.admin import acts, plans
+from drops.scaling.admin.forms import AskedForm
+from drops.scaling.models import Alert, Demand, Preparation, Step
+from drops.scaling.plan import plan as reckon
+from shop.admin.base import person
+from shop.times import distance
+
+EVIDENCE = 64  # rows of evidence shown: eight drops with all their groups
+
+
+def state(request: HttpRequest) -> dict[str, Any]:
+    """Give how pre-scaling as a whole stands: its pulse, whether it is paused, open alerts."""
+    now = timezone.now()
+    row = pulse.read()
+    return {
+        "pulse": row,
+        "pulse_age": distance(max(now - row.ticked_at, timedelta())) if row.ticked_at else "",
+        "pulse_late": pulse.is_lost(now=now),
+        "alerts": Alert.objects.filter(ended_at=None).select_related("drop", "target"),
+        "may_act": request.user.has_perm(acts.MAY),
+        "acts": [acts.OF_ALL["resume" if row.paused_at else "pause"]],
+    }
+
+
+def plan(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> HttpResponse:
+    """Show what a number of shoppers would need, and why. Writes nothing."""
+    if not request.user.has_perm("scaling.view_preparation"):
+        raise PermissionDenied
+    drop = get_object_or_404(Drop, pk=drop_id)
+    typed = Preparation.objects.filter(drop=drop).values_list("expected", flat=True).first()
+    form = AskedForm(request.GET if "expected" in request.GET else {"expected": typed or ""})
+    made = None
+    if form.is_valid():
+        known = facts.read(drop=drop, expected=form.cleaned_data["expected"], now=timezone.now())
+        made = plans.shown(reckon(known))
+    context = {
+        **admin_site.each_context(request),
+        "title": _("What would “%(drop)s” need?") % {"drop": drop},
+        "drop": drop,
+        "form": form,
+        "plan": made,
+        "typed": typed,
+    }
+    return TemplateResponse(request, "admin/scaling/preview.html", context)
+
+
+def dry_run(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
+    """Show what a tick would do now. Targets are read, nothing is asked of them, nothing is written but the calls."""
+    acts.permit(request)
+    lines = tick.tick(who=request.user.get_username(), dry_run=True)
+    context = {**admin_site.each_context(request), "title": _("What a tick would do now"), "lines": lines}
+    return TemplateResponse(request, "admin/scaling/dry_run.html", context)
+
+
+def learned(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
+    """Show what was learned from the last drops, and from what."""
+    if not request.user.has_perm("scaling.view_demand"):
+        raise PermissionDenied
+    none = Drop()  # planned for no drop in particular: all of them teach
+    found = past.measured(before=none)
+    known, left_out = facts.read_targets(drop=none)
+    context = {
+        **admin_site.each_context(request),
+        "title": _("What was learned"),
+        "weights": [(one, (one.cpu_seconds or 0) * 1000) for one in weights.learn(found).values()],
+        "targets": known,
+        "left_out": left_out,
+        "demands": Demand.objects.select_related("drop").order_by("-measured_at", "group")[:EVIDENCE],
+    }
+    return TemplateResponse(request, "admin/scaling/learned.html", context)
+
+
+def approve(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> HttpResponse:
+    """Ask ops for their yes to what lies beyond their ceilings, with its price; it counts for what was shown only."""
+    acts.permit(request)
+    preparation = get_object_or_404(Preparation.objects.select_related("drop"), drop=drop_id)
+    back = reverse(f"{admin_site.name}:scaling_preparation_change", args=[preparation.pk])
+    refusal = give_yes(request, preparation=preparation) if request.method == "POST" else None
+    context = {**admin_site.each_context(request), "back": back, "object": preparation.drop}
+    if refusal is not None:
+        context |= {"title": _("Nothing was changed"), "why": [str(refusal)]}
+        return TemplateResponse(request, "admin/refused.html", context, status=409)
+    if request.method == "POST":
+        messages.success(request, _("You said yes. The next tick goes on with it."))
+        return HttpResponseRedirect(back)
+    waits = waiting(preparation=preparation)
+    context |= {
+        "title": _("Say yes for “%(drop)s”?") % {"drop": preparation.drop},
+        "waiting": waits,
+        "mark": plans.mark(waits),
+        "plan": plans.stored(preparation=preparation),
+    }
+    return TemplateResponse(request, "admin/scaling/approve.html", context)
+
+
+def give_yes(request: HttpRequest, *, preparation: Preparation) -> preparing.Refused | None:
+    """Approve what waits, if it is what the page showed; else the refusal."""
+    try:
+        with transaction.atomic():
+            # Whoever plans takes this lock too: between the look and the yes nothing grows.
+            Preparation.objects.select_for_update().get(pk=preparation.pk)
+            if plans.mark(waiting(preparation=preparation)) != request.POST.get("mark"):
+                raise preparing.Refused(_("The plan has changed since you looked at it. Look again, then say yes."))
+            preparing.approve(drop=preparation.drop, who=person(request))
+    except preparing.Refused as refusal:
+        return refusal
+    return None
+
+
+def waiting(*, preparation: Preparation) -> list[plans.Waiting]:
+    """Read what of a drop waits for a yes."""
+    steps = Step.objects.filter(drop=preparation.drop, held_back=True).select_related("target")
+    return plans.waiting(steps=list(steps.order_by("tier", "target__name")), preparation=preparation)

@@ -1,0 +1,8 @@
+from django.apps import AppConfig
+
+
+class ScalingConfig(AppConfig):
+    name = "drops.scaling"
+    label = "scaling"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = "pre-scaling"

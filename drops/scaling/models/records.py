@@ -1,0 +1,73 @@
+"""What pre-scaling leaves behind: each call made, each alert raised, and the pulse of its ticks."""
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+from drops.models import Drop
+from drops.scaling.models.preparation import Step
+from drops.scaling.models.target import Target
+
+
+class Call(models.Model):
+    """One question or demand put to a target, with what stood before and after it."""
+
+    target = models.ForeignKey(Target, models.CASCADE, related_name="calls")
+    step = models.ForeignKey(Step, models.SET_NULL, null=True, related_name="calls")
+    at = models.DateTimeField(db_default=Now())
+    act = models.CharField(max_length=10)  # "read", "ask", "test"
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    request_id = models.CharField(max_length=100, blank=True)
+    milliseconds = models.PositiveIntegerField()
+    who = models.CharField(max_length=80)  # "beat", "command", a user's name
+    fault = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        indexes = [models.Index(fields=["target", "-at"], name="calls_by_target")]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.target} {self.at}"
+
+
+class Alert(models.Model):
+    """Something ops must know. One open alert per subject; told by mail and by signed webhook."""
+
+    about = models.CharField(max_length=120)  # "target:3 drift", "drop:0-kg no go", "pulse"
+    drop = models.ForeignKey(Drop, models.CASCADE, null=True, related_name="+")
+    target = models.ForeignKey(Target, models.CASCADE, null=True, related_name="+")
+    words = models.TextField()
+    at = models.DateTimeField(db_default=Now())
+    ended_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True)  # by the webhook
+    tries = models.PositiveSmallIntegerField(default=0)
+    due_at = models.DateTimeField(db_default=Now())
+    fault = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-at"]
+        verbose_name, verbose_name_plural = _("alert"), _("alerts")
+        constraints = [
+            models.UniqueConstraint(fields=["about"], condition=Q(ended_at=None), name="one_open_alert_per_subject")
+        ]
+
+    def __str__(self) -> str:
+        return self.about
+
+
+class Pulse(models.Model):
+    """The single row that says when the last tick was, by whom, and whether ops paused pre-scaling."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    ticked_at = models.DateTimeField(null=True)
+    who = models.CharField(max_length=80, blank=True)
+    paused_at = models.DateTimeField(null=True)
+    paused_reason = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="there_is_one_pulse", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"ticked {self.ticked_at}"

@@ -1,0 +1,206 @@
+"""Preparing a drop: how many are expected, the plan that follows, its steps, and ops' yes beyond their ceilings.
+
+expected typed ─▶ plan ─┬─ problems: no step, ops are told
+                        └─ steps of an announced drop: made, moved with it, raised; one under way never falls
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+from django.db.models import F, Q
+from django.db.models.functions import Greatest, Now
+from django.utils.translation import gettext as _
+
+from drops import lifecycle
+from drops.models import Drop
+from drops.scaling import alerts, checks, facts, pulse, steps
+from drops.scaling.models import Preparation, Step
+from drops.scaling.plan import Line, Plan, plan
+from drops.scaling.steps import LIVE
+from shop import journal
+
+State = Step.State
+Refused = steps.Refused
+PLAN_EVERY = 4  # ticks, while a drop is still to come
+ANEW = {
+    "state": State.PLANNED,
+    "requested_at": None,
+    "ready_at": None,
+    "holding_at": None,
+    "released_at": None,
+    "ended_at": None,
+    "message": "",
+}
+
+
+def expect(*, drop: Drop, expected: int, who: AbstractBaseUser | None) -> Preparation:
+    """Write how many shoppers are expected, and plan for them. Raises Refused, with nothing changed."""
+    if not 0 < expected <= checks.MOST_EXPECTED:
+        raise Refused(
+            _("Expected shoppers: %(expected)s can't be. Write a number from 1 to %(most)s, or nothing for no plan.")
+            % {"expected": expected, "most": checks.MOST_EXPECTED}
+        )
+    with transaction.atomic():
+        row = Drop.objects.with_state().select_for_update(of=("self",)).get(pk=drop.pk)
+        if lifecycle.phase(drop=row, now=pulse.clock()) in lifecycle.OVER:
+            raise Refused(_("Expected shoppers: %(drop)s is over.") % {"drop": row})
+        before = Preparation.objects.filter(drop=row).values_list("expected", flat=True).first()
+        preparation, _new = Preparation.objects.update_or_create(drop=row, defaults={"expected": expected})
+        if before != expected:
+            journal.write(
+                who=who,
+                about=f"drop:{row.slug}",
+                act="expect",
+                before={"expected": before},
+                after={"expected": expected},
+            )
+        plan_again(preparation=preparation, now=pulse.clock())
+    preparation.refresh_from_db()
+    return preparation
+
+
+def withdraw(*, drop: Drop, who: AbstractBaseUser | None) -> None:
+    """Expect nothing of a drop any more: its plan and its steps go. Raises Refused once something was requested."""
+    with transaction.atomic():
+        preparation = Preparation.objects.select_for_update().filter(drop=drop).first()
+        if preparation is None:
+            return
+        if Step.objects.filter(drop=drop).exclude(state=State.PLANNED).exists():
+            raise Refused(_("Expected shoppers: targets are prepared already. Ops bring them back with “restore now”."))
+        Step.objects.filter(drop=drop, state=State.PLANNED).delete()
+        preparation.delete()
+        journal.write(who=who, about=f"drop:{drop.slug}", act="expect", before={"expected": preparation.expected})
+
+
+def approve(*, drop: Drop, who: AbstractBaseUser | None) -> Preparation:
+    """Say yes, as ops, to every step of the drop that waits for one, at the size that it has now.
+
+    Raises Refused if none waits.
+    """
+    with transaction.atomic():
+        preparation = Preparation.objects.select_for_update().get(drop=drop)
+        waiting = dict(
+            Step.objects.filter(drop=drop, held_back=True, state__in=LIVE).values_list("target_id", "wanted")
+        )
+        if not waiting:
+            raise Refused(_("Nothing of %(drop)s waits for a yes.") % {"drop": drop})
+        agreed = preparation.approved | {str(target): size for target, size in waiting.items()}
+        Preparation.objects.filter(drop=drop).update(
+            approved=agreed, approved_by=who.pk if who else None, approved_at=Now()
+        )
+        for target, size in waiting.items():
+            Step.objects.filter(drop=drop, target=target, held_back=True, wanted__lte=size).update(held_back=False)
+        journal.write(
+            who=who,
+            about=f"drop:{drop.slug}",
+            act="approved",
+            before={"approved": preparation.approved},
+            after={"approved": agreed, "price": str((preparation.plan or {}).get("price", ""))},
+        )
+        tell_of_waiting(drop=drop)
+    preparation.refresh_from_db()
+    return preparation
+
+
+def plan_due(*, now: datetime) -> list[str]:
+    """Plan again for the drops that come or run, where what a plan follows from may have changed; which, in words."""
+    old = now - timedelta(seconds=PLAN_EVERY * settings.SCALING_TICK_SECONDS)
+    typed = Q(planned_at=None) | Q(typed_at__gt=F("planned_at"))
+    coming = (
+        Q(drop__lobby_opens_at__gt=now, planned_at__lt=old)
+        | Q(drop__steps__needed_at__gt=F("drop__lobby_opens_at") - go_before())
+        | Q(drop__steps__needed_at__lt=F("drop__lobby_opens_at") - go_before())
+    )
+    rows = Preparation.objects.filter(drop__in=Drop.objects.announced().not_ended()).filter(typed | coming).distinct()
+    lines = []
+    for row in rows.select_related("drop"):
+        with transaction.atomic():
+            made = plan_again(preparation=row, now=now)
+        lines.append(f"{row.drop.slug}: planned, {len(made.lines)} targets, {len(made.problems)} problems")
+    return lines
+
+
+def go_before() -> timedelta:
+    """How long before the lobby the go / no-go falls."""
+    return timedelta(seconds=settings.SCALING_GO_SECONDS)
+
+
+def plan_again(*, preparation: Preparation, now: datetime) -> Plan:
+    """Plan a drop, keep the plan, and make its steps follow, in the caller's transaction."""
+    preparation = Preparation.objects.select_for_update(of=("self",)).select_related("drop").get(pk=preparation.pk)
+    drop = preparation.drop
+    made = plan(facts.read(drop=drop, expected=preparation.expected, now=now))
+    Preparation.objects.filter(pk=preparation.pk).update(plan=made.as_json(), planned_at=Now())
+    about = f"drop:{drop.slug} plan"
+    if made.problems:
+        # What is under way stays; nothing that was only planned comes of it.
+        Step.objects.filter(drop=drop, state=State.PLANNED).delete()
+        if drop.announced_at:  # of a draft the page says what is missing
+            words = _("%(drop)s can't be prepared as planned: %(problems)s")
+            alerts.raise_(about=about, drop=drop, words=words % {"drop": drop, "problems": " ".join(made.problems)})
+        return made
+    alerts.end(about=about)
+    if drop.announced_at and not drop.cancelled_at:
+        follow(drop=drop, lines=made.lines, now=now)
+        tell_of_waiting(drop=drop)
+    return made
+
+
+def tell_of_waiting(*, drop: Drop) -> None:
+    """Tell ops of what waits for their yes, or that nothing does any more."""
+    about = f"drop:{drop.slug} yes"
+    waiting = Step.objects.filter(drop=drop, held_back=True, state__in=LIVE).select_related("target")
+    sizes = ", ".join(f"{step.target.name}: {step.wanted}" for step in waiting)
+    if not sizes:
+        alerts.end(about=about)
+        return
+    words = _("%(drop)s wants more than your ceilings allow (%(sizes)s). It waits for your yes on the drop's page.")
+    alerts.raise_(about=about, drop=drop, words=words % {"drop": drop, "sizes": sizes})
+
+
+def follow(*, drop: Drop, lines: Sequence[Line], now: datetime) -> None:
+    """Make the drop's steps follow the lines of its plan, each by guarded UPDATEs, in the caller's transaction."""
+    known = {step.target_id: step for step in Step.objects.filter(drop=drop)}
+    for line in lines:
+        step = known.get(line.target_id)
+        if step is None:
+            Step.objects.create(drop=drop, target_id=line.target_id, **fields(line))
+        else:
+            follow_one(step=step, line=line, now=now)
+    Step.objects.filter(drop=drop, state=State.PLANNED).exclude(target__in=[line.target_id for line in lines]).delete()
+
+
+def fields(line: Line) -> dict[str, object]:
+    """Give what a step takes over from a line."""
+    times = {"starts_at": line.starts_at, "needed_at": line.needed_at}
+    return {"wanted": line.wanted, "tier": line.tier, "held_back": line.held_back, **times}
+
+
+def follow_one(*, step: Step, line: Line, now: datetime) -> None:
+    """Make one step follow its line: a planned one wholly, one under way only upwards, one that is over if it moved."""
+    row = Step.objects.filter(pk=step.pk, state=step.state)
+    moved = step.needed_at != line.needed_at
+    if step.state == State.PLANNED:
+        row.update(**fields(line))
+    elif step.state in Step.OVER:
+        # What ops restored stays so; a drop that moved is prepared anew.
+        if moved and line.needed_at > now:
+            row.update(**ANEW, **fields(line))
+    elif step.state in Step.LEASES:
+        if moved and line.starts_at > now:
+            row.update(state=State.RELEASING, released_at=Now(), message=_("The drop moved."))
+            return
+        if moved:
+            row.update(starts_at=line.starts_at, needed_at=line.needed_at)
+        raise_step(step=step, line=line)
+
+
+def raise_step(*, step: Step, line: Line) -> None:
+    """Raise what a step under way wants; it has to be read back as READY again."""
+    row = Step.objects.filter(pk=step.pk, wanted__lt=line.wanted)
+    risen = (State.CONVERGING, State.READY, State.DEGRADED)
+    row.filter(state__in=risen).update(state=State.REQUESTED, ready_at=None)
+    row.filter(state__in=Step.LEASES).update(wanted=Greatest("wanted", line.wanted), held_back=line.held_back)

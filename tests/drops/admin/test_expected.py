@@ -1,0 +1,151 @@
+"""Expected shoppers, typed on the drop's own page: kept, planned, journaled; what is suggested; stale forms."""
+
+import pytest
+from django.urls import reverse
+
+from drops.models import Checkpoint, Drop
+from drops.scaling.models import Preparation, Step
+from shop.models import JournalEntry
+from tests.desks import TIMES, errors
+from tests.factories import make_drop, make_product, make_variant
+
+ADD = reverse("admin:drops_drop_add")
+
+
+def page(drop, name="change"):
+    return reverse(f"admin:drops_drop_{name}", args=[drop.pk])
+
+
+def draft(**fields):
+    """What the browser sends for a draft with one edition."""
+    product = fields.pop("product", None) or make_product(pictures=1)
+    return {
+        "title": "Nth Place",
+        "slug": "nth-place",
+        "product": product.pk,
+        "currency": "EUR",
+        "limit_per_order": 1,
+        "hold_seconds": 300,
+        **TIMES,
+        "editions-TOTAL_FORMS": 1,
+        "editions-INITIAL_FORMS": 0,
+        "editions-0-variant": make_variant(product=product).pk,
+        "editions-0-price": "96",
+        "editions-0-quantity": 500,
+        "editions-0-limit_per_order": 1,
+        "editions-0-position": 0,
+        "initial-expected": "",
+        **fields,
+    }
+
+
+def expect(client, drop, expected, *, shown="", **fields):
+    """Save the page of an announced drop; `shown` stood in the field when it was opened."""
+    sent = {"title": drop.title, "expected": expected, "initial-expected": shown} | fields
+    return client.post(page(drop), sent, follow=True)
+
+
+def said(answer):
+    return [str(message) for message in answer.context["messages"]]
+
+
+def test_draft_is_made_with_the_number_expected(desk, db):
+    desk("merchandisers").post(ADD, draft(expected="20000"))
+
+    preparation = Preparation.objects.get()
+    assert (preparation.drop.slug, preparation.expected, preparation.plan["expected"]) == ("nth-place", 20000, 20000)
+    entries = JournalEntry.objects.order_by("pk").values_list("who__username", "about", "act")
+    assert list(entries) == [
+        ("merchandisers", "drop:nth-place", "added"),
+        ("merchandisers", "drop:nth-place", "expect"),
+    ]
+
+
+def test_draft_without_a_number_prepares_nothing(desk, db):
+    desk("merchandisers").post(ADD, draft(expected=""))
+
+    assert (Drop.objects.count(), Preparation.objects.count()) == (1, 0)
+
+
+@pytest.mark.parametrize("typed", ["0", "-1", "10000001"])
+def test_draft_with_an_absurd_number_is_refused_with_its_mend(desk, db, typed):
+    answer = desk("merchandisers").post(ADD, draft(expected=typed))
+
+    assert errors(answer)["expected"][0].endswith("can't be planned for. Write a number from 1 to 10,000,000.")
+    assert Drop.objects.count() == 0
+
+
+def test_number_of_an_announced_drop_is_typed_on_its_page(desk, db):
+    drop = make_drop(slug="zero")
+
+    expect(desk("merchandisers"), drop, "5000")
+
+    assert Preparation.objects.get(drop=drop).expected == 5000
+    entry = JournalEntry.objects.get()
+    assert (entry.about, entry.act, entry.before, entry.after) == (
+        "drop:zero",
+        "expect",
+        {"expected": None},
+        {"expected": 5000},
+    )
+
+
+def test_page_left_open_does_not_take_a_number_back(desk, db):
+    drop = make_drop()
+    client = desk("merchandisers")
+    expect(client, drop, "5000")
+
+    expect(client, drop, "", shown="", title="New title")
+
+    assert (Preparation.objects.get().expected, Drop.objects.get().title) == (5000, "New title")
+
+
+def test_number_taken_away_leaves_nothing_prepared(desk, db):
+    drop = make_drop()
+    client = desk("merchandisers")
+    expect(client, drop, "5000")
+
+    expect(client, drop, "", shown="5000")
+
+    assert (Preparation.objects.count(), Step.objects.count()) == (0, 0)
+
+
+def test_page_says_what_the_plan_lacks(desk, db):
+    drop = make_drop(quantity=1)
+    drop.editions.get().units.update(withheld_at=drop.announced_at, withheld_reason="sample")
+
+    client = desk("merchandisers")
+
+    (sentence,) = [one for one in said(expect(client, drop, "5000")) if "nothing to sell" in one]
+
+    answer = client.get(page(drop))
+    assert sentence in answer.context["preparation"]["problems"]
+    assert reverse("admin:scaling_preparation_change", args=[drop.pk]) in answer.content.decode()
+
+
+def test_page_suggests_what_the_last_drops_had(desk, db):
+    Checkpoint.objects.filter(drop=make_drop(phase="sold out", slug="last")).update(joined=2310, counter_limit=5000)
+    drop = make_drop()
+
+    text = desk("merchandisers").get(page(drop)).content.decode()
+
+    assert "Suggested: 2,772. 2,310 joined last" in text
+
+
+def test_those_who_only_see_the_drop_type_nothing(desk, db):
+    drop = make_drop()
+    client = desk("ops")
+
+    assert "expected" not in client.get(page(drop)).context["adminform"].form.fields
+    assert client.post(page(drop), {"title": drop.title, "expected": "5"}).status_code == 403
+    assert Preparation.objects.count() == 0
+
+
+def test_draft_is_deleted_with_its_preparation(desk, db):
+    client = desk("merchandisers")
+    client.post(ADD, draft(expected="100", lobby_opens_at="", opens_at="", closes_at=""))
+    assert Preparation.objects.count() == 1
+
+    answer = client.post(page(Drop.objects.get(), "delete"), {"post": "yes"})
+
+    assert (answer.status_code, Drop.objects.count(), Preparation.objects.count()) == (302, 0, 0)

@@ -1,0 +1,34 @@
+"""Pre-scaling at the desk: people, and a kind of target with a form of its own, in the stand-in cloud."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from drops.scaling.targets import KINDS, BadWhere, Field
+from tests.desks import desk
+from tests.drops.scaling.cloud import Cloud, StandIn, cloud
+
+__all__ = ["cloud", "desk", "taps"]
+
+
+class Tap(StandIn):
+    """A fleet that has to be told its name and, if there are several, its region."""
+
+    name = "tap"
+    unit = "taps"
+    lead_seconds = 40
+    credentials = "TAP_TOKEN in the environment"
+    fields = (Field("name", "Name of the fleet", "As the cloud lists it."), Field("region", "Region", required=False))
+
+    @classmethod
+    def check(cls, where: Mapping[str, Any]) -> None:
+        if " " in where["name"]:
+            raise BadWhere({"name": "A name has no spaces. Write it as the cloud lists it."})
+
+
+@pytest.fixture
+def taps(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
+    """The stand-in cloud, with the kind "tap"."""
+    monkeypatch.setitem(KINDS, "tap", Tap)
+    return cloud

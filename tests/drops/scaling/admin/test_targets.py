@@ -1,0 +1,324 @@
+"""Targets at the desk: the form of a kind, what is refused, what is fixed while it is scaled, the connection test."""
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from drops.scaling.models import Call, Share, Step, Target
+from shop.models import JournalEntry
+from tests.desks import errors, queries
+from tests.drops.scaling.cloud import make_step, make_target
+
+ADD = reverse("admin:scaling_target_add")
+LIST = reverse("admin:scaling_target_changelist")
+DUPLICATE = ["Please correct the duplicate values below."]
+
+
+def page(target, name="change"):
+    return reverse(f"admin:scaling_target_{name}", args=[target.pk])
+
+
+def form(*, shares=({"group": "web"},), **fields):
+    """What the browser sends for a tap."""
+    sent = {
+        "name": "Web",
+        "enabled": "on",
+        "where_name": "web-fleet",
+        "where_region": "",
+        "floor": 1,
+        "ceiling": 20,
+        "ops_ceiling": "",
+        "headroom_percent": 30,
+        "zones": 1,
+        "lead_seconds": 40,
+        "price_per_hour": "",
+        "connections": 0,
+        "connection_limit": 0,
+        "shares-TOTAL_FORMS": len(shares),
+        "shares-INITIAL_FORMS": sum("id" in share for share in shares),
+    }
+    for number, share in enumerate(shares):
+        sent |= {
+            f"shares-{number}-{name}": value for name, value in ({"percent": 100, "per_second": "150"} | share).items()
+        }
+    return sent | fields
+
+
+def add(client, **fields):
+    return client.post(f"{ADD}?kind=tap", form(**fields))
+
+
+def said(answer):
+    return [str(message) for message in answer.context["messages"]]
+
+
+@pytest.fixture
+def target(taps, db):
+    made = make_target(taps, name="web-fleet", kind="tap", lead_seconds=40)
+    Share.objects.create(target=made, group="web", per_second=150)
+    return made
+
+
+def change(client, target, **fields):
+    share = target.shares.get()
+    row = {"id": share.pk, "target": target.pk, "group": "web", "per_second": share.per_second}
+    return client.post(page(target), form(shares=[row], **{"name": target.name, "ceiling": 100} | fields), follow=True)
+
+
+def test_add_asks_for_the_kind_first(desk, taps):
+    text = desk("ops").get(ADD).content.decode()
+
+    assert 'href="?kind=tap"' in text
+    assert "TAP_TOKEN in the environment" in text
+
+
+def test_add_shows_the_kinds_own_fields_and_lead_time(desk, taps):
+    answer = desk("ops").get(f"{ADD}?kind=tap")
+
+    fields = answer.context["adminform"].form
+    assert [name for name in fields.fields if name.startswith("where_")] == ["where_name", "where_region"]
+    assert (fields["where_name"].label, fields["lead_seconds"].value()) == ("Name of the fleet", 40)
+    assert "Credentials are never kept here. They come from: TAP_TOKEN in the environment" in answer.content.decode()
+
+
+def test_added_target_knows_what_it_is(desk, taps):
+    answer = add(desk("ops"))
+
+    assert answer.status_code == 302
+    target = Target.objects.get()
+    assert (target.kind, target.where, target.resource) == ("tap", {"name": "web-fleet"}, "stand-in:web-fleet")
+    assert list(target.shares.values_list("group", "percent", "per_second")) == [("web", 100, 150)]
+    entry = JournalEntry.objects.get()
+    assert (entry.who.username, entry.about, entry.act) == ("ops", "target:Web", "added")
+    assert taps.asked == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"where_name": ""}, {"where_name": ["This field is required."]}),
+        ({"where_name": "web fleet"}, {"where_name": ["A name has no spaces. Write it as the cloud lists it."]}),
+        ({"floor": 21}, {"floor": ["The floor is above the ceiling. Lower it, or raise the ceiling."]}),
+        ({"ops_ceiling": 21}, {"ops_ceiling": ["It can't be above the ceiling. Lower it, or leave it empty."]}),
+        (
+            {"floor": 4, "ops_ceiling": 3},
+            {"ops_ceiling": ["Below the floor every plan would wait for a yes. Raise it, or lower the floor."]},
+        ),
+        ({"zones": 0}, {"zones": ["Ensure this value is greater than or equal to 1."]}),
+        (
+            {"shares": []},
+            {"shares": ["Name one group at least that it carries: of nothing, no size follows."]},
+        ),
+        (
+            {"shares": [{"group": "web", "per_second": "0"}]},
+            {"shares-0-per_second": ["An instance does something: write more than 0 a second."]},
+        ),
+        (
+            {"shares": [{"group": "web"}, {"group": "web"}]},
+            {"shares": ["Please correct the duplicate data for group."], "shares-1-__all__": DUPLICATE},
+        ),
+    ],
+)
+def test_target_is_refused_with_the_field_and_its_mend(desk, taps, fields, found):
+    answer = add(desk("ops"), **fields)
+
+    assert errors(answer) == found
+    assert Target.objects.count() == 0
+
+
+def test_two_targets_of_one_resource_are_refused(desk, target):
+    answer = add(desk("ops"))
+
+    assert errors(answer) == {
+        "__all__": [
+            "The target “web-fleet” is this already (stand-in:web-fleet). Change that one instead.",
+        ]
+    }
+    assert Target.objects.count() == 1
+
+
+def test_no_such_kind_is_asked_for_again(desk, taps):
+    assert "What is to be scaled?" in desk("ops").get(f"{ADD}?kind=none").content.decode()
+
+
+def test_changed_target_is_journaled_and_keeps_what_ticks_wrote(desk, target):
+    Target.objects.update(ready_size=2, seen={"size": 2}, busy_until=timezone.now())
+
+    change(desk("ops"), target, ceiling=50)
+
+    row = Target.objects.get()
+    assert (row.ceiling, row.ready_size, row.seen, row.busy_until is None) == (50, 2, {"size": 2}, False)
+    entry = JournalEntry.objects.get()
+    assert (entry.about, entry.act, entry.before, entry.after) == (
+        "target:web-fleet",
+        "changed",
+        {"ceiling": "100"},
+        {"ceiling": "50"},
+    )
+
+
+def test_target_that_becomes_another_forgets_what_was_read_and_ends_the_tick_at_work(desk, target):
+    Target.objects.update(ready_size=2, seen={"size": 2}, seen_at=timezone.now(), busy_until=timezone.now(), fault="x")
+
+    change(desk("ops"), target, where_name="other-fleet")
+
+    row = Target.objects.get()
+    assert (row.where, row.resource) == ({"name": "other-fleet"}, "stand-in:other-fleet")
+    assert (row.ready_size, row.seen, row.seen_at, row.busy_until, row.fault) == (None, None, None, None, "")
+
+
+def test_what_is_scaled_stays_what_it_is(desk, target):
+    Target.objects.update(baseline={"wanted": 2}, baseline_size=2)
+
+    answer = change(desk("ops"), target, where_name="other-fleet", headroom_percent=10)
+
+    row = Target.objects.get()
+    assert (row.where, row.headroom_percent) == ({"name": "web-fleet"}, 10)
+    assert "It is scaled by now: what it is was not changed, all else was saved." in said(answer)
+
+
+def test_what_is_scaled_is_not_switched_off(desk, target):
+    Target.objects.update(baseline={"wanted": 2}, baseline_size=2)
+    share = target.shares.get()
+    row = {"id": share.pk, "target": target.pk, "group": "web"}
+    sent = form(shares=[row], ceiling=100)
+    del sent["enabled"]
+
+    answer = desk("ops").post(page(target), sent)
+
+    assert errors(answer)["enabled"] == [
+        "It is scaled now, and what is switched off is never brought back. Press “Restore now” first."
+    ]
+    assert Target.objects.get().enabled
+
+
+def test_page_of_a_kind_that_is_gone_opens(desk, target):
+    Target.objects.update(kind="gone")
+
+    answer = desk("ops").get(page(target))
+
+    assert answer.status_code == 200
+    assert "of no kind that is known" in answer.content.decode()
+
+
+def test_target_with_steps_is_not_deleted(desk, target):
+    make_step(target=target)
+
+    answer = desk("ops").post(page(target, "delete"), {"post": "yes"})
+
+    assert (answer.status_code, answer.context["why"]) == (
+        409,
+        ["“web-fleet” has steps of drops, which are kept. Switch it off instead: untick “enabled”."],
+    )
+    assert Target.objects.exists()
+
+
+def test_target_that_no_drop_used_is_deleted_with_its_calls(desk, target):
+    client = desk("ops")
+    client.post(page(target, "test"))
+
+    assert client.post(page(target, "delete"), {"post": "yes"}).status_code == 302
+    assert (Target.objects.count(), Call.objects.count()) == (0, 0)
+    assert [entry.act for entry in JournalEntry.objects.all()][:1] == ["deleted"]
+
+
+def test_connection_test_reads_and_changes_nothing(desk, target, taps):
+    before = Target.objects.values().get()
+
+    answer = desk("ops").post(page(target, "test"), follow=True)
+
+    assert said(answer)[0].startswith("The connection works: 2 taps, 2 of them serving. It took ")
+    assert (taps.asked, Target.objects.values().get()) == ([], before)
+    call = Call.objects.get()
+    assert (call.act, call.who, call.fault) == ("test", "ops", "")
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ("error", "The connection doesn't work. It answered 503 and nothing that can be read."),
+        ("garbage", "The connection doesn't work. It answered 200 and nothing that can be read."),
+        ("hang", "The connection doesn't work. It did not answer."),
+    ],
+)
+def test_connection_test_says_what_is_wrong(desk, target, taps, fault, sentence):
+    taps.faults["web-fleet"] = fault
+
+    answer = desk("ops").post(page(target, "test"), follow=True)
+
+    assert said(answer) == [sentence]
+
+
+def test_restore_now_asks_first_and_is_journaled(desk, target):
+    Target.objects.update(baseline={"wanted": 2}, baseline_size=2, asked={"wanted": 6}, asked_size=6)
+    step = make_step(target=target, state="holding", requested_at=timezone.now())
+    client = desk("ops")
+
+    assert "6 taps" in client.get(page(target, "restore")).content.decode()
+    assert Step.objects.get().state == "holding"
+    client.post(page(target, "restore"))
+
+    step.refresh_from_db()
+    assert step.state == "releasing"
+    assert [(entry.who.username, entry.about) for entry in JournalEntry.objects.all()] == [("ops", "target:web-fleet")]
+
+
+def test_restore_of_what_stands_at_its_baseline_is_refused_with_words(desk, target):
+    answer = desk("ops").post(page(target, "restore"))
+
+    assert (answer.status_code, answer.context["why"]) == (
+        409,
+        ["web-fleet stands at its baseline: there is nothing to restore."],
+    )
+
+
+def test_stopped_target_offers_ways_on(desk, target):
+    Target.objects.update(
+        baseline={"wanted": 2}, baseline_size=2, stopped_at=timezone.now(), stopped_reason="Somebody set it to 9."
+    )
+
+    answer = desk("ops").get(page(target))
+
+    assert [act.name for act in answer.context["acts"]] == ["restore", "take_up", "let_go"]
+    assert "Somebody set it to 9." in answer.content.decode()
+
+
+def test_stopped_target_is_taken_up_again(desk, target):
+    Target.objects.update(stopped_at=timezone.now(), stopped_reason="Somebody set it to 9.")
+
+    desk("ops").post(page(target, "take_up"))
+
+    assert Target.objects.get().stopped_at is None
+
+
+@pytest.mark.parametrize("name", ["test", "restore", "take_up", "let_go"])
+def test_acts_are_refused_to_those_who_only_see(desk, target, name, taps):
+    assert desk("merchandisers").post(page(target, name)).status_code == 403
+    assert (Call.objects.count(), JournalEntry.objects.count()) == (0, 0)
+
+
+def test_merchandisers_see_targets_and_change_none(desk, target):
+    client = desk("merchandisers")
+
+    answer = client.get(page(target))
+
+    assert (answer.status_code, answer.context["acts"], answer.context["may_act"]) == (200, [], False)
+    assert "Name of the fleet: web-fleet" in answer.content.decode()
+    assert client.get(LIST).status_code == 200
+    assert client.get(ADD).status_code == 403
+    assert client.post(page(target), form()).status_code == 403
+
+
+def test_nobody_else_sees_targets(desk, target):
+    assert desk().get(page(target)).status_code == 403
+
+
+def test_list_asks_as_much_for_three_targets_as_for_one(desk, target, taps):
+    client = desk("ops")
+    one, _answer = queries(client, LIST)
+    for name in ("a", "b"):
+        make_target(taps, name=name, kind="tap")
+
+    three, answer = queries(client, LIST)
+
+    assert (one, answer.content.decode().count("tap</td>")) == (three, 3)

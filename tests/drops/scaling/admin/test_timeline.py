@@ -1,0 +1,123 @@
+"""The timeline of a drop's steps: where its bars lie, what they mean, the times in words. No row is written."""
+
+from datetime import UTC, datetime, timedelta
+
+from drops.models import Drop
+from drops.scaling.admin import timeline
+from drops.scaling.models import Step, Target
+
+NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+
+
+def at(minutes):
+    return NOON + minutes * MINUTE
+
+
+def make(**times):
+    """A step asked for at noon, needed ten minutes later; `times` are minutes after noon."""
+    fields = {name: at(minutes) for name, minutes in ({"starts_at": 0, "needed_at": 10} | times).items()}
+    target = Target(id=1, name="Web", kind="none")
+    return Step(target=target, wanted=8, tier=1, state=(times.get("ended_at") and "restored") or "ready", **fields)
+
+
+def draw(*steps, now=30, **fields):
+    drop = Drop(title="Zero", lobby_opens_at=at(20), opens_at=at(25), **fields)
+    return timeline.draw(drop=drop, steps=steps, sizes={1: 2}, now=at(now))
+
+
+def kinds(drawn):
+    return [[bar.kind for bar in row.bars] for row in drawn.rows]
+
+
+def percent(place):
+    return float(place.removesuffix("%"))
+
+
+def test_draw_of_no_step_is_nothing():
+    assert draw() is None
+
+
+def test_step_not_asked_for_has_its_plan_only():
+    drawn = draw(make(), now=-5)
+
+    assert kinds(drawn) == [[]]
+    assert drawn.rows[0].times == [("planned", "12:00:00 – 12:10:00", False)]
+    assert [mark.kind for mark in drawn.marks] == ["needed", "lobby", "opens"]
+
+
+def test_step_in_time_goes_from_under_way_to_restored():
+    drawn = draw(make(requested_at=0, ready_at=4, holding_at=20, released_at=40, ended_at=44), now=60)
+
+    assert kinds(drawn) == [["moving", "ready", "holding", "releasing"]]
+    assert [words for what, words, _late in drawn.rows[0].times if what == "ready"] == ["12:04:00, 6 minutes early"]
+    assert [what for what, _words, _late in drawn.rows[0].times] == [
+        "planned", "asked", "ready", "holding", "released", "restored",
+    ]  # fmt: skip
+
+
+def test_bars_follow_one_another_without_a_gap():
+    (row,) = draw(make(requested_at=0, ready_at=4, holding_at=20, released_at=40, ended_at=44), now=60).rows
+
+    ends = [percent(bar.x) + percent(bar.width) for bar in row.bars]
+    starts = [percent(bar.x) for bar in row.bars]
+    assert [round(end - start, 1) for end, start in zip(ends, starts[1:], strict=False)] == [0, 0, 0]
+
+
+def test_late_part_begins_where_it_was_needed():
+    (row,) = draw(make(requested_at=0, ready_at=14)).rows
+
+    assert [bar.kind for bar in row.bars] == ["moving", "late", "ready"]
+    assert abs(percent(row.bars[1].x) - percent(row.planned.x) - percent(row.planned.width)) < 0.1
+    assert row.times[2] == ("ready", "12:14:00, 4 minutes late", True)
+
+
+def test_step_that_never_came_is_late_until_now():
+    (row,) = draw(make(requested_at=0, holding_at=20), now=30).rows
+
+    assert [bar.kind for bar in row.bars] == ["moving", "late"]
+
+
+def test_step_asked_for_too_late_is_late_at_once():
+    (row,) = draw(make(requested_at=12), now=30).rows
+
+    assert [bar.kind for bar in row.bars] == ["late"]
+
+
+def test_what_took_a_moment_is_seen_too():
+    (row,) = draw(make(requested_at=0, ready_at=0.001, holding_at=20), now=1000).rows
+
+    assert percent(row.bars[0].width) == timeline.LEAST
+
+
+def test_now_is_marked_while_a_step_is_under_way_only():
+    under_way = draw(make(requested_at=0), now=15)
+    over = draw(make(requested_at=0, ready_at=4, released_at=40, ended_at=44), now=600)
+
+    assert "now" in [mark.kind for mark in under_way.marks]
+    assert "now" not in [mark.kind for mark in over.marks]
+
+
+def test_ticks_are_round_and_few():
+    for now in (1, 15, 90, 1000, 100_000):
+        drawn = draw(make(requested_at=0), now=now)
+        assert (now, 1 <= len(drawn.ticks) <= timeline.TICKS + 1) == (now, True)
+    assert [mark.label for mark in draw(make(requested_at=0), now=30).ticks] == [
+        "12:00", "12:05", "12:10", "12:15", "12:20", "12:25", "12:30",
+    ]  # fmt: skip
+
+
+def test_move_says_from_where_to_where():
+    assert [row.move for row in draw(make()).rows] == ["2 → 8"]
+
+
+def test_time_of_another_day_has_its_date():
+    (row,) = draw(make(requested_at=0, ready_at=4, released_at=24 * 60)).rows
+
+    assert {what: words for what, words, _late in row.times}["released"] == "3 Jan, 12:00:00"
+
+
+def test_row_says_in_words_what_its_bars_show():
+    (row,) = draw(make(requested_at=0, ready_at=14)).rows
+
+    assert row.label == "planned 12:00:00 – 12:10:00; asked 12:00:00; ready 12:14:00, 4 minutes late"

@@ -1,0 +1,15 @@
+"""Fixtures of pre-scaling's tests."""
+
+from typing import Any
+
+import pytest
+
+from tests.drops.scaling.cloud import cloud
+
+__all__ = ["cloud"]
+
+
+@pytest.fixture(autouse=True)
+def usual_pace(settings: Any) -> None:
+    """Tick as production does: beside a running stack the environment has the demo's seconds."""
+    settings.SCALING_TICK_SECONDS, settings.SCALING_GO_SECONDS = 15.0, 600.0

@@ -1,0 +1,87 @@
+"""`manage.py scale`: the same without Celery."""
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from drops.scaling.models import Pulse, Share, Step
+from tests.drops.scaling.cloud import make_step, make_target
+from tests.factories import make_drop
+
+pytestmark = pytest.mark.django_db
+
+
+def scale(capsys, *words):
+    call_command("scale", *words)
+    return capsys.readouterr().out
+
+
+def test_tick_does_what_is_due(cloud, capsys):
+    target = make_target(cloud, name="web")
+    step = make_step(target=target)
+
+    assert scale(capsys, "tick").splitlines() == [
+        f"{step.drop.slug}: web planned → requested",
+        "web: asked for 6 instances.",
+        f"{step.drop.slug}: web requested → converging",
+    ]
+    assert Pulse.objects.get().who == "command"
+
+
+def test_tick_says_that_nothing_is_due(capsys):
+    assert scale(capsys, "tick") == "Nothing is due.\n"
+
+
+def test_tick_dry_run_writes_nothing(cloud, capsys):
+    make_step(target=make_target(cloud, name="web"))
+
+    assert scale(capsys, "tick", "--dry-run") == "web: would be asked for 6 instances.\n"
+    assert (Step.objects.get().state, cloud.asked, Pulse.objects.count()) == ("planned", [], 0)
+
+
+def test_restore_brings_a_target_back(cloud, capsys):
+    make_step(target=make_target(cloud, name="web"))
+    scale(capsys, "tick")
+
+    assert scale(capsys, "restore", "--target", "all", "--dry-run") == "web: back to 2, from 6\n"
+    assert Step.objects.get().state == "converging"
+    scale(capsys, "restore", "--target", "web")
+    cloud.go_on()
+    scale(capsys, "tick")
+
+    assert (Step.objects.get().state, cloud.fleets["web"].wanted) == ("restored", 2)
+
+
+def test_restore_refuses_what_is_not_there_or_stands_at_its_baseline(cloud):
+    make_target(cloud, name="web")
+
+    with pytest.raises(CommandError, match=r"There is no target gate\. There are: web\."):
+        call_command("scale", "restore", "--target", "gate")
+    with pytest.raises(CommandError, match="there is nothing to restore"):
+        call_command("scale", "restore", "--target", "web")
+
+
+def test_plan_shows_the_plan_of_a_drop(cloud, capsys):
+    target = make_target(cloud, name="web")
+    Share.objects.create(target=target, group="web", per_second=10)
+    drop = make_drop(quantity=500)
+
+    text = scale(capsys, "plan", "--drop", drop.slug, "--expected", "20000")
+
+    assert text.startswith(f"Plan of {drop.slug}: 20,000 shoppers expected")
+    assert Step.objects.count() == 0
+
+
+def test_plan_asks_for_a_number_where_nobody_typed_one():
+    drop = make_drop()
+
+    with pytest.raises(CommandError, match="Say it with --expected"):
+        call_command("scale", "plan", "--drop", drop.slug)
+    with pytest.raises(CommandError, match="There is no drop nowhere"):
+        call_command("scale", "plan", "--drop", "nowhere")
+
+
+def test_status_shows_targets_and_steps(cloud, capsys):
+    make_step(target=make_target(cloud, name="web"))
+    scale(capsys, "tick")
+
+    assert "web" in scale(capsys, "status")

@@ -1,0 +1,99 @@
+"""Two beats at once, one that dies, one that sleeps: a target is asked once, and its baseline is what stood before."""
+
+from datetime import timedelta
+from threading import Barrier, Event
+
+import pytest
+from django.utils import timezone
+
+from drops.scaling import reconciling, steps
+from drops.scaling.models import Step, Target
+from drops.scaling.tick import tick
+from tests.drops.scaling.clock import pass_time
+from tests.drops.scaling.cloud import SECONDS, Crash, make_step, make_target
+
+BEATS = 4
+
+
+def test_four_beats_at_once_ask_once(race, cloud):
+    target = make_target(cloud, size=2)
+    make_step(target=target, wanted=6)
+
+    race(BEATS, lambda _i: tick(who="beat"))
+
+    target.refresh_from_db()
+    assert ([size for _name, size, _key in cloud.asked], target.baseline) == ([6], {"wanted": 2})
+    assert Step.objects.get().state == "converging"
+
+
+def test_four_beats_at_once_ask_four_times_the_careless_way(race, cloud):
+    target = make_target(cloud, size=2)
+    make_step(target=target, wanted=6)
+    cloud.meeting = Barrier(BEATS)
+    Target.objects.update(busy_until=timezone.now() + timedelta(seconds=60))  # taken by nobody, used by all
+    target.refresh_from_db()
+
+    race(BEATS, lambda _i: reconciling.reconcile(target=target, who="beat", now=timezone.now(), paused=False))
+
+    assert len(cloud.asked) == BEATS
+
+
+def test_a_beat_that_slept_through_its_turn_asks_nothing(race, cloud):
+    target = make_target(cloud, size=2)
+    make_step(target=target, wanted=6)
+    reached, go_on = Event(), Event()
+    cloud.halt = ("GET", reached, go_on)
+
+    def other(_i):
+        reached.wait(SECONDS)
+        pass_time(61)
+        lines = tick(who="other")
+        go_on.set()
+        return lines
+
+    slept, _other = race(2, lambda i: other(i) if i else tick(who="sleeper"))
+
+    assert slept == [f"{target.name}: another tick took over."]
+    assert len(cloud.asked) == 1
+
+
+def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race, cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    reached, go_on = Event(), Event()
+    cloud.halt = ("PUT", reached, go_on)
+
+    def ops(_i):
+        reached.wait(SECONDS)
+        steps.restore_now(target=target, who=None)
+        go_on.set()
+
+    race(2, lambda i: ops(i) if i else tick(who="beat"))
+    for _ in range(3):
+        tick(who="beat")
+        cloud.go_on()
+
+    step.refresh_from_db()
+    target.refresh_from_db()
+    assert (step.state, cloud.fleets[target.name].wanted, target.baseline) == ("restored", 2, None)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_beat_that_died_at_its_call_is_carried_on(cloud, when):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    cloud.crash = when
+
+    with pytest.raises(Crash):
+        tick(who="beat")
+    target.refresh_from_db()
+    assert (target.asked, target.baseline) == ({"wanted": 6}, {"wanted": 2})
+
+    pass_time(61)
+    for _ in range(3):
+        tick(who="beat")
+        cloud.go_on()
+
+    step.refresh_from_db()
+    assert (step.state, len(cloud.effects)) == ("ready", 1)
