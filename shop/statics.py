@@ -16,10 +16,10 @@ class HashedFiles(ManifestStaticFilesStorage):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.urls: dict[str, str] = {}
+        self.urls: dict[str | None, str] = {}
 
-    def url(self, name: str, force: bool = False) -> str:
+    def url(self, name: str | None, force: bool = False) -> str:
         """Give a file's address, found out once: the files of a running process don't change."""
         if name not in self.urls:
-            self.urls[name] = super().url(name, force)
+            self.urls[name] = super().url(name, force)  # type: ignore[arg-type]  # the stubs are narrower than Django
         return self.urls[name]

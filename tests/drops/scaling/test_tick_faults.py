@@ -1,0 +1,193 @@
+"""Ticks after a crash, a fault, or somebody else's change: nothing is concluded, nothing is done twice."""
+
+import pytest
+
+from drops.scaling import steps
+from drops.scaling.models import Alert, Pulse
+from drops.scaling.tick import tick
+from shop.models import JournalEntry
+from tests.drops.scaling.clock import pass_time
+from tests.drops.scaling.cloud import Crash, make_step, make_target
+from tests.drops.scaling.ticks import close, state, tick_until_quiet
+from tests.factories import make_drop
+
+pytestmark = pytest.mark.django_db
+HOUR = 3600
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_tick_after_a_crash_finds_its_own_doing(cloud, when):
+    target = make_target(cloud)
+    step = make_step(target=target)
+    cloud.crash = when
+
+    with pytest.raises(Crash):
+        tick(who="test")
+    tick(who="test")
+    assert state(step) == "requested"  # the dead one's turn has not ended
+
+    pass_time(61)
+    tick_until_quiet(cloud, most=3)
+
+    assert (state(step), len(cloud.effects), Alert.objects.count()) == ("ready", 1, 0)
+    assert len({key for _name, _size, key in cloud.asked}) == 1
+
+
+def test_tick_stops_what_somebody_else_changed(cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    tick_until_quiet(cloud, most=2)
+    cloud.fleets[target.name].wanted = 4
+
+    tick(who="test")
+    asked = len(cloud.asked)
+    close(step.drop)
+    tick_until_quiet(cloud)
+
+    target.refresh_from_db()
+    assert (target.stopped_at is not None, state(step), len(cloud.asked)) == (True, "releasing", asked)
+    assert cloud.fleets[target.name].wanted == 4
+    alert = Alert.objects.get()
+    assert alert.about == f"target:{target.pk} drift"
+    assert alert.words == (
+        f"{target.name}: somebody else changed it to 4 instances while pre-scaling had asked for 6 instances. "
+        "It is left alone. On its page: let it go on, restore it, or leave it as it is."
+    )
+
+
+def test_restore_now_brings_a_drifted_target_back(cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    tick_until_quiet(cloud, most=2)
+    cloud.fleets[target.name].wanted = 4
+    tick(who="test")
+
+    steps.restore_now(target=target, who=None)
+    tick_until_quiet(cloud, most=3)
+
+    assert (state(step), cloud.fleets[target.name].wanted) == ("restored", 2)
+    assert Alert.objects.filter(ended_at=None).count() == 0
+    assert JournalEntry.objects.get().act == "restore now"
+
+
+def test_take_up_goes_on_from_what_somebody_else_set(cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    tick_until_quiet(cloud, most=2)
+    cloud.fleets[target.name].wanted = 4
+    tick(who="test")
+
+    steps.take_up(target=target, who=None)
+    tick_until_quiet(cloud, most=3)
+
+    assert (state(step), cloud.fleets[target.name].wanted) == ("ready", 6)
+
+
+def test_let_go_leaves_what_somebody_else_set(cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    tick_until_quiet(cloud, most=2)
+    cloud.fleets[target.name].wanted = 4
+    tick(who="test")
+
+    steps.let_go(target=target, who=None)
+    tick_until_quiet(cloud, most=3)
+
+    target.refresh_from_db()
+    assert (state(step), cloud.fleets[target.name].wanted, target.baseline) == ("restored", 4, None)
+
+
+def test_tick_is_degraded_at_the_go_and_ready_after_all(cloud):
+    target = make_target(cloud)
+    step = make_step(target=target)
+    cloud.faults[target.name] = "lie"
+    tick(who="test")
+    pass_time(HOUR * 0.9)  # the go / no-go was
+    tick(who="test")
+    assert state(step) == "degraded"
+
+    cloud.faults.clear()
+    tick_until_quiet(cloud, most=3)
+    assert state(step) == "ready"
+
+
+def test_tick_tries_again_later_and_later_and_tells_of_a_refusal(cloud):
+    target = make_target(cloud)
+    step = make_step(target=target)
+    cloud.quota = 4
+
+    waits = []
+    for _ in range(8):
+        tick(who="test")
+        target.refresh_from_db()
+        waits.append(round((target.retry_at - Pulse.objects.get().ticked_at).total_seconds()))
+        pass_time(waits[-1])
+
+    assert waits == [5, 10, 20, 40, 80, 160, 300, 300]
+    assert (state(step), step.message) == ("requested", "The quota is used up. Ask for more.")
+    assert Alert.objects.get().words.startswith(f"{target.name}: The quota is used up. Ask for more.")
+
+    cloud.quota = 100
+    pass_time(300)
+    tick_until_quiet(cloud, most=2)
+    assert (state(step), Alert.objects.filter(ended_at=None).count()) == ("ready", 0)
+
+
+@pytest.mark.parametrize("fault", ["throttle", "error", "garbage", "hang", "lost"])
+def test_tick_concludes_nothing_from_a_call_that_failed(cloud, fault):
+    target = make_target(cloud)
+    step = make_step(target=target)
+    tick_until_quiet(cloud, most=0)
+    cloud.faults[target.name] = fault
+
+    tick(who="test")
+    assert state(step) in {"planned", "requested"}
+
+    cloud.faults.clear()
+    pass_time(HOUR / 60)
+    tick_until_quiet(cloud, most=3)
+    assert (state(step), len(cloud.effects)) == ("ready", 1)
+
+
+def test_tick_keeps_the_last_verified_size_in_mid_drop_and_alerts(cloud):
+    target = make_target(cloud)
+    make_step(target=target, drop=make_drop(phase="live"))
+    tick_until_quiet(cloud)
+    cloud.faults[target.name] = "error"
+
+    tick(who="test")
+
+    target.refresh_from_db()
+    assert target.ready_size == 6
+    assert Alert.objects.get(ended_at=None).about == f"target:{target.pk} fault"
+
+
+def test_tick_takes_an_effect_that_comes_late_for_its_own(cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    cloud.faults[target.name] = "late"
+    tick(who="test")
+    cloud.faults[target.name] = "error"
+    tick(who="test")
+    close(step.drop)
+    del cloud.faults[target.name]
+    cloud.go_on()  # the first call has its effect now
+
+    pass_time(60)
+    tick_until_quiet(cloud)
+
+    assert (state(step), cloud.fleets[target.name].wanted, Alert.objects.count()) == ("restored", 2, 0)
+
+
+def test_tick_looks_after_others_while_one_kind_is_broken(cloud):
+    broken, sound = make_target(cloud), make_target(cloud)
+    make_step(target=broken)
+    step = make_step(target=sound)
+    del broken.where["name"]
+    broken.save()
+
+    with pytest.raises(KeyError):
+        tick(who="test")
+    tick_until_quiet(cloud, most=3)
+
+    assert state(step) == "ready"

@@ -1,0 +1,21 @@
+"""What tests of ticks say in short."""
+
+from django.utils import timezone
+
+from drops.models import Drop
+from drops.scaling.tick import tick
+
+
+def state(step):
+    step.refresh_from_db()
+    return step.state
+
+
+def close(drop):
+    Drop.objects.filter(pk=drop.pk).update(closed_at=timezone.now())
+
+
+def tick_until_quiet(cloud, most=12):
+    for _ in range(most):
+        tick(who="test")
+        cloud.go_on()
