@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -20,6 +20,7 @@ from deploy.local.programs import ROOT
 from deploy.local.stack import Stack, remove
 from deploy.nginx import rendering
 from tests.deploy.upstream import Answer, Upstream
+from tests.servers import until
 
 PAGE = {"Cache-Control": "public, max-age=0, s-maxage=1", "Vary": "Accept-Encoding"}
 NAMES = itertools.count()
@@ -162,26 +163,31 @@ def test_address_and_request_name_are_passed_on(floors):
     assert len(ask(floors, floors.path, X_Request_ID="not\tours").headers["X-Request-ID"]) == 32
 
 
-def crowd_on_an_old_copy(edge: SimpleNamespace) -> list[Reply]:
+def crowd_on_an_old_copy(edge: SimpleNamespace, new: Callable[[str], Answer]) -> list[Reply]:
     """What 60 people get, 120 times, of a page that the edge has an old copy of and may not show any more."""
     ask(edge, edge.path)
-    while time.time() - edge.web.asked[0].at < 3.2:  # past the second that it is good for and the one it is bridged
-        time.sleep(0.05)
+    old = edge.web.asked[0].at + 3.2  # past the second that it is good for and the one it is bridged
+    until(lambda: time.time() >= old, "the copy's age")
     edge.web.asked.clear()
-    edge.web.answer = lambda path: Answer(body="new", headers=PAGE, seconds=0.3)
+    edge.web.answer = new
     with ThreadPoolExecutor(60) as crowd:
         return list(crowd.map(lambda _: ask(edge, edge.path), range(120)))
 
 
 def test_crowd_on_a_page_nobody_had_open_reaches_web_once_a_second(floors):
-    replies = crowd_on_an_old_copy(floors)
+    replies = crowd_on_an_old_copy(floors, lambda path: Answer(body="new", headers=PAGE, seconds=0.3))
 
     assert Counter(reply.body for reply in replies) == {"new": 120}
     assert len(floors.web.asked) <= 1 + len({int(asked.at) for asked in floors.web.asked})
 
 
 def test_crowd_without_the_shield_reaches_web_all_at_once(floors):
-    """The control: nginx locks places that are empty, not those that are old."""
+    """The control: nginx locks places that are empty, not those that are old. Nobody is answered before all ask."""
+
+    def slow(path: str) -> Answer:
+        until(lambda: len(floors.web.asked) > 20, "a crowd at web", seconds=20)
+        return Answer(body="new", headers=PAGE)
+
     port = ports.free()["PORT_EDGE"]
     environment = floors.stack.environment | {"EDGE_FOLDER": str(floors.stack.run / "careless"), "PORT_EDGE": str(port)}
     folder = rendering.prepare(environment)
@@ -193,24 +199,17 @@ def test_crowd_without_the_shield_reaches_web_all_at_once(floors):
     command = [rendering.binary(), "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"]
     with subprocess.Popen(command) as nginx:
         try:
-            until_it_listens(port)
-            crowd_on_an_old_copy(careless)
+            until(lambda: listens(port), "nginx listens")
+            crowd_on_an_old_copy(careless, slow)
         finally:
             nginx.terminate()
 
     assert len(floors.web.asked) > 20
 
 
-def until_it_listens(port: int) -> None:
-    until = time.monotonic() + 20
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            assert time.monotonic() < until, "nginx does not listen"
-            time.sleep(0.05)
-        else:
-            return
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def test_page_is_never_two_seconds_old(floors):

@@ -5,8 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -17,6 +16,7 @@ from redis import Redis
 from deploy.local import environment, ports, postgres
 from deploy.local.programs import DATA, PROGRAMS, ROOT, command, procfile
 from deploy.local.stack import Running, Stack, StackError, remove
+from tests.servers import until
 
 SECONDS = 30
 
@@ -26,13 +26,6 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
     path = ROOT / "var" / f"test-{os.getpid()}-{request.node.name[:40]}"
     yield path
     remove(path)
-
-
-def wait_for(condition: Callable[[], object]) -> None:
-    until = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < until, "it did not come true in time"
-        time.sleep(0.05)
 
 
 def test_servers_keep_what_was_written_over_a_restart(folder):
@@ -71,8 +64,8 @@ def test_killed_edge_comes_back_and_its_old_workers_are_gone(folder):
         workers = [child.pid for child in psutil.Process(killed).children()]
         stack.kill("edge", signal.SIGKILL)
         stack.wait_until_restarted("edge", pid=killed)
-        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers))
-        wait_for(lambda: psutil.Process(stack.pid("edge")).children())
+        until(lambda: not any(psutil.pid_exists(pid) for pid in workers))
+        until(lambda: psutil.Process(stack.pid("edge")).children())
         with socket.create_connection(("127.0.0.1", int(stack.environment["PORT_EDGE"])), timeout=SECONDS):
             pass
 
@@ -114,8 +107,8 @@ def test_no_process_is_left_however_the_launcher_ends(folder, number, programs):
         os.killpg(launcher.pid, number)
         launcher.wait(SECONDS)
 
-    wait_for(lambda: not [process for process in started if process.is_running() and process.status() != "zombie"])
-    wait_for(lambda: not environment.is_running(folder))
+    until(lambda: not [process for process in started if process.is_running() and process.status() != "zombie"])
+    until(lambda: not environment.is_running(folder))
     assert len(started) > len(programs) + 1
 
 

@@ -2,7 +2,6 @@
 
 import json
 import re
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
@@ -15,10 +14,10 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from deploy.local.programs import ROOT
 from deploy.local.stack import Running
 from tests.conftest import Manage
+from tests.servers import until
 
 ARTEFACTS = ROOT / "var/artefacts"
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
-OPENING_SECONDS = 30
 SECONDS = 60_000  # milliseconds, as Playwright counts
 
 expect.set_options(timeout=SECONDS)
@@ -46,9 +45,7 @@ def announced(manage: Manage, *, opens_in: float, lobby_before: float, **more: f
 
 def wait_for(phase: str, *, shop: str, slug: str) -> None:
     """Wait, bounded, until the shop's API says that a drop has reached a phase."""
-    ends = time.monotonic() + OPENING_SECONDS
-    while read_json(f"{shop}/api/v1/drops/{slug}/")["phase"] != phase:
-        assert time.monotonic() < ends, f"{slug} is not {phase}"
+    until(lambda: read_json(f"{shop}/api/v1/drops/{slug}/")["phase"] == phase, f"{slug} {phase}")
 
 
 @pytest.fixture

@@ -1,17 +1,16 @@
 """A stranger buys one piece on the running shop, a decline on the way; and gets as far as can be without script."""
 
 import re
-import time
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from deploy.local.stack import Running
 from tests.journeys.conftest import Look, Visit, read
+from tests.servers import until
 
 DECLINED = "4000 0000 0000 0002"
 GOOD = "4242 4242 4242 4242"
-MAIL_SECONDS = 30
 
 
 def pay(page: Page, number: str) -> None:
@@ -57,9 +56,7 @@ def get_in(page: Page, look: Look) -> None:
 def wait_for_mail(stack: Running, words: str) -> None:
     """Wait, bounded, until the mail catcher shows the words."""
     address = f"http://127.0.0.1:{stack.environment['PORT_MAIL_PAGE']}/messages.json"
-    ends = time.monotonic() + MAIL_SECONDS
-    while words not in read(address).read().decode():
-        assert time.monotonic() < ends, f"no mail says {words}"
+    until(lambda: words in read(address).read().decode(), f"a mail that says {words}")
 
 
 @pytest.mark.parametrize("size", ["phone", "desktop"])

@@ -1,7 +1,6 @@
 """Pre-scaling on the running shop: this machine's own fleets and pool grow before a lobby and shrink after the drop."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import psutil
 import pytest
@@ -9,8 +8,9 @@ import pytest
 from deploy.local.stack import Running
 from tests.conftest import Manage
 from tests.journeys.conftest import announced, read, read_json
+from tests.servers import until
 
-SECONDS = 90
+SECONDS = 90  # a plan, a lead time, a drop, and the way back
 FLEETS = ("gate", "web", "checkout")
 
 
@@ -18,14 +18,7 @@ FLEETS = ("gate", "web", "checkout")
 def prepared(manage: Manage) -> Iterator[str]:
     """A drop that a crowd is expected at; whoever comes next finds everything at its baseline."""
     yield announced(manage, opens_in=34, lobby_before=4, closes_after=4, expected=150)
-    until(lambda: "No step is under way" in manage("scale", "status"), "the baseline again")
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    ends = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < ends, f"{what}: it did not come true in time"
-        time.sleep(0.2)
+    until(lambda: "No step is under way" in manage("scale", "status"), "the baseline again", seconds=SECONDS)
 
 
 def processes(stack: Running) -> dict[str, int]:
@@ -42,11 +35,11 @@ def test_fleets_grow_before_the_lobby_and_shrink_after_the_drop(
 ) -> None:
     baseline = processes(stack)
     grown = {"gate": 2, "web": 2, "checkout": 4}
-    until(lambda: processes(stack) == grown, "the fleets at their planned size")
+    until(lambda: processes(stack) == grown, "the fleets at their planned size", seconds=SECONDS)
     phase = read_json(f"{shop}/api/v1/drops/{prepared}/")["phase"]
-    until(lambda: said(stack, f"{prepared}: checkout pool ready → holding"), "holding")
+    until(lambda: said(stack, f"{prepared}: checkout pool ready → holding"), "holding", seconds=SECONDS)
     held, status = processes(stack), manage("scale", "status")
-    until(lambda: processes(stack) == baseline, "the baseline")
+    until(lambda: processes(stack) == baseline, "the baseline", seconds=SECONDS)
 
     assert baseline == {"gate": 1, "web": 1, "checkout": 1}
     assert phase == "announced"

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from shop import outbox
 from shop.models import Mail
-from tests.payments.sandbox.process import free_port
+from tests.servers import free_port
 
 pytestmark = pytest.mark.django_db
 

@@ -19,7 +19,8 @@ from drops.gate.lines import Line
 from drops.gate.requests import Message, Scope
 from drops.line import lua, status
 from tests.drops.line.conftest import forgetful, mortal, server, shared_server  # fixtures
-from tests.drops.line.servers import SECONDS, LineServer, adopt, document, until
+from tests.drops.line.servers import SECONDS, LineServer, adopt, document
+from tests.servers import until
 
 __all__ = ["forgetful", "mortal", "server", "shared_server"]
 

@@ -6,7 +6,7 @@ import pytest
 from drops.gate.app import app
 from drops.line.config import ROOT
 from tests.drops.gate.conftest import JSON, ORIGIN
-from tests.drops.line.servers import until
+from tests.servers import until
 
 
 def test_gate_imports_no_django():

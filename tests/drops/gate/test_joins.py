@@ -6,7 +6,8 @@ import pytest
 from drops.line import keys, lua, tickets
 from drops.line.tickets import Keys
 from tests.drops.gate.conftest import JSON, called
-from tests.drops.line.servers import adopt, publish, until
+from tests.drops.line.servers import adopt, publish
+from tests.servers import until
 
 RING = Keys.parse("t1:" + "11" * 32)
 A, B = "a" * 32, "b" * 32

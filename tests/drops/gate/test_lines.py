@@ -6,7 +6,8 @@ import pytest
 from drops.gate.lines import MOST_UNKNOWN
 from drops.line import keys, status
 from tests.drops.gate.conftest import now_document
-from tests.drops.line.servers import adopt, publish, until
+from tests.drops.line.servers import adopt, publish
+from tests.servers import until
 
 
 def gets(server):

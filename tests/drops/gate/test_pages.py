@@ -10,7 +10,8 @@ from drops.gate import pages
 from drops.line import tickets
 from drops.line.tickets import Keys, Ticket
 from tests.drops.gate.conftest import called, now_document
-from tests.drops.line.servers import adopt, until
+from tests.drops.line.servers import adopt
+from tests.servers import until
 
 RING = Keys.parse("t1:" + "11" * 32)
 HTML = {"accept": "text/html"}

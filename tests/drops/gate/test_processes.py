@@ -15,7 +15,8 @@ import requests
 from drops.line import keys
 from drops.line.config import ROOT
 from tests.drops.gate.conftest import JSON, OURS
-from tests.drops.line.servers import LineServer, adopt, free_port, until
+from tests.drops.line.servers import LineServer, adopt
+from tests.servers import free_port, until
 
 
 class Process:

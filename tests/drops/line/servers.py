@@ -2,10 +2,7 @@
 
 import os
 import signal
-import socket
 import subprocess
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -17,26 +14,11 @@ from deploy.local.valkey import binary
 from drops.line import lua
 from drops.line import status as documents
 from drops.line.status import Status
+from tests.servers import free_port, until
 
 SECONDS = 20
 DROP = UUID("c0ffee00-0000-4000-8000-000000000001")
 NOW = 1_795_000_000.0
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition; fails the test after SECONDS."""
-    pause = threading.Event()
-    for _ in range(SECONDS * 100):
-        if condition():
-            return
-        pause.wait(0.01)
-    raise AssertionError(f"waited {SECONDS} s for {what}")
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 class LineServer:

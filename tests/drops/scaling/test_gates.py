@@ -7,6 +7,7 @@ from drops.models import Drop
 from drops.scaling.models import Share, Step, Target
 from drops.scaling.tick import tick
 from tests.drops.scaling.cloud import make_step, make_target
+from tests.drops.scaling.ticks import ticks
 from tests.factories import make_drop
 
 pytestmark = pytest.mark.django_db
@@ -26,12 +27,6 @@ def fleet(cloud):
     target = make_target(cloud, name="fleet", size=2, connections=20)
     Share.objects.create(target=target, group="web", per_second=10)
     return target
-
-
-def ticks(cloud, times=4):
-    for _ in range(times):
-        tick(who="test")
-        cloud.go_on()
 
 
 def test_a_fleet_grows_once_its_connections_are_there(cloud, store, fleet):
@@ -63,7 +58,7 @@ def test_a_fleet_does_not_outgrow_a_store_that_can_not_grow(cloud, store, fleet,
         Step.objects.filter(pk=first.pk).update(held_back=True)
     step = make_step(target=fleet, drop=drop, wanted=6)
 
-    ticks(cloud)
+    ticks(cloud, 4)
 
     step.refresh_from_db()
     assert (step.state, cloud.fleets["fleet"].wanted) == ("planned", 2)
@@ -79,7 +74,7 @@ def test_a_store_keeps_its_size_while_a_fleet_needs_its_connections(cloud, store
     tick(who="test")
     Drop.objects.update(closed_at=timezone.now())
 
-    ticks(cloud)
+    ticks(cloud, 4)
 
     assert cloud.fleets["store"].wanted == 6
     assert Step.objects.get(target=store).message.startswith("It waits for connections to the database. ")

@@ -10,8 +10,8 @@ from drops.scaling import metrics
 from drops.scaling.models import Share, Target
 from drops.scaling.targets import Reading
 from tests.drops.scaling.targets import fleets
-from tests.drops.scaling.targets.fleets import until
 from tests.factories import make_drop, make_hold
+from tests.servers import until
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from drops.scaling.tick import tick
 from shop.models import JournalEntry
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import make_target
+from tests.drops.scaling.ticks import ticks
 from tests.factories import make_drop
 
 pytestmark = pytest.mark.django_db
@@ -27,12 +28,6 @@ def gate(cloud):
     target = make_target(cloud, name="gate", size=2, headroom_percent=0, lead_seconds=600)
     Share.objects.create(target=target, group="gate", per_second=30)
     return target
-
-
-def ready(cloud, ticks=3):
-    for _ in range(ticks):
-        tick(who="test")
-        cloud.go_on()
 
 
 def test_expect_plans_and_makes_steps(gate):
@@ -134,12 +129,12 @@ def test_tick_brings_back_what_was_ready_for_a_drop_that_moved_away_and_prepares
     drop = make_drop(quantity=500)
     preparing.expect(drop=drop, expected=20_000, who=None)
     pass_time(0.8 * HOUR)
-    ready(cloud)
+    ticks(cloud, 3)
     step = Step.objects.get()
     assert step.state == "ready"
 
     move(drop, hours=24)
-    ready(cloud)
+    ticks(cloud, 3)
     step.refresh_from_db()
     assert (cloud.fleets["gate"].wanted, gate_of(step).baseline) == (2, None)
     assert (step.state, step.requested_at, step.ended_at) == ("planned", None, None)
@@ -161,17 +156,17 @@ def test_expect_more_raises_what_is_ready_and_less_lowers_nothing(gate, cloud):
     drop = make_drop(quantity=500)
     preparing.expect(drop=drop, expected=20_000, who=None)
     pass_time(0.8 * HOUR)
-    ready(cloud)
+    ticks(cloud, 3)
     first = Step.objects.get()
 
     preparing.expect(drop=drop, expected=40_000, who=None)
     raised = Step.objects.get()
     assert (raised.wanted > first.wanted, raised.state, raised.ready_at) == (True, "requested", None)
-    ready(cloud)
+    ticks(cloud, 3)
     assert (Step.objects.get().state, cloud.fleets["gate"].wanted) == ("ready", raised.wanted)
 
     preparing.expect(drop=drop, expected=10_000, who=None)
-    ready(cloud)
+    ticks(cloud, 3)
     assert (Step.objects.get().wanted, cloud.fleets["gate"].wanted) == (raised.wanted, raised.wanted)
 
 
@@ -210,12 +205,12 @@ def test_expect_more_than_was_agreed_lets_nothing_fall_that_was(gate, cloud):
     preparing.expect(drop=drop, expected=20_000, who=None)
     preparing.approve(drop=drop, who=None)
     pass_time(0.8 * HOUR)
-    ready(cloud)
+    ticks(cloud, 3)
     agreed = cloud.fleets["gate"].wanted
     assert agreed == Step.objects.get().wanted > 3
 
     preparing.expect(drop=drop, expected=40_000, who=None)
-    ready(cloud)
+    ticks(cloud, 3)
 
     assert (cloud.fleets["gate"].wanted, Step.objects.get().wanted > agreed) == (agreed, True)
 
@@ -236,7 +231,7 @@ def test_withdraw_takes_the_plan_away_until_something_was_requested(gate, cloud)
 
     preparing.expect(drop=drop, expected=20_000, who=None)
     pass_time(0.8 * HOUR)
-    ready(cloud)
+    ticks(cloud, 3)
     with pytest.raises(preparing.Refused, match="restore now"):
         preparing.withdraw(drop=drop, who=None)
 

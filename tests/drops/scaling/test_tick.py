@@ -12,7 +12,7 @@ from drops.scaling.tick import tick
 from shop.models import JournalEntry
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import make_step, make_target
-from tests.drops.scaling.ticks import close, state, tick_until_quiet
+from tests.drops.scaling.ticks import close, state, ticks
 from tests.factories import make_drop, make_hold
 
 pytestmark = pytest.mark.django_db
@@ -55,7 +55,7 @@ def test_tick_grows_a_fleet_holds_it_and_brings_it_back(cloud):
 def test_tick_reads_a_fleet_that_is_only_held_now_and_then(cloud, settings):
     settings.SCALING_TICK_SECONDS = 1
     step = make_step(target=make_target(cloud))
-    tick_until_quiet(cloud)
+    ticks(cloud)
     pass_time(2 * HOUR)
     tick(who="test")
     assert state(step) == "holding"
@@ -88,7 +88,7 @@ def test_tick_is_not_ready_by_an_accepted_call(cloud):
     step = make_step(target=target)
     cloud.faults[target.name] = "lie"
 
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
 
     assert state(step) == "converging"
 
@@ -133,31 +133,31 @@ def test_tick_leaves_a_target_alone_that_another_works_on(cloud):
 def test_tick_gives_overlapping_drops_the_larger_floor(cloud):
     target = make_target(cloud, size=2)
     small, large = make_step(target=target, wanted=4), make_step(target=target, wanted=8)
-    tick_until_quiet(cloud, most=2)
+    ticks(cloud, 2)
     assert cloud.fleets[target.name].wanted == 8
 
     close(large.drop)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
     assert (state(large), state(small), cloud.fleets[target.name].wanted) == ("restored", "ready", 4)
 
     close(small.drop)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
     assert (state(small), cloud.fleets[target.name].wanted) == ("restored", 2)
 
 
 def test_tick_lets_nothing_fall_while_another_drop_holds(cloud):
     target = make_target(cloud, size=2)
     small, large = make_step(target=target, wanted=4), make_step(target=target, wanted=8)
-    tick_until_quiet(cloud, most=2)
+    ticks(cloud, 2)
     pass_time(2 * HOUR)
     tick(who="test")
 
     close(large.drop)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
     assert (state(large), state(small), cloud.fleets[target.name].wanted) == ("releasing", "holding", 8)
 
     close(small.drop)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
     assert (state(large), state(small), cloud.fleets[target.name].wanted) == ("restored", "restored", 2)
 
 
@@ -171,9 +171,9 @@ def test_tick_scales_data_stores_first_and_brings_them_back_last(cloud):
     assert [name for name, _size, _key in cloud.asked] == ["store"]
     assert (state(step), step.message) == ("planned", "It waits for store, which comes first.")
 
-    tick_until_quiet(cloud)
+    ticks(cloud)
     close(drop)
-    tick_until_quiet(cloud)
+    ticks(cloud)
     assert [(effect.name, effect.after) for effect in cloud.effects] == [
         ("store", 6),
         ("fleet", 6),
@@ -185,13 +185,13 @@ def test_tick_scales_data_stores_first_and_brings_them_back_last(cloud):
 def test_tick_brings_nothing_back_while_a_sold_out_drop_has_holds(cloud):
     drop = make_drop(phase="live", quantity=1)
     step = make_step(target=make_target(cloud), drop=drop)
-    tick_until_quiet(cloud)
+    ticks(cloud)
     hold = make_hold(drop=drop, index=1)
     tick(who="test")
     assert state(step) == "holding"
 
     type(hold).objects.filter(pk=hold.pk).update(state="allocated", ended_at=timezone.now())
-    tick_until_quiet(cloud)
+    ticks(cloud)
     assert state(step) == "restored"
 
 
@@ -207,10 +207,10 @@ def test_tick_abandons_the_plan_of_a_cancelled_drop(cloud):
 def test_tick_brings_back_a_target_whose_drop_was_deleted(cloud):
     target = make_target(cloud)
     step = make_step(target=target)
-    tick_until_quiet(cloud, most=2)
+    ticks(cloud, 2)
     Step.objects.filter(pk=step.pk).delete()
 
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
 
     target.refresh_from_db()
     assert (cloud.fleets[target.name].wanted, target.baseline) == (2, None)
@@ -220,31 +220,31 @@ def test_tick_follows_a_kind_that_needs_several_calls(cloud):
     target = make_target(cloud, size=2, kind="staged")
     step = make_step(target=target, wanted=9)
 
-    tick_until_quiet(cloud)
+    ticks(cloud)
     assert (state(step), [effect.after for effect in cloud.effects]) == ("ready", [4, 6, 8, 9])
 
     close(step.drop)
-    tick_until_quiet(cloud)
+    ticks(cloud)
     assert (state(step), cloud.fleets[target.name].wanted) == ("restored", 2)
 
 
 def test_tick_asks_for_nothing_while_it_is_paused(cloud):
     held, new = make_target(cloud), make_target(cloud)
     step = make_step(target=held)
-    tick_until_quiet(cloud, most=2)
+    ticks(cloud, 2)
     steps.pause(who=None, reason="the provider is down")
     asked = len(cloud.asked)
     later = make_step(target=new)
     close(step.drop)
 
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
     assert (state(step), state(later), len(cloud.asked)) == ("releasing", "planned", asked)
     assert Alert.objects.get(ended_at=None).about == "paused"
     held.refresh_from_db()
     assert held.asked_size == 6
 
     steps.resume(who=None)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
     assert (state(step), state(later), Alert.objects.filter(ended_at=None).count()) == ("restored", "ready", 0)
     assert [entry.act for entry in JournalEntry.objects.order_by("id")] == ["paused", "resumed"]
 
@@ -264,22 +264,22 @@ def test_tick_does_not_repeat_a_demand_while_it_is_paused(cloud):
 def test_tick_claims_up_to_ops_ceiling_until_they_say_yes(cloud):
     target = make_target(cloud, ops_ceiling=4)
     step = make_step(target=target, wanted=9, held_back=True)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
     assert (state(step), cloud.fleets[target.name].wanted) == ("converging", 4)
 
     Step.objects.update(held_back=False)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
     assert (state(step), cloud.fleets[target.name].wanted) == ("ready", 9)
 
 
 def test_tick_asks_nothing_new_of_a_disabled_target_but_brings_it_back(cloud):
     one, other = make_target(cloud), make_target(cloud, enabled=False)
     step, waiting = make_step(target=one), make_step(target=other)
-    tick_until_quiet(cloud, most=2)
+    ticks(cloud, 2)
     type(one).objects.update(enabled=False)
     close(step.drop)
 
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
 
     assert (state(step), state(waiting)) == ("restored", "planned")
 

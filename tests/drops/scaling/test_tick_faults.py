@@ -8,7 +8,7 @@ from drops.scaling.tick import tick
 from shop.models import JournalEntry
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import Crash, make_step, make_target
-from tests.drops.scaling.ticks import close, state, tick_until_quiet
+from tests.drops.scaling.ticks import close, state, ticks
 from tests.factories import make_drop
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +27,7 @@ def test_tick_after_a_crash_finds_its_own_doing(cloud, when):
     assert state(step) == "requested"  # the dead one's turn has not ended
 
     pass_time(61)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
 
     assert (state(step), len(cloud.effects), Alert.objects.count()) == ("ready", 1, 0)
     assert len({key for _name, _size, key in cloud.asked}) == 1
@@ -36,13 +36,13 @@ def test_tick_after_a_crash_finds_its_own_doing(cloud, when):
 def test_tick_stops_what_somebody_else_changed(cloud):
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
-    tick_until_quiet(cloud, most=2)
+    ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
 
     tick(who="test")
     asked = len(cloud.asked)
     close(step.drop)
-    tick_until_quiet(cloud)
+    ticks(cloud)
 
     target.refresh_from_db()
     assert (target.stopped_at is not None, state(step), len(cloud.asked)) == (True, "releasing", asked)
@@ -58,12 +58,12 @@ def test_tick_stops_what_somebody_else_changed(cloud):
 def test_restore_now_brings_a_drifted_target_back(cloud):
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
-    tick_until_quiet(cloud, most=2)
+    ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
     tick(who="test")
 
     steps.restore_now(target=target, who=None)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
 
     assert (state(step), cloud.fleets[target.name].wanted) == ("restored", 2)
     assert Alert.objects.filter(ended_at=None).count() == 0
@@ -73,12 +73,12 @@ def test_restore_now_brings_a_drifted_target_back(cloud):
 def test_take_up_goes_on_from_what_somebody_else_set(cloud):
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
-    tick_until_quiet(cloud, most=2)
+    ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
     tick(who="test")
 
     steps.take_up(target=target, who=None)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
 
     assert (state(step), cloud.fleets[target.name].wanted) == ("ready", 6)
 
@@ -86,12 +86,12 @@ def test_take_up_goes_on_from_what_somebody_else_set(cloud):
 def test_let_go_leaves_what_somebody_else_set(cloud):
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
-    tick_until_quiet(cloud, most=2)
+    ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
     tick(who="test")
 
     steps.let_go(target=target, who=None)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
 
     target.refresh_from_db()
     assert (state(step), cloud.fleets[target.name].wanted, target.baseline) == ("restored", 4, None)
@@ -107,7 +107,7 @@ def test_tick_is_degraded_at_the_go_and_ready_after_all(cloud):
     assert state(step) == "degraded"
 
     cloud.faults.clear()
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
     assert state(step) == "ready"
 
 
@@ -129,7 +129,7 @@ def test_tick_tries_again_later_and_later_and_tells_of_a_refusal(cloud):
 
     cloud.quota = 100
     pass_time(300)
-    tick_until_quiet(cloud, most=2)
+    ticks(cloud, 2)
     assert (state(step), Alert.objects.filter(ended_at=None).count()) == ("ready", 0)
 
 
@@ -137,7 +137,6 @@ def test_tick_tries_again_later_and_later_and_tells_of_a_refusal(cloud):
 def test_tick_concludes_nothing_from_a_call_that_failed(cloud, fault):
     target = make_target(cloud)
     step = make_step(target=target)
-    tick_until_quiet(cloud, most=0)
     cloud.faults[target.name] = fault
 
     tick(who="test")
@@ -145,14 +144,14 @@ def test_tick_concludes_nothing_from_a_call_that_failed(cloud, fault):
 
     cloud.faults.clear()
     pass_time(HOUR / 60)
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
     assert (state(step), len(cloud.effects)) == ("ready", 1)
 
 
 def test_tick_keeps_the_last_verified_size_in_mid_drop_and_alerts(cloud):
     target = make_target(cloud)
     make_step(target=target, drop=make_drop(phase="live"))
-    tick_until_quiet(cloud)
+    ticks(cloud)
     cloud.faults[target.name] = "error"
 
     tick(who="test")
@@ -174,7 +173,7 @@ def test_tick_takes_an_effect_that_comes_late_for_its_own(cloud):
     cloud.go_on()  # the first call has its effect now
 
     pass_time(60)
-    tick_until_quiet(cloud)
+    ticks(cloud)
 
     assert (state(step), cloud.fleets[target.name].wanted, Alert.objects.count()) == ("restored", 2, 0)
 
@@ -188,6 +187,6 @@ def test_tick_looks_after_others_while_one_kind_is_broken(cloud):
 
     with pytest.raises(KeyError):
         tick(who="test")
-    tick_until_quiet(cloud, most=3)
+    ticks(cloud, 3)
 
     assert state(step) == "ready"

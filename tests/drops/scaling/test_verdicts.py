@@ -14,6 +14,7 @@ from drops.scaling.tick import tick
 from shop.models import Mail
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import Crash, make_target
+from tests.drops.scaling.ticks import ticks
 from tests.factories import make_drop
 
 pytestmark = pytest.mark.django_db
@@ -32,12 +33,6 @@ def prepared(cloud, settings):
     return drop
 
 
-def ticks(cloud, times=3):
-    for _ in range(times):
-        tick(who="test")
-        cloud.go_on()
-
-
 def verdict(drop):
     return Preparation.objects.get(drop=drop)
 
@@ -47,7 +42,7 @@ def ready_ceiling():
 
 
 def test_judge_says_go_and_admits_what_was_planned(prepared, cloud, settings):
-    ticks(cloud)
+    ticks(cloud, 3)
     assert verdict(prepared).verdict == ""
 
     pass_time(150)  # the go / no-go has come
@@ -64,7 +59,7 @@ def test_judge_says_go_and_admits_what_was_planned(prepared, cloud, settings):
 def test_judge_says_no_go_which_target_why_and_what_is_reachable(prepared, cloud, settings):
     settings.OPS_MAIL = "ops@shop.example"
     cloud.quota = 3
-    ticks(cloud)
+    ticks(cloud, 3)
     pass_time(150)
     tick(who="test")
 
@@ -82,14 +77,14 @@ def test_judge_says_no_go_which_target_why_and_what_is_reachable(prepared, cloud
 
 def test_judge_turns_to_go_when_it_is_there_after_all(prepared, cloud):
     cloud.quota = 3
-    ticks(cloud)
+    ticks(cloud, 3)
     pass_time(150)
     tick(who="test")
     low = ready_ceiling().shoppers
 
     cloud.quota = 100
     pass_time(300)
-    ticks(cloud)
+    ticks(cloud, 3)
 
     assert verdict(prepared).verdict == "go"
     assert ready_ceiling().shoppers > low
@@ -97,9 +92,9 @@ def test_judge_turns_to_go_when_it_is_there_after_all(prepared, cloud):
 
 
 def test_judge_lowers_admission_below_the_baseline_only_for_what_is_known_to_be_less(prepared, cloud, settings):
-    ticks(cloud)
+    ticks(cloud, 3)
     pass_time(HOUR / 2)
-    ticks(cloud)
+    ticks(cloud, 3)
     high = ready_ceiling().shoppers
 
     cloud.faults["web"] = "error"  # unknown: the last verified figure stays
@@ -117,9 +112,9 @@ def test_judge_lowers_admission_below_the_baseline_only_for_what_is_known_to_be_
 
 
 def test_judge_lifts_the_ceiling_before_anything_falls(prepared, cloud):
-    ticks(cloud)
+    ticks(cloud, 3)
     pass_time(HOUR / 2)
-    ticks(cloud)
+    ticks(cloud, 3)
     assert ready_ceiling() is not None
 
     Drop.objects.update(closed_at=timezone.now())
@@ -129,9 +124,9 @@ def test_judge_lifts_the_ceiling_before_anything_falls(prepared, cloud):
 
 
 def test_judge_has_lifted_the_ceiling_when_the_first_target_is_asked_to_fall(prepared, cloud):
-    ticks(cloud)
+    ticks(cloud, 3)
     pass_time(HOUR / 2)
-    ticks(cloud)
+    ticks(cloud, 3)
     Drop.objects.update(closed_at=timezone.now())
     cloud.crash = "before"
 
@@ -167,7 +162,7 @@ def test_judge_of_a_refused_plan_leaves_the_baseline(prepared, cloud):
 def test_judge_tells_that_a_step_waits_for_a_yes(prepared, cloud):
     Target.objects.update(ops_ceiling=3)
     preparing.expect(drop=prepared, expected=20_000, who=None)
-    ticks(cloud)
+    ticks(cloud, 3)
     pass_time(150)
     tick(who="test")
 

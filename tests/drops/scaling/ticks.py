@@ -15,7 +15,7 @@ def close(drop):
     Drop.objects.filter(pk=drop.pk).update(closed_at=timezone.now())
 
 
-def tick_until_quiet(cloud, most=12):
-    for _ in range(most):
+def ticks(cloud, times=12):
+    for _ in range(times):
         tick(who="test")
         cloud.go_on()

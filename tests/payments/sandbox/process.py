@@ -6,13 +6,14 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, TypeVar
 
 import requests
 import stripe
+
+from tests.servers import until
 
 SECRET_KEY = "sk_test_sandboxsandbox0001"
 PUBLISHABLE_KEY = "pk_test_sandboxsandbox0001"
@@ -23,23 +24,6 @@ ROOT = Path(__file__).parents[3]
 Found = TypeVar("Found")
 
 stripe.enable_telemetry = False
-
-
-def until(look: Callable[[], Found], *, seconds: float = 15) -> Found:
-    """The first true value that `look` returns; fails when there is none in time."""
-    pause = threading.Event()
-    for _ in range(int(seconds / 0.02)):
-        if found := look():
-            return found
-        pause.wait(0.02)
-    raise AssertionError(f"not within {seconds} s: {look}")
-
-
-def free_port() -> int:
-    """A port that nothing uses now; somebody else may take it before you do."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class SandboxProcess:

@@ -5,7 +5,8 @@ import pytest
 import stripe
 
 from payments.sandbox import courier
-from tests.payments.sandbox.process import WEBHOOK_SECRET, Receiver, SandboxProcess, until
+from tests.payments.sandbox.process import WEBHOOK_SECRET, Receiver, SandboxProcess
+from tests.servers import until
 
 Own = Callable[..., SandboxProcess]
 

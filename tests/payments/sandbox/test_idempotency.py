@@ -3,7 +3,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import stripe
 
-from tests.payments.sandbox.process import SandboxProcess, until
+from tests.payments.sandbox.process import SandboxProcess
+from tests.servers import until
 
 
 def headers_of(thing: stripe.StripeObject) -> dict[str, str]:

@@ -12,7 +12,8 @@ import stripe
 
 from payments.sandbox import journal, shapes, store
 from payments.sandbox.config import Refused
-from tests.payments.sandbox.process import SandboxProcess, until
+from tests.payments.sandbox.process import SandboxProcess
+from tests.servers import until
 
 Own = Callable[..., SandboxProcess]
 Found = TypeVar("Found")

@@ -5,15 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from celery import current_app
 
 from drops.line.config import ROOT
-from tests.drops.line.servers import free_port
+from tests.servers import free_port, until
 
 SECONDS = 40
 
@@ -33,14 +32,6 @@ async def asgi(scope, receive, send):
             await send({"type": "lifespan.startup.complete"})
         await send({"type": "lifespan.shutdown.complete"})
 """
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    """Wait for a condition, bounded."""
-    ends = time.monotonic() + SECONDS
-    while not condition():
-        assert time.monotonic() < ends, f"{what}: it did not come true in time"
-        time.sleep(0.05)
 
 
 @contextmanager

@@ -15,9 +15,8 @@ from drops.scaling.targets import celery as module
 from drops.scaling.targets import pools
 from drops.scaling.targets.base import BadWhere, Refused, Unknown
 from drops.scaling.targets.celery import Celery
-from tests.drops.line.servers import free_port
 from tests.drops.scaling.targets import fleets
-from tests.drops.scaling.targets.fleets import until
+from tests.servers import free_port, until
 
 ONE, THREE = {"processes": 1}, {"processes": 3}
 QUEUE = f"pool-{os.getpid()}"

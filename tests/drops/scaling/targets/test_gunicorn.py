@@ -14,7 +14,7 @@ from drops.scaling.targets import gunicorn as module
 from drops.scaling.targets.base import BadWhere, Refused, Unknown
 from drops.scaling.targets.gunicorn import Gunicorn
 from tests.drops.scaling.targets import fleets
-from tests.drops.scaling.targets.fleets import until
+from tests.servers import until
 
 TWO, THREE = {"workers": 2}, {"workers": 3}
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import stripe
 
-from tests.payments.sandbox.process import until
+from tests.servers import until
 
 Client = stripe.StripeClient
 
