@@ -1,19 +1,15 @@
 """The buttons of a drop: each asks on a page of its own, then does one act of drops.announcing."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -21,35 +17,24 @@ from drops import announcing
 from drops.lifecycle import Phase
 from drops.models import Drop
 from shop import money
+from shop.admin.acts import Act, ReasonForm
 from shop.admin.base import person
 from shop.admin.refusals import refused
 
 
-class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"), max_length=200, help_text=gettext_lazy("Kept with the pause and in the journal.")
-    )
+@dataclass(frozen=True, kw_only=True)
+class DropAct(Act):
+    """A button of a drop, with who may press it and in which phases it makes sense."""
 
-
-@dataclass(frozen=True)
-class Act:
-    """One button: what it says, what it warns of, who may press it, in which phases it makes sense."""
-
-    name: str
-    label: str | Promise
-    warning: str | Promise
-    done: str | Promise
     permission: str
     phases: tuple[Phase, ...]
-    do: Callable[[Drop, AbstractBaseUser | None, str], object]
-    form: type[forms.Form] = forms.Form
 
 
 BEFORE = (Phase.ANNOUNCED, Phase.LOBBY, Phase.OPENING)
 ACTS = {
     act.name: act
     for act in (
-        Act(
+        DropAct(
             name="announce",
             label=gettext_lazy("Announce"),
             warning=gettext_lazy(
@@ -61,7 +46,7 @@ ACTS = {
             phases=(Phase.DRAFT,),
             do=lambda drop, who, _reason: announcing.announce(drop=drop, who=who),
         ),
-        Act(
+        DropAct(
             name="pause",
             label=gettext_lazy("Pause"),
             warning=gettext_lazy("Nobody is let in until you resume. Whoever holds units keeps them, and may pay."),
@@ -71,7 +56,7 @@ ACTS = {
             do=lambda drop, who, reason: announcing.pause(drop=drop, who=who, reason=reason),
             form=ReasonForm,
         ),
-        Act(
+        DropAct(
             name="resume",
             label=gettext_lazy("Resume"),
             warning=gettext_lazy("The line goes on where it stood. Whoever holds units has two minutes at least."),
@@ -80,7 +65,7 @@ ACTS = {
             phases=(Phase.PAUSED,),
             do=lambda drop, who, _reason: announcing.resume(drop=drop, who=who),
         ),
-        Act(
+        DropAct(
             name="close",
             label=gettext_lazy("Close"),
             warning=gettext_lazy(
@@ -95,7 +80,7 @@ ACTS = {
 }
 
 
-def offered(*, request: HttpRequest, drop: Drop, phase: Phase, paused: bool) -> list[Act]:
+def offered(*, request: HttpRequest, drop: Drop, phase: Phase, paused: bool) -> list[DropAct]:
     """Give the buttons that this person may press now."""
     return [
         act
@@ -106,7 +91,7 @@ def offered(*, request: HttpRequest, drop: Drop, phase: Phase, paused: bool) -> 
     ]
 
 
-def view(request: HttpRequest, *, admin_site: AdminSite, drop: Drop, act: Act) -> HttpResponse:
+def view(request: HttpRequest, *, admin_site: AdminSite, drop: Drop, act: DropAct) -> HttpResponse:
     """Ask, then do it; a refusal says why on a page of its own."""
     form = act.form(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():

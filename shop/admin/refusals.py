@@ -10,14 +10,18 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 
-def refused(request: HttpRequest, *, admin_site: AdminSite, about: Model, why: Sequence[str]) -> HttpResponse:
-    """Answer 409 with the reasons and the way back to the object's page. Nothing was changed."""
-    options = about._meta
+def refused(
+    request: HttpRequest, *, admin_site: AdminSite, about: object, why: Sequence[str], back: str = ""
+) -> HttpResponse:
+    """Answer 409 with the reasons and the way back, which for a row is its own page. Nothing was changed."""
+    if isinstance(about, Model) and not back:
+        options = about._meta
+        back = reverse(f"{admin_site.name}:{options.app_label}_{options.model_name}_change", args=[about.pk])
     context = {
         **admin_site.each_context(request),
         "title": _("Nothing was changed"),
         "why": why,
         "object": about,
-        "back": reverse(f"{admin_site.name}:{options.app_label}_{options.model_name}_change", args=[about.pk]),
+        "back": back,
     }
     return TemplateResponse(request, "admin/refused.html", context, status=409)

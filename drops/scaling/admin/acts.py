@@ -3,47 +3,24 @@
 Looking is for everybody at the desk; each of these acts needs the permission to act on pre-scaling.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-
-from django import forms
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from drops.scaling import calls, preparing, steps
 from drops.scaling.admin import words
 from drops.scaling.models import Call, Target
+from shop.admin.acts import Act, ReasonForm
 from shop.admin.base import person
+from shop.admin.refusals import refused
 
 MAY = "scaling.act_on_scaling"
-
-
-class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"), max_length=200, help_text=gettext_lazy("Shown at the desk, kept in the journal.")
-    )
-
-
-@dataclass(frozen=True)
-class Act:
-    """One button: what it says, what it warns of, what it does to what it is about, for whom, for which reason."""
-
-    name: str
-    label: str | Promise
-    warning: str | Promise
-    done: str | Promise
-    do: Callable[[Any, AbstractBaseUser | None, str], object]
-    form: type[forms.Form] = forms.Form
 
 
 OF_TARGET = {
@@ -146,8 +123,7 @@ def ask(
         try:
             act.do(about, person(request), form.cleaned_data.get("reason", ""))
         except (steps.Refused, preparing.Refused) as refusal:
-            context |= {"title": _("Nothing was changed"), "why": [str(refusal)], "object": about}
-            return TemplateResponse(request, "admin/refused.html", context, status=409)
+            return refused(request, admin_site=admin_site, about=about, why=[str(refusal)], back=back)
         messages.success(request, str(act.done))
         return HttpResponseRedirect(back)
     context |= {"title": _("%(act)s: %(about)s?") % {"act": act.label, "about": about}, "form": form}

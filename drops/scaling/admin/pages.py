@@ -21,6 +21,7 @@ from drops.scaling.admin.forms import AskedForm
 from drops.scaling.models import Alert, Demand, Preparation, Step
 from drops.scaling.plan import plan as reckon
 from shop.admin.base import person
+from shop.admin.refusals import refused
 from shop.times import distance
 
 EVIDENCE = 64  # rows of evidence shown: eight drops with all their groups
@@ -93,16 +94,18 @@ def approve(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> 
     acts.permit(request)
     preparation = get_object_or_404(Preparation.objects.select_related("drop"), drop=drop_id)
     back = reverse(f"{admin_site.name}:scaling_preparation_change", args=[preparation.pk])
-    refusal = give_yes(request, preparation=preparation) if request.method == "POST" else None
-    context = {**admin_site.each_context(request), "back": back, "object": preparation.drop}
-    if refusal is not None:
-        context |= {"title": _("Nothing was changed"), "why": [str(refusal)]}
-        return TemplateResponse(request, "admin/refused.html", context, status=409)
     if request.method == "POST":
+        try:
+            give_yes(request, preparation=preparation)
+        except preparing.Refused as refusal:
+            return refused(request, admin_site=admin_site, about=preparation.drop, why=[str(refusal)], back=back)
         messages.success(request, _("You said yes. The next tick goes on with it."))
         return HttpResponseRedirect(back)
     waits = waiting(preparation=preparation)
-    context |= {
+    context = {
+        **admin_site.each_context(request),
+        "back": back,
+        "object": preparation.drop,
         "title": _("Say yes for “%(drop)s”?") % {"drop": preparation.drop},
         "waiting": waits,
         "mark": plans.mark(waits),
@@ -111,18 +114,14 @@ def approve(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> 
     return TemplateResponse(request, "admin/scaling/approve.html", context)
 
 
-def give_yes(request: HttpRequest, *, preparation: Preparation) -> preparing.Refused | None:
-    """Approve what waits, if it is what the page showed; else the refusal."""
-    try:
-        with transaction.atomic():
-            # Whoever plans takes this lock too: between the look and the yes nothing grows.
-            Preparation.objects.select_for_update().get(pk=preparation.pk)
-            if plans.mark(waiting(preparation=preparation)) != request.POST.get("mark"):
-                raise preparing.Refused(_("The plan has changed since you looked at it. Look again, then say yes."))
-            preparing.approve(drop=preparation.drop, who=person(request))
-    except preparing.Refused as refusal:
-        return refusal
-    return None
+def give_yes(request: HttpRequest, *, preparation: Preparation) -> None:
+    """Approve what waits, if it is what the page showed. Raises preparing.Refused."""
+    with transaction.atomic():
+        # Whoever plans takes this lock too: between the look and the yes nothing grows.
+        Preparation.objects.select_for_update().get(pk=preparation.pk)
+        if plans.mark(waiting(preparation=preparation)) != request.POST.get("mark"):
+            raise preparing.Refused(_("The plan has changed since you looked at it. Look again, then say yes."))
+        preparing.approve(drop=preparation.drop, who=person(request))
 
 
 def waiting(*, preparation: Preparation) -> list[plans.Waiting]:
