@@ -70,6 +70,7 @@ RULES = {
     """,
 }
 WITH_MONEY = ("processing", "requires_capture", "succeeded")
+LOOKS = 10  # more than a payment has states to go through
 CLOCKS = timedelta(minutes=5)  # how far Stripe's clock may be from ours
 
 
@@ -102,7 +103,10 @@ def check(*, drop: Drop, stripe: bool = True) -> list[Check]:
 
 
 def against_stripe(*, drop: Drop) -> Check:
-    """Compare Stripe's intents, made since the drop's first order, with what our rows say of them."""
+    """Compare Stripe's intents, made since the drop's first order, with what our rows say of them.
+
+    The rows are read before Stripe is asked, and orders move meanwhile: where the two disagree both are read again.
+    """
     orders = {str(order.uuid): order for order in Order.objects.filter(hold__drop=drop).select_related("payment")}
     intents: Iterable[gateway.Intent] = ()
     if orders:
@@ -112,20 +116,31 @@ def against_stripe(*, drop: Drop) -> Check:
         if intent.shop != settings.SHOP_ORIGIN or intent.order not in orders:
             continue
         order = orders[intent.order]
-        if order.payment.intent_id != intent.id:
-            if intent.status in WITH_MONEY:  # without money it is what an unclear answer to a create leaves behind
-                broken.append(f"{order.number}: money on a second intent, {intent.id}")
-            continue
         seen.add(intent.id)
-        if fault := differs(order=order, intent=intent):
+        if differs(order=order, intent=intent) and (fault := looked_at_again(order=order, intent=intent)):
             broken.append(f"{order.number}: {fault}")
     missing = [order for order in orders.values() if order.payment.intent_id and order.payment.intent_id not in seen]
     broken += [f"{order.number}: Stripe has no {order.payment.intent_id}" for order in missing]
     return Check(str(_("Stripe's list of intents says the same")), tuple(broken))
 
 
+def looked_at_again(*, order: Order, intent: gateway.Intent) -> str:
+    """Compare both as they are now, the order's row standing still around Stripe's answer. Raises gateway.Unknown."""
+    rows = Order.objects.select_related("payment")
+    after = rows.get(pk=order.pk)
+    for _look in range(LOOKS):
+        before, intent = after, gateway.retrieve(intent_id=intent.id)
+        after = rows.get(pk=order.pk)
+        if (before.payment.state, before.payment.intent_id) == (after.payment.state, after.payment.intent_id):
+            break
+    return differs(order=after, intent=intent)
+
+
 def differs(*, order: Order, intent: gateway.Intent) -> str:
     """Say how the intent and our row disagree about money, or nothing."""
+    if order.payment.intent_id != intent.id:
+        # Without money it is what an unclear answer to a create leaves behind.
+        return f"money on a second intent, {intent.id}" if intent.status in WITH_MONEY else ""
     got = order.payment.amount if order.payment.state == "captured" else 0
     if intent.amount_received != got and order.payment.state != "capturing":
         return f"Stripe got {intent.amount_received}, our books say {got}"

@@ -1,0 +1,52 @@
+"""The books against Stripe's own list: a fault is told, an order on its way is none."""
+
+import pytest
+from django.db.models import F
+
+from payments import books, gateway, settlement
+from payments.models import Payment
+from tests.payments.orders import make_order, states
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def broken(order):
+    return books.against_stripe(drop=order.hold.drop).broken
+
+
+@pytest.mark.parametrize("steps", [settlement.ASKING, None])
+def test_against_stripe_tells_nothing_of_an_order_that_moves_meanwhile(till, monkeypatch, steps):
+    order = make_order(till)
+    listed = gateway.intents
+
+    def list_after_a_move(**since):  # between the reading of our rows and Stripe's answer
+        settlement.advance(order_id=order.pk, states=steps)
+        return listed(**since)
+
+    monkeypatch.setattr(gateway, "intents", list_after_a_move)
+
+    assert broken(order) == ()
+    assert states(order) == ("captured" if steps is None else "authorised", "allocated")
+
+
+def test_against_stripe_tells_of_money_that_our_rows_say_otherwise(till):
+    order = make_order(till)
+    settlement.advance(order_id=order.pk)
+    assert broken(order) == ()
+
+    Payment.objects.filter(order=order).update(amount=F("amount") + 1)
+
+    assert broken(order) == (f"{order.number}: Stripe got 10090, our books say 10091",)
+
+
+def test_against_stripe_tells_of_money_on_an_intent_that_no_row_knows(till):
+    order = make_order(till)
+    settlement.advance(order_id=order.pk)
+    intent = Payment.objects.get(order=order).intent_id
+
+    Payment.objects.filter(order=order).update(intent_id="pi_another")
+
+    assert broken(order) == (
+        f"{order.number}: money on a second intent, {intent}",
+        f"{order.number}: Stripe has no pi_another",
+    )
