@@ -1,6 +1,5 @@
-"""What the tests of real servers share: a free port, and waiting, bounded."""
+"""What the tests of real servers share: waiting, bounded."""
 
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -16,10 +15,3 @@ def until(look: Callable[[], Found], what: str = "it", *, seconds: float = 40) -
         assert time.monotonic() < ends, f"{what}: it did not come true in {seconds:g} s"
         pause.wait(0.02)
     return found
-
-
-def free_port() -> int:
-    """A port that nothing uses now; somebody else may take it before you do."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,9 +1,9 @@
 """The ports of a local stack: fixed ones for the demo (each a setting), free ones for tests."""
 
 import os
+import random
 import socket
 from collections.abc import Mapping
-from contextlib import ExitStack
 
 HOST = "127.0.0.1"
 
@@ -19,6 +19,10 @@ USUAL = {
     "PORT_LINE_REDIS": 8008,
     "PORT_BROKER_REDIS": 8009,
 }
+
+
+FREE = range(20_000, 32_000)  # Linux connects from 32768 on, macOS from 49152 on
+TRIES = 1_000
 
 
 class BadPort(Exception):
@@ -40,14 +44,28 @@ def usual(*, environment: Mapping[str, str] = os.environ) -> dict[str, int]:
 
 
 def free() -> dict[str, int]:
-    """A free port for each name; all are held at once while choosing, so that none comes twice."""
-    ports = {}
-    with ExitStack() as held:
-        for name in USUAL:
-            listener = held.enter_context(socket.socket())
-            listener.bind((HOST, 0))
-            ports[name] = listener.getsockname()[1]
-    return ports
+    """A free port for each name, all different."""
+    found: set[int] = set()
+    while len(found) < len(USUAL):
+        found.add(free_port())
+    return dict(zip(USUAL, found, strict=True))
+
+
+def free_port() -> int:
+    """A port that nothing uses now, below those that the kernel gives to outgoing connections.
+
+    One of the kernel's choice (port 0) may be another connection's own a moment later, before a server listens on it.
+    Raises: OSError.
+    """
+    for _ in range(TRIES):
+        port = random.choice(FREE)  # no secret
+        with socket.socket() as probe:
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return port
+    raise OSError(f"No port from {FREE.start} to {FREE.stop - 1} is free.")
 
 
 def refuse_busy(*, ports: Mapping[str, int], command: str) -> None:

@@ -130,6 +130,14 @@ def test_running_stack_is_seen_from_outside(folder):
     assert not seen.is_running()
 
 
+def test_free_ports_differ_and_are_none_that_connections_get_from_the_kernel():
+    found = set(ports.free().values())
+
+    assert len(found) == len(ports.USUAL)
+    assert found < set(ports.FREE)
+    assert ports.FREE.stop <= int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+
+
 def test_busy_port_is_named_with_its_setting():
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

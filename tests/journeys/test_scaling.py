@@ -1,5 +1,6 @@
 """Pre-scaling on the running shop: this machine's own fleets and pool grow before a lobby and shrink after the drop."""
 
+import re
 from collections.abc import Iterator
 
 import psutil
@@ -30,11 +31,16 @@ def said(stack: Running, text: str) -> bool:
     return any(line.endswith(text) for line in stack.log.read_text(errors="replace").splitlines())
 
 
+def planned(manage: Manage, slug: str) -> dict[str, int]:
+    """The sizes that the drop's plan says; what earlier drops used has its part in them."""
+    told = manage("scale", "plan", "--drop", slug)
+    return {name: int(size) for name, size in re.findall(r"^(\w+) (?:fleet|pool) +\d+ +(\d+) ", told, re.MULTILINE)}
+
+
 def test_fleets_grow_before_the_lobby_and_shrink_after_the_drop(
     stack: Running, manage: Manage, shop: str, prepared: str
 ) -> None:
-    baseline = processes(stack)
-    grown = {"gate": 2, "web": 2, "checkout": 4}
+    baseline, grown = processes(stack), planned(manage, prepared)
     until(lambda: processes(stack) == grown, "the fleets at their planned size", seconds=SECONDS)
     phase = read_json(f"{shop}/api/v1/drops/{prepared}/")["phase"]
     until(lambda: said(stack, f"{prepared}: checkout pool ready → holding"), "holding", seconds=SECONDS)
@@ -42,12 +48,13 @@ def test_fleets_grow_before_the_lobby_and_shrink_after_the_drop(
     until(lambda: processes(stack) == baseline, "the baseline", seconds=SECONDS)
 
     assert baseline == {"gate": 1, "web": 1, "checkout": 1}
+    assert all(grown[name] > baseline[name] for name in FLEETS)
     assert phase == "announced"
     assert held == grown
     assert status.count(" holding ") == 3
     assert f"{prepared}: go" in status
-    assert said(stack, "| 1 → 2 workers")
-    assert said(stack, "| 2 → 1 workers")
+    assert said(stack, f"| 1 → {grown['web']} workers")
+    assert said(stack, f"| {grown['web']} → 1 workers")
 
 
 def test_figures_for_autoscalers_stay_behind_the_edge(stack: Running, shop: str, live_drop: str) -> None:

@@ -7,9 +7,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from django.utils import timezone
 
+from deploy.local.ports import free_port
 from shop import outbox
 from shop.models import Mail
-from tests.servers import free_port
 
 pytestmark = pytest.mark.django_db
 

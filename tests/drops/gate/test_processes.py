@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 import requests
 
+from deploy.local.ports import free_port
 from drops.line import keys
 from drops.line.config import ROOT
 from tests.drops.gate.conftest import JSON, OURS
 from tests.drops.line.servers import LineServer, adopt
-from tests.servers import free_port, until
+from tests.servers import until
 
 
 class Process:

@@ -10,11 +10,12 @@ from uuid import UUID
 from redis import Redis
 from redis.exceptions import RedisError
 
+from deploy.local.ports import free_port
 from deploy.local.valkey import binary
 from drops.line import lua
 from drops.line import status as documents
 from drops.line.status import Status
-from tests.servers import free_port, until
+from tests.servers import until
 
 SECONDS = 20
 DROP = UUID("c0ffee00-0000-4000-8000-000000000001")

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from celery import current_app
 
+from deploy.local.ports import free_port
 from drops.line.config import ROOT
-from tests.servers import free_port, until
+from tests.servers import until
 
 SECONDS = 40
 

@@ -11,12 +11,13 @@ from celery import Celery as App
 from celery import current_app
 from redis import Redis
 
+from deploy.local.ports import free_port
 from drops.scaling.targets import celery as module
 from drops.scaling.targets import pools
 from drops.scaling.targets.base import BadWhere, Refused, Unknown
 from drops.scaling.targets.celery import Celery
 from tests.drops.scaling.targets import fleets
-from tests.servers import free_port, until
+from tests.servers import until
 
 ONE, THREE = {"processes": 1}, {"processes": 3}
 QUEUE = f"pool-{os.getpid()}"
