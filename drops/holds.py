@@ -25,11 +25,15 @@ from drops import listing
 from drops.line.tickets import Pass
 from drops.models import Drop, Edition, Hold, HoldLine, Pause, Unit
 from drops.refusals import HoldRefused
+from shop.prepared import Change, Given
 
 TRIES = 3  # for units that are free but were locked a moment ago
 NOT_PAUSED = "NOT EXISTS (SELECT FROM drops_pause p WHERE p.drop_id = h.drop_id AND p.ended_at IS NULL)"
 OPEN, PAYING, ALLOCATED = Hold.State.OPEN, Hold.State.PAYING, Hold.State.ALLOCATED
 RELEASED, RETURNED = Hold.State.RELEASED, Hold.State.RETURNED
+PAUSED = Exists(Pause.objects.filter(drop=OuterRef("drop"), ended_at=None))
+PAID = Change(Hold.objects.filter(Q(expires_at__gt=Now()) | PAUSED, pk=Given("hold"), state=OPEN), state=PAYING)
+KEPT = Change(Hold.objects.filter(pk=Given("hold"), state=PAYING), state=ALLOCATED, ended_at=Now())
 
 
 class NotLive(HoldRefused):
@@ -274,9 +278,7 @@ def release(*, hold: Hold, state: Hold.State) -> None:
 
 def pay(*, hold: Hold) -> None:
     """Keep the units while money is asked for. Raises HoldOver if it lapsed or is over, with nothing changed."""
-    paused = Exists(Pause.objects.filter(drop=OuterRef("drop"), ended_at=None))
-    due = Hold.objects.filter(Q(expires_at__gt=Now()) | paused, pk=hold.pk, state=OPEN)
-    if not due.update(state=PAYING):
+    if not PAID.rows(hold=hold.pk):
         raise HoldOver
 
 
@@ -298,8 +300,7 @@ def reopen(*, hold: Hold, seconds: int = 120) -> None:
 def allocate(*, hold: Hold) -> None:
     """Keep the units for good, in the caller's transaction: the money is authorised. Raises HoldOver if it can't."""
     # One UPDATE decides the race: whoever changes the row first wins.
-    moved = Hold.objects.filter(pk=hold.pk, state=PAYING).update(state=ALLOCATED, ended_at=Now())
-    if not moved and read_again(hold=hold) != ALLOCATED:
+    if not KEPT.rows(hold=hold.pk) and read_again(hold=hold) != ALLOCATED:
         raise HoldOver  # released; had another caller allocated it, that is as good as ours
 
 

@@ -13,6 +13,7 @@ Stripe did not answer clearly is asked again by a sweep, never concluded.
 import logging
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
+from functools import cache
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -22,17 +23,28 @@ from django.utils import timezone
 
 from drops import holds
 from drops.models import Hold
-from payments import budget, gateway, mail
+from payments import budget, gateway, lines, mail
 from payments.models import Attempt, LedgerEntry, Order, Payment
-from shop.prepared import Given, Read
+from shop.prepared import Change, Given, Read
 
 log = logging.getLogger(__name__)
 
 LEASE_SECONDS = 30
 CEILING = timedelta(minutes=10)  # from the first confirm; a later authorisation is voided
 DECLINES = 3
-PAYMENT = Read(Payment.objects.select_related("order__hold").filter(order=Given("order")))
+PAYMENT = Read(Payment.objects.select_related("order__hold").annotate(rows=lines.ROWS).filter(order=Given("order")))
 LIVE_ATTEMPT = Read(Attempt.objects.filter(payment=Given("payment"), state__in=Attempt.LIVE))
+GIVEN_BACK = Change(Order.objects.filter(pk=Given("order"), leased_until=Given("leased")), leased_until=Now())
+SEND = """
+    UPDATE payments_attempt SET state = 'sent', sent_at = statement_timestamp()
+    WHERE payment_id = %s AND state = 'queued' RETURNING *
+"""
+ENDED = Change(
+    Attempt.objects.filter(pk=Given("attempt"), state__in=Attempt.LIVE),
+    state=Given("state"),
+    ended_at=Now(),
+    decline_code=Given("code"),
+)
 
 NEW, CREATED, CONFIRMING = Payment.State.NEW, Payment.State.CREATED, Payment.State.CONFIRMING
 AUTHORISED, CAPTURING, CAPTURED = Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.CAPTURED
@@ -53,6 +65,7 @@ def advance(*, order_id: int, states: Collection[str] | None = None) -> str | No
     if leased is None:
         return None
     payment = PAYMENT.get(order=order_id)
+    vars(payment.order.hold)["rows"] = vars(payment)["rows"]
     try:
         while (states is None or payment.state in states) and (step := STEPS.get(payment.state)):
             if not step(payment):
@@ -62,7 +75,8 @@ def advance(*, order_id: int, states: Collection[str] | None = None) -> str | No
     except gateway.Refused as refused:
         log.error("order %s in %s: Stripe refused: %s", payment.order, payment.state, refused)
     finally:
-        Order.objects.filter(pk=order_id, leased_until=leased).update(leased_until=Now())
+        if payment.state in STEPS:  # else it is over, and nobody waits for the lease
+            GIVEN_BACK.rows(order=order_id, leased=leased)
     return payment.state
 
 
@@ -78,17 +92,36 @@ def lease(*, order_id: int) -> datetime | None:
         return row[0] if row else None
 
 
-def move(payment: Payment, state: Payment.State, **fields: object) -> None:
-    """Move the payment from the state that it was read in. Raises Moved if it is not in it any more."""
-    if not Payment.objects.filter(pk=payment.pk, state=payment.state).update(state=state, changed_at=Now(), **fields):
+@cache
+def moving(*fields: str) -> Change:
+    """The move of a payment to another state that writes these fields, too. What they say of time is the move's own."""
+    now: dict[str, object] = {
+        "first_sent_at": Coalesce("first_sent_at", Now()),
+        "captured_at": Now(),
+        "declines": F("declines") + 1,
+    }
+    return Change(
+        Payment.objects.filter(pk=Given("payment"), state=Given("old")),
+        state=Given("state"),
+        changed_at=Now(),
+        **{name: now.get(name, Given(name)) for name in fields},
+    )
+
+
+def move(payment: Payment, state: Payment.State, *also: str, **fields: str) -> None:
+    """Move the payment from the state that it was read in. Raises Moved if it is not in it any more.
+
+    `also` names fields that the move itself knows: first_sent_at, captured_at, declines.
+    """
+    change = moving(*also, *fields)
+    if not change.rows(payment=payment.pk, old=str(payment.state), **fields | {"state": state.value}):
         raise Moved
     payment.state = state
 
 
 def end(attempt: Attempt, state: Attempt.State, code: str = "") -> None:
     """End the attempt while it is live. Raises Moved."""
-    live = Attempt.objects.filter(pk=attempt.pk, state__in=Attempt.LIVE)
-    if not live.update(state=state, ended_at=Now(), decline_code=code):
+    if not ENDED.rows(attempt=attempt.pk, state=state.value, code=code):
         raise Moved
 
 
@@ -123,19 +156,17 @@ def create(payment: Payment) -> bool:
 
 def confirm(payment: Payment) -> bool:
     """Send the queued attempt: committed as sent before the call is made."""
-    attempt = live_attempt(payment)
-    if attempt is None:
-        if payment.order.hold.state != Hold.State.RELEASED:
-            return False  # declined, and its shopper may try again
-        move(payment, VOIDING, void_reason="released")
-        return True
     budget.take(operation=budget.CONFIRM)
     with transaction.atomic():
-        queued = Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.QUEUED)
-        if not queued.update(state=Attempt.State.SENT, sent_at=Now()):
-            raise Moved
-        move(payment, CONFIRMING, first_sent_at=Coalesce("first_sent_at", Now()))
-    return send(payment, attempt)
+        attempt = next(iter(Attempt.objects.raw(SEND, [payment.pk])), None)
+        if attempt:
+            move(payment, CONFIRMING, "first_sent_at")
+    if attempt:
+        return send(payment, attempt)
+    if payment.order.hold.state != Hold.State.RELEASED:
+        return False  # declined, and its shopper may try again
+    move(payment, VOIDING, void_reason="released")
+    return True
 
 
 def look(payment: Payment) -> bool:
@@ -204,7 +235,7 @@ def authorised(payment: Payment, attempt: Attempt, intent: gateway.Intent) -> bo
             holds.allocate(hold=payment.order.hold)
         except holds.HoldOver:
             decision, reason = Payment.Decision.VOID, "late" if late else "lost"
-        move(payment, AUTHORISED, decision=decision, void_reason=reason, charge_id=intent.charge_id)
+        move(payment, AUTHORISED, decision=decision.value, void_reason=reason, charge_id=intent.charge_id)
     payment.decision = decision
     return True
 
@@ -213,11 +244,11 @@ def declined(payment: Payment, attempt: Attempt, intent: gateway.Intent | None, 
     """Give the hold back to its shopper; after the third decline, cancel the intent."""
     with transaction.atomic():
         end(attempt, Attempt.State.DECLINED, code)
-        seen = {"declines": F("declines") + 1, "charge_id": intent.charge_id if intent else payment.charge_id}
+        charge = intent.charge_id if intent else payment.charge_id
         if payment.declines + 1 >= DECLINES:
-            move(payment, VOIDING, void_reason="declined", **seen)
+            move(payment, VOIDING, "declines", void_reason="declined", charge_id=charge)
         else:
-            move(payment, CREATED, **seen)
+            move(payment, CREATED, "declines", charge_id=charge)
             holds.reopen(hold=payment.order.hold)
     return payment.state == VOIDING
 
@@ -253,7 +284,7 @@ def capture(payment: Payment) -> bool:
 def captured(payment: Payment, intent: gateway.Intent) -> bool:
     """Write the money into the ledger and the mail into the outbox, with the state, in one transaction."""
     with transaction.atomic():
-        move(payment, CAPTURED, captured_at=Now(), charge_id=intent.charge_id)
+        move(payment, CAPTURED, "captured_at", charge_id=intent.charge_id)
         LedgerEntry.objects.create(
             order=payment.order,
             kind=LedgerEntry.Kind.CAPTURE,

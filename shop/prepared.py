@@ -1,10 +1,12 @@
-"""Reads whose SQL is written once: for the few that every shopper causes.
+"""Reads and updates whose SQL is written once: for the few that every shopper causes.
 
     HELD = Read(Hold.objects.filter(uuid=Given("uuid")))
     HELD.first(uuid=…)
+    OVER = Change(Hold.objects.filter(uuid=Given("uuid")), state="released", ended_at=Now())
+    OVER.rows(uuid=…)
 
-Django writes the SQL of a queryset anew each time it is read, which costs several times what the row itself does. Here
-it is written at the first read and kept; rows become objects in Django's own way. What a queryset does in further
+Django writes the SQL of a queryset anew each time it is used, which costs several times what the row itself does. Here
+it is written at the first use and kept; rows become objects in Django's own way. What a queryset does in further
 queries (prefetch_related) is not kept.
 """
 
@@ -14,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
 from django.db import connection, models
+from django.db.models import sql
 from django.db.models.query import get_related_populators
 from django.db.models.sql.compiler import SQLCompiler
 
@@ -21,7 +24,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class Given(models.Expression):
-    """A value that is known at the read only."""
+    """A value that is known at the use only."""
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -56,9 +59,9 @@ class Read(Generic[Row]):
         return row
 
     def _read(self, values: dict[str, Any]) -> Iterator[Row]:
-        compiler, sql, places, converters, populators = self._write()
+        compiler, text, places, converters, populators = self._write()
         with connection.cursor() as cursor:
-            cursor.execute(sql, [values[place.name] if isinstance(place, Given) else place for place in places])
+            cursor.execute(text, filled(places, values))
             found = cursor.fetchall()
         model, fields = compiler.klass_info["model"], compiler.klass_info["select_fields"]
         first, end = fields[0], fields[-1] + 1
@@ -76,10 +79,41 @@ class Read(Generic[Row]):
         with self._lock:
             if self._written is None:
                 compiler = self.queryset.query.get_compiler(connection=connection)
-                sql, places = compiler.as_sql()
+                text, places = compiler.as_sql()
                 converters = compiler.get_converters([column for column, _sql, _alias in compiler.select])
                 populators = get_related_populators(  # type: ignore[call-arg]  # the stubs are a version ahead
                     compiler.klass_info, compiler.select, connection.alias
                 )
-                self._written = compiler, sql, places, converters, populators
+                self._written = compiler, text, places, converters, populators
             return self._written
+
+
+class Change:
+    """An UPDATE of a queryset's rows. `fields` are what update() takes, or Given, named at each use."""
+
+    def __init__(self, queryset: models.QuerySet[Any], **fields: Any) -> None:
+        self.queryset, self.fields = queryset, fields
+        self._lock = threading.Lock()
+        self._written: tuple[str, tuple[Any, ...]] | None = None
+
+    def rows(self, **values: Any) -> int:
+        """Make the change; how many rows it met."""
+        text, places = self._write()
+        with connection.cursor() as cursor:
+            cursor.execute(text, filled(places, values))
+            count: int = cursor.rowcount
+            return count
+
+    def _write(self) -> tuple[str, tuple[Any, ...]]:
+        """Have Django write the SQL, once."""
+        with self._lock:
+            if self._written is None:
+                query = self.queryset.order_by().query.chain(sql.UpdateQuery)
+                query.add_update_values(self.fields)
+                self._written = query.get_compiler(connection=connection).as_sql()
+            return self._written
+
+
+def filled(places: tuple[Any, ...], values: dict[str, Any]) -> list[Any]:
+    """Put the values in the places of Given."""
+    return [values[place.name] if isinstance(place, Given) else place for place in places]

@@ -19,7 +19,7 @@ CARDS = {
     Card.DECLINED_ALWAYS: (DECLINED, DECLINED, DECLINED),
 }
 FINAL = frozenset({"placed", "over"})
-LEAST_PAUSE, LONGEST_PAUSE = 0.7, 4.0  # between two looks at an order's state
+FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 1.0, 1.4, 10.0  # between two looks at an order's state: those of order.js
 
 
 class HoldOver(Exception):
@@ -99,17 +99,17 @@ class Till:
 
     async def outcome(self, order: str) -> str:
         """Wait on the order page until its state is final or the card was declined. Raises: TimeIsUp, Odd."""
-        begun, pause = monotonic(), LEAST_PAUSE
+        begun, pause = monotonic(), FIRST_PAUSE
         await self._order_page(order)
         while True:
+            await self.browser.site.sleep(pause)
+            pause = min(LONGEST_PAUSE, pause * GROWTH)
             answer = await self.browser.get(urljoin(order, "state.json"))
             if answer.status != 200:
                 raise Odd(f"the order's state answered {answer.status}")
             state = str(answer.json()["state"])
             if state in FINAL or state == "declined":
                 break
-            await self.browser.site.sleep(answer.retry_after(pause))
-            pause = min(LONGEST_PAUSE, pause * 1.3)
         page = await self._order_page(order)
         if state == "placed":
             self.story.placed_seconds = monotonic() - begun

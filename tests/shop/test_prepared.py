@@ -1,17 +1,18 @@
-"""Reads whose SQL is written once give what the queryset itself would."""
+"""Reads and updates whose SQL is written once do what the queryset itself would."""
 
 import threading
 
 import pytest
 from django.db import connection
-from django.db.models import Count
+from django.db.models import Count, F
 from django.test.utils import CaptureQueriesContext
 
 from shop.models import JournalEntry, Product, Variant
-from shop.prepared import Given, Read
+from shop.prepared import Change, Given, Read
 from tests.factories import make_drop
 
 VARIANT = Read(Variant.objects.select_related("product").filter(sku=Given("sku")).annotate(shown=Count("pictures")))
+SHIFT = Change(Variant.objects.filter(sku=Given("sku")), position=F("position") + 1, swatch=Given("swatch"))
 pytestmark = pytest.mark.django_db
 
 
@@ -70,3 +71,18 @@ def test_a_missing_relation_is_missing():
     entry = Read(JournalEntry.objects.select_related("who").filter(about=Given("about"))).get(about="drop:x")
 
     assert entry.who is None
+
+
+def test_a_change_meets_the_rows_of_its_queryset_alone():
+    wanted, other = (make_drop().editions.get().variant for _drop in range(2))
+    positions, swatch = (wanted.position, other.position), other.swatch
+
+    with CaptureQueriesContext(connection) as queries:
+        met = [SHIFT.rows(sku=sku, swatch="#123456") for sku in (wanted.sku, "no-such", wanted.sku)]
+
+    wanted.refresh_from_db()
+    other.refresh_from_db()
+    assert met == [1, 0, 1]
+    assert len(queries) == 3
+    assert (wanted.position, other.position) == (positions[0] + 2, positions[1])
+    assert (wanted.swatch, other.swatch) == ("#123456", swatch)

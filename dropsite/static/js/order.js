@@ -2,7 +2,7 @@
 // which says it in full. Nothing here pays or stops a payment: the page may be closed at any time.
 const page = document.querySelector("[data-order]");
 const lost = document.getElementById("lost");
-const FIRST = 700, LONGEST = 10000; // milliseconds
+const FIRST = 1000, LONGEST = 10000; // milliseconds
 let wait = FIRST;
 let next;
 
