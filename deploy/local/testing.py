@@ -67,7 +67,7 @@ def run(words: Sequence[str]) -> int:
         try:
             stack.start()
             (stack.run / "tmp").mkdir()
-            stack.wait_until_up(programs=DATA)
+            stack.wait_until_up(programs=[*DATA, "release"])  # pages need the static files that it collects
             code = _pytest(stack, words)
         finally:
             stack.stop()
