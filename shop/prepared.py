@@ -109,7 +109,7 @@ class Change:
         with self._lock:
             if self._written is None:
                 query = self.queryset.order_by().query.chain(sql.UpdateQuery)
-                query.add_update_values(self.fields)
+                query.add_update_values(self.fields)  # type: ignore[attr-defined]  # it is the class asked for
                 self._written = query.get_compiler(connection=connection).as_sql()
             return self._written
 
