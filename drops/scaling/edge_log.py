@@ -6,12 +6,13 @@ The log holds a line of JSON per request, in the order of time (deploy/nginx), s
 import re
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
 MOST_BYTES = 2**30  # of one span: more would keep a worker for minutes
+QUIET = timedelta(seconds=10)  # so long nobody may come at a span's beginning; else the log was begun anew in it
 NEAR = 64 * 1024  # bytes, from where on the beginning is looked for line by line
 LINE = re.compile(  # deploy/nginx/nginx.conf.template: log_format json
     rb'^{"time":"(?P<time>[^"]+)","id":"[^"]*","address":"[^"]*","host":"[^"]*","method":"(?P<method>[A-Z]+)",'
@@ -59,8 +60,8 @@ def read(*, path: Path, slug: str, since: datetime, until: datetime) -> Seen:
     seen = Seen()
     try:
         with path.open("rb") as log:
-            begin = first_after(log, since)
-            log.seek(begin)
+            refuse_part(log, since)
+            log.seek(first_after(log, since))
             read_bytes = 0
             for raw in log:
                 read_bytes += len(raw)
@@ -80,6 +81,14 @@ def read(*, path: Path, slug: str, since: datetime, until: datetime) -> Seen:
     if not seen.groups["edge"].requests:
         raise Unreadable("The edge's log has no line of that time.")
     return seen
+
+
+def refuse_part(log: BinaryIO, since: datetime) -> None:
+    """Raise Unreadable of a log that was begun anew in a span: its counts would be of a part of the drop."""
+    found = next((found for raw in log if (found := TIME.match(raw))), None)
+    begins = moment(found[1]) if found else None
+    if begins and begins > since + QUIET:
+        raise Unreadable(f"The edge's log begins at {begins:%d %b %H:%M:%S %Z}, when the lobby was open already.")
 
 
 def first_after(log: BinaryIO, since: datetime) -> int:

@@ -1,13 +1,15 @@
 """What the demo's pre-scaling moves: this machine's own gate and web fleets, and the checkout's pool.
 
 Sizes and lead times are those of one small machine. What one instance can do is reckoned from the CPU that a rehearsal
-bills to its group on two cores, rounded down; a machine of one's own is measured with `manage.py rehearse`.
+bills to its group on two cores, rounded down; a machine of one's own is measured with `manage.py rehearse`. Nobody
+sends a bill for this one: so that there is something to look at, each worker is priced as a task at AWS would be.
 """
 
 from dataclasses import dataclass
 
 from django.conf import settings
 
+from drops.scaling import prices
 from drops.scaling.models import Group, Share, Target
 from drops.scaling.targets import KINDS
 
@@ -47,6 +49,7 @@ def load() -> None:
                 "floor": item.floor,
                 "ceiling": item.ceiling,
                 "lead_seconds": item.lead_seconds,
+                "price_per_hour": prices.table().hourly["ecs"].price,
                 "connections": item.pools * settings.DATABASE_POOL_SIZE,
             },
         )

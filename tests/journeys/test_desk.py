@@ -85,5 +85,7 @@ def test_watch_the_drop_of_the_moment(merchandiser: Page, live_drop: str) -> Non
     assert badge(page) == "live"
     expect(page.locator("#content .late")).to_have_count(0)
     keep(page, "now")
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
     first = page.locator("#content-main > p.quiet").inner_text()
     expect(page.locator("#content-main > p.quiet")).not_to_have_text(first)

@@ -87,12 +87,14 @@ def test_log_finds_its_span_in_a_long_file(log, monkeypatch):
         assert edge_log.first_after(opened, BEGIN) > 0.45 * path.stat().st_size
 
 
-@pytest.mark.parametrize("reason", ["there is none", "it is empty", "it is too long"])
+@pytest.mark.parametrize("reason", ["there is none", "it is empty", "it is too long", "it was begun anew"])
 def test_log_that_cannot_tell_says_why(log, tmp_path, reason, monkeypatch):
     path = tmp_path / "none.log" if reason == "there is none" else log()
     if reason == "it is too long":
         monkeypatch.setattr(edge_log, "MOST_BYTES", 100)
         path = log(line(BEGIN, "/"), line(BEGIN, "/"))
+    if reason == "it was begun anew":
+        path = log(line(BEGIN + MINUTE / 4, "/drops/0-kg/"), line(BEGIN + MINUTE / 2, "/drops/0-kg/"))
 
     with pytest.raises(edge_log.Unreadable, match=r"^The edge's log "):
         seen_in(path)
@@ -132,7 +134,8 @@ def edge(settings, tmp_path):
 
     def write(slug):
         at = timezone.now() - HOUR / 2
-        lines = [line(at, f"/line/{slug}/join", method="POST", upstream="0.1"), line(at, f"/line/{slug}/status.json")]
+        lines = [line(at - 2 * HOUR, "/")]
+        lines += [line(at, f"/line/{slug}/join", method="POST", upstream="0.1"), line(at, f"/line/{slug}/status.json")]
         lines += [line(at, f"/drops/{slug}/pick/", upstream="0.1", size=1000)] * 3
         (tmp_path / "edge.log").write_text("".join(lines))
 
