@@ -6,6 +6,7 @@ The mail is a row of the outbox, written with the alert; the webhook is sent fro
 import json
 from datetime import timedelta
 from functools import partial
+from textwrap import shorten
 
 from django.conf import settings
 from django.db import transaction
@@ -50,13 +51,14 @@ def end_of_drops(*, drops: DropQuerySet) -> int:
 
 def put_mail(*, alert: Alert) -> None:
     """Put the alert into the outbox, in the caller's transaction."""
-    subject = _("%(shop)s: %(about)s") % {"shop": settings.SHOP_NAME, "about": alert.about}
+    first = alert.words.partition("\n")[0]
+    subject = _("%(shop)s: %(about)s") % {"shop": settings.SHOP_NAME, "about": shorten(first, 100, placeholder=" …")}
     link = f"{settings.SHOP_ORIGIN}/admin/"
     outbox.put(
         kind="alert",
         about=f"alert:{alert.pk}",
         to=settings.OPS_MAIL,
-        subject=subject[:200],
+        subject=subject,
         text=f"{alert.words}\n\n{link}\n",
         html=format_html('{}<p><a href="{}">{}</a></p>', linebreaks(alert.words, autoescape=True), link, link),
     )

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
-from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
 from django.utils.translation import gettext as _
 
 from drops.models import Drop
@@ -60,7 +60,7 @@ def begin(*, who: str, dry_run: bool) -> tuple[datetime, bool]:
 
 
 def look_after_targets(*, who: str, now: datetime, paused: bool, dry_run: bool) -> LookedAfter:
-    """Look after each target in a turn of its own, the one not seen for longest first.
+    """Look after each target in a turn of its own: the one not seen for longest first, those that don't answer last.
 
     After a tick's length no further one is begun, lest slow clouds keep workers from other tasks.
     """
@@ -102,4 +102,6 @@ def due(*, now: datetime) -> QuerySet[Target]:
     moving = claims.exclude(state=State.HOLDING, ready_at__isnull=False)
     fresh = now - timedelta(seconds=max(0.0, STEADY_SECONDS - settings.SCALING_TICK_SECONDS))
     steady = Q(Exists(own.filter(state=State.HOLDING)), ~Q(Exists(moving)), failures=0, seen_at__gt=fresh)
-    return Target.objects.filter(wanted, rested).exclude(steady).order_by(F("seen_at").asc(nulls_first=True), "pk")
+    silent = Case(When(failures=0, then=0), default=1)  # may take its whole time-out, while the others wait
+    rows = Target.objects.filter(wanted, rested).exclude(steady)
+    return rows.order_by(silent, F("seen_at").asc(nulls_first=True), "pk")

@@ -27,7 +27,7 @@ def test_raise_opens_one_alert_per_subject_with_one_mail(settings):
 
     assert Alert.objects.get().words == "It is 5 & <more>."
     mail = Mail.objects.get()
-    assert (mail.to, mail.subject) == ("ops@shop.example", f"{settings.SHOP_NAME}: target:1 drift")
+    assert (mail.to, mail.subject) == ("ops@shop.example", f"{settings.SHOP_NAME}: It is 4.")
     assert mail.text.startswith("It is 4.")
 
 

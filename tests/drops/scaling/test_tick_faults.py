@@ -3,7 +3,7 @@
 import pytest
 
 from drops.scaling import steps
-from drops.scaling.models import Alert, Pulse
+from drops.scaling.models import Alert, Call, Pulse
 from drops.scaling.tick import tick
 from shop.models import JournalEntry
 from tests.drops.scaling.clock import pass_time
@@ -190,3 +190,18 @@ def test_tick_looks_after_others_while_one_kind_is_broken(cloud):
     ticks(cloud, 3)
 
     assert state(step) == "ready"
+
+
+def test_tick_looks_after_those_that_answer_first(cloud):
+    silent, sound = make_target(cloud), make_target(cloud)
+    for target in (silent, sound):
+        make_step(target=target)
+    cloud.faults[silent.name] = "error"
+    tick(who="test")
+    pass_time(HOUR / 60)
+
+    tick(who="test")
+
+    calls = Call.objects.order_by("-pk").values_list("target", flat=True)
+    assert calls[0] == silent.pk
+    assert sound.pk in calls[1:4]
