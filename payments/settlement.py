@@ -200,7 +200,7 @@ def send(payment: Payment, attempt: Attempt) -> bool:
     except gateway.Refused as refused:
         intent = refused.intent or retrieve(payment)
         if intent.status in {"requires_payment_method", "requires_confirmation"}:
-            return declined(payment, attempt, intent, refused.code)  # the token's fault: used, expired, foreign
+            return declined(payment, attempt, intent, Attempt.CARD_AGAIN)
     except gateway.Unknown:
         Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.SENT).update(state=Attempt.State.UNKNOWN)
         raise

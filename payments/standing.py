@@ -9,11 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from drops.models import Hold
 from payments.models import Attempt, Order, Payment
 
-DECLINED_AS = {  # Stripe's decline codes that tell a shopper what to do; the others say no more than "no"
+DECLINED_AS = {  # decline codes that tell a shopper what to do; the others say no more than "no"
     "insufficient_funds": _("Your bank said no: not enough money on that card."),
     "expired_card": _("Your bank said no: that card has expired."),
     "incorrect_cvc": _("Your bank said no: the security code is another one."),
     "authentication_required": _("Your bank asked for another step, which this shop can't take."),
+    Attempt.CARD_AGAIN: _("The card form's answer could not be used. Fill in the card again."),
 }
 NO = _("Your bank said no.")
 VOIDED_AS = {

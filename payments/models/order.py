@@ -137,6 +137,7 @@ class Attempt(models.Model):
         WITHDRAWN = "withdrawn"
 
     LIVE = (State.QUEUED, State.SENT, State.ACTION, State.UNKNOWN)
+    CARD_AGAIN = "card_again"  # a decline code of our own: the token is used, expired, unknown or of another mode
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="attempts")

@@ -79,6 +79,28 @@ def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirm
     assert broken(order) == []
 
 
+@pytest.mark.parametrize("token", ["of another mode", "used before"])
+def test_advance_asks_for_the_card_again_if_its_token_cannot_be_used(till, token):
+    order = make_order(till)
+    bad = till.live_token()
+    if token == "used before":
+        bad = till.token()
+        till.client.v1.payment_intents.confirm(till.intent().id, {"confirmation_token": bad})
+    Attempt.objects.filter(payment__order=order).update(confirmation_token=bad)
+
+    settlement.advance(order_id=order.pk)
+
+    assert states(order) == ("created", "open")
+    assert attempts(order) == [("declined", "card_again")]
+    told = read(order)
+    assert told.name == "declined"
+    assert told.message == "The card form's answer could not be used. Fill in the card again. Nothing was charged."
+    submit(order.hold, till.token())
+    settlement.advance(order_id=order.pk)
+    assert states(order) == ("captured", "allocated")
+    assert broken(order) == []
+
+
 def test_advance_gives_a_declined_hold_at_least_two_minutes(till):
     order = make_order(till, card="visa_chargeDeclined")
     Hold.objects.filter(pk=order.hold_id).update(expires_at=F("created_at") + timedelta(seconds=1))

@@ -17,6 +17,13 @@ from tests.servers import until
 
 SECRET_KEY = "sk_test_sandboxsandbox0001"
 PUBLISHABLE_KEY = "pk_test_sandboxsandbox0001"
+CARD = {
+    "payment_method_data[type]": "card",
+    "payment_method_data[card][number]": "4242 4242 4242 4242",
+    "payment_method_data[card][exp_month]": "12",
+    "payment_method_data[card][exp_year]": "40",
+    "payment_method_data[card][cvc]": "123",
+}
 WEBHOOK_SECRET = "whsec_sandbox"
 SHOP_ORIGIN = "http://shop.localhost:8000"
 ROOT = Path(__file__).parents[3]
@@ -114,6 +121,11 @@ class SandboxProcess:
     def token(self, shortcut: str = "pm_card_visa") -> str:
         made = self.client.v1.test_helpers.confirmation_tokens.create({"payment_method": shortcut})
         return made.id
+
+    def live_token(self) -> str:
+        """A token made with the publishable key of the other mode."""
+        form = {"key": PUBLISHABLE_KEY.replace("_test_", "_live_"), **CARD}
+        return str(self.web.post(f"{self.base}/v1/confirmation_tokens", data=form, timeout=5).json()["id"])
 
     def intent(self, **fields: Any) -> stripe.PaymentIntent:
         params: Any = {

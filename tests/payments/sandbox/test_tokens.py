@@ -4,15 +4,7 @@ import pytest
 import requests
 import stripe
 
-from tests.payments.sandbox.process import PUBLISHABLE_KEY, SHOP_ORIGIN, SandboxProcess
-
-CARD = {
-    "payment_method_data[type]": "card",
-    "payment_method_data[card][number]": "4242 4242 4242 4242",
-    "payment_method_data[card][exp_month]": "12",
-    "payment_method_data[card][exp_year]": "40",
-    "payment_method_data[card][cvc]": "123",
-}
+from tests.payments.sandbox.process import CARD, PUBLISHABLE_KEY, SHOP_ORIGIN, SandboxProcess
 
 
 def make(sandbox: SandboxProcess, change: dict[str, Any] | None = None, **headers: str) -> requests.Response:
