@@ -236,3 +236,14 @@ def test_a_reader_that_is_still_being_changed_is_not_ready(aws, kind, change):
 
     assert (reading.state["classes"], reading.serving) == (state["classes"], 8)
     assert not kind.is_ready(reading, state)
+
+
+@pytest.mark.parametrize("away", ["resized", "failing over"])
+def test_a_cluster_whose_writer_is_away_serves_nothing(aws, kind, away):
+    if away == "resized":
+        writer = aws.instances[aws.writer]
+        writer.wants, writer.modifying = LARGE, 3
+    else:
+        aws.next_writer, aws.failing_over = "shop-b", 3
+
+    assert kind.read().serving == 0
