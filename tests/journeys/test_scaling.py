@@ -49,6 +49,8 @@ def test_fleets_grow_before_the_lobby_and_shrink_after_the_drop(
     status = manage("scale", "status", "--drop", prepared)
     until(lambda: processes(stack) == baseline, "the baseline", seconds=SECONDS)
 
+    assert grown
+    assert held
     assert baseline == {"gate": 1, "web": 1, "checkout": 1}
     assert all(grown[name] > baseline[name] for name in FLEETS)
     assert phase == "announced"

@@ -115,10 +115,14 @@ def between(real: Path, path: Path, *, spoil: Callable[[dict[str, object], socke
             command = ControlProtocol.read_message(client)
         except ConnectionError:
             return False
-        with closing(socket.socket(socket.AF_UNIX)) as fleet:
-            fleet.connect(str(real))
-            ControlProtocol.write_message(fleet, command)
-            answer = ControlProtocol.read_message(fleet)
+        try:
+            with closing(socket.socket(socket.AF_UNIX)) as fleet:
+                fleet.settimeout(1)
+                fleet.connect(str(real))
+                ControlProtocol.write_message(fleet, command)
+                answer = ControlProtocol.read_message(fleet)
+        except OSError:  # gunicorn makes its socket anew as it forks; the client will dial again
+            return False
         if spoil(command, client):
             return False
         ControlProtocol.write_message(client, answer)
