@@ -43,9 +43,9 @@ class Unknown(Exception):
 class Refused(Exception):
     """Stripe will not do this, and says why. `intent` is the intent as it stands, where Stripe gave it."""
 
-    def __init__(self, said: str, *, code: str, intent: Intent | None) -> None:
+    def __init__(self, said: str, *, intent: Intent | None) -> None:
         super().__init__(said)
-        self.code, self.intent = code, intent
+        self.intent = intent
 
 
 class Declined(Exception):
@@ -142,7 +142,7 @@ def ask(call: Callable[[], stripe.PaymentIntent]) -> Intent:
     except stripe.CardError as error:
         raise Declined(code=decline_code(error), intent=intent_of(error)) from error
     except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
-        raise Refused(str(error), code=error.code or "", intent=intent_of(error)) from error
+        raise Refused(str(error), intent=intent_of(error)) from error
     except stripe.StripeError as error:
         unknown = Unknown(str(error))
         headers = error.headers or {}  # without regard to case

@@ -200,6 +200,7 @@ def send(payment: Payment, attempt: Attempt) -> bool:
     except gateway.Refused as refused:
         intent = refused.intent or retrieve(payment)
         if intent.status in {"requires_payment_method", "requires_confirmation"}:
+            log.info("order %s: its card token was refused: %s", payment.order, refused)
             return declined(payment, attempt, intent, Attempt.CARD_AGAIN)
     except gateway.Unknown:
         Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.SENT).update(state=Attempt.State.UNKNOWN)

@@ -4,7 +4,6 @@ A page here is one shopper's and is kept by nobody. What a hold has become decid
 open → the checkout page; paying, allocated, returned → 303 to the order; released → 410.
 """
 
-from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -12,17 +11,16 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
 from drops import holds, listing, passes
-from drops.models import Hold, Pause
+from drops.models import Hold
 from payments import checkout, gateway, lines, nudges, pages, pricing, standing, webhooks
 from payments.forms import CheckoutForm, country_of
 from payments.models import Order, Payment
 from shop import caching, problems
 from shop.prepared import Given, Read
 
-PAUSES = Pause.objects.filter(drop=OuterRef("drop"), ended_at=None)
 HELD = Read(
     Hold.objects.select_related("order__payment")
-    .annotate(rows=lines.ROWS, paused=Exists(PAUSES))
+    .annotate(rows=lines.ROWS, paused=holds.PAUSED)
     .filter(uuid=Given("uuid"))
 )
 ORDERED = Read(Order.objects.select_related("payment", "hold").annotate(rows=lines.ROWS).filter(uuid=Given("uuid")))
