@@ -4,7 +4,8 @@ Celery's own pool_grow and pool_shrink are relative, and a message that was thou
 twice, they act twice. So the worker itself is taught to bring its pool to a size, with these two, and tells its size
 when asked. Any worker of this shop learns it as it starts.
 
-A pool shrinks by processes that have nothing to do; a busy one is let finish and goes the next time.
+A pool shrinks by processes that have nothing to do, once all have started; a busy one is let finish and goes the next
+time.
 """
 
 from collections.abc import Mapping
@@ -74,7 +75,7 @@ class Celery(Kind):
         told = self._tell(pools.RESIZE, size=int(state["processes"]))
         words = _("%(before)s → %(after)s processes") % {"before": told["before"], "after": told["size"]}
         if told["size"] != state["processes"]:
-            words = _("%(words)s; the others are busy and go later") % {"words": words}
+            words = _("%(words)s; the others are busy or starting, and go later") % {"words": words}
         return Asked(words=words)
 
     def is_between(self, live: State, *, before: State, after: State) -> bool:

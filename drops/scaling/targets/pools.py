@@ -22,12 +22,14 @@ def teach() -> None:
 
 
 def tell(state: Any, **_: object) -> dict[str, Any]:
-    """Tell the size that the pool is to have, and the processes that it has."""
+    """Tell the size that the pool is to have, and the processes of it that are up."""
     pool = state.consumer.pool
     found = pool.info.get("processes")
     if not isinstance(found, list):
         return {"error": f"its pool ({type(pool).__module__}) has no processes; start it with -P prefork"}
-    return {"ok": {"size": pool.num_processes, "processes": found, "pid": os.getpid()}}
+    starting = _starting(pool)
+    up = [pid for pid in found if pid not in starting]
+    return {"ok": {"size": pool.num_processes, "processes": up, "pid": os.getpid()}}
 
 
 def resize(state: Any, size: int, **_: object) -> dict[str, Any]:
@@ -41,13 +43,19 @@ def resize(state: Any, size: int, **_: object) -> dict[str, Any]:
     answer = {"ok": ""}
     if size > have:
         answer = _grow(state, size - have)
-    elif size < have and len(processes) == have:  # else some are on their way out, and would be chosen again
+    elif size < have and len(processes) == have and not _starting(state.consumer.pool):
+        # else some are on their way out, and would be chosen again, or too young to hear that they are to go
         answer = _shrink(state, have - size)
     if "error" in answer:
         return answer
     if (after := state.consumer.pool.num_processes) != have:
         log.info("%s → %s processes", have, after)
     return {"ok": tell(state)["ok"] | {"before": have}}
+
+
+def _starting(pool: Any) -> set[int]:
+    """Give the processes that have not said yet that they are up: in those, the worker's own signal handlers stand."""
+    return {process.pid for process in getattr(getattr(pool, "_pool", None), "_waiting_to_start", ())}
 
 
 def _grow(state: Any, count: int) -> dict[str, Any]:

@@ -70,10 +70,16 @@ def gunicorn(folder: Path, *, kind: str = "gthread", workers: int = 1, port: boo
         yield path
 
 
-# What keeps a process busy until a file is there.
+# What keeps a process busy until a file is there, and one that starts from starting as long as one is.
 TASK = """\
 import os, time
 from celery import shared_task
+
+def start_slowly():
+    while os.path.exists(os.environ["SLOW"]):
+        time.sleep(0.02)
+
+os.register_at_fork(after_in_child=start_slowly)
 
 @shared_task(name="tests.stay_busy", ignore_result=True)
 def stay_busy(begun, until):
@@ -89,7 +95,8 @@ def celery(folder: Path, name: str, *, pool: str = "prefork", words: Sequence[st
     (folder / "busy_tasks.py").write_text(TASK)
     command = ["celery", "-q", "--skip-checks", "-A", "dropsite", "worker", "-P", pool, "-Q", name, "-c", "1"]
     command += ["-n", f"{name}@%h", "--without-gossip", "--without-mingle", "-I", "busy_tasks", "-l", "WARNING"]
-    near = {"PYTHONPATH": f"{folder}{os.pathsep}{ROOT}", "PYTHONWARNINGS": "ignore:You're running the worker"}
+    near = {"SLOW": str(folder / "slow"), "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+    near["PYTHONWARNINGS"] = "ignore:You're running the worker"
     with run(*command, *words, folder=folder, stop=signal.SIGQUIT, **near):
         node = f"{name}@{socket.gethostname()}"
         until(lambda: current_app.control.ping(destination=[node], timeout=5, limit=1), f"the worker {node}")

@@ -101,11 +101,28 @@ def test_busy_processes_are_let_finish(pool, worker):
 
     until(is_down, "one process")
 
-    assert said == "3 → 2 processes; the others are busy and go later"
-    assert busy == "2 → 2 processes; the others are busy and go later"
+    assert said == "3 → 2 processes; the others are busy or starting, and go later"
+    assert busy == "2 → 2 processes; the others are busy or starting, and go later"
     assert pool.is_between(between, before=THREE, after=ONE)
     assert not pool.is_between({"processes": 4}, before=THREE, after=ONE)
     assert "ERROR" not in (worker / "log").read_text()
+
+
+def test_processes_that_start_are_not_told_to_go_before_they_can_hear_it(pool, worker):
+    slow = worker / "slow"
+    slow.touch()
+    pool.ask(THREE, key="k")
+    young, told = pool.read(), pool.ask(ONE, key="k").words
+    slow.unlink()
+
+    def is_down() -> bool:
+        pool.ask(ONE, key="k")
+        return bool(pool.is_ready(pool.read(), ONE))
+
+    until(is_down, "one process")
+
+    assert (young.size, young.serving, young.moving) == (3, 1, True)
+    assert told == "3 → 3 processes; the others are busy or starting, and go later"
 
 
 def test_reading_leaves_nothing_at_the_broker(pool):
@@ -120,12 +137,15 @@ def test_reading_leaves_nothing_at_the_broker(pool):
 
 
 def test_process_on_its_way_out_is_not_chosen_again():
-    pool = SimpleNamespace(num_processes=2, info={"processes": [11, 12, 13]}, maintain_pool=lambda: None)
+    """Of a pool of three, 11 was told to go, and 14 starts: as many are up as there are to be."""
+    young = SimpleNamespace(_waiting_to_start=[SimpleNamespace(pid=14)])
+    info = {"processes": [11, 12, 13, 14]}
+    pool = SimpleNamespace(num_processes=3, info=info, maintain_pool=lambda: None, _pool=young)
     worker = SimpleNamespace(consumer=SimpleNamespace(pool=pool, controller=SimpleNamespace(autoscaler=None)))
 
     told = pools.resize(worker, size=1)  # its pool can't shrink: asked to, it would fail
 
-    assert told == {"ok": {"size": 2, "processes": [11, 12, 13], "pid": os.getpid(), "before": 2}}
+    assert told == {"ok": {"size": 3, "processes": [11, 12, 13], "pid": os.getpid(), "before": 3}}
 
 
 # --- faults --------------------------------------------------------------------------------------------------------
