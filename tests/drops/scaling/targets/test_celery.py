@@ -36,8 +36,13 @@ def pool(worker: Path) -> Iterator[Celery]:
     """Its pool, at one process."""
     kind = Celery(where={"worker": f"{QUEUE}@%h"})
     yield kind
-    kind.ask(ONE, key="back")
-    until(lambda: kind.is_ready(kind.read(), ONE), "the pool at its baseline")
+    until(lambda: is_down(kind), "the pool at its baseline")
+
+
+def is_down(kind: Celery) -> bool:
+    """Ask for one process, as often as it takes: some may be busy or starting."""
+    kind.ask(ONE, key="k")
+    return kind.is_ready(kind.read(), ONE)
 
 
 def test_read_tells_the_size_and_the_processes(pool):
@@ -94,12 +99,7 @@ def test_busy_processes_are_let_finish(pool, worker):
     until(lambda: not pool.read().moving, "the idle process to go")
     busy = pool.ask(ONE, key="k").words
     go.touch()
-
-    def is_down() -> bool:
-        pool.ask(ONE, key="k")
-        return bool(pool.is_ready(pool.read(), ONE))
-
-    until(is_down, "one process")
+    until(lambda: is_down(pool), "one process")
 
     assert said == "3 → 2 processes; the others are busy or starting, and go later"
     assert busy == "2 → 2 processes; the others are busy or starting, and go later"
@@ -114,12 +114,7 @@ def test_processes_that_start_are_not_told_to_go_before_they_can_hear_it(pool, w
     pool.ask(THREE, key="k")
     young, told = pool.read(), pool.ask(ONE, key="k").words
     slow.unlink()
-
-    def is_down() -> bool:
-        pool.ask(ONE, key="k")
-        return bool(pool.is_ready(pool.read(), ONE))
-
-    until(is_down, "one process")
+    until(lambda: is_down(pool), "one process")
 
     assert (young.size, young.serving, young.moving) == (3, 1, True)
     assert told == "3 → 3 processes; the others are busy or starting, and go later"
