@@ -8,11 +8,13 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from django.db.models import Q
+
 from drops.line.status import POLL
 from drops.models import Drop, Hold
-from drops.scaling import facts, prices
+from drops.scaling import facts, prices, spans
 from drops.scaling.edge_log import Seen
-from drops.scaling.models import Call, Preparation, Step
+from drops.scaling.models import Call, Preparation, Target
 from drops.scaling.plan import CENT, HOURS_A_MONTH
 from drops.scaling.targets import KINDS
 
@@ -28,7 +30,7 @@ class Item:
     above: int  # instances
     since: str
     until: str
-    instance_seconds: int
+    instance_seconds: int  # its part of them, where another drop claimed them too
     price_per_hour: str | None
     price: str | None
     always_on: str | None  # a month of the same
@@ -60,7 +62,8 @@ class Bill:
 
 def measure(*, drop: Drop, seen: Seen | None, now: datetime) -> Bill:
     """Add up what a drop cost. `seen` is what the edge's log says of it; steps still under way count until now."""
-    items = tuple(item for step in steps_of(drop) if (item := item_of(step, now)) is not None)
+    claimed = Target.objects.filter(Q(steps__drop=drop) | Q(claims__drop=drop)).distinct()
+    items = tuple(item for target in claimed if (item := item_of(drop, target, now)) is not None)
     table = prices.table()
     edge = polls = None
     if seen:
@@ -88,41 +91,38 @@ def measure(*, drop: Drop, seen: Seen | None, now: datetime) -> Bill:
     )
 
 
-def steps_of(drop: Drop) -> list[Step]:
-    """Read the steps of a drop that were requested."""
-    return list(Step.objects.filter(drop=drop, requested_at__isnull=False).select_related("target"))
-
-
-def item_of(step: Step, now: datetime) -> Item | None:
-    """Give what a step stood for: from the demand until its target was back. None if it moved nothing."""
-    above = step.wanted - baseline_of(step)
-    if above <= 0 or step.requested_at is None:
+def item_of(drop: Drop, target: Target, now: datetime) -> Item | None:
+    """Give what a target stood for, for a drop: from the demand until it was back. None if the drop moved nothing."""
+    baseline = baseline_of(drop, target)
+    spans_ = spans.of(target=target, now=now)
+    mine = [span for span in spans_ if span.drop_id == drop.pk]
+    above = max((span.size for span in mine), default=0) - (baseline or 0)
+    if baseline is None or above <= 0:
         return None
-    until = step.ended_at or now
-    seconds = max(0.0, (until - step.requested_at).total_seconds())
-    kind = KINDS.get(step.target.kind)
-    price = facts.price_of(step.target, kind)[0] if kind else step.target.price_per_hour
+    seconds = spans.share(spans=spans_, drop_id=drop.pk, baseline=baseline)
+    kind = KINDS.get(target.kind)
+    price = facts.price_of(target, kind)[0] if kind else target.price_per_hour
     return Item(
-        target=step.target.name,
+        target=target.name,
         unit=kind.unit if kind else "",
         above=above,
-        since=step.requested_at.isoformat(),
-        until=until.isoformat(),
-        instance_seconds=round(above * seconds),
+        since=min(span.since for span in mine).isoformat(),
+        until=max(span.until for span in mine).isoformat(),
+        instance_seconds=round(seconds),
         price_per_hour=None if price is None else str(price),
-        price=None if price is None else told(price * above * Decimal(seconds) / HOUR),
+        price=None if price is None else told(price * Decimal(seconds) / HOUR),
         always_on=None if price is None else str((price * above * HOURS_A_MONTH).quantize(CENT)),
     )
 
 
-def baseline_of(step: Step) -> int:
-    """Tell what the target had without the drop: as planned last, else as it was first read for the step."""
-    plan = Preparation.objects.filter(drop=step.drop_id).values_list("plan", flat=True).first() or {}
+def baseline_of(drop: Drop, target: Target) -> int | None:
+    """Tell what a target had without the drop: as planned last, else as first read for it; None if it never was."""
+    plan = Preparation.objects.filter(drop=drop).values_list("plan", flat=True).first() or {}
     for line in plan.get("lines", []):
-        if line["target_id"] == step.target_id:
+        if line["target_id"] == target.pk:
             return int(line["now_size"])
-    first = Call.objects.filter(step=step, act="read", fault="").order_by("at").values_list("after", flat=True).first()
-    return int((first or {}).get("size", step.wanted))
+    reads = Call.objects.filter(step__drop=drop, target=target, act="read", fault="").order_by("at")
+    return (reads.values_list("after", flat=True).first() or {}).get("size")
 
 
 def told(amount: Decimal | None) -> str | None:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from drops import lifecycle
 from drops.models import Drop
-from drops.scaling import alerts, checks, facts, pulse, steps
+from drops.scaling import alerts, checks, facts, pulse, spans, steps
 from drops.scaling.models import Preparation, Step
 from drops.scaling.plan import Line, Plan, plan
 from drops.scaling.steps import LIVE
@@ -87,6 +87,8 @@ def approve(*, drop: Drop, who: AbstractBaseUser | None) -> Preparation:
         )
         if not waiting:
             raise Refused(_("Nothing of %(drop)s waits for a yes.") % {"drop": drop})
+        for step in Step.objects.filter(drop=drop, held_back=True, state__in=Step.LEASES).select_related("target"):
+            spans.keep(step=step, now=pulse.clock())
         agreed = preparation.approved | {str(target): size for target, size in waiting.items()}
         Preparation.objects.filter(drop=drop).update(
             approved=agreed, approved_by=who.pk if who else None, approved_at=Now()
@@ -163,7 +165,8 @@ def tell_of_waiting(*, drop: Drop) -> None:
 
 def follow(*, drop: Drop, lines: Sequence[Line], now: datetime) -> None:
     """Make the drop's steps follow the lines of its plan, each by guarded UPDATEs, in the caller's transaction."""
-    known = {step.target_id: step for step in Step.objects.filter(drop=drop)}
+    rows = Step.objects.filter(drop=drop).select_related("drop__preparation", "target")
+    known = {step.target_id: step for step in rows}
     for line in lines:
         step = known.get(line.target_id)
         if step is None:
@@ -188,6 +191,7 @@ def follow_one(*, step: Step, line: Line, now: datetime) -> None:
     elif step.state in Step.OVER:
         # What ops restored stays so; a drop that moved is prepared anew.
         if moved and line.needed_at > now:
+            spans.keep(step=step, now=now)
             row.update(**ANEW, **fields(line))
     elif step.state in Step.LEASES:
         if moved and line.starts_at > now:
@@ -195,11 +199,13 @@ def follow_one(*, step: Step, line: Line, now: datetime) -> None:
             return
         if moved:
             row.update(starts_at=line.starts_at, needed_at=line.needed_at)
-        raise_step(step=step, line=line)
+        if step.wanted < line.wanted:
+            raise_step(step=step, line=line, now=now)
 
 
-def raise_step(*, step: Step, line: Line) -> None:
+def raise_step(*, step: Step, line: Line, now: datetime) -> None:
     """Raise what a step under way wants; it has to be read back as READY again."""
+    spans.keep(step=step, now=now)
     row = Step.objects.filter(pk=step.pk, wanted__lt=line.wanted)
     risen = (State.CONVERGING, State.READY, State.DEGRADED)
     row.filter(state__in=risen).update(state=State.REQUESTED, ready_at=None)

@@ -1,7 +1,7 @@
-"""What pre-scaling leaves behind: each call made, each alert raised, and the pulse of its ticks."""
+"""What pre-scaling leaves behind: each call made, each earlier claim and alert, and the pulse of its ticks."""
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
@@ -30,6 +30,28 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return f"{self.act} {self.target} {self.at}"
+
+
+class Claim(models.Model):
+    """What a drop claimed of a target, and how long, where its step went on otherwise: raised, agreed to, or moved.
+
+    The claim that a step has now, or had last, is in its own times.
+    """
+
+    drop = models.ForeignKey(Drop, models.CASCADE, related_name="claims")
+    target = models.ForeignKey(Target, models.PROTECT, related_name="claims")
+    size = models.PositiveIntegerField()
+    since = models.DateTimeField()
+    until = models.DateTimeField()
+
+    class Meta:
+        ordering = ["since", "id"]
+        constraints = [
+            models.CheckConstraint(name="a_claim_does_not_end_before_it", condition=Q(until__gte=F("since")))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.size} of {self.target} for {self.drop}"
 
 
 class Alert(models.Model):

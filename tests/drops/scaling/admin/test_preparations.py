@@ -198,7 +198,7 @@ def test_verdict_says_which_target_and_what_is_reachable(desk, drop):
 def test_measured_cost_is_shown_beside_the_estimate(desk, drop, target):
     now = timezone.now()
     hour = {"requested_at": now - timedelta(hours=1), "ready_at": now - timedelta(hours=1), "ended_at": now}
-    Step.objects.update(state="restored", wanted=6, **hour)
+    Step.objects.update(state="restored", wanted=6, held_back=False, **hour)
     measured = costs.measure(drop=drop, seen=None, now=now)
     Preparation.objects.update(bill=measured.as_json())
 
