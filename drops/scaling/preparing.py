@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from drops import lifecycle
 from drops.models import Drop
 from drops.scaling import alerts, checks, facts, pulse, spans, steps
-from drops.scaling.models import Preparation, Step
+from drops.scaling.models import Claim, Preparation, Step
 from drops.scaling.plan import Line, Plan, plan
 from drops.scaling.steps import LIVE
 from shop import journal
@@ -70,6 +70,10 @@ def withdraw(*, drop: Drop, who: AbstractBaseUser | None) -> None:
             return
         if Step.objects.filter(drop=drop).exclude(state=State.PLANNED).exists():
             raise Refused(_("Expected shoppers: targets are prepared already. Ops bring them back with “restore now”."))
+        if Claim.objects.filter(drop=drop).exists():
+            raise Refused(
+                _("Expected shoppers: targets stood for this drop already, and its bill stays. Write a number.")
+            )
         Step.objects.filter(drop=drop, state=State.PLANNED).delete()
         preparation.delete()
         journal.write(who=who, about=f"drop:{drop.slug}", act="expect", before={"expected": preparation.expected})

@@ -69,11 +69,11 @@ def look_at(
 ) -> Look:
     """Put together what the decision needs, and write down what steps wait for."""
     starting = []
-    quiet = paused or target.stopped_at is not None or not target.enabled
+    quiet = why_quiet(target=target, paused=paused)
     for step in rows:
         if step.state != State.PLANNED or step.starts_at > now:
             continue
-        why = _("Pre-scaling is paused, or its target stopped.") if quiet else gates.waits_for(step=step, now=now)
+        why = quiet or gates.waits_for(step=step, now=now)
         if not why:
             starting.append(step)
         elif not dry_run:
@@ -92,6 +92,15 @@ def look_at(
         paused=paused,
         now=now,
     )
+
+
+def why_quiet(*, target: Target, paused: bool) -> str:
+    """Say why nothing new is asked of a target; empty: it may be."""
+    if paused:
+        return _("Pre-scaling is paused.")
+    if target.stopped_at is not None:
+        return target.stopped_reason
+    return "" if target.enabled else _("Its target is switched off.")
 
 
 def commit(look: Look, decided: Decision) -> list[str]:

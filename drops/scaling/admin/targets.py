@@ -43,7 +43,7 @@ class ShareInline(TabularInline[Share, Target]):
 
 @admin.register(Target)
 class TargetAdmin(JournaledAdmin[Target]):
-    list_display = ("name", "kind_name", "stands", "ready_size", "baseline_size", "bounds", "seen", "enabled")
+    list_display = ("name", "kind_name", "stands", "ready_size", "baseline_size", "bounds", "last_read", "enabled")
     list_filter = ("enabled", "kind")
     search_fields = ("name", "resource")
     inlines = (ShareInline,)
@@ -66,7 +66,7 @@ class TargetAdmin(JournaledAdmin[Target]):
         return f"{target.floor} – {ops} – {target.ceiling}"
 
     @admin.display(description=gettext_lazy("last read"), ordering="seen_at")
-    def seen(self, target: Target) -> str:
+    def last_read(self, target: Target) -> str:
         if target.seen_at is None:
             return _("never")
         return _("%(span)s ago") % {"span": distance(abs(timezone.now() - target.seen_at))}
@@ -144,7 +144,11 @@ class TargetAdmin(JournaledAdmin[Target]):
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Delete a target that no drop has used; say of others why they stay."""
         target = self.get_object(request, object_id)
-        if target is not None and target.steps.exists() and self.has_view_permission(request, target):
+        if (
+            target is not None
+            and (target.steps.exists() or target.claims.exists())
+            and self.has_view_permission(request, target)
+        ):
             why = _("“%(target)s” has steps of drops, which are kept. Switch it off instead: untick “enabled”.")
             return refused(request, admin_site=self.admin_site, about=target, why=[why % {"target": target}])
         return super().delete_view(request, object_id, extra_context)

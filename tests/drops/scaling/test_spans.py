@@ -92,6 +92,8 @@ def test_bill_counts_what_stood_before_the_drop_moved(gate, cloud):
     assert hours(drop) == [round((step.wanted - 2) * 0.1, 2)]
     (item,) = costs.measure(drop=drop, seen=None, now=pulse.clock()).items
     assert (item.above, item.until < pulse.clock().isoformat()) == (step.wanted - 2, True)
+    with pytest.raises(preparing.Refused, match="its bill stays"):
+        preparing.withdraw(drop=drop, who=None)
 
 
 def test_bill_counts_each_size_for_as_long_as_it_was_claimed(gate, cloud):

@@ -1,9 +1,10 @@
 """Ticks after a crash, a fault, or somebody else's change: nothing is concluded, nothing is done twice."""
 
 import pytest
+from django.utils import timezone
 
 from drops.scaling import steps
-from drops.scaling.models import Alert, Call, Pulse
+from drops.scaling.models import Alert, Call, Pulse, Target
 from drops.scaling.tick import tick
 from shop.models import JournalEntry
 from tests.drops.scaling.clock import pass_time
@@ -77,10 +78,34 @@ def test_take_up_goes_on_from_what_somebody_else_set(cloud):
     cloud.fleets[target.name].wanted = 4
     tick(who="test")
 
+    step.refresh_from_db()
+    assert "somebody else" in step.message
     steps.take_up(target=target, who=None)
     ticks(cloud, 3)
 
-    assert (state(step), cloud.fleets[target.name].wanted) == ("ready", 6)
+    step.refresh_from_db()
+    assert (step.state, step.message, cloud.fleets[target.name].wanted) == ("ready", "", 6)
+
+
+@pytest.mark.parametrize(
+    ("quiet", "said"),
+    [
+        ({"paused": True}, "Pre-scaling is paused."),
+        ({"stopped": True}, "Somebody changed it."),
+        ({"enabled": False}, "Its target is switched off."),
+    ],
+)
+def test_step_says_why_nothing_is_asked(cloud, quiet, said):
+    target = make_target(cloud, size=2, enabled=quiet.get("enabled", True))
+    step = make_step(target=target, wanted=6)
+    if quiet.get("paused"):
+        steps.pause(who=None, reason="a new balancer")
+    if quiet.get("stopped"):
+        Target.objects.update(stopped_at=timezone.now(), stopped_reason=said)
+    ticks(cloud, 2)
+
+    step.refresh_from_db()
+    assert (step.state, step.message, cloud.fleets[target.name].wanted) == ("planned", said, 2)
 
 
 def test_let_go_leaves_what_somebody_else_set(cloud):

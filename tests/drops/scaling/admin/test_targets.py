@@ -313,6 +313,15 @@ def test_nobody_else_sees_targets(desk, target):
     assert desk().get(page(target)).status_code == 403
 
 
+def test_list_says_when_each_was_read_last(desk, target):
+    Target.objects.update(seen={"size": 2}, seen_at=timezone.now())
+
+    text = desk("ops").get(LIST).content.decode()
+
+    assert "0 seconds ago" in text
+    assert "&quot;size&quot;" not in text
+
+
 def test_list_asks_as_much_for_three_targets_as_for_one(desk, target, taps):
     client = desk("ops")
     one, _answer = queries(client, LIST)

@@ -62,7 +62,7 @@ def gunicorn(folder: Path, *, kind: str = "gthread", workers: int = 1, port: boo
     app = "served:asgi" if kind == "asgi" else "served:wsgi"
     words = ["gunicorn", app, "-k", kind, "-w", str(workers), "--pythonpath", str(folder), "--log-level", "warning"]
     words += ["-b", f"127.0.0.1:{free_port()}" if port else f"unix:{folder}/http", "--graceful-timeout", "2"]
-    words += ["--control-socket", str(path)]
+    words += ["--control-socket", str(path), "-c", "python:deploy.gunicorn_hooks"]
     if kind == "gthread":
         words += ["--threads", "2"]
     with run(*words, folder=folder, MAY_LOAD=str(folder / "may-load")):

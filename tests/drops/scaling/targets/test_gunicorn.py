@@ -62,6 +62,19 @@ def test_ask_again_changes_nothing(fleet):
     assert fleet.read().size == 3
 
 
+def test_connection_that_is_open_while_workers_start_leaves_no_traceback(fleet, folder):
+    with closing(socket.socket(socket.AF_UNIX)) as idle:
+        idle.connect(str(folder / "fleet.ctl"))
+        idle.sendall(ControlProtocol.encode_message({"id": 1, "command": "show stats"}))
+        ControlProtocol.read_message(idle)
+        fleet.ask(TWO, key="k")
+        until(lambda: fleet.is_ready(fleet.read(), TWO), "two workers")
+
+    said = (folder / "log").read_text()
+    assert "1 → 2 workers" in said
+    assert "Traceback" not in said
+
+
 def test_worker_that_still_loads_is_not_ready(folder):
     with fleets.gunicorn(folder) as path:
         kind = kind_at(path)
