@@ -21,6 +21,7 @@ from drops.scaling.models import Call, Demand, Group, Preparation, Step, Target
 
 MOST_BACK = timedelta(days=2)  # older drops are not measured any more
 AFTER = timedelta(minutes=2)  # so long after its end a drop still counts: the last orders and webhooks
+READS_KEPT = timedelta(days=30)  # what was asked of targets is kept for good, what was only read is not
 ORPHAN = timedelta(minutes=10)  # so long a drop that is over waits for its steps to be restored
 
 
@@ -108,6 +109,7 @@ def measure(*, drop: Drop, now: datetime) -> str:
         for group in Group.values:
             figures = {"cpu_seconds": used.get(group), **(from_the_log(group, seen) if seen else {})}
             Demand.objects.update_or_create(drop=drop, group=group, defaults={"shoppers": joined(drop), **figures})
+        Call.objects.filter(act="read", at__lt=now - READS_KEPT).delete()
         Preparation.objects.filter(drop=drop).update(bill=costs.measure(drop=drop, seen=seen, now=now).as_json())
     return words
 

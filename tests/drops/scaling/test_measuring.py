@@ -231,6 +231,19 @@ def test_measure_adds_up_cpu_from_one_reading_to_the_next(edge):
     assert Demand.objects.get(drop=drop, group="web").cpu_seconds == pytest.approx(6.0)
 
 
+@pytest.mark.django_db
+def test_measure_forgets_old_readings_and_nothing_that_was_asked(edge):
+    drop, target = make_ended_drop(), make_target()
+    edge(drop.slug)
+    for days, act in ((31, "read"), (31, "ask"), (29, "read")):
+        at = timezone.now() - timedelta(days=days)
+        Call.objects.create(target=target, act=act, milliseconds=1, who="t", at=at)
+    measuring.measure_due(now=timezone.now())
+
+    assert sorted(Call.objects.values_list("act", flat=True)) == ["ask", "read"]
+    assert Call.objects.get(act="read").at > timezone.now() - timedelta(days=30)
+
+
 # --- the bill --------------------------------------------------------------------------------------------------------
 
 
