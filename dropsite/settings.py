@@ -164,6 +164,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", ROOT / "var" / "static")
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.path("MEDIA_ROOT", ROOT / "var" / "media")
+MEDIA_ORIGIN = env.str("MEDIA_ORIGIN", "")  # where a storage elsewhere serves pictures from: pages may show them
 STORAGES = {
     "default": env.json("MEDIA_STORAGE", {"BACKEND": "django.core.files.storage.FileSystemStorage"}),
     "staticfiles": {"BACKEND": "shop.statics.HashedFiles"},
@@ -197,7 +198,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:"],
+        "img-src": [SELF, "data:", *filter(None, [MEDIA_ORIGIN])],
         "font-src": [SELF],
         "connect-src": [SELF],
         "form-action": [SELF],
