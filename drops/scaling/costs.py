@@ -94,20 +94,20 @@ def measure(*, drop: Drop, seen: Seen | None, now: datetime) -> Bill:
 def item_of(drop: Drop, target: Target, now: datetime) -> Item | None:
     """Give what a target stood for, for a drop: from the demand until it was back. None if the drop moved nothing."""
     baseline = baseline_of(drop, target)
-    spans_ = spans.of(target=target, now=now)
-    mine = [span for span in spans_ if span.drop_id == drop.pk]
-    above = max((span.size for span in mine), default=0) - (baseline or 0)
+    claims = spans.of(target=target, now=now)
+    mine = [claim for claim in claims if claim.drop_id == drop.pk]
+    above = max((claim.size for claim in mine), default=0) - (baseline or 0)
     if baseline is None or above <= 0:
         return None
-    seconds = spans.share(spans=spans_, drop_id=drop.pk, baseline=baseline)
+    seconds = spans.share(claims=claims, drop_id=drop.pk, baseline=baseline)
     kind = KINDS.get(target.kind)
     price = facts.price_of(target, kind)[0] if kind else target.price_per_hour
     return Item(
         target=target.name,
         unit=kind.unit if kind else "",
         above=above,
-        since=min(span.since for span in mine).isoformat(),
-        until=max(span.until for span in mine).isoformat(),
+        since=min(claim.since for claim in mine).isoformat(),
+        until=max(claim.until for claim in mine).isoformat(),
         instance_seconds=round(seconds),
         price_per_hour=None if price is None else str(price),
         price=None if price is None else told(price * Decimal(seconds) / HOUR),

@@ -86,13 +86,13 @@ def approve(*, drop: Drop, who: AbstractBaseUser | None) -> Preparation:
     """
     with transaction.atomic():
         preparation = Preparation.objects.select_for_update().get(drop=drop)
-        waiting = dict(
-            Step.objects.filter(drop=drop, held_back=True, state__in=LIVE).values_list("target_id", "wanted")
-        )
-        if not waiting:
+        rows = Step.objects.filter(drop=drop, held_back=True, state__in=LIVE)
+        waits = list(rows.select_related("drop__preparation", "target"))
+        if not waits:
             raise Refused(_("Nothing of %(drop)s waits for a yes.") % {"drop": drop})
-        for step in Step.objects.filter(drop=drop, held_back=True, state__in=Step.LEASES).select_related("target"):
+        for step in waits:
             spans.keep(step=step, now=pulse.clock())
+        waiting = {step.target_id: step.wanted for step in waits}
         agreed = preparation.approved | {str(target): size for target, size in waiting.items()}
         Preparation.objects.filter(drop=drop).update(
             approved=agreed, approved_by=who.pk if who else None, approved_at=Now()

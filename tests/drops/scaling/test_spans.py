@@ -8,7 +8,6 @@ import pytest
 from drops.models import Drop
 from drops.scaling import costs, preparing, pulse, spans
 from drops.scaling.models import Claim, Preparation, Share, Step, Target
-from drops.scaling.spans import Span
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import make_target
 from tests.drops.scaling.ticks import ticks
@@ -18,10 +17,10 @@ BEGIN = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 HOUR = 3600
 
 
-def span(drop, size, since, until):
+def claim(drop, size, since, until):
     """A claim, its moments in seconds."""
     begin, end = (BEGIN + timedelta(seconds=moment) for moment in (since, until))
-    return Span(drop_id=UUID(int=drop), size=size, since=begin, until=end)
+    return Claim(drop_id=UUID(int=drop), size=size, since=begin, until=end)
 
 
 # --- pure ----------------------------------------------------------------------------------------------------------
@@ -30,25 +29,25 @@ def span(drop, size, since, until):
 @pytest.mark.parametrize(
     ("claims", "shares"),
     [
-        ([span(1, 6, 0, 100)], (400, 0)),
-        ([span(1, 6, 0, 100), span(1, 10, 100, 110)], (480, 0)),  # raised
-        ([span(1, 6, 0, 100), span(1, 6, 500, 600)], (800, 0)),  # moved
-        ([span(1, 6, 0, 100), span(2, 6, 0, 100)], (200, 200)),
-        ([span(1, 6, 0, 100), span(2, 10, 0, 100)], (200, 600)),  # what only the larger one claims is its own
-        ([span(1, 6, 0, 100), span(2, 10, 50, 150)], (300, 700)),
-        ([span(1, 1, 0, 100), span(2, 10, 0, 100)], (0, 800)),  # below the baseline
+        ([claim(1, 6, 0, 100)], (400, 0)),
+        ([claim(1, 6, 0, 100), claim(1, 10, 100, 110)], (480, 0)),  # raised
+        ([claim(1, 6, 0, 100), claim(1, 6, 500, 600)], (800, 0)),  # moved
+        ([claim(1, 6, 0, 100), claim(2, 6, 0, 100)], (200, 200)),
+        ([claim(1, 6, 0, 100), claim(2, 10, 0, 100)], (200, 600)),  # what only the larger one claims is its own
+        ([claim(1, 6, 0, 100), claim(2, 10, 50, 150)], (300, 700)),
+        ([claim(1, 1, 0, 100), claim(2, 10, 0, 100)], (0, 800)),  # below the baseline
         ([], (0, 0)),
     ],
 )
 def test_share_is_in_equal_parts_of_each_instance_above_the_baseline(claims, shares):
-    assert tuple(spans.share(spans=claims, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2)) == shares
+    assert tuple(spans.share(claims=claims, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2)) == shares
 
 
 def test_shares_of_all_drops_add_up_to_what_stood():
-    claims = [span(1, 9, 0, 70), span(2, 5, 10, 90), span(3, 7, 20, 40), span(1, 4, 70, 95)]
-    stood = sum(max(0, max(spans.claims_at(claims, BEGIN + timedelta(seconds=at)).values()) - 2) for at in range(95))
+    claims = [claim(1, 9, 0, 70), claim(2, 5, 10, 90), claim(3, 7, 20, 40), claim(1, 4, 70, 95)]
+    stood = sum(max(0, max(spans.sizes_at(claims, BEGIN + timedelta(seconds=at)).values()) - 2) for at in range(95))
 
-    assert sum(spans.share(spans=claims, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2, 3)) == pytest.approx(
+    assert sum(spans.share(claims=claims, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2, 3)) == pytest.approx(
         stood
     )
 
