@@ -172,8 +172,8 @@ def go_on(*, target: Target) -> None:
     """Clear what stops or delays a target; as it was seen last counts as ours until the next READY."""
     seen = (target.seen or {}).get("state")
     before = [*(target.before or []), *([seen] if seen is not None and target.asked is not None else [])]
-    for reason in filter(None, (target.stopped_reason, target.fault)):  # steps said why they waited
-        live(target=target).filter(message=reason).update(message="")
+    reasons = [reason for reason in (target.stopped_reason, target.fault) if reason]
+    live(target=target).filter(message__in=reasons).update(message="")  # steps said why they waited
     Target.objects.filter(pk=target.pk).update(**GOING, before=before or None, busy_until=None)
     for subject in ("drift", "fault"):
         alerts.end(about=f"{about_alert(target=target)} {subject}")
