@@ -4,7 +4,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from drops.scaling.models import Call, Share, Step, Target
+from drops.scaling.models import Call, Claim, Share, Step, Target
 from shop.models import JournalEntry
 from tests.desks import errors, queries
 from tests.drops.scaling.cloud import make_step, make_target
@@ -201,8 +201,12 @@ def test_page_of_a_kind_that_is_gone_opens(desk, target):
     assert "of no kind that is known" in answer.content.decode()
 
 
-def test_target_with_steps_is_not_deleted(desk, target):
-    make_step(target=target)
+@pytest.mark.parametrize("is_planned", [True, False])
+def test_target_that_a_drop_used_is_not_deleted(desk, target, is_planned):
+    step = make_step(target=target)
+    if not is_planned:  # its plan failed, after the drop had moved
+        Claim.objects.create(drop=step.drop, target=target, size=6, since=step.starts_at, until=step.needed_at)
+        step.delete()
 
     answer = desk("ops").post(page(target, "delete"), {"post": "yes"})
 
