@@ -17,20 +17,33 @@ from shop.prepared import Read
 
 AFTER_END = timedelta(minutes=10)  # so long a drop that is over is still told of
 UNTIL_FORGOTTEN = timedelta(hours=1)
+# Of times that are spread at random around a mean, 98 of 100 are below four times the mean (e⁻⁴ are above).
+MEANS, FEWEST, SHORTEST = 4, 20, 20  # times the mean; first holds until it counts; seconds at the least
 HOLDS = """
     SELECT drop_id, count(*), count(*) FILTER (WHERE state IN ('open', 'paying')),
-           count(*) FILTER (WHERE entered_at > statement_timestamp() - %(good)s * interval '1 second')
-    FROM drops_hold WHERE drop_id = ANY(%(drops)s) AND state IN ('open', 'paying', 'allocated') GROUP BY drop_id
+           count(*) FILTER (WHERE entered_at > statement_timestamp() - choosing * interval '1 second'), min(choosing)
+    FROM (
+        SELECT drop_id, state, entered_at,
+               CASE WHEN count(*) FILTER (WHERE nth = 1) OVER whole < %(fewest)s THEN %(good)s ELSE least(%(good)s,
+                   greatest(%(shortest)s, %(means)s * avg(extract(epoch FROM created_at - entered_at))
+                       FILTER (WHERE nth = 1) OVER whole)) END AS choosing
+        FROM drops_hold WHERE drop_id = ANY(%(drops)s) AND state IN ('open', 'paying', 'allocated')
+        WINDOW whole AS (PARTITION BY drop_id)
+    ) held GROUP BY drop_id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Holds:
-    """Holds of a drop: `busy` ones are open or being paid for, `seated` ones came by a pass that is still good."""
+    """Holds of a drop: `busy` ones are open or being paid for, `seated` ones came by an entry of the last `choosing`.
+
+    `choosing` is how many seconds after entering shoppers of this drop place a hold, if they do: nearly all of them.
+    """
 
     live: int = 0
     busy: int = 0
     seated: int = 0
+    choosing: float = tickets.PASS_SECONDS
 
 
 @dataclass
@@ -65,10 +78,10 @@ class Watched:
 
     @property
     def waiting(self) -> int:
-        """Passes that are good and have no hold."""
-        return max(0, self.entered_within(tickets.PASS_SECONDS) - self.holds.seated)
+        """Passes without a hold, as long as one may still be expected of them. See docs/decisions/0006."""
+        return max(0, self.entered_within(self.holds.choosing) - self.holds.seated)
 
-    def entered_within(self, seconds: int) -> int:
+    def entered_within(self, seconds: float) -> int:
         """How many entered in the last `seconds` (120 at most), by Redis's clock, which wrote them."""
         since = self.seen.now - seconds if self.seen else self.now.timestamp() - seconds
         return sum(count for at, count in self.entered_at.items() if at > since)
@@ -131,5 +144,17 @@ def holds_of(drops: Sequence[Drop]) -> dict[UUID, Holds]:
     if not drops:
         return {}
     with connection.cursor() as cursor:
-        cursor.execute(HOLDS, {"drops": [drop.pk for drop in drops], "good": tickets.PASS_SECONDS})
-        return {drop: Holds(live=live, busy=busy, seated=seated) for drop, live, busy, seated in cursor.fetchall()}
+        cursor.execute(
+            HOLDS,
+            {
+                "drops": [drop.pk for drop in drops],
+                "good": tickets.PASS_SECONDS,
+                "fewest": FEWEST,
+                "shortest": SHORTEST,
+                "means": MEANS,
+            },
+        )
+        return {
+            drop: Holds(live=live, busy=busy, seated=seated, choosing=float(choosing))
+            for drop, live, busy, seated, choosing in cursor.fetchall()
+        }

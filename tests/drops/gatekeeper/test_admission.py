@@ -1,5 +1,7 @@
 """Who is let in, tick by tick."""
 
+from math import ceil
+
 import pytest
 from django.utils import timezone
 
@@ -71,6 +73,25 @@ def test_holds_make_room_only_when_they_come_back(driven, window):
     driven.tick()
 
     assert driven.enter(drop, range(3, 100)) == 3
+
+
+@pytest.mark.parametrize(("held", "took", "waiting"), [(20, 1, 0), (20, 6, 0), (20, 7, 5), (20, 60, 5), (19, 1, 6)])
+def test_who_takes_much_longer_than_others_is_not_waited_for(driven, held, took, waiting):
+    """Of 25 who entered 25 s ago the others hold something: is it four times as long as they took to come to that?"""
+    drop = admitting(driven, 100, quantity=30)
+    driven.tick()
+    assert driven.enter(drop, range(25)) == 25
+    for index in range(held):
+        make_hold(drop=drop, index=index)
+    entered = timezone.now() - 25 * SECOND
+    Hold.objects.update(entered_at=entered, created_at=entered + took * SECOND)
+    driven.redis.delete(keys.seconds(drop.slug))
+    driven.redis.hset(keys.seconds(drop.slug), str(int(entered.timestamp())), "25")
+    driven.keeper.memory.clear()
+
+    driven.tick()
+
+    assert checkpoint(drop).allowance == 25 + ceil((30 - held) * 1.2) - waiting
 
 
 def test_more_are_called_in_the_stead_of_those_who_stay_away(driven, window):
