@@ -32,9 +32,10 @@ lock: .venv/synced
 	@$(UV) pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --quiet $(if $(UPGRADE),--upgrade) \
 	  --output-file $(REQUIREMENTS)/dev.txt
 
-# uv installs everything, itself included, at the versions and hashes of dev.txt.
+# uv installs everything, itself included, at the versions and hashes of dev.txt. The system's Python comes first: it is
+# built with profile-guided optimisation, which version managers leave out by default. PYTHON=… names another.
 .venv/synced: $(REQUIREMENTS)/dev.txt
-	@python=; for found in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	@python=; for found in $(PYTHON) /usr/bin/python3 python3 python3.13 python3.12 python3.11; do \
 	  $$found -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || continue; python=$$found; \
 	  $$found -c 'import ensurepip, venv' 2>/dev/null && break; python="no venv"; done; \
 	case "$$python" in \
