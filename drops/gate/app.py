@@ -12,7 +12,7 @@ import random
 from collections.abc import Awaitable, Callable
 from time import time
 
-from drops.gate import answers, refusals, texts
+from drops.gate import answers, texts
 from drops.gate.answers import Answer
 from drops.gate.enter import enter
 from drops.gate.gate import Gate
@@ -63,7 +63,7 @@ async def route(gate: Gate, path: str, request: Request) -> Answer:
         return await health(gate)
     _, line, slug, action = parts if len(parts := path.split("/")) == 4 else ("",) * 4
     if line != "line" or action not in ENDPOINTS or not keys.SLUG.fullmatch(slug):
-        return refusals.answer(gate, "", request, Refused(texts.NOTHING_HERE))
+        return refuse(gate, "", request, Refused(texts.NOTHING_HERE))
     methods, endpoint = ENDPOINTS[action]
     try:
         if request.method not in methods:
@@ -72,9 +72,18 @@ async def route(gate: Gate, path: str, request: Request) -> Answer:
             raise Refused(texts.OTHER_SITE)
         return await endpoint(gate, slug, request)
     except TooLong:
-        return refusals.answer(gate, slug, request, Refused(texts.TOO_LONG))
+        return refuse(gate, slug, request, Refused(texts.TOO_LONG))
     except Refused as refused:
-        return refusals.answer(gate, slug, request, refused)
+        return refuse(gate, slug, request, refused)
+
+
+def refuse(gate: Gate, slug: str, request: Request, refused: Refused) -> Answer:
+    """Say it to who asked. `slug` is empty if no line is meant."""
+    if request.wants_json:
+        detail = f"{refused.what} {refused.why}"
+        return answers.problem(refused.status, detail, retry=refused.retry, **refused.members)
+    line = gate.lines.known.get(slug)
+    return gate.pages.refusal(refused, slug=slug, look=line.look if line else {})
 
 
 def wrong_method(slug: str, request: Request, methods: tuple[str, ...]) -> Answer:

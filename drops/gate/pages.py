@@ -14,6 +14,7 @@ from drops.gate import answers, texts
 from drops.gate.answers import Answer
 from drops.gate.lines import Line
 from drops.gate.panel import Panel
+from drops.gate.refusals import Refused
 from drops.line.config import ROOT, Config
 
 COLOUR = re.compile(r"#[0-9a-f]{6}")
@@ -65,20 +66,24 @@ class Pages:
         html, source = self._page(texts.IN_LINE.format(title=title), main, title, line.look)
         return answers.page(200, html, style_source=source, refresh=str(panel.refresh or ""))
 
-    def refusal(
-        self, status: int, *, what: str, why: str, retry: int | None, slug: str, look: Mapping[str, str]
-    ) -> Answer:
-        """A refusal as a page. With `retry` seconds it goes back to the line by itself."""
+    def refusal(self, refused: Refused, *, slug: str, look: Mapping[str, str]) -> Answer:
+        """A refusal as a page. If it says when to ask again it goes back to the line by itself, but for a join."""
         back = f"/line/{slug}/"
         url, text = (back, texts.TO_LINE) if slug else ("/", texts.TO_FRONT)
-        words = {"what": what, "why": why, "money": texts.NOTHING_CHARGED, "url": url, "text": text}
-        html, source = self._page(what, self._fill("refusal", words), look.get("title") or self.shop, look)
-        refresh = f"{retry}; url={back}" if retry is not None and slug else ""
-        return answers.page(status, html, style_source=source, retry=retry, refresh=refresh)
+        action = self._join(slug, refused.key) if refused.key else self._fill("back", {"url": url, "text": text})
+        why = texts.NOT_JOINED if refused.key else refused.why
+        words = {"what": refused.what, "why": why, "money": texts.NOTHING_CHARGED}
+        main = self._fill("refusal", words, action=action)
+        html, source = self._page(refused.what, main, look.get("title") or self.shop, look)
+        refresh = f"{refused.retry}; url={back}" if refused.retry is not None and slug and not refused.key else ""
+        return answers.page(refused.status, html, style_source=source, retry=refused.retry, refresh=refresh)
+
+    def _join(self, slug: str, key: str) -> str:
+        return self._fill("join", {"slug": slug, "key": key, "text": texts.JOIN})
 
     def _action(self, slug: str, panel: Panel) -> str:
         if panel.action == "join":
-            return self._fill("join", {"slug": slug, "key": secrets.token_hex(16), "text": texts.JOIN})
+            return self._join(slug, secrets.token_hex(16))
         if panel.action == "enter":
             return self._fill("enter", {"slug": slug, "text": texts.ENTER})
         return ""

@@ -30,6 +30,8 @@ TOO_LONG = Refusal(413, "Too long.", "That is not a form of ours.")
 NOTHING_HERE = Refusal(404, "There is nothing here.", "There may never have been.")
 WRONG_METHOD = Refusal(405, "That doesn't work here.", "This address takes {allowed}.")
 
+NOT_JOINED = "You are not in the line yet. Press the button again."
+
 TO_DROP = "To the drop"
 TO_LINE = "Back to the line"
 TO_FRONT = "To the next drop"

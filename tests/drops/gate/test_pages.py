@@ -3,6 +3,7 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
+from urllib.parse import urlencode
 
 import pytest
 
@@ -15,6 +16,7 @@ from tests.servers import until
 
 RING = Keys.parse("t1:" + "11" * 32)
 HTML = {"accept": "text/html"}
+FORM = {"content-type": "application/x-www-form-urlencoded"}
 VOID = {"meta", "link", "input"}
 BRONZE = [{"sku": "B&Z", "band": "in", "free": 1, "held": 0}]
 
@@ -106,6 +108,26 @@ def test_line_of_an_unknown_drop_says_that_the_door_is_stuck(gate):
     assert (reply.status, reply.headers["retry-after"], reply.headers["refresh"]) == (503, "2", "2; url=/line/x/")
     assert "Your place is kept. Trying again in 2 s." in reply.body
     Shape(reply.body)
+
+
+def test_a_form_that_could_not_join_is_offered_the_same_join_again(gate, server):
+    refused = gate.post("/line/x/join", HTML | FORM, b"key=" + b"a" * 32)
+    adopt(server)
+    shape = Shape(refused.body)
+    again = {field["name"]: field["value"] for field in shape.all("input")}
+
+    def join():
+        reply = gate.post("/line/x/join", HTML | FORM, urlencode(again).encode())
+        return reply.status == 303 and reply
+
+    joined = until(join, "the join")
+
+    assert (refused.status, refused.headers["retry-after"]) == (503, "2")
+    assert "refresh" not in refused.headers  # it waits for a press of the button
+    assert "You are not in the line yet. Press the button again." in refused.body
+    assert shape.all("form") == [{"method": "post", "action": "/line/x/join"}]
+    assert again == {"key": "a" * 32}
+    assert joined.cookies["index-x"] == "0"
 
 
 def test_head_says_the_same_without_the_page(gate, lobby):
