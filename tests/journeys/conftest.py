@@ -2,9 +2,10 @@
 
 import json
 import re
+import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from tests.servers import until
 
 ARTEFACTS = ROOT / "var/artefacts"
 SIZES = {"phone": (390, 844), "desktop": (1280, 800)}
+FAILED = pytest.StashKey[bool]()
 SECONDS = 60_000  # milliseconds, as Playwright counts
 
 expect.set_options(timeout=SECONDS)
@@ -53,6 +55,7 @@ def lobby(shop: str, manage: Manage) -> str:
     """A drop whose lobby is open and that opens in a few seconds, of this test alone."""
     slug = announced(manage, opens_in=12, lobby_before=11)
     wait_for("lobby", shop=shop, slug=slug)
+    until(lambda: read(f"{shop}/line/{slug}/status.json").status == 200, "a gate that knows the drop")
     return slug
 
 
@@ -64,8 +67,25 @@ def live_drop(shop: str, manage: Manage) -> str:
     return slug
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let fixtures see whether their test failed."""
+    report = yield
+    item.stash.setdefault(FAILED, False)
+    item.stash[FAILED] |= report.failed
+    return report
+
+
+def tell(page: Page) -> None:
+    """Print where a page is, what it shows, and what the line said then."""
+    words = " ".join(page.locator("body").inner_text().split())
+    sys.stdout.write(f"{page.url}\n{words[:2000]}\n")
+    if found := re.match(r"(http://[^/]+)/(?:line|drops)/([^/]+)/", page.url):
+        sys.stdout.write(read(f"{found[1]}/line/{found[2]}/status.json").read().decode() + "\n")
+
+
 @pytest.fixture
-def visit(browser: Browser) -> Iterator[Visit]:
+def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
     """`visit("phone")`: a page of a new visitor. Errors in the console or in scripts fail the test at its end."""
     contexts: list[BrowserContext] = []
     faults: list[str] = []
@@ -89,6 +109,9 @@ def visit(browser: Browser) -> Iterator[Visit]:
 
     yield run
     for context in contexts:
+        if request.node.stash.get(FAILED, False):
+            for page in context.pages:
+                tell(page)
         context.close()
     assert faults == []
 

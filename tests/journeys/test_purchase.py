@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from deploy.local.stack import Running
-from tests.journeys.conftest import SECONDS, Look, Visit, read
+from tests.journeys.conftest import Look, Visit, read
 from tests.servers import until
 
 DECLINED = "4000 0000 0000 0002"
@@ -95,8 +95,7 @@ def test_gets_to_the_card_form_without_script(shop: str, lobby: str, visit: Visi
     page.goto(f"{shop}/drops/{lobby}/")
     page.get_by_role("button", name="Join the line").click()
     page.wait_for_url(f"**/line/{lobby}/")
-    # The page renews itself until the button is there: after the opening, then every 36 s at most.
-    page.get_by_role("button", name="Go in and choose").click(timeout=2 * SECONDS)
+    page.get_by_role("button", name="Go in and choose").click()  # the page renews itself until the button is there
     page.wait_for_url("**/pick/")
     page.get_by_role("button", name="Hold one").click()
     page.wait_for_url("**/holds/*/")
