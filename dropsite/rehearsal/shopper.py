@@ -20,7 +20,7 @@ IN_LINE = "in line"
 NOTHING = "found nothing free"
 DISAPPOINTMENTS = 5  # so often does one who does not wait for lapses find nothing free
 HURRIED_PATIENCE = 25.0
-LAPSE_PAUSE = 4.0  # between two looks at a hold that is left to lapse
+LAPSE_PAUSE = 4.0  # at least, between two looks at a hold that is left to lapse
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -268,7 +268,7 @@ class Shopper:
                 raise Over(await self._give_back(till))
             form = await till.page()
             if first and self.plan.at_hold is AtHold.LAPSE:
-                await self._let_lapse(hold)
+                await self._let_lapse(till)
             else:
                 await self._think(self.pace.typing)
                 raise Over(await self._pay(till, form))
@@ -277,14 +277,14 @@ class Shopper:
         if self.story.deeds["held"] >= HOLDS or not self.plan.tries_again:
             raise Over(End.LET_LAPSE)
 
-    async def _let_lapse(self, hold: str) -> None:
-        """Raises: HoldOver once the page says so; Over, where nobody waits for that."""
+    async def _let_lapse(self, till: Till) -> None:
+        """Look again when the timer has run out. Raises: HoldOver once the page says so; Over, where nobody waits."""
         self.story.step = "letting the hold lapse"
         if not self.pace.lapses:
             raise Over(End.LET_LAPSE)
         while True:
-            await self.browser.site.sleep(LAPSE_PAUSE)
-            await Till(self.browser, self.story, self.bank, hold).page()
+            await self.browser.site.sleep(max(LAPSE_PAUSE, till.left))
+            await till.page()
 
     async def _give_back(self, till: Till) -> End:
         form = await till.page(ending="/give-back/")

@@ -1,6 +1,7 @@
 """Paying as a browser does: a ConfirmationToken from the card frame's address, then the checkout page's own form."""
 
 import asyncio
+import re
 from dataclasses import dataclass
 from time import monotonic
 from urllib.parse import urljoin
@@ -18,6 +19,7 @@ CARDS = {
     Card.POOR_ONCE: (POOR, GOOD),
     Card.DECLINED_ALWAYS: (DECLINED, DECLINED, DECLINED),
 }
+TIMER = re.compile(r'data-ends="(?P<ends>\d+)" data-now="(?P<now>\d+)"')
 FINAL = frozenset({"placed", "over"})
 FIRST_PAUSE, GROWTH, LONGEST_PAUSE = 1.0, 1.4, 10.0  # between two looks at an order's state: those of order.js
 
@@ -57,12 +59,15 @@ class Till:
     story: Story
     bank: Bank
     hold: str  # address of the checkout page
+    left: float = 0.0  # seconds, by the page's timer as it was last seen; 0 where there is none
 
     async def page(self, *, ending: str = "/pay/") -> forms.Form:
         """A form of the checkout page, by the end of its address. Raises: HoldOver, Odd."""
         answer = await self.browser.get(self.hold)
         if answer.status == 410:
             raise HoldOver
+        timer = TIMER.search(answer.text)
+        self.left = float(timer["ends"]) - float(timer["now"]) if timer else 0.0
         form = forms.find(answer.text, ending=ending)
         if answer.status != 200 or form is None:
             raise Odd(f"the checkout page answered {answer.status}" + ("" if form else f" without a form to {ending}"))
