@@ -26,7 +26,10 @@ def event(settings, **fields):
 
 
 def signed(said, secret="whsec_sandbox", at=None):
-    body = json.dumps(said)
+    return signed_text(json.dumps(said), secret, at)
+
+
+def signed_text(body, secret="whsec_sandbox", at=None):
     header = stripe.WebhookSignature.generate_signature_header(body, secret, at)
     return {"body": body.encode(), "signature": header}
 
@@ -70,9 +73,15 @@ def test_receive_refuses_a_forged_event(till, settings):
     assert stored() == []
 
 
-def test_receive_refuses_what_is_signed_but_no_event(till):
+@pytest.mark.parametrize("said", ['{"object": "event"}', "[1]", "7", "{"])
+def test_receive_refuses_what_is_signed_but_no_event(till, said):
     with pytest.raises(gateway.BadEvent):
-        webhooks.receive(**signed({"object": "event"}))
+        webhooks.receive(**signed_text(said))
+
+
+def test_receive_refuses_bytes_that_are_no_text(till):
+    with pytest.raises(gateway.BadEvent, match="the body is no event"):
+        webhooks.receive(body=b"\xff", signature="t=1,v1=00")
 
 
 def test_settle_marks_events_of_payments_that_are_over(till, settings):

@@ -75,23 +75,60 @@ def test_holds_make_room_only_when_they_come_back(driven, window):
     assert driven.enter(drop, range(3, 100)) == 3
 
 
-@pytest.mark.parametrize(("held", "took", "waiting"), [(20, 1, 0), (20, 6, 0), (20, 7, 5), (20, 60, 5), (19, 1, 6)])
-def test_who_takes_much_longer_than_others_is_not_waited_for(driven, held, took, waiting):
-    """Of 25 who entered 25 s ago the others hold something: is it four times as long as they took to come to that?"""
+def entered_ago(driven, drop, seconds, *, entries, took=1):
+    """Move every hold and so many entries into the past; `took` is from entering to the hold."""
+    entered = timezone.now() - seconds * SECOND
+    Hold.objects.update(entered_at=entered, created_at=entered + took * SECOND)
+    driven.redis.delete(keys.seconds(drop.slug))
+    driven.redis.hset(keys.seconds(drop.slug), str(int(entered.timestamp())), str(entries))
+    driven.keeper.memory.clear()
+
+
+@pytest.mark.parametrize(
+    ("held", "took", "ago", "waiting"),
+    [(20, 1, 25, 0), (20, 1, 15, 5), (20, 6, 25, 0), (20, 7, 25, 5), (20, 60, 25, 5), (19, 1, 25, 6)],
+)
+def test_who_takes_much_longer_than_others_is_not_waited_for(driven, held, took, ago, waiting):
+    """Of 25 who entered the others hold something: was that four times as long ago as they took, or 20 s at least?"""
     drop = admitting(driven, 100, quantity=30)
     driven.tick()
     assert driven.enter(drop, range(25)) == 25
     for index in range(held):
         make_hold(drop=drop, index=index)
-    entered = timezone.now() - 25 * SECOND
-    Hold.objects.update(entered_at=entered, created_at=entered + took * SECOND)
-    driven.redis.delete(keys.seconds(drop.slug))
-    driven.redis.hset(keys.seconds(drop.slug), str(int(entered.timestamp())), "25")
-    driven.keeper.memory.clear()
+    entered_ago(driven, drop, ago, entries=25, took=took)
 
     driven.tick()
 
     assert checkpoint(drop).allowance == 25 + ceil((30 - held) * 1.2) - waiting
+
+
+def test_a_second_hold_says_nothing_of_how_long_choosing_takes(driven):
+    drop = admitting(driven, 100, quantity=30)
+    driven.tick()
+    driven.enter(drop, range(25))
+    for index in range(21):
+        again = make_hold(drop=drop, index=index)
+    entered_ago(driven, drop, 25, entries=25)
+    Hold.objects.filter(pk=again.pk).update(nth=2, created_at=timezone.now() + 600 * SECOND)
+
+    driven.tick()
+
+    assert checkpoint(drop).allowance == 25 + 11
+
+
+def test_who_came_by_an_older_pass_makes_no_room_for_more(driven):
+    drop = admitting(driven, 100, quantity=30)
+    driven.tick()
+    driven.enter(drop, range(25))
+    for index in range(20):
+        make_hold(drop=drop, index=index)
+    entered_ago(driven, drop, 25, entries=5)
+    entered = timezone.now() - 130 * SECOND
+    Hold.objects.update(entered_at=entered, created_at=entered + 60 * SECOND)
+
+    driven.tick()
+
+    assert checkpoint(drop).allowance == 25 + 12 - 5
 
 
 def test_more_are_called_in_the_stead_of_those_who_stay_away(driven, window):
