@@ -31,7 +31,10 @@ class Yardstick:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "dropsite.rehearsal.yardstick"]
-        self._program = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self._program = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            start_new_session=True,  # Ctrl-C is for the rehearsal, with which the input ends
+        )  # fmt: skip
 
     def read(self) -> float:
         """Give milliseconds a request. Raises: NoYardstick."""
