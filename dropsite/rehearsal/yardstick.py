@@ -32,7 +32,7 @@ class Yardstick:
     def __init__(self) -> None:
         command = [sys.executable, "-m", "dropsite.rehearsal.yardstick"]
         self._program = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             start_new_session=True,  # Ctrl-C is for the rehearsal, with which the input ends
         )  # fmt: skip
 
