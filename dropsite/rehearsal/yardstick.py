@@ -31,10 +31,7 @@ class Yardstick:
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "dropsite.rehearsal.yardstick"]
-        self._program = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-            start_new_session=True,  # Ctrl-C is for the rehearsal, with which the input ends
-        )  # fmt: skip
+        self._program = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def read(self) -> float:
         """Give milliseconds a request. Raises: NoYardstick."""
