@@ -17,7 +17,6 @@ class Bill:
     frames: int
     commands: dict[str, int]
     often: list[tuple[int, float, str]]  # calls, milliseconds in all, statement
-    bare_view: float  # milliseconds of CPU that a bare Django view cost here meanwhile
 
     @property
     def stack_cpu(self) -> float:

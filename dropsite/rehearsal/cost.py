@@ -19,7 +19,6 @@ from django.db import DatabaseError, connection
 from deploy.local.supervision import Remote
 from dropsite.rehearsal.bill import Bill
 from dropsite.rehearsal.processes import Meter
-from dropsite.rehearsal.yardstick import NoYardstick, Yardstick
 
 # What opens and ends a transaction, or sets up a connection: told apart from statements that do something.
 FRAME = r"^\s*(begin|start|commit|rollback|savepoint|release|set|show|discard|deallocate)\M"
@@ -37,7 +36,7 @@ Seen = dict[int, tuple[int, float, bool, str]]
 
 @dataclass
 class Tab:
-    """Counts between `start` and `stop`. Raises: Unknown, from both, where something can't be counted."""
+    """Counts between `start` and `stop`. Raises: Unknown, from `start`, if there is nothing to count at."""
 
     meter: Meter = field(init=False)
     own: int = 0  # statements of ours, which are nobody's cost
@@ -50,7 +49,6 @@ class Tab:
         if not folder or not self.meter.roots():
             raise Unknown("The stack was not started by deploy/local, so its processes are not known.")
         self._statements, self._commands, self._cpu = self._sql(), self._redis(), sum(os.times()[:2])
-        self._yardstick = Yardstick()
         self.meter.start()
         return self
 
@@ -66,10 +64,6 @@ class Tab:
             yield
 
     def stop(self) -> Bill:
-        try:
-            bare_view = self._yardstick.read()
-        except NoYardstick as error:
-            raise Unknown("What a bare Django view costs here could not be measured.") from error
         self.meter.stop()
         crowd = sum(os.times()[:2]) - self._cpu
         before, after = self._statements, self._sql()
@@ -87,7 +81,6 @@ class Tab:
             frames=sum(calls for calls, _ms, frame, _text in spent if frame),
             commands={name: count - self._commands.get(name, 0) for name, count in self._redis().items()},
             often=sorted(((calls, ms, text) for calls, ms, frame, text in spent if not frame), reverse=True)[:OFTEN],
-            bare_view=bare_view,
         )
 
     @staticmethod

@@ -33,7 +33,6 @@ TIMES = {
 }
 REACH_CPU_ORDER, REACH_SQL_ORDER = 60, 60  # ms and statements an order, with two shoppers a unit
 REACH_CPU_SHOPPER = 15  # ms, with five shoppers a unit
-REACH_BARE_VIEW = 0.24  # ms: what a bare Django view costs on the machine that these are for
 REACH_MEMORY = 1024  # MiB
 
 
@@ -180,16 +179,14 @@ def _counts(bill: Bill, orders: int, shoppers: int) -> list[str]:
 
 
 def _reach(bill: Bill, orders: int, shoppers: int) -> list[str]:
-    """Figures beside what is to be reached; which of them applies depends on the crowd, milliseconds on the machine."""
-    slower = bill.bare_view / REACH_BARE_VIEW
-    cpu = bill.stack_cpu * 1000 / slower
+    """Figures beside what is to be reached; which of them applies depends on the crowd."""
+    cpu = bill.stack_cpu * 1000
     found = [f"{cpu / max(1, shoppers):.1f} ms a shopper (reach {REACH_CPU_SHOPPER}, at five a unit)"]
     if orders:
         found.append(f"{cpu / orders:.1f} ms an order (reach {REACH_CPU_ORDER}, at two a unit)")
         found.append(f"{bill.statements / orders:.1f} statements an order (reach {REACH_SQL_ORDER}, at two a unit)")
     found.append(f"{bill.peak:.0f} MiB (reach {REACH_MEMORY})")
-    machine = f"A bare Django view costs {bill.bare_view:.2f} ms here and {REACH_BARE_VIEW} where the reach is for"
-    return [f"{machine}: CPU ÷ {slower:.2f}", "Against the reach: " + "; ".join(found)]
+    return ["Against the reach: " + "; ".join(found)]
 
 
 def _checks(result: Result) -> str:

@@ -20,7 +20,6 @@ BILL = Bill(
     frames=40,
     commands={"line": 10, "broker": 20},
     often=[(60, 3.0, "SELECT 1")],
-    bare_view=0.6,
 )
 
 
@@ -61,11 +60,7 @@ def test_tells_cost_of_the_stack_apart_from_stand_ins():
 
 
 def test_sets_figures_beside_the_reach():
-    text = report.as_text(result())
-
-    assert "50.0 statements an order (reach 60" in text
-    assert "A bare Django view costs 0.60 ms here and 0.24 where the reach is for: CPU ÷ 2.50" in text
-    assert "500.0 ms an order (reach 60" in text  # 2.5 s for two orders
+    assert "50.0 statements an order (reach 60" in report.as_text(result())
 
 
 def test_a_rehearsal_without_orders_has_a_report_too():

@@ -87,10 +87,7 @@ class Command(BaseCommand):
         with tab.uncounted():
             found = [*verdicts.judge(crowd.stories), rows.settle(drop=drop)]
         if not reason:
-            try:
-                bill = tab.stop()
-            except cost.Unknown as unknown:
-                reason = str(unknown)
+            bill = tab.stop()
         found += rows.compare(drop=drop, stories=crowd.stories, status=crowd.status)
         return report.Result(
             slug=drop.slug, seed=seed, seconds=time.monotonic() - begun, stories=crowd.stories,
