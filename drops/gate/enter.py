@@ -58,7 +58,7 @@ async def _admit(gate: Gate, slug: str, ticket: Ticket) -> Pass:
     except lua.Full:
         raise _wait(texts.NOT_NOW, place, line.cursor, random.randint(*FULL_SECONDS)) from None
     except (lua.Unadopted, RedisError, OSError) as error:
-        raise stuck(error) from error
+        raise stuck() from error
     return Pass(ticket.id, ticket.index, place, entry.cursor, entry.entered)
 
 

@@ -11,7 +11,7 @@ from drops.gate import answers, texts
 from drops.gate.answers import Answer
 from drops.gate.gate import Gate
 from drops.gate.panel import moment
-from drops.gate.refusals import Refused, stuck
+from drops.gate.refusals import Refused, uncounted
 from drops.gate.requests import Request
 from drops.line import keys, lua, tickets
 
@@ -49,7 +49,7 @@ def _client_key(given: str) -> str:
 async def _index(gate: Gate, slug: str, client: str) -> int:
     line = await gate.lines.get(slug)
     if line is None:
-        raise stuck(key=client)
+        raise uncounted(None, key=client)
     if line.lobby > time() + LOBBY_LEEWAY and not line.closed:
         raise _early(line.lobby)
     try:
@@ -59,7 +59,7 @@ async def _index(gate: Gate, slug: str, client: str) -> int:
     except lua.Early as early:
         raise _early(early.at) from None
     except (lua.Refused, RedisError, OSError) as error:
-        raise stuck(error, key=client) from error
+        raise uncounted(error, key=client) from error
 
 
 def _early(opens: float) -> Refused:

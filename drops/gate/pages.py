@@ -67,12 +67,11 @@ class Pages:
         return answers.page(200, html, style_source=source, refresh=str(panel.refresh or ""))
 
     def refusal(self, refused: Refused, *, slug: str, look: Mapping[str, str]) -> Answer:
-        """A refusal as a page. If it says when to ask again it goes back to the line by itself, but for a join."""
+        """A refusal as a page. It goes back to the line by itself when it may; a join waits for another press."""
         back = f"/line/{slug}/"
         url, text = (back, texts.TO_LINE) if slug else ("/", texts.TO_FRONT)
         action = self._join(slug, refused.key) if refused.key else self._fill("back", {"url": url, "text": text})
-        why = texts.NOT_JOINED if refused.key else refused.why
-        words = {"what": refused.what, "why": why, "money": texts.NOTHING_CHARGED}
+        words = {"what": refused.what, "why": refused.why, "money": texts.NOTHING_CHARGED}
         main = self._fill("refusal", words, action=action)
         html, source = self._page(refused.what, main, look.get("title") or self.shop, look)
         refresh = f"{refused.retry}; url={back}" if refused.retry is not None and slug and not refused.key else ""

@@ -35,8 +35,13 @@ class Refused(Exception):
         self.members = members
 
 
-def stuck(error: Exception | None = None, *, key: str = "") -> Refused:
-    """Redis is away, not adopted, or doesn't know the drop; or more came in this second than may be counted."""
+def stuck() -> Refused:
+    """Redis is away, not adopted, or doesn't know the drop."""
+    return Refused(texts.STUCK, retry=STUCK_SECONDS)
+
+
+def uncounted(error: Exception | None, *, key: str) -> Refused:
+    """The same, or more came in this second than may be counted: who joined has no place yet."""
     if isinstance(error, lua.Full):
         return Refused(texts.CROWDED, retry=CROWDED_SECONDS, key=key)
-    return Refused(texts.STUCK, retry=STUCK_SECONDS, key=key)
+    return Refused(texts.NOT_JOINED, retry=STUCK_SECONDS, key=key)

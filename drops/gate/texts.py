@@ -24,13 +24,14 @@ NOT_NOW = Refusal(409, "In a moment.", "It is your turn. As many people as can b
 NONE_LEFT = Refusal(409, "Gone.", "Nothing is left. If something comes back, it is for whoever asks next.")
 PAUSED = Refusal(409, "Paused.", "Places are kept.")
 CLOSED = Refusal(410, "Closed.", "This drop is over. Orders that were placed stay as they are.")
-CROWDED = Refusal(503, "The door is stuck.", "So many people came at once. Trying again in {retry} s.")
+CROWDED = Refusal(
+    503, "The door is stuck.", "So many people came at once. You are not in the line yet. Press the button again."
+)
+NOT_JOINED = Refusal(503, "The door is stuck.", "You are not in the line yet. Press the button again.")
 STUCK = Refusal(503, "The door is stuck.", "Your place is kept. Trying again in {retry} s.")
 TOO_LONG = Refusal(413, "Too long.", "That is not a form of ours.")
 NOTHING_HERE = Refusal(404, "There is nothing here.", "There may never have been.")
 WRONG_METHOD = Refusal(405, "That doesn't work here.", "This address takes {allowed}.")
-
-NOT_JOINED = "You are not in the line yet. Press the button again."
 
 TO_DROP = "To the drop"
 TO_LINE = "Back to the line"
