@@ -262,10 +262,6 @@ class Seen(NamedTuple):
         """A number of the state, 0 where it is absent."""
         return int(self.state.get(name, 0))
 
-    def entered_within(self, seconds: int) -> int:
-        """How many entered in the last `seconds` (120 at most)."""
-        return sum(count for second, count in self.entered_at.items() if second > self.now - seconds)
-
 
 def look_at(server: Server, slug: str) -> Seen:
     """Read what a gatekeeper's tick starts from. Raises: RedisError."""
