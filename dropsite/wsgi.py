@@ -4,10 +4,9 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
+from dropsite.warming import warm
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dropsite.settings")
 
 application = get_wsgi_application()
-
-from dropsite.warming import warm  # noqa: E402  # Django has to be set up
-
 warm()

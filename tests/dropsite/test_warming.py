@@ -1,5 +1,7 @@
 """What is made before a process's first request."""
 
+import gc
+
 from django.template import engines
 
 from dropsite import warming
@@ -10,6 +12,9 @@ def test_the_shoppers_templates_are_compiled_and_the_desks_are_not():
     cached.clear()
 
     warming.warm()
+    frozen = gc.get_freeze_count()
+    gc.unfreeze()
 
+    assert frozen > 0
     assert {"drops/pick.html", "payments/checkout.html", "payments/order.html", "base.html"} <= set(cached)
     assert not any(name.startswith(("admin/", "gate/", "mail/")) for name in cached)
