@@ -28,7 +28,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A drop's line at a tick. `waiting` passes are good and have no hold; `own` ceilings bind this drop alone."""
+    """A drop's line at a tick. `waiting` passes may become holds; `own` ceilings bind this drop alone."""
 
     joined: int
     entered: int

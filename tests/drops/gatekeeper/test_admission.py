@@ -75,6 +75,16 @@ def test_holds_make_room_only_when_they_come_back(driven, window):
     assert driven.enter(drop, range(3, 100)) == 3
 
 
+def with_25_inside(driven, *, held):
+    """A drop of 30 pieces that let 25 in, of whom so many hold one."""
+    drop = admitting(driven, 100, quantity=30)
+    driven.tick()
+    assert driven.enter(drop, range(25)) == 25
+    for index in range(held):
+        make_hold(drop=drop, index=index)
+    return drop
+
+
 def entered_ago(driven, drop, seconds, *, entries, took=1):
     """Move every hold and so many entries into the past; `took` is from entering to the hold."""
     entered = timezone.now() - seconds * SECOND
@@ -90,11 +100,7 @@ def entered_ago(driven, drop, seconds, *, entries, took=1):
 )
 def test_who_takes_much_longer_than_others_is_not_waited_for(driven, held, took, ago, waiting):
     """Of 25 who entered the others hold something: was that four times as long ago as they took, or 20 s at least?"""
-    drop = admitting(driven, 100, quantity=30)
-    driven.tick()
-    assert driven.enter(drop, range(25)) == 25
-    for index in range(held):
-        make_hold(drop=drop, index=index)
+    drop = with_25_inside(driven, held=held)
     entered_ago(driven, drop, ago, entries=25, took=took)
 
     driven.tick()
@@ -103,13 +109,9 @@ def test_who_takes_much_longer_than_others_is_not_waited_for(driven, held, took,
 
 
 def test_a_second_hold_says_nothing_of_how_long_choosing_takes(driven):
-    drop = admitting(driven, 100, quantity=30)
-    driven.tick()
-    driven.enter(drop, range(25))
-    for index in range(21):
-        again = make_hold(drop=drop, index=index)
+    drop = with_25_inside(driven, held=21)
     entered_ago(driven, drop, 25, entries=25)
-    Hold.objects.filter(pk=again.pk).update(nth=2, created_at=timezone.now() + 600 * SECOND)
+    Hold.objects.filter(index=20).update(nth=2, created_at=timezone.now() + 600 * SECOND)
 
     driven.tick()
 
@@ -117,11 +119,7 @@ def test_a_second_hold_says_nothing_of_how_long_choosing_takes(driven):
 
 
 def test_who_came_by_an_older_pass_makes_no_room_for_more(driven):
-    drop = admitting(driven, 100, quantity=30)
-    driven.tick()
-    driven.enter(drop, range(25))
-    for index in range(20):
-        make_hold(drop=drop, index=index)
+    drop = with_25_inside(driven, held=20)
     entered_ago(driven, drop, 25, entries=5)
     entered = timezone.now() - 130 * SECOND
     Hold.objects.update(entered_at=entered, created_at=entered + 60 * SECOND)
