@@ -25,7 +25,7 @@ from drops import listing
 from drops.line.tickets import Pass
 from drops.models import Drop, Edition, Hold, HoldLine, Pause, Unit
 from drops.refusals import HoldRefused
-from shop.prepared import Change, Given
+from shop.prepared import Change, Given, columns
 
 TRIES = 3  # for units that are free but were locked a moment ago
 NOT_PAUSED = "NOT EXISTS (SELECT FROM drops_pause p WHERE p.drop_id = h.drop_id AND p.ended_at IS NULL)"
@@ -154,7 +154,7 @@ def insert(*, drop: Drop, admit: Pass) -> Hold | None:
         WHERE h.id = %s AND h.sealed_at IS NOT NULL AND h.closed_at IS NULL AND h.cancelled_at IS NULL
           AND (h.closes_at IS NULL OR h.closes_at > statement_timestamp()) AND {NOT_PAUSED} AND had.n < 2
         ON CONFLICT DO NOTHING
-        RETURNING *
+        RETURNING {columns(Hold)}
         """,
         [admit.ticket.hex(), admit.index, admit.place, admit.cursor, admit.entered, admit.ticket.hex(), drop.pk],
     )

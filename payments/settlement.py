@@ -25,7 +25,7 @@ from drops import holds
 from drops.models import Hold
 from payments import budget, gateway, lines, mail
 from payments.models import Attempt, LedgerEntry, Order, Payment
-from shop.prepared import Change, Given, Read
+from shop.prepared import Change, Given, Read, columns
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +35,9 @@ DECLINES = 3
 PAYMENT = Read(Payment.objects.select_related("order__hold").annotate(rows=lines.ROWS).filter(order=Given("order")))
 LIVE_ATTEMPT = Read(Attempt.objects.filter(payment=Given("payment"), state__in=Attempt.LIVE))
 GIVEN_BACK = Change(Order.objects.filter(pk=Given("order"), leased_until=Given("leased")), leased_until=Now())
-SEND = """
+SEND = f"""
     UPDATE payments_attempt SET state = 'sent', sent_at = statement_timestamp()
-    WHERE payment_id = %s AND state = 'queued' RETURNING *
+    WHERE payment_id = %s AND state = 'queued' RETURNING {columns(Attempt)}
 """
 ENDED = Change(
     Attempt.objects.filter(pk=Given("attempt"), state__in=Attempt.LIVE),

@@ -14,6 +14,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from shop.models import Mail
+from shop.prepared import columns
 
 log = logging.getLogger(__name__)
 
@@ -42,11 +43,11 @@ def claim(*, most: int) -> list[Mail]:
     """Take due mails for a minute, so that a second worker passes them over."""
     return list(
         Mail.objects.raw(
-            """
+            f"""
             UPDATE shop_mail SET due_at = statement_timestamp() + %s, tries = tries + 1 WHERE id IN (
                 SELECT id FROM shop_mail WHERE sent_at IS NULL AND due_at <= statement_timestamp()
                 ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
-            ) RETURNING *
+            ) RETURNING {columns(Mail)}
             """,
             [CLAIM, most],
         )

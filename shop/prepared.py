@@ -114,6 +114,11 @@ class Change:
             return self._written
 
 
+def columns(model: type[models.Model]) -> str:
+    """Name a model's columns, for RETURNING. A * fails where it is prepared, once a migration has added a column."""
+    return ", ".join(f'"{field.column}"' for field in model._meta.concrete_fields)
+
+
 def filled(places: tuple[Any, ...], values: dict[str, Any]) -> list[Any]:
     """Put the values in the places of Given."""
     return [values[place.name] if isinstance(place, Given) else place for place in places]

@@ -19,6 +19,7 @@ from drops.models.drop import DropQuerySet
 from drops.scaling import signing
 from drops.scaling.models import Alert, Target
 from shop import outbox
+from shop.prepared import columns
 
 CLAIM = timedelta(seconds=60)  # how long one worker has for a batch
 LONGEST_WAIT = timedelta(minutes=10)
@@ -75,11 +76,11 @@ def claim(*, most: int) -> list[Alert]:
     """Take due alerts for a minute, so that a second worker passes them over."""
     return list(
         Alert.objects.raw(
-            """
+            f"""
             UPDATE scaling_alert SET due_at = statement_timestamp() + %s, tries = tries + 1 WHERE id IN (
                 SELECT id FROM scaling_alert WHERE told_at IS NULL AND due_at <= statement_timestamp() AND tries < %s
                 ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
-            ) RETURNING *
+            ) RETURNING {columns(Alert)}
             """,
             [CLAIM, TRIES, most],
         )

@@ -16,6 +16,7 @@ from drops import admission
 from drops.models import Drop
 from drops.scaling import alerts
 from drops.scaling.models import Alert, Pulse, Step, Target
+from shop.prepared import columns
 
 ABOUT = "pulse"
 MISSED = 4  # ticks in a row, after which the pulse counts as lost
@@ -23,9 +24,9 @@ MISSED = 4  # ticks in a row, after which the pulse counts as lost
 
 def beat(*, who: str) -> Pulse:
     """Write that a tick begins, by the database's clock; the row as it is then."""
-    sql = """
+    sql = f"""
         INSERT INTO scaling_pulse AS pulse (id, ticked_at, who, paused_reason) VALUES (1, statement_timestamp(), %s, '')
-        ON CONFLICT (id) DO UPDATE SET ticked_at = excluded.ticked_at, who = excluded.who RETURNING pulse.*
+        ON CONFLICT (id) DO UPDATE SET ticked_at = excluded.ticked_at, who = excluded.who RETURNING {columns(Pulse)}
     """
     return Pulse.objects.raw(sql, [who])[0]
 

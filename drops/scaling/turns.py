@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from drops.scaling.models import Target
+from shop.prepared import columns
 
 LENGTH = timedelta(seconds=60)  # longer than the calls of one look at a target may take
 
@@ -18,9 +19,9 @@ class Lost(Exception):
 
 def take(*, target: Target) -> Target | None:
     """Take the turn; the row as it is then. None if somebody has it."""
-    sql = """
+    sql = f"""
         UPDATE scaling_target SET busy_until = clock_timestamp() + %s
-        WHERE id = %s AND (busy_until IS NULL OR busy_until < clock_timestamp()) RETURNING *
+        WHERE id = %s AND (busy_until IS NULL OR busy_until < clock_timestamp()) RETURNING {columns(Target)}
     """
     return next(iter(Target.objects.raw(sql, [LENGTH, target.pk])), None)
 

@@ -1,14 +1,16 @@
 """Reads and updates whose SQL is written once do what the queryset itself would."""
 
 import threading
+from contextlib import nullcontext
 
 import pytest
-from django.db import connection
+from django.db import NotSupportedError, connection
 from django.db.models import Count, F
 from django.test.utils import CaptureQueriesContext
 
-from shop.models import JournalEntry, Product, Variant
-from shop.prepared import Change, Given, Read
+from shop import outbox
+from shop.models import JournalEntry, Mail, Product, Variant
+from shop.prepared import Change, Given, Read, columns
 from tests.factories import make_drop
 
 VARIANT = Read(Variant.objects.select_related("product").filter(sku=Given("sku")).annotate(shown=Count("pictures")))
@@ -86,3 +88,46 @@ def test_a_change_meets_the_rows_of_its_queryset_alone():
     assert len(queries) == 3
     assert (wanted.position, other.position) == (positions[0] + 2, positions[1])
     assert (wanted.swatch, other.swatch) == ("#123456", swatch)
+
+
+def elsewhere(sql):
+    """Run a statement on another connection, as a migration would."""
+
+    def run():
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+        connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+@pytest.fixture
+def grows():
+    """A column that a migration adds to the mails in the middle of the test."""
+    yield lambda: elsewhere("ALTER TABLE shop_mail ADD COLUMN extra integer NOT NULL DEFAULT 0")
+    elsewhere("ALTER TABLE shop_mail DROP COLUMN IF EXISTS extra")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_prepared_goes_on_while_a_migration_adds_a_column(grows):
+    mails = [Mail.objects.create(to="ann@shop.example", about=f"{number}") for number in range(4)]
+    assert [outbox.claim(most=1)[0] for _claim in range(3)] == mails[:3]
+
+    grows()
+
+    assert outbox.claim(most=1) == mails[3:]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_star_would_not(grows):
+    sql = "UPDATE shop_mail SET tries = tries + 1 RETURNING {}"
+    for asked, fails in ((sql.format("*"), True), (sql.format(columns(Mail)), False)):
+        elsewhere("ALTER TABLE shop_mail DROP COLUMN IF EXISTS extra")
+        with connection.cursor() as cursor:
+            for _time in range(3):
+                cursor.execute(asked)
+            grows()
+            with pytest.raises(NotSupportedError, match="cached plan") if fails else nullcontext():
+                cursor.execute(asked)
