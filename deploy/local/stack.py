@@ -6,6 +6,7 @@
 The supervisor ends when whoever started it does, kill -9 included (Linux); its programs end with it.
 """
 
+import compileall
 import fcntl
 import os
 import shutil
@@ -24,6 +25,7 @@ from deploy.local.supervision import Remote, configuration
 
 POLL_SECONDS = 0.1
 STOP_SECONDS = 40
+CODE = ("deploy", "dropsite", "drops", "payments", "shop")
 
 
 class StackError(Exception):
@@ -139,6 +141,8 @@ class Stack(Running):
         self.folder.mkdir(parents=True, exist_ok=True)
         self._take_lock()
         self._make_run()
+        for package in CODE:  # else a dozen processes do at their first start, and keep the memory that it took
+            compileall.compile_dir(ROOT / package, quiet=2)
         variables = environment.compose(folder=self.folder, ports=self._ports or ports.free()) | self._settings
         variables["STACK_PROGRAMS"] = ",".join(self._programs)
         environment.write(self.folder / "env", variables)
