@@ -11,9 +11,10 @@ from drops import listing, stock
 from drops.gatekeeper.figures import Watched
 from drops.lifecycle import Phase
 from drops.line import lua
-from drops.line.status import POLL, VERSION, Edition, PhaseName, Status, encode
+from drops.line.status import POLL, VERSION, Edition, PhaseName, Poll, Status, encode
 
 RATE_SECONDS = 30
+SOON = 5  # seconds at most between two looks of a short line that waits for what is held
 
 
 def publish(*, redis: Redis, term: int, row: Watched) -> None:
@@ -98,7 +99,7 @@ def status(row: Watched) -> Status:
         cursor=checkpoint.cursor,
         joined=checkpoint.joined,
         rate=rate(row),
-        poll=POLL,
+        poll=poll(row),
         editions=editions(row),
         sentence=sentence(row),
     )
@@ -119,6 +120,16 @@ def editions(row: Watched) -> list[Edition]:
             )
         )
     return found
+
+
+def poll(row: Watched) -> Poll:
+    """How often pages look again.
+
+    While every piece is held, a short line hears within seconds what comes of it, for a hundred looks a second.
+    """
+    waiting = row.checkpoint.joined - row.checkpoint.cursor
+    soon = row.phase is Phase.LIVE and not row.free
+    return POLL | {"most": min(POLL["most"], max(SOON, waiting // 100))} if soon else POLL
 
 
 def rate(row: Watched) -> float:

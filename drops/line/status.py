@@ -16,7 +16,7 @@ Band = Literal["in", "low", "held", "gone"]
 
 
 class Poll(TypedDict):
-    """Ask again after clamp(least, wait ÷ share, most) seconds."""
+    """Ask again after clamp(least, wait ÷ share, most) seconds; while nobody is let in, after one a place ahead."""
 
     least: int
     most: int
@@ -112,6 +112,8 @@ def poll_after(status: Status, place: int | None, now: float, chance: float) -> 
         return FAR_POLL if left > FAR else min(float(poll["most"]), max(0.0, left) + max(1.0, 3 * chance))
     if status["phase"] == "opening":
         return poll["least"] + chance
-    expected = None if place is None else wait(status, place)
-    wanted = poll["most"] if expected is None else expected[0] / poll["share"]
+    wanted = float(poll["most"])
+    if place is not None:
+        expected = wait(status, place)
+        wanted = expected[0] / poll["share"] if expected else place - status["cursor"] + 1
     return min(max(wanted, poll["least"]), poll["most"]) * (0.8 + 0.4 * chance)

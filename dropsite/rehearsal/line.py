@@ -81,7 +81,8 @@ def pause(*, status: Status, place: int | None, now: float, dice: Random) -> flo
         return min(most, max(0.0, coming - now) + max(1.0, dice.uniform(0, AFTER_OPENING)))
     if status.phase == "opening" or now - status.now > STALE_SECONDS:
         return least * dice.uniform(1, 1.5)
-    wait = 0.0 if place is not None and place < status.cursor else most * share
-    if place is not None and status.rate > 0 and place >= status.cursor:
-        wait = (place - status.cursor + 1) / status.rate / 1.25  # the shortest that is likely
-    return min(most, max(least, wait / share)) * dice.uniform(0.8, 1.2)
+    wanted = float(most)
+    if place is not None:
+        ahead = max(0, place - status.cursor + 1)
+        wanted = ahead / status.rate / 1.25 / share if status.rate > 0 else ahead  # of the shortest wait that is likely
+    return min(most, max(least, wanted)) * dice.uniform(0.8, 1.2)

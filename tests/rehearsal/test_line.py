@@ -36,6 +36,11 @@ def test_asks_again_after_a_share_of_the_wait(place, least, most):
 
 def test_asks_seldom_while_nobody_is_let_in():
     assert 24 <= pause(50, rate=0.0) <= 36
+    assert 24 <= pause(None, rate=0.0) <= 36
+
+
+def test_who_is_next_asks_sooner():
+    assert 8.8 <= pause(20, rate=0.0) <= 13.2
 
 
 def test_asks_often_when_it_is_ones_turn():

@@ -40,13 +40,14 @@ export function wait(place, { cursor, rate }) {
 export function pause({ status, phase, times, place, now, hidden, trouble, chance }) {
   if (trouble) return Math.min(LONGEST_BACKOFF, 2 ** trouble) * (0.5 + chance);
   const { least, most, share } = status?.poll ?? POLL;
-  const expected = place === null || !status ? null : wait(place, status);
+  const placed = place !== null && status;
+  const expected = placed && wait(place, status);
   if (hidden) return expected && expected[1] < 120 ? 15 : 60;
   if (phase === "announced" || phase === "lobby") {
     const ahead = (phase === "announced" ? times.lobby : times.opens) - now;
     return ahead > FAR ? FAR_POLL : Math.min(most, Math.max(0, ahead) + Math.max(1, 3 * chance));
   }
   if (phase === "opening") return least + chance;
-  const wanted = expected ? expected[0] / share : most;
+  const wanted = expected ? expected[0] / share : placed ? place - status.cursor + 1 : most;
   return Math.min(Math.max(wanted, least), most) * (0.8 + 0.4 * chance);
 }

@@ -1,6 +1,7 @@
 """What is left, and the end of a drop."""
 
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -8,6 +9,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from drops import announcing, holds
+from drops.gatekeeper import publish
+from drops.lifecycle import Phase
 from drops.line import keys, lua
 from drops.models import Pause, Unit
 from tests.drops.gatekeeper.driving import SECOND, admitting, checkpoint, move
@@ -41,6 +44,32 @@ def test_a_drop_sells_out_when_no_unit_is_free_or_held(driven):
     assert (driven.document(drop)["phase"], driven.document(drop)["editions"][0]["band"]) == ("sold out", "gone")
     assert drop.sold_out_at is not None
     assert driven.state(drop)["closed"] == "0"
+
+
+def test_who_waits_for_what_is_held_hears_soon_what_comes_of_it(driven):
+    drop = make_drop(phase="live", quantity=1)
+    driven.tick()
+    assert driven.document(drop)["poll"]["most"] == 30
+    make_hold(drop=drop)
+
+    driven.tick(1)
+
+    assert driven.document(drop)["poll"]["most"] == 5
+
+
+@pytest.mark.parametrize(
+    ("phase", "free", "waiting", "most"),
+    [
+        (Phase.LIVE, 0, 1_200, 12),  # a hundred looks a second
+        (Phase.LIVE, 0, 1_000_000, 30),
+        (Phase.LIVE, 1, 10, 30),
+        (Phase.PAUSED, 0, 10, 30),
+    ],
+)
+def test_a_long_line_looks_no_more_often_than_before(phase, free, waiting, most):
+    row = SimpleNamespace(phase=phase, free=free, checkpoint=SimpleNamespace(joined=waiting + 7, cursor=7))
+
+    assert publish.poll(row)["most"] == most
 
 
 def test_a_sold_out_drop_is_live_again_if_a_unit_comes_back(driven):

@@ -53,6 +53,9 @@ def test_poll_after_brings_the_lobby_back_within_3_s_of_the_opening(left, chance
         (10, 1.0, 2.0),
         (100_000, 1.0, 30.0),
         (100, 0.0, 30.0),
+        (10, 0.0, 11.0),  # nobody is let in: what comes back goes to those in front
+        (0, 0.0, 2.0),
+        (None, 0.0, 30.0),
         (None, 1.0, 30.0),
     ],
 )
