@@ -253,6 +253,7 @@ CELERY_TASK_ROUTES = {
 CELERY_DB_REUSE_MAX = 2**31
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 300,  # longer than any task
+    "polling_interval": 5,  # how long one look at the queues waits for a message; each costs worker and broker
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "socket_timeout": 10,

@@ -17,9 +17,10 @@ from drops import holds
 from drops.models import Hold
 from payments import lines, pricing
 from payments.models import Attempt, Order, Payment
-from shop.prepared import Given, Read
+from shop.prepared import Given, Insert, Read
 
 ORDER_OF = Read(Order.objects.select_related("payment").filter(hold=Given("hold")))
+ORDER, PAYMENT, ATTEMPT = Insert(Order), Insert(Payment), Insert(Attempt)
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O 1 I L: numbers are read aloud
 
 
@@ -89,7 +90,7 @@ def submit(*, hold: Hold, address: Address, token: str, shown_total: int) -> Ord
         if quote.total != shown_total:
             raise TotalChanged
         order = record(hold=hold, address=address, quote=quote)
-        Attempt.objects.create(payment=order.payment, confirmation_token=token)
+        ATTEMPT.row(payment=order.payment, confirmation_token=token)
     return order
 
 
@@ -114,7 +115,7 @@ def record(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:
 
 def create(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:
     live = livemode()
-    order = Order.objects.create(
+    order = ORDER.row(
         number=number(),
         hold=hold,
         **asdict(address),
@@ -127,7 +128,7 @@ def create(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:
         language=get_language() or settings.LANGUAGE_CODE,
         livemode=live,
     )
-    Payment.objects.create(order=order, amount=quote.total, currency=quote.currency, livemode=live)
+    PAYMENT.row(order=order, amount=quote.total, currency=quote.currency, livemode=live)
     return order
 
 

@@ -25,7 +25,7 @@ from drops import holds
 from drops.models import Hold
 from payments import budget, gateway, lines, mail
 from payments.models import Attempt, LedgerEntry, Order, Payment
-from shop.prepared import Change, Given, Read, columns
+from shop.prepared import Change, Given, Insert, Read, columns
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ CEILING = timedelta(minutes=10)  # from the first confirm; a later authorisation
 DECLINES = 3
 PAYMENT = Read(Payment.objects.select_related("order__hold").annotate(rows=lines.ROWS).filter(order=Given("order")))
 LIVE_ATTEMPT = Read(Attempt.objects.filter(payment=Given("payment"), state__in=Attempt.LIVE))
+LEDGER = Insert(LedgerEntry)
 GIVEN_BACK = Change(Order.objects.filter(pk=Given("order"), leased_until=Given("leased")), leased_until=Now())
 SEND = f"""
     UPDATE payments_attempt SET state = 'sent', sent_at = statement_timestamp()
@@ -286,7 +287,7 @@ def captured(payment: Payment, intent: gateway.Intent) -> bool:
     """Write the money into the ledger and the mail into the outbox, with the state, in one transaction."""
     with transaction.atomic():
         move(payment, CAPTURED, "captured_at", charge_id=intent.charge_id)
-        LedgerEntry.objects.create(
+        LEDGER.row(
             order=payment.order,
             kind=LedgerEntry.Kind.CAPTURE,
             amount=intent.amount_received,

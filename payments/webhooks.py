@@ -10,10 +10,12 @@ from typing import Any
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
+from django.utils import timezone
 
 from payments import gateway
 from payments.checkout import livemode
 from payments.models import Event, Payment
+from shop.prepared import Insert
 
 USED = (
     "payment_intent.amount_capturable_updated",
@@ -23,23 +25,23 @@ USED = (
     "payment_intent.requires_action",
     "payment_intent.succeeded",
 )
+EVENT = Insert(Event)
 QUIET = timedelta(seconds=2)  # who asked the bank has most likely had the answer, too
 WAIT = timedelta(minutes=10)  # an event may come before our own commit; after this its intent is not ours
 
 
-def receive(*, body: bytes, signature: str) -> Event:
+def receive(*, body: bytes, signature: str) -> None:
     """Store a webhook's event if it is new. Raises gateway.BadEvent, with nothing stored."""
     said = gateway.read_event(body=body, signature=signature)
     try:
         about: dict[str, Any] = said["data"]["object"]
-        event = Event(id=said["id"], type=said["type"], livemode=said["livemode"], payload=said)
-        event.intent_id = about["id"] if about["object"] == "payment_intent" else about.get("payment_intent") or ""
+        event = {"id": said["id"], "type": said["type"], "livemode": said["livemode"], "payload": said}
+        event["intent_id"] = about["id"] if about["object"] == "payment_intent" else about.get("payment_intent") or ""
     except (KeyError, TypeError) as error:
         raise gateway.BadEvent(f"an event without {error}") from error
     if reason := foreign(said=said, about=about):
-        event.state, event.reason, event.settled_at = Event.State.IGNORED, reason, Now()
-    Event.objects.bulk_create([event], ignore_conflicts=True)  # a repeat changes nothing
-    return event
+        event |= {"state": Event.State.IGNORED, "reason": reason, "settled_at": timezone.now()}
+    EVENT.unless_there(**event)  # a repeat changes nothing
 
 
 def foreign(*, said: dict[str, Any], about: dict[str, Any]) -> str:

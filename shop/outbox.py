@@ -14,18 +14,18 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from shop.models import Mail
-from shop.prepared import columns
+from shop.prepared import Insert, columns
 
 log = logging.getLogger(__name__)
 
+MAIL = Insert(Mail)
 CLAIM = timedelta(seconds=60)  # how long one worker has for a batch
 LONGEST_WAIT = timedelta(hours=1)
 
 
 def put(*, kind: str, about: str, to: str, subject: str, text: str, html: str) -> None:
     """Promise a mail, in the caller's transaction. A second one of the same kind about the same thing is none."""
-    mail = Mail(kind=kind, about=about, to=to, subject=subject, text=text, html=html)
-    Mail.objects.bulk_create([mail], ignore_conflicts=True)
+    MAIL.unless_there(kind=kind, about=about, to=to, subject=subject, text=text, html=html)
 
 
 def send_due(*, most: int = 200) -> int:

@@ -1,7 +1,9 @@
-"""Reads and updates whose SQL is written once: for the few that every shopper causes.
+"""Reads, inserts and updates whose SQL is written once: for the few that every shopper causes.
 
     HELD = Read(Hold.objects.filter(uuid=Given("uuid")))
     HELD.first(uuid=…)
+    ORDER = Insert(Order)
+    ORDER.row(hold=…, email=…)
     OVER = Change(Hold.objects.filter(uuid=Given("uuid")), state="released", ended_at=Now())
     OVER.rows(uuid=…)
 
@@ -11,7 +13,7 @@ queries (prefetch_related) is not kept.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
@@ -88,6 +90,40 @@ class Read(Generic[Row]):
             return self._written
 
 
+class Insert(Generic[Row]):
+    """An INSERT of one row, with the model's own defaults. What the database fills in is not given, but read back.
+
+    Values are values, no expressions; no signal is sent.
+    """
+
+    def __init__(self, model: type[Row]) -> None:
+        self.model = model
+        self._filled_in = [field for field in model._meta.concrete_fields if field.db_returning]
+        self._given = [field for field in model._meta.concrete_fields if not field.db_returning]
+        places = ", ".join(["%s"] * len(self._given))
+        self._text = f'INSERT INTO "{model._meta.db_table}" ({quoted(self._given)}) VALUES ({places})'
+        self._returning = f" RETURNING {quoted(self._filled_in or [model._meta.pk])}"
+
+    def row(self, **values: Any) -> Row:
+        """Insert a row. Raises IntegrityError if it clashes with one that is there."""
+        made = self.model(**values)
+        self._run(self._text, made)
+        return made
+
+    def unless_there(self, **values: Any) -> None:
+        """Insert a row, or none if it clashes with one that is there."""
+        self._run(f"{self._text} ON CONFLICT DO NOTHING", self.model(**values))
+
+    def _run(self, text: str, made: Row) -> None:
+        given = [field.get_db_prep_save(field.pre_save(made, True), connection) for field in self._given]
+        with connection.cursor() as cursor:
+            cursor.execute(text + self._returning, given)
+            found = cursor.fetchone()
+        for field, value in zip(self._filled_in, found or (), strict=False):
+            setattr(made, field.attname, value)
+        made._state.adding, made._state.db = False, connection.alias
+
+
 class Change:
     """An UPDATE of a queryset's rows. `fields` are what update() takes, or Given, named at each use."""
 
@@ -116,7 +152,11 @@ class Change:
 
 def columns(model: type[models.Model]) -> str:
     """Name a model's columns, for RETURNING. A * fails where it is prepared, once a migration has added a column."""
-    return ", ".join(f'"{field.column}"' for field in model._meta.concrete_fields)
+    return quoted(model._meta.concrete_fields)
+
+
+def quoted(fields: Iterable[Any]) -> str:
+    return ", ".join(f'"{field.column}"' for field in fields)
 
 
 def filled(places: tuple[Any, ...], values: dict[str, Any]) -> list[Any]:

@@ -14,7 +14,8 @@ from drops.line import lua
 from drops.line.status import POLL, VERSION, Edition, PhaseName, Poll, Status, encode
 
 RATE_SECONDS = 30
-SOON = 5  # seconds at most between two looks of a short line that waits for what is held
+SOON = 5  # seconds, the shortest `most` between two looks
+LOOKS = 100  # a second that a line may cost before its pages look less often
 
 
 def publish(*, redis: Redis, term: int, row: Watched) -> None:
@@ -123,13 +124,11 @@ def editions(row: Watched) -> list[Edition]:
 
 
 def poll(row: Watched) -> Poll:
-    """How often pages look again.
-
-    While every piece is held, a short line hears within seconds what comes of it, for a hundred looks a second.
-    """
+    """How often pages look again: a short line hears within seconds what comes of it, for a hundred looks a second."""
+    if row.phase is not Phase.LIVE:
+        return POLL
     waiting = row.checkpoint.joined - row.checkpoint.cursor
-    soon = row.phase is Phase.LIVE and not row.free
-    return POLL | {"most": min(POLL["most"], max(SOON, waiting // 100))} if soon else POLL
+    return POLL | {"most": min(POLL["most"], max(SOON, waiting // LOOKS))}
 
 
 def rate(row: Watched) -> float:

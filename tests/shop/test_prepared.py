@@ -4,16 +4,17 @@ import threading
 from contextlib import nullcontext
 
 import pytest
-from django.db import NotSupportedError, connection
+from django.db import IntegrityError, NotSupportedError, connection, transaction
 from django.db.models import Count, F
 from django.test.utils import CaptureQueriesContext
 
 from shop import outbox
 from shop.models import JournalEntry, Mail, Product, Variant
-from shop.prepared import Change, Given, Read, columns
+from shop.prepared import Change, Given, Insert, Read, columns
 from tests.factories import make_drop
 
 VARIANT = Read(Variant.objects.select_related("product").filter(sku=Given("sku")).annotate(shown=Count("pictures")))
+MAIL = Insert(Mail)
 SHIFT = Change(Variant.objects.filter(sku=Given("sku")), position=F("position") + 1, swatch=Given("swatch"))
 pytestmark = pytest.mark.django_db
 
@@ -88,6 +89,40 @@ def test_a_change_meets_the_rows_of_its_queryset_alone():
     assert len(queries) == 3
     assert (wanted.position, other.position) == (positions[0] + 2, positions[1])
     assert (wanted.swatch, other.swatch) == ("#123456", swatch)
+
+
+def test_an_inserted_row_is_what_the_model_would_have_made():
+    given = {"kind": "k", "about": "order:1", "to": "ann@shop.example"}
+
+    with CaptureQueriesContext(connection) as queries:
+        made = MAIL.row(**given)
+
+    read = Mail.objects.get()
+    assert len(queries) == 1
+    assert {name: value for name, value in vars(made).items() if name[0] != "_"} == {
+        name: value for name, value in vars(read).items() if name[0] != "_"
+    }
+    made.fault = "none"
+    made.save()  # an UPDATE: it knows that it is there
+    assert Mail.objects.get().fault == "none"
+
+
+def test_what_the_database_fills_in_is_read_back():
+    entry = Insert(JournalEntry).row(about="drop:nth-place", act="closed", after={"phase": "closed"})
+
+    assert entry == JournalEntry.objects.get()
+    assert JournalEntry.objects.get().after == {"phase": "closed"}
+
+
+def test_a_clash_is_refused_or_passed_over_as_asked():
+    given = {"kind": "k", "about": "order:1", "to": "ann@shop.example"}
+    MAIL.row(**given)
+
+    MAIL.unless_there(**given | {"to": "bob@shop.example"})
+    with pytest.raises(IntegrityError), transaction.atomic():
+        MAIL.row(**given)
+
+    assert Mail.objects.get().to == "ann@shop.example"
 
 
 def elsewhere(sql):
