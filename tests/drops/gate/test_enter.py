@@ -107,7 +107,7 @@ def test_enter_is_not_yet_from_memory_with_the_time_to_come_back(gate, lobby):
         "retry": 0,
     }
     assert {reply.headers["retry-after"] for reply in replies} == {str(reply.json["retry"]) for reply in replies}
-    assert all(24 <= reply.json["retry"] <= 37 for reply in replies)
+    assert all(7 <= reply.json["retry"] <= 10 for reply in replies)  # eight places ahead, and nobody is let in
     assert "cmdstat_evalsha" not in lobby.info("commandstats")
 
 
