@@ -75,6 +75,14 @@ def binaries(home: Path) -> Path:
     return package / "pginstall/bin"
 
 
+def clear_orphan(*, home: Path, password: str) -> None:
+    """Remove data whose state folder, and the password in it, was deleted by hand: root's data lies elsewhere."""
+    owner, mine = home / "owner", sha256(password.encode()).hexdigest()
+    if owner.exists() and owner.read_text() != mine:
+        shutil.rmtree(home / "data")
+    owner.write_text(mine)
+
+
 def make_data(*, bin_: Path, home: Path, address: SplitResult, env: dict[str, str]) -> None:
     """Make cluster and database under another name, then rename: a run that was killed leaves nothing half made."""
     data, fresh, who = home / "data", home / "data.new", other_user()
@@ -115,6 +123,8 @@ def main() -> None:
     os.set_inheritable(lock, True)  # held until the last process of Postgres has gone
     bin_ = binaries(home)
     env = {"PATH": f"{bin_}:{os.defpath}", "LC_ALL": "C", "TZ": "UTC"}
+    if os.geteuid() == 0:
+        clear_orphan(home=home, password=unquote(address.password or ""))
     make_data(bin_=bin_, home=home, address=address, env=env)
     options = {**OPTIONS, "log_min_messages": os.environ.get("POSTGRES_LOG_LEVEL") or "fatal"}
     words = [f"--{name}={value}" for name, value in options.items()]

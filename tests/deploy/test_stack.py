@@ -1,6 +1,7 @@
 """Starting, restarting and ending local servers."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -46,6 +47,15 @@ def test_servers_keep_what_was_written_over_a_restart(folder):
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
         with Redis.from_url(stack.environment["LINE_REDIS_URL"]) as client:
             assert client.get("kept") == b"1"
+
+
+def test_state_that_was_deleted_by_hand_begins_anew(folder):
+    for _start in range(2):
+        with Stack(folder=folder, programs=["postgres"]) as stack:
+            connection = psycopg.connect(stack.environment["DATABASE_URL"], autocommit=True)
+            connection.execute("CREATE TABLE kept (n int)")
+            connection.close()
+        shutil.rmtree(folder)
 
 
 def test_killed_program_is_restarted_and_said_so(folder):
