@@ -11,11 +11,9 @@ from drops import listing, stock
 from drops.gatekeeper.figures import Watched
 from drops.lifecycle import Phase
 from drops.line import lua
-from drops.line.status import POLL, VERSION, Edition, PhaseName, Poll, Status, encode
+from drops.line.status import POLL, VERSION, Edition, PhaseName, Poll, Status, encode, most_in_line
 
 RATE_SECONDS = 30
-SOON = 5  # seconds, the shortest `most` between two looks
-LOOKS = 100  # a second that a line may cost before its pages look less often
 
 
 def publish(*, redis: Redis, term: int, row: Watched) -> None:
@@ -124,11 +122,10 @@ def editions(row: Watched) -> list[Edition]:
 
 
 def poll(row: Watched) -> Poll:
-    """How often pages look again: a short line hears within seconds what comes of it, for a hundred looks a second."""
+    """How often pages look again."""
     if row.phase is not Phase.LIVE:
         return POLL
-    waiting = row.checkpoint.joined - row.checkpoint.cursor
-    return POLL | {"most": min(POLL["most"], max(SOON, waiting // LOOKS))}
+    return POLL | {"most": round(most_in_line(row.checkpoint.joined - row.checkpoint.cursor))}
 
 
 def rate(row: Watched) -> float:

@@ -58,6 +58,8 @@ class Status(TypedDict):
 
 
 POLL: Poll = {"least": 2, "most": 30, "share": 20}
+SOON = 5  # seconds, the shortest `most`
+LOOKS = 100  # a second that a line may cost before its pages look less often
 
 
 class Unreadable(Exception):
@@ -98,6 +100,11 @@ def wait(status: Status, place: int) -> tuple[float, float] | None:
         return None
     expected = (ahead + 1) / status["rate"]
     return expected / 1.25, expected * 1.5
+
+
+def most_in_line(waiting: float) -> float:
+    """Seconds at most between two looks in a live drop: a short line hears soon what comes of it."""
+    return min(POLL["most"], max(SOON, waiting / LOOKS))
 
 
 def poll_after(status: Status, place: int | None, now: float, chance: float) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from drops.line.status import most_in_line
 from drops.scaling import curve
 from drops.scaling.curve import Moment
 from drops.scaling.known import GROUPS, LINE, Facts, Weight
@@ -125,6 +126,7 @@ def _looking(facts: Facts, at: Moment) -> float:
 def _looks_in_line(facts: Facts) -> float:
     """The mean over all places of how often one looks a second, once the drop is open."""
     least, most, share = facts.polls
+    most = min(most, most_in_line(facts.expected))
     wait = facts.expected / facts.selling_per_second
     intervals = (min(most, max(least, wait * (step + 0.5) / STEPS / share)) for step in range(STEPS))
     return sum(1 / seconds for seconds in intervals) / STEPS

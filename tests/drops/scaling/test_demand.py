@@ -45,6 +45,12 @@ def test_opening_share_is_what_the_poll_rule_makes_of_a_crowd():
     assert busiest / 1000 == pytest.approx(demand.OPENING_SHARE, abs=0.01)
 
 
+def test_a_short_line_is_reckoned_to_look_as_often_as_its_pages_are_told():
+    slow = make_facts(expected=200, payments_per_second=0.01, curve=AT_ONCE)
+
+    assert demand._looks_in_line(slow) == pytest.approx(1 / 5, rel=0.1)
+
+
 def test_what_was_measured_takes_the_place_of_the_curve():
     seen = Weight(group="gate", per_arrival=2.0, per_admitted=5.0, peak_per_shopper=0.05, evidence=("seen",))
     found = demand.demand(make_facts(weights={"gate": seen}))["gate"]
