@@ -147,8 +147,9 @@ DATABASES = {
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
-            "server_side_binding": True,  # else nothing is prepared, and Postgres plans each statement anew,
-            "prepare_threshold": 1,  # which costs it more than running it
+            # Statements are prepared: planning each anew costs Postgres more than running it.
+            "server_side_binding": True,
+            "prepare_threshold": 1,
         },
         "TEST": {"NAME": env.str("TEST_DATABASE", None)},
     }

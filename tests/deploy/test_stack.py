@@ -53,6 +53,7 @@ def test_state_that_was_deleted_by_hand_begins_anew(folder):
     for _start in range(2):
         with Stack(folder=folder, programs=["postgres"]) as stack:
             connection = psycopg.connect(stack.environment["DATABASE_URL"], autocommit=True)
+            assert connection.execute("SELECT to_regclass('kept')").fetchone() == (None,)
             connection.execute("CREATE TABLE kept (n int)")
             connection.close()
         shutil.rmtree(folder)

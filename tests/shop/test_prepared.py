@@ -1,4 +1,4 @@
-"""Reads and updates whose SQL is written once do what the queryset itself would."""
+"""Reads, inserts and updates whose SQL is written once do what the queryset itself would."""
 
 import threading
 from contextlib import nullcontext
