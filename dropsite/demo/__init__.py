@@ -1,1 +1,1 @@
-"""The demo shop: three objects and a spare, whose pictures lie in deploy/demo/pictures/."""
+"""The demo shop: three objects and a spare, whose pictures lie in dropsite/demo/pictures/."""

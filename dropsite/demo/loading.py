@@ -21,7 +21,7 @@ from dropsite.demo import scaling
 from dropsite.demo.products import ITEMS, Item, Shot
 from shop.models import Picture, Product, Rendition, Variant
 
-PICTURES = Path(__file__).resolve().parents[2] / "deploy/demo/pictures"
+PICTURES = Path(__file__).resolve().parent / "pictures"
 RENDITIONS = [  # suffix, media type, width; the JPEG of 1280 is the picture itself
     ("avif", "image/avif", 640),
     ("avif", "image/avif", 1280),

@@ -11,10 +11,10 @@ from django.utils import timezone
 
 from drops import lifecycle, listing
 from drops.models import Drop
-from dropsite.rehearsal import guard
-from dropsite.rehearsal.crowd import CALM, Crowd
-from dropsite.rehearsal.stories import End
-from dropsite.rehearsal.till import Bank
+from dropsite.loadtest import guard
+from dropsite.loadtest.crowd import CALM, Crowd
+from dropsite.loadtest.stories import End
+from dropsite.loadtest.till import Bank
 
 USUAL = "150"
 WAIT_SECONDS = 300  # for a drop to be announced, and for its lobby

@@ -12,10 +12,10 @@ from django.core.management.base import BaseCommand, CommandError
 
 from drops.announcing import NotReady
 from drops.models import Drop
-from dropsite.rehearsal import cost, guard, report, rows, verdicts
-from dropsite.rehearsal import drop as own
-from dropsite.rehearsal.crowd import BRISK, Crowd
-from dropsite.rehearsal.till import Bank
+from dropsite.loadtest import cost, guard, report, rows, verdicts
+from dropsite.loadtest import drop as own
+from dropsite.loadtest.crowd import BRISK, Crowd
+from dropsite.loadtest.till import Bank
 
 OWN_SECONDS, SECONDS = 420, 240  # the longest that a crowd may take: on its own drop, on another's
 MOST_UNITS = 20_000

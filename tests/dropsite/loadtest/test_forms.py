@@ -1,4 +1,4 @@
-from dropsite.rehearsal import forms
+from dropsite.loadtest import forms
 
 PAGE = """
 <form action="/search/"><input name="q" value="1"></form>

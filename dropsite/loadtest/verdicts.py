@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from dropsite.rehearsal.stories import End, Story
+from dropsite.loadtest.stories import End, Story
 
 EXAMPLES = 3
 

@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from dropsite.rehearsal import line
+from dropsite.loadtest import line
 
 NOW = 1_764_000_000.0
 

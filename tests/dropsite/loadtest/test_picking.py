@@ -1,5 +1,5 @@
-from dropsite.rehearsal import forms, picking
-from dropsite.rehearsal.forms import Form
+from dropsite.loadtest import forms, picking
+from dropsite.loadtest.forms import Form
 
 
 def form(*inputs: str) -> Form:

@@ -1,9 +1,9 @@
 """Make the demo's pictures: each 640 and 1280 pixels wide, as AVIF, WebP and JPEG.
 
-    python -m deploy.demo.pictures ORIGINALS
+    python -m dropsite.demo.compress_pictures ORIGINALS
 
 ORIGINALS is a folder of JPEGs at least 1280 pixels wide, named <product>-<what>.jpg. The results are what is committed,
-in deploy/demo/pictures/. None of them weighs more than 150,000 bytes, however it has to be squeezed.
+in dropsite/demo/pictures/. None of them weighs more than 150,000 bytes, however it has to be squeezed.
 """
 
 import io

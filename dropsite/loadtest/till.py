@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from time import monotonic
 from urllib.parse import urljoin
 
-from dropsite.rehearsal import forms, picking
-from dropsite.rehearsal.browser import Answer, Browser, Odd
-from dropsite.rehearsal.plans import Card
-from dropsite.rehearsal.stories import Story
+from dropsite.loadtest import forms, picking
+from dropsite.loadtest.browser import Answer, Browser, Odd
+from dropsite.loadtest.plans import Card
+from dropsite.loadtest.stories import Story
 
 # Stripe's published test cards.
 GOOD, DECLINED, POOR = "4242424242424242", "4000000000000002", "4000000000009995"

@@ -1,7 +1,7 @@
 from typing import Any
 
-from dropsite.rehearsal import plans, verdicts
-from dropsite.rehearsal.stories import End, Story
+from dropsite.loadtest import plans, verdicts
+from dropsite.loadtest.stories import End, Story
 
 PLANS = plans.draw(shoppers=5, seed=1)
 

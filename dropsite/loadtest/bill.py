@@ -1,4 +1,4 @@
-"""What a rehearsal cost: figures only, read by dropsite.rehearsal.cost and shown by dropsite.rehearsal.report."""
+"""What a rehearsal cost: figures only, read by dropsite.loadtest.cost and shown by dropsite.loadtest.report."""
 
 from dataclasses import dataclass
 

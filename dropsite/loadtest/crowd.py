@@ -11,12 +11,12 @@ from math import inf
 from random import Random
 from time import monotonic
 
-from dropsite.rehearsal import plans, verdicts
-from dropsite.rehearsal.browser import Browser, Site
-from dropsite.rehearsal.line import Status
-from dropsite.rehearsal.shopper import Pace, Shopper
-from dropsite.rehearsal.stories import End, Story
-from dropsite.rehearsal.till import Bank
+from dropsite.loadtest import plans, verdicts
+from dropsite.loadtest.browser import Browser, Site
+from dropsite.loadtest.line import Status
+from dropsite.loadtest.shopper import Pace, Shopper
+from dropsite.loadtest.stories import End, Story
+from dropsite.loadtest.till import Bank
 
 BRISK = Pace(lobby=6, late=10, picking=1.5, typing=3, patience=inf, lapses=True)
 CALM = Pace(lobby=26, late=90, picking=15, typing=40, patience=60, lapses=False)

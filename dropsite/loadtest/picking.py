@@ -3,7 +3,7 @@
 import re
 from html import unescape
 
-from dropsite.rehearsal.forms import Form
+from dropsite.loadtest.forms import Form
 
 QUANTITY = "quantity-"
 ROW = re.compile(r"<dt>(?:\d+ × )?([^<]*?), (No\. [^<]*?) of [^<]*</dt>")

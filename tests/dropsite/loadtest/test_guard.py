@@ -1,6 +1,6 @@
 import pytest
 
-from dropsite.rehearsal import guard
+from dropsite.loadtest import guard
 
 SANDBOX, SHOP = "http://127.0.0.1:8004", "http://127.0.0.1:8000"
 

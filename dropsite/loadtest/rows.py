@@ -9,10 +9,10 @@ from django.utils import timezone
 
 from drops import passes
 from drops.models import Drop, Hold
-from dropsite.rehearsal import places
-from dropsite.rehearsal.line import Status
-from dropsite.rehearsal.stories import End, Story
-from dropsite.rehearsal.verdicts import Verdict, verdict
+from dropsite.loadtest import places
+from dropsite.loadtest.line import Status
+from dropsite.loadtest.stories import End, Story
+from dropsite.loadtest.verdicts import Verdict, verdict
 from payments import books, gateway
 from payments.models import Order, Payment
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from deploy.local.supervision import Remote
-from dropsite.rehearsal.bill import APART
+from dropsite.loadtest.bill import APART
 
 SAMPLE_SECONDS = 1.0
 MEMORY_EVERY = 4  # samples: reading the page tables of every process takes longer

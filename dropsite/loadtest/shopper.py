@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 from random import Random
 from time import monotonic, time
 
-from dropsite.rehearsal import forms, line, picking
-from dropsite.rehearsal.browser import Answer, Browser, Odd, TimeIsUp
-from dropsite.rehearsal.plans import AtHold, Card, Leaves, Plan
-from dropsite.rehearsal.stories import End, Story
-from dropsite.rehearsal.till import CARDS, Bank, HoldOver, Till
+from dropsite.loadtest import forms, line, picking
+from dropsite.loadtest.browser import Answer, Browser, Odd, TimeIsUp
+from dropsite.loadtest.plans import AtHold, Card, Leaves, Plan
+from dropsite.loadtest.stories import End, Story
+from dropsite.loadtest.till import CARDS, Bank, HoldOver, Till
 
 HOLDS = 2  # of one ticket, in its life
 IN_LINE = "in line"

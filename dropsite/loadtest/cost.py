@@ -17,8 +17,8 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from deploy.local.supervision import Remote
-from dropsite.rehearsal.bill import Bill
-from dropsite.rehearsal.processes import Meter
+from dropsite.loadtest.bill import Bill
+from dropsite.loadtest.processes import Meter
 
 # What opens and ends a transaction, or sets up a connection: told apart from statements that do something.
 FRAME = r"^\s*(begin|start|commit|rollback|savepoint|release|set|show|discard|deallocate)\M"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from dropsite.rehearsal import places
+from dropsite.loadtest import places
 
 BEFORE = frozenset({"draft", "announced", "lobby", "opening"})
 OVER = frozenset({"sold out", "closed", "cancelled"})

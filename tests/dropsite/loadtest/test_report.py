@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from dropsite.rehearsal import plans, report
-from dropsite.rehearsal.bill import Bill
-from dropsite.rehearsal.browser import Site
-from dropsite.rehearsal.stories import End, Story
-from dropsite.rehearsal.verdicts import Verdict
+from dropsite.loadtest import plans, report
+from dropsite.loadtest.bill import Bill
+from dropsite.loadtest.browser import Site
+from dropsite.loadtest.stories import End, Story
+from dropsite.loadtest.verdicts import Verdict
 
 PLANS = plans.draw(shoppers=4, seed=1)
 BILL = Bill(

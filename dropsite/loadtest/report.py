@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from dropsite.rehearsal.bill import APART, Bill
-from dropsite.rehearsal.browser import Site
-from dropsite.rehearsal.stories import End, Story
-from dropsite.rehearsal.verdicts import Verdict
+from dropsite.loadtest.bill import APART, Bill
+from dropsite.loadtest.browser import Site
+from dropsite.loadtest.stories import End, Story
+from dropsite.loadtest.verdicts import Verdict
 
 FUNNEL = (
     "arrived",

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from dropsite.rehearsal.plans import Plan
+from dropsite.loadtest.plans import Plan
 
 
 class End(StrEnum):

@@ -1,5 +1,5 @@
-from dropsite.rehearsal import plans
-from dropsite.rehearsal.plans import AtHold, Card, Leaves
+from dropsite.loadtest import plans
+from dropsite.loadtest.plans import AtHold, Card, Leaves
 
 
 def test_same_seed_draws_the_same_crowd():

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dropsite.rehearsal import places
+from dropsite.loadtest import places
 
-VECTORS = json.loads(Path(__file__).parents[1].joinpath("data/shuffle-vectors.json").read_text())["cases"]
+VECTORS = json.loads(Path(__file__).parents[2].joinpath("data/shuffle-vectors.json").read_text())["cases"]
 
 
 @pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["note"])
