@@ -20,7 +20,7 @@ check: .venv/synced
 	@.venv/bin/python -m deploy.checks
 
 # Asks Stripe's own test mode what the sandbox is asked in `make test`: STRIPE_SECRET_KEY=sk_test_… make verify
-CONTRACT = tests/payments/sandbox/contract
+CONTRACT = tests/deploy/stripe_sandbox/contract
 verify: .venv/synced
 	@test -n "$$STRIPE_SECRET_KEY" || { echo "Name a key of Stripe's test mode: STRIPE_SECRET_KEY=sk_test_… make verify"; exit 1; }
 	@CONTRACT_API_BASE=https://api.stripe.com .venv/bin/python -m pytest -c $(CONTRACT)/pytest.ini $(CONTRACT) $(ARGS)

@@ -28,8 +28,9 @@ PROGRAMS = {
     "mail-catcher": Program("data", command="python -m deploy.local.mails"),
     "sandbox": Program(
         "data",
-        command="gunicorn payments.sandbox.app:app -k asgi --asgi-lifespan on -w 1 -b 127.0.0.1:$PORT_SANDBOX"
-        " --keep-alive 65 --graceful-timeout 2 --control-socket $RUN_DIR/sandbox.ctl --log-level warning",
+        command="gunicorn deploy.local.stripe_sandbox.app:app -k asgi --asgi-lifespan on -w 1"
+        " -b 127.0.0.1:$PORT_SANDBOX --keep-alive 65 --graceful-timeout 2 --log-level warning"
+        " --control-socket $RUN_DIR/sandbox.ctl",
     ),
     "release": Program("app", needs=("postgres",), once=True),
     "demo": Program("app", needs=("release", "line-redis"), once=True, command="exec python manage.py demo"),

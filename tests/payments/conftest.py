@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from payments import gateway
-from tests.payments.sandbox import process
+from tests.deploy.stripe_sandbox import process
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tests.payments.sandbox.process import SHOP_ORIGIN, SandboxProcess
+from tests.deploy.stripe_sandbox.process import SHOP_ORIGIN, SandboxProcess
 
 
 def test_card_frame_lets_only_the_shop_embed_it(sandbox: SandboxProcess) -> None:

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 import pytest
 import stripe
 
-from payments.sandbox import journal, shapes, store
-from payments.sandbox.config import Refused
-from tests.payments.sandbox.process import SandboxProcess
+from deploy.local.stripe_sandbox import journal, shapes, store
+from deploy.local.stripe_sandbox.config import Refused
+from tests.deploy.stripe_sandbox.process import SandboxProcess
 from tests.servers import until
 
 Own = Callable[..., SandboxProcess]

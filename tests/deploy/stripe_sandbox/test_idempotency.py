@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import stripe
 
-from tests.payments.sandbox.process import SandboxProcess
+from tests.deploy.stripe_sandbox.process import SandboxProcess
 from tests.servers import until
 
 

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from payments.sandbox import shapes
-from tests.payments.sandbox.process import SandboxProcess
+from deploy.local.stripe_sandbox import shapes
+from tests.deploy.stripe_sandbox.process import SandboxProcess
 
 Thing = dict[str, Any]
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from payments.sandbox import config
-from tests.payments.sandbox.process import SandboxProcess
+from deploy.local.stripe_sandbox import config
+from tests.deploy.stripe_sandbox.process import SandboxProcess
 
 GOOD = {
     "DEMO": "1",

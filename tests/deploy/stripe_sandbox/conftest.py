@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.payments.sandbox.process import Receiver, SandboxProcess
+from tests.deploy.stripe_sandbox.process import Receiver, SandboxProcess
 
 
 @pytest.fixture(scope="session")

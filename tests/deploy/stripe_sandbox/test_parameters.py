@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 import stripe
 
-from payments.sandbox import parameters
-from payments.sandbox.errors import ApiError
-from tests.payments.sandbox.process import PUBLISHABLE_KEY, SandboxProcess
+from deploy.local.stripe_sandbox import parameters
+from deploy.local.stripe_sandbox.errors import ApiError
+from tests.deploy.stripe_sandbox.process import PUBLISHABLE_KEY, SandboxProcess
 
 GOOD = {"amount": 9600, "currency": "eur"}
 

@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import stripe
 
-from payments.sandbox import limits
-from payments.sandbox.errors import ApiError
-from tests.payments.sandbox.process import SandboxProcess
+from deploy.local.stripe_sandbox import limits
+from deploy.local.stripe_sandbox.errors import ApiError
+from tests.deploy.stripe_sandbox.process import SandboxProcess
 
 Own = Callable[..., SandboxProcess]
 

@@ -3,9 +3,9 @@ from typing import Any
 import pytest
 import stripe
 
-from payments.sandbox import cards
-from payments.sandbox.errors import ApiError
-from tests.payments.sandbox.process import SandboxProcess
+from deploy.local.stripe_sandbox import cards
+from deploy.local.stripe_sandbox.errors import ApiError
+from tests.deploy.stripe_sandbox.process import SandboxProcess
 
 DECLINES = {
     "4000000000000002": ("card_declined", "generic_decline"),

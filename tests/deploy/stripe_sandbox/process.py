@@ -87,7 +87,7 @@ class SandboxProcess:
 
     def launch(self) -> "subprocess.Popen[bytes]":
         """Start the process without waiting for it; it leads a group of its own."""
-        command = [sys.executable, "-m", "gunicorn", "payments.sandbox.app:app", "-k", "asgi", "-w", "1"]
+        command = [sys.executable, "-m", "gunicorn", "deploy.local.stripe_sandbox.app:app", "-k", "asgi", "-w", "1"]
         command += ["--asgi-lifespan", "on", "--reuse-port", "-b", f"127.0.0.1:{self.port}", "--graceful-timeout", "2"]
         command += ["--no-control-socket", "--log-level", "error"]
         with (self.folder / "log").open("ab") as log:

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 import stripe
 
-from payments.sandbox.faults import BadOrder, Faults
-from tests.payments.sandbox.process import SandboxProcess
+from deploy.local.stripe_sandbox.faults import BadOrder, Faults
+from tests.deploy.stripe_sandbox.process import SandboxProcess
 
 BODY: Any = {"amount": 9600, "currency": "eur"}
 

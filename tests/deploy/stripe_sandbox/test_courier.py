@@ -4,8 +4,8 @@ from collections.abc import Callable
 import pytest
 import stripe
 
-from payments.sandbox import courier
-from tests.payments.sandbox.process import WEBHOOK_SECRET, Receiver, SandboxProcess
+from deploy.local.stripe_sandbox import courier
+from tests.deploy.stripe_sandbox.process import WEBHOOK_SECRET, Receiver, SandboxProcess
 from tests.servers import until
 
 Own = Callable[..., SandboxProcess]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import stripe
 
-from tests.payments.sandbox.process import SandboxProcess
+from tests.deploy.stripe_sandbox.process import SandboxProcess
 
 
 @pytest.fixture(scope="session")

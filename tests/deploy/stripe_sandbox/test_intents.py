@@ -1,7 +1,7 @@
 import pytest
 import stripe
 
-from tests.payments.sandbox.process import SandboxProcess
+from tests.deploy.stripe_sandbox.process import SandboxProcess
 
 
 def refusal_of(error: stripe.StripeError) -> stripe.ErrorObject:

@@ -1,4 +1,4 @@
-"""The sandbox as an ASGI application: `gunicorn payments.sandbox.app:app -k asgi -w 1 --asgi-lifespan on`.
+"""The sandbox as an ASGI application: `gunicorn deploy.local.stripe_sandbox.app:app -k asgi -w 1 --asgi-lifespan on`.
 
 One process only: the journal has one writer. Everything is built at start, from the environment.
 """

@@ -9,7 +9,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from tests.payments.sandbox.process import PUBLISHABLE_KEY, SandboxProcess
+from tests.deploy.stripe_sandbox.process import PUBLISHABLE_KEY, SandboxProcess
 
 Own = Callable[..., SandboxProcess]
 SCRIPT = (Path(__file__).parent / "shop_page.js").read_text()

@@ -4,7 +4,7 @@ import pytest
 import requests
 import stripe
 
-from tests.payments.sandbox.process import CARD, PUBLISHABLE_KEY, SHOP_ORIGIN, SandboxProcess
+from tests.deploy.stripe_sandbox.process import CARD, PUBLISHABLE_KEY, SHOP_ORIGIN, SandboxProcess
 
 
 def make(sandbox: SandboxProcess, change: dict[str, Any] | None = None, **headers: str) -> requests.Response:
