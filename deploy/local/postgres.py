@@ -30,6 +30,13 @@ OPTIONS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
+UNSAFE = {"POSTGRES_UNSAFE": "1"}  # settings of a stack whose data may be lost, as that of unit tests may
+UNSAFE_OPTIONS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "300",  # several test processes, each with up to 32
+}
 PERSISTENT_TMP = Path("/var/tmp")  # noqa: S108 the owner of what is used there is checked
 
 
@@ -127,6 +134,8 @@ def main() -> None:
         clear_orphan(home=home, password=unquote(address.password or ""))
     make_data(bin_=bin_, home=home, address=address, env=env)
     options = {**OPTIONS, "log_min_messages": os.environ.get("POSTGRES_LOG_LEVEL") or "fatal"}
+    if os.environ.get("POSTGRES_UNSAFE"):
+        options |= UNSAFE_OPTIONS
     words = [f"--{name}={value}" for name, value in options.items()]
     server = str(bin_ / "postgres")  # as argv[0] too: a bare name is looked up in PATH, with another server's files
     os.chdir(home)

@@ -1,7 +1,7 @@
-"""`make test`: start the whole shop with a state of its own, run pytest against it, leave nothing.
+"""`make test`: start Postgres and two Redis with a state of their own, run pytest, leave nothing.
 
-Unit tests use the database test_shop, which pytest-django makes, and database 1 of the line's Redis; journeys
-use the running shop, with its own database and database 0. Several runs at once each take a folder.
+Each test process has a database of its own in that Postgres and a Redis database (see tests/databases.py). Journeys
+use a whole shop, with servers of its own, which the first of them starts. Several runs at once each take a folder.
 """
 
 import os
@@ -12,11 +12,12 @@ from collections.abc import Sequence
 
 import psutil
 
-from deploy.local import demo, environment, processes
+from deploy.local import environment, postgres, processes
 from deploy.local.programs import DATA, ROOT
-from deploy.local.stack import Stack, remove
+from deploy.local.stack import Stack, StackError, remove
 
 FOLDER = ROOT / "var" / f"test-{os.getpid()}"
+SHOP_FOLDER = FOLDER.with_name(f"{FOLDER.name}-shop")
 
 
 def clear_leftovers() -> None:
@@ -28,15 +29,25 @@ def clear_leftovers() -> None:
 
 
 def pytest_environment(stack: Stack) -> dict[str, str]:
-    """What the tests themselves see: the stack's servers, a Redis database of their own, and where the stack is."""
-    variables = environment.of_programs(stack.environment)
-    return variables | {
-        "LINE_REDIS_URL": stack.environment["LINE_REDIS_URL"].removesuffix("/0") + "/1",
+    """What the tests themselves see: the data servers, and where a whole shop may be started."""
+    kept = {name: value for name, value in stack.environment.items() if name not in postgres.UNSAFE}
+    return environment.of_programs(kept) | {
         "DATABASE_POOL_SIZE": "32",  # a race has a connection for each of its threads
         "RUN_DIR": str(stack.folder),
-        "TEST_STACK": str(stack.folder),
+        "TEST_RUN": str(os.getpid()),
+        "TEST_STACK": str(SHOP_FOLDER),
         "TMPDIR": str(stack.run / "tmp"),  # what tests leave there goes with the stack
     }
+
+
+def _collect_static(stack: Stack) -> subprocess.Popen[bytes]:
+    """Start to collect the static files, which pages need; it takes as long as Postgres does to start."""
+    return subprocess.Popen(
+        [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"],
+        cwd=ROOT,
+        env=environment.of_programs(stack.environment),
+        preexec_fn=processes.die_with_parent,  # noqa: PLW1509 it only calls the kernel
+    )
 
 
 def _pytest(stack: Stack, words: Sequence[str]) -> int:
@@ -62,20 +73,27 @@ def run(words: Sequence[str]) -> int:
     """The exit code of pytest; 130 when interrupted. Raises: StackError."""
     code = 130
     clear_leftovers()
-    stack = Stack(folder=FOLDER, settings=demo.SIZES)
+    stack = Stack(folder=FOLDER, programs=DATA, settings=postgres.UNSAFE)
     with processes.interruptible():
         try:
             stack.start()
             (stack.run / "tmp").mkdir()
-            stack.wait_until_up(programs=[*DATA, "release"])  # pages need the static files that it collects
+            collecting = _collect_static(stack)
+            stack.wait_until_up()
+            if collecting.wait():
+                raise StackError("The static files could not be collected.")
             code = _pytest(stack, words)
         finally:
             stack.stop()
             if code not in {0, 130}:
-                print(f"\nWhat the servers said last:\n{_last_lines(stack)}", file=sys.stderr)
-            remove(FOLDER)
+                _show_logs()
+            for folder in (FOLDER, SHOP_FOLDER):
+                remove(folder)
     return code
 
 
-def _last_lines(stack: Stack, count: int = 60) -> str:
-    return "\n".join(stack.log.read_text(errors="replace").splitlines()[-count:])
+def _show_logs(count: int = 60) -> None:
+    for folder in (FOLDER, SHOP_FOLDER):
+        log = folder / "log"
+        if log.exists() and (said := log.read_text(errors="replace")):
+            print("\nWhat the servers said last:", *said.splitlines()[-count:], sep="\n", file=sys.stderr)

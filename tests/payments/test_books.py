@@ -7,7 +7,7 @@ from payments import books, gateway, settlement
 from payments.models import Payment
 from tests.payments.orders import make_order, states
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 def broken(order):

@@ -42,7 +42,7 @@ def test_take_leaves_captures_out_of_the_last_quarter_of_the_common_bucket(narro
     assert take(budget.CONFIRM) >= 2
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_take_never_overdraws_when_all_take_at_once(race, narrow):
     def one(_i):
         try:

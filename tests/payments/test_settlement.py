@@ -12,7 +12,7 @@ from payments.models import Attempt, LedgerEntry, Order, Payment
 from shop.models import Mail
 from tests.payments.orders import make_order, states, submit
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 def broken(order):

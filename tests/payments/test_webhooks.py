@@ -11,7 +11,7 @@ from payments import gateway, settlement, webhooks
 from payments.models import Event, Payment
 from tests.payments.orders import make_order, states
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 def event(settings, **fields):

@@ -129,7 +129,7 @@ def lapse(hold, *, seconds):
         )
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_the_guard_of_lapse_is_the_databases_clock():
     drop = make_drop(phase="live", quantity=1)
     hold = make_hold(drop=drop)

@@ -78,7 +78,7 @@ def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race, cloud):
     assert (step.state, cloud.fleets[target.name].wanted, target.baseline) == ("restored", 2, None)
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_beat_that_died_at_its_call_is_carried_on(cloud, when):
     target = make_target(cloud, size=2)

@@ -107,7 +107,7 @@ def test_a_repeat_after_a_crash_carries_the_same_message_id(postbox):
     assert [sent["Message-ID"] for sent in postbox.mails] == [f"<{mail.pk}@example.com>"] * 2
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_two_workers_at_once_send_each_mail_once(race, postbox):
     for order in range(8):
         put(about=f"order:{order}")

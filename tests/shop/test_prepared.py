@@ -145,7 +145,7 @@ def grows():
     elsewhere("ALTER TABLE shop_mail DROP COLUMN IF EXISTS extra")
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_what_is_prepared_goes_on_while_a_migration_adds_a_column(grows):
     mails = [Mail.objects.create(to="ann@shop.example", about=f"{number}") for number in range(4)]
     assert [outbox.claim(most=1)[0] for _claim in range(3)] == mails[:3]
@@ -155,7 +155,7 @@ def test_what_is_prepared_goes_on_while_a_migration_adds_a_column(grows):
     assert outbox.claim(most=1) == mails[3:]
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_a_star_would_not(grows):
     sql = "UPDATE shop_mail SET tries = tries + 1 RETURNING {}"
     for asked, fails in ((sql.format("*"), True), (sql.format(columns(Mail)), False)):

@@ -29,7 +29,7 @@ def test_every_task_does_nothing_where_nothing_is(django_assert_max_num_queries)
         assert tasks.send_alerts() == 0
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_look_tells_ops_that_ticks_have_stopped(cloud, settings):
     settings.OPS_MAIL = "ops@shop.example"
     make_step(target=make_target(cloud))
@@ -43,7 +43,7 @@ def test_look_tells_ops_that_ticks_have_stopped(cloud, settings):
     assert Mail.objects.get().sent_at is not None
 
 
-@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("transactional_db")
 def test_watch_ends_when_it_is_told_to():
     stop = Event()
     stop.set()
