@@ -1,0 +1,1 @@
+"""The load test: a simulated crowd against a running deployment, the checks afterwards, and what it cost."""

@@ -1,7 +1,4 @@
-"""A crowd of simulated shoppers against a running shop, over HTTP only.
-
-Imports nothing of the shop: what a shopper could not know, the crowd does not know either.
-"""
+"""A crowd of simulated shoppers against a running shop, over HTTP only."""
 
 import asyncio
 from collections import Counter
@@ -11,97 +8,106 @@ from math import inf
 from random import Random
 from time import monotonic
 
-from dropsite.loadtest import plans, verdicts
-from dropsite.loadtest.browser import Browser, Site
-from dropsite.loadtest.line import Status
-from dropsite.loadtest.shopper import Pace, Shopper
-from dropsite.loadtest.stories import End, Story
-from dropsite.loadtest.till import Bank
+from dropsite.loadtest import assertions
+from dropsite.loadtest.users import behaviour
+from dropsite.loadtest.users.browser import Browser, Site
+from dropsite.loadtest.users.payment_client import CardFrame
+from dropsite.loadtest.users.sessions import Outcome, Session
+from dropsite.loadtest.users.shopper import Pace, Shopper
+from dropsite.loadtest.users.waiting_room import StatusDocument
 
-BRISK = Pace(lobby=6, late=10, picking=1.5, typing=3, patience=inf, lapses=True)
-CALM = Pace(lobby=26, late=90, picking=15, typing=40, patience=60, lapses=False)
+BRISK_PACE = Pace(lobby=6, late=10, picking=1.5, typing=3, patience=inf, lapses=True)
+LEISURELY_PACE = Pace(lobby=26, late=90, picking=15, typing=40, patience=60, lapses=False)
 PROGRESS_SECONDS = 5.0
-FIRST_SECONDS, FIRST_PAUSE = 30.0, 0.5  # for the first status of a drop, and between two looks
-LEEWAY_SECONDS = 5.0  # a visit ends by itself when time is up; it may be waiting for an answer
+STATUS_TIMEOUT_SECONDS = 30.0  # for the first status document of a drop
+STATUS_POLL_SECONDS = 0.5
+GRACE_SECONDS = 5.0  # a session ends by itself at the deadline, unless it is waiting for a response
 
-Visit = asyncio.Task[Story]
+Visit = asyncio.Task[Session]
 
 
 @dataclass(kw_only=True)
 class Crowd:
-    """`seconds` bounds the whole; who has not come to an end by then is out of time."""
+    """All shoppers of a run. Those who aren't finished after `seconds` are out of time."""
 
     origin: str
     slug: str
-    bank: Bank
+    card_frame: CardFrame
     shoppers: int
     seed: int
     pace: Pace
     seconds: float
-    say: Callable[[str], None] = lambda _line: None
-    stories: list[Story] = field(default_factory=list)
+    log: Callable[[str], None] = lambda _line: None
+    sessions: list[Session] = field(default_factory=list)
     site: Site = field(init=False)
-    status: Status | None = None  # the newest document that anybody saw
-    otherwise: End = End.OUT_OF_TIME  # of who has not come to an end
+    status: StatusDocument | None = None  # the newest document that any shopper received
+    unfinished_outcome: Outcome = Outcome.OUT_OF_TIME
 
     def run(self) -> None:
-        """Play it to the end; the stories hold what happened."""
+        """Play the crowd to its end; `sessions` then says what happened."""
         asyncio.run(self._run())
 
     async def _run(self) -> None:
-        begun = monotonic()
-        self.stories = [Story(plan) for plan in plans.draw(shoppers=self.shoppers, seed=self.seed)]
-        self.site = Site(origin=self.origin, ends=begun + self.seconds)
+        started = monotonic()
+        behaviours = behaviour.draw(shoppers=self.shoppers, seed=self.seed)
+        self.sessions = [Session(intentions) for intentions in behaviours]
+        self.site = Site(origin=self.origin, deadline=started + self.seconds)
         async with self.site:
-            shoppers = [self._shopper(story, begun) for story in self.stories]
-            await self._first_status(shoppers)
+            shoppers = [self._make_shopper(session, started) for session in self.sessions]
+            await self._wait_for_status(shoppers)
             visits = {asyncio.create_task(shopper.visit()) for shopper in shoppers}
-            late = await self._late(visits, begun)
-            for visit in late:
+            unfinished = await self._watch(visits, started)
+            for visit in unfinished:
                 visit.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
-            for visit in visits - late:
-                visit.result()  # a fault of ours must not pass for a story
-        seen = [shopper.status for shopper in shoppers if shopper.status]
-        self.status = max(seen, key=lambda status: status.age, default=None)
-        for story in self.stories:
-            story.end = story.end or self.otherwise
+            await asyncio.gather(*unfinished, return_exceptions=True)
+            for visit in visits - unfinished:
+                visit.result()  # a bug in the load test must not pass for a session
+        received = [shopper.status for shopper in shoppers if shopper.status]
+        self.status = max(received, key=lambda status: status.version, default=None)
+        for session in self.sessions:
+            if session.outcome is None:
+                session.outcome = self.unfinished_outcome
 
-    async def _first_status(self, shoppers: Sequence[Shopper]) -> None:
-        """Wait, bounded, until there is something to see: a drop that was announced this second has no status yet."""
-        until = monotonic() + FIRST_SECONDS
-        while shoppers and monotonic() < until:
-            answer = await shoppers[0].browser.once("GET", shoppers[0].status_path)
-            if answer and answer.status == 200:
+    async def _wait_for_status(self, shoppers: Sequence[Shopper]) -> None:
+        """Wait, bounded, for the first status document: a drop that has just been announced has none yet."""
+        deadline = monotonic() + STATUS_TIMEOUT_SECONDS
+        while shoppers and monotonic() < deadline:
+            response = await shoppers[0].browser.request_once("GET", shoppers[0].status_path)
+            if response and response.status == 200:
                 return
-            await asyncio.sleep(FIRST_PAUSE)
+            await asyncio.sleep(STATUS_POLL_SECONDS)
 
-    def _shopper(self, story: Story, begun: float) -> Shopper:
-        dice = Random(f"{self.seed}/{story.plan.number}/moment")
+    def _make_shopper(self, session: Session, started: float) -> Shopper:
+        rng = Random(f"{self.seed}/{session.behaviour.number}/moment")
         return Shopper(
-            browser=Browser(self.site, dice),
-            story=story,
+            browser=Browser(self.site, rng),
+            session=session,
             slug=self.slug,
             pace=self.pace,
-            bank=self.bank,
-            dice=dice,
-            begun=begun,
+            card_frame=self.card_frame,
+            rng=rng,
+            started=started,
         )
 
-    async def _late(self, visits: set[Visit], begun: float) -> set[Visit]:
-        """Tell how far they are until all have ended, time is up, or something was given twice; who is late then."""
-        late = visits
-        while late and monotonic() < self.site.ends + LEEWAY_SECONDS:
-            _done, late = await asyncio.wait(late, timeout=PROGRESS_SECONDS)
-            self.say(self.progress(monotonic() - begun))
-            if late and not all(verdict.ok for verdict in verdicts.grave(self.stories)):
-                self.say("Something was given twice. There is no more to learn: the shoppers are sent home.")
-                self.otherwise = End.SENT_HOME
+    async def _watch(self, visits: set[Visit], started: float) -> set[Visit]:
+        """Log the progress until all visits have ended, time is up or a critical assertion fails.
+
+        Return the visits that are unfinished then.
+        """
+        unfinished = visits
+        while unfinished and monotonic() < self.site.deadline + GRACE_SECONDS:
+            _finished, unfinished = await asyncio.wait(unfinished, timeout=PROGRESS_SECONDS)
+            self.log(self.progress(monotonic() - started))
+            has_failed = not all(assertion.ok for assertion in assertions.critical(self.sessions))
+            if unfinished and has_failed:
+                self.log("A ticket or a piece was handed out twice. The remaining shoppers are sent home.")
+                self.unfinished_outcome = Outcome.SENT_HOME
                 break
-        return late
+        return unfinished
 
     def progress(self, seconds: float) -> str:
-        """One line: where everybody is now."""
-        now = Counter(str(story.end) if story.end else story.step for story in self.stories)
-        parts = [f"{name} {count}" for name, count in sorted(now.items(), key=lambda item: (-item[1], item[0]))]
+        """Return one line: how many shoppers are at which step or outcome."""
+        counts = Counter(str(session.outcome or session.step) for session in self.sessions)
+        by_size = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        parts = [f"{name} {count}" for name, count in by_size]
         return f"{seconds:5.0f} s  {' · '.join(parts)}"

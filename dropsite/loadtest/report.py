@@ -3,15 +3,16 @@
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any
 
-from dropsite.loadtest.bill import APART, Bill
-from dropsite.loadtest.browser import Site
-from dropsite.loadtest.stories import End, Story
-from dropsite.loadtest.verdicts import Verdict
+from dropsite.loadtest.assertions import Assertion
+from dropsite.loadtest.cost.figures import NOT_THE_SHOP, Cost
+from dropsite.loadtest.users.browser import Site
+from dropsite.loadtest.users.sessions import Outcome, Session
 
-FUNNEL = (
+EVENTS = (
     "arrived",
     "joined",
     "joined again",
@@ -25,59 +26,67 @@ FUNNEL = (
     "declined",
     "placed",
 )
-TIMES = {
+DURATIONS = {
     "join": "join_seconds",
     "turn": "turn_seconds",
     "hold": "hold_seconds",
     "pay to placed": "placed_seconds",
 }
-REACH_CPU_ORDER, REACH_SQL_ORDER = 60, 60  # ms and statements an order, with two shoppers a unit
-REACH_CPU_SHOPPER = 15  # ms, with five shoppers a unit
-REACH_MEMORY = 1024  # MiB
+# What is aimed at, with two shoppers a unit …
+TARGET_CPU_MS_PER_ORDER = 60
+TARGET_STATEMENTS_PER_ORDER = 60
+# … with five shoppers a unit …
+TARGET_CPU_MS_PER_SHOPPER = 15
+# … and with any crowd.
+TARGET_MEMORY_MIB = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """All that a rehearsal found out. `bill` is None when the cost can't be told; `no_bill` then says why."""
+    """Everything that a rehearsal found out. `cost` is None where it can't be measured; `cost_unavailable` says why."""
 
     slug: str
     seed: int
     seconds: float
-    stories: Sequence[Story]
-    verdicts: Sequence[Verdict]
+    sessions: Sequence[Session]
+    assertions: Sequence[Assertion]
     site: Site
-    still_open: int
+    open_holds: int
     orders: int
-    bill: Bill | None
-    no_bill: str = ""
+    cost: Cost | None
+    cost_unavailable: str = ""
 
     @property
-    def failed(self) -> list[Verdict]:
-        return [verdict for verdict in self.verdicts if not verdict.ok]
+    def failed(self) -> list[Assertion]:
+        return [assertion for assertion in self.assertions if not assertion.ok]
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The nearest-rank percentile of at least one value."""
-    return sorted(values)[max(0, math.ceil(share * len(values)) - 1)]
+    """Return the nearest-rank percentile of at least one value."""
+    rank = math.ceil(share * len(values))
+    return sorted(values)[max(0, rank - 1)]
 
 
-def funnel(stories: Sequence[Story]) -> dict[str, int]:
-    """How often each deed was done."""
-    done = sum((story.deeds for story in stories), Counter[str]())
-    return {name: done[name] for name in FUNNEL}
+def count_events(sessions: Sequence[Session]) -> dict[str, int]:
+    """Return {event: how often it happened}."""
+    counts: Counter[str] = Counter()
+    for session in sessions:
+        counts.update(session.events)
+    return {event: counts[event] for event in EVENTS}
 
 
-def ends(stories: Sequence[Story]) -> dict[str, int]:
-    """How many visits ended how, in the order of End."""
-    found = Counter(story.end for story in stories)
-    return {str(end): found[end] for end in End if found[end]}
+def count_outcomes(sessions: Sequence[Session]) -> dict[str, int]:
+    """Return {outcome: how many sessions}, in the order of Outcome; those without a session are left out."""
+    counts = Counter(session.outcome for session in sessions)
+    return {str(outcome): counts[outcome] for outcome in Outcome if counts[outcome]}
 
 
-def times(stories: Sequence[Story]) -> dict[str, dict[str, float]]:
-    """Seconds of each wait: how many, median, 95th percentile, longest."""
+def summarise_durations(sessions: Sequence[Session]) -> dict[str, dict[str, float]]:
+    """Return {wait: its count, and its median, 95th percentile and maximum in seconds}."""
     table = {}
-    for name, field in TIMES.items():
-        values = [value for story in stories if (value := getattr(story, field)) is not None]
+    for name, attribute in DURATIONS.items():
+        durations = [getattr(session, attribute) for session in sessions]
+        values = [seconds for seconds in durations if seconds is not None]
         if values:
             table[name] = {
                 "count": len(values),
@@ -89,107 +98,133 @@ def times(stories: Sequence[Story]) -> dict[str, dict[str, float]]:
 
 
 def as_json(result: Result) -> dict[str, Any]:
-    """The report for programs."""
+    """Return the report for programs."""
     return {
         "slug": result.slug,
         "seed": result.seed,
-        "shoppers": len(result.stories),
+        "shoppers": len(result.sessions),
         "orders": result.orders,
         "seconds": round(result.seconds, 1),
-        "funnel": funnel(result.stories),
-        "ends": ends(result.stories),
-        "times": times(result.stories),
+        "funnel": count_events(result.sessions),
+        "ends": count_outcomes(result.sessions),
+        "times": summarise_durations(result.sessions),
         "answers": dict(result.site.routes),
-        "holds_left_open": result.still_open,
-        "checks": [verdict._asdict() for verdict in result.verdicts],
-        "cost": asdict(result.bill) | {"stack_cpu": result.bill.stack_cpu} if result.bill else None,
+        "holds_left_open": result.open_holds,
+        "checks": [assertion._asdict() for assertion in result.assertions],
+        "cost": _cost_as_json(result.cost) if result.cost else None,
         "ok": not result.failed,
     }
 
 
+def _cost_as_json(cost: Cost) -> dict[str, Any]:
+    return {
+        "cpu": cost.cpu_seconds,
+        "crowd_cpu": cost.crowd_cpu_seconds,
+        "memory": cost.memory_mib,
+        "peak": cost.peak_mib,
+        "statements": cost.statements,
+        "frames": cost.transaction_statements,
+        "commands": cost.redis_commands,
+        "often": [[statement.calls, statement.milliseconds, statement.sql] for statement in cost.frequent],
+        "stack_cpu": cost.shop_cpu_seconds,
+    }
+
+
 def summary(result: Result) -> str:
-    """The last line of a good rehearsal."""
-    some = f", {result.still_open} holds left open" if result.still_open else ""
-    return (
-        f"Rehearsal of {result.slug}: {len(result.stories)} shoppers, {result.orders} orders{some},"
-        f" {len(result.verdicts)} checks hold ({result.seconds:.0f} s, seed {result.seed})."
-    )
+    """Return the last line of a rehearsal without failures."""
+    parts = [f"{len(result.sessions)} shoppers", f"{result.orders} orders"]
+    if result.open_holds:
+        parts.append(f"{result.open_holds} holds still open")
+    parts.append(f"all {len(result.assertions)} checks passed")
+    return f"Rehearsal of {result.slug}: {', '.join(parts)} ({result.seconds:.0f} s, seed {result.seed})."
 
 
 def as_text(result: Result) -> str:
-    """The report for people."""
-    parts = [_funnel(result), _times(result), _answers(result), _cost(result), _checks(result)]
-    return "\n\n".join(part for part in parts if part)
+    """Return the report for people."""
+    if result.cost:
+        cost = _cost_table(result.cost, orders=result.orders, shoppers=len(result.sessions))
+    else:
+        cost = f"Cost: not measured. {result.cost_unavailable}"
+    parts = [_events_and_outcomes(result), _durations(result), _responses(result), cost, _assertions(result)]
+    return "\n\n".join(parts)
 
 
-def _funnel(result: Result) -> str:
-    left = [f"{name:<22}{count:>6}" for name, count in funnel(result.stories).items()]
-    right = [f"{name:<28}{count:>6}" for name, count in ends(result.stories).items()]
-    rows = ["Deeds                          How visits ended"]
-    for number in range(max(len(left), len(right))):
-        pair = (left[number] if number < len(left) else "", right[number] if number < len(right) else "")
-        rows.append(f"{pair[0]:<31}{pair[1]}".rstrip())
+def _events_and_outcomes(result: Result) -> str:
+    events = [f"{name:<22}{count:>6}" for name, count in count_events(result.sessions).items()]
+    outcomes = [f"{name:<28}{count:>6}" for name, count in count_outcomes(result.sessions).items()]
+    rows = [f"{'Events':<31}Outcomes of the sessions"]
+    rows += [f"{left:<31}{right}".rstrip() for left, right in zip_longest(events, outcomes, fillvalue="")]
     return "\n".join(rows)
 
 
-def _times(result: Result) -> str:
+def _durations(result: Result) -> str:
     rows = [f"{'Seconds':<16}{'count':>8}{'median':>9}{'p95':>9}{'longest':>9}"]
-    for name, row in times(result.stories).items():
+    for name, row in summarise_durations(result.sessions).items():
         rows.append(f"{name:<16}{row['count']:>8}{row['median']:>9.2f}{row['p95']:>9.2f}{row['longest']:>9.2f}")
     return "\n".join(rows)
 
 
-def _answers(result: Result) -> str:
-    line = "Answers: " + ", ".join(f"{name} × {count}" for name, count in sorted(result.site.answers.items()))
-    where = [f"{name} at {', '.join(paths)}" for name, paths in result.site.examples.items()]
-    return "\n".join([line, *where])
+def _responses(result: Result) -> str:
+    counts = ", ".join(f"{status} × {count}" for status, count in sorted(result.site.responses.items()))
+    rows = [f"Responses: {counts}"]
+    rows += [f"{status} at {', '.join(paths)}" for status, paths in result.site.examples.items()]
+    return "\n".join(rows)
 
 
-def _cost(result: Result) -> str:
-    bill, orders, shoppers = result.bill, result.orders, len(result.stories)
-    if bill is None:
-        return f"Cost: not told. {result.no_bill}"
+def _cost_table(cost: Cost, *, orders: int, shoppers: int) -> str:
+    def row(name: str, seconds: float, memory_mib: float | None) -> str:
+        per_order = f"{seconds * 1000 / orders:.1f}" if orders else "–"
+        per_shopper = f"{seconds * 1000 / max(1, shoppers):.2f}"
+        memory = "" if memory_mib is None else f"{memory_mib:.0f}"
+        return f"{name:<16}{seconds:>9.2f}{per_order:>11}{per_shopper:>12}{memory:>10}"
 
-    def row(name: str, seconds: float, memory: float | None) -> str:
-        order = f"{seconds * 1000 / orders:.1f}" if orders else "–"
-        size = "" if memory is None else f"{memory:.0f}"
-        return f"{name:<16}{seconds:>9.2f}{order:>11}{seconds * 1000 / max(1, shoppers):>12.2f}{size:>10}"
-
-    rows = [f"{'Cost':<16}{'CPU s':>9}{'ms/order':>11}{'ms/shopper':>12}{'MiB':>10}"]
-    inside = sorted((item for item in bill.cpu.items() if item[0] not in APART), key=lambda item: -item[1])
-    rows += [row(name, seconds, bill.memory.get(name, 0.0)) for name, seconds in inside]
-    rows.append(row("the stack", bill.stack_cpu, bill.peak))
-    rows += [
-        row(f"({name})", seconds, bill.memory.get(name, 0.0))
-        for name, seconds in bill.cpu.items()
-        if name in APART and (seconds or bill.memory.get(name))
+    by_cpu = sorted(cost.cpu_seconds.items(), key=lambda item: -item[1])
+    shop = [(name, seconds) for name, seconds in by_cpu if name not in NOT_THE_SHOP]
+    others = [
+        (name, seconds)
+        for name, seconds in cost.cpu_seconds.items()
+        if name in NOT_THE_SHOP and (seconds or cost.memory_mib.get(name))
     ]
-    rows.append(row("(this crowd)", bill.crowd_cpu, None))
-    return "\n".join([*rows, *_counts(bill, orders, shoppers), *_reach(bill, orders, shoppers)])
+    rows = [f"{'Cost':<16}{'CPU s':>9}{'ms/order':>11}{'ms/shopper':>12}{'MiB':>10}"]
+    rows += [row(name, seconds, cost.memory_mib.get(name, 0.0)) for name, seconds in shop]
+    rows.append(row("the shop", cost.shop_cpu_seconds, cost.peak_mib))
+    rows += [row(f"({name})", seconds, cost.memory_mib.get(name, 0.0)) for name, seconds in others]
+    rows.append(row("(the shoppers)", cost.crowd_cpu_seconds, None))
+    rows += _statement_counts(cost, orders=orders, shoppers=shoppers)
+    rows.append(_targets(cost, orders=orders, shoppers=shoppers))
+    return "\n".join(rows)
 
 
-def _counts(bill: Bill, orders: int, shoppers: int) -> list[str]:
-    commands = ", ".join(f"{name} {count}" for name, count in bill.commands.items())
-    each = f"{bill.statements / orders:.1f} an order, " if orders else ""
-    frames = f"and {bill.frames} that begin and end transactions"
+def _statement_counts(cost: Cost, *, orders: int, shoppers: int) -> list[str]:
+    per_order = f"{cost.statements / orders:.1f} per order, " if orders else ""
+    per_shopper = f"{cost.statements / max(1, shoppers):.1f} per shopper"
+    commands = ", ".join(f"{server} {count}" for server, count in cost.redis_commands.items())
+    transactions = f"{cost.transaction_statements} that begin or end transactions"
     return [
-        f"SQL statements: {bill.statements} ({each}{bill.statements / max(1, shoppers):.1f} a shopper), {frames}",
+        f"SQL statements: {cost.statements} ({per_order}{per_shopper}), and {transactions}",
         f"Redis commands: {commands}",
     ]
 
 
-def _reach(bill: Bill, orders: int, shoppers: int) -> list[str]:
-    """Figures beside what is to be reached; which of them applies depends on the crowd."""
-    cpu = bill.stack_cpu * 1000
-    found = [f"{cpu / max(1, shoppers):.1f} ms a shopper (reach {REACH_CPU_SHOPPER}, at five a unit)"]
+def _targets(cost: Cost, *, orders: int, shoppers: int) -> str:
+    """Return the figures beside their targets; which of these apply depends on the crowd."""
+    cpu_ms = cost.shop_cpu_seconds * 1000
+    parts = [
+        f"{cpu_ms / max(1, shoppers):.1f} ms per shopper (target {TARGET_CPU_MS_PER_SHOPPER}, with 5 shoppers a unit)"
+    ]
     if orders:
-        found.append(f"{cpu / orders:.1f} ms an order (reach {REACH_CPU_ORDER}, at two a unit)")
-        found.append(f"{bill.statements / orders:.1f} statements an order (reach {REACH_SQL_ORDER}, at two a unit)")
-    found.append(f"{bill.peak:.0f} MiB (reach {REACH_MEMORY})")
-    return ["Against the reach: " + "; ".join(found)]
+        parts.append(f"{cpu_ms / orders:.1f} ms per order (target {TARGET_CPU_MS_PER_ORDER}, with 2 shoppers a unit)")
+        parts.append(
+            f"{cost.statements / orders:.1f} statements per order"
+            f" (target {TARGET_STATEMENTS_PER_ORDER}, with 2 shoppers a unit)"
+        )
+    parts.append(f"{cost.peak_mib:.0f} MiB (target {TARGET_MEMORY_MIB})")
+    return "Compared with the targets: " + "; ".join(parts)
 
 
-def _checks(result: Result) -> str:
+def _assertions(result: Result) -> str:
     rows = ["Checks"]
-    rows += [f"{'ok' if ok else 'FAILS':<7}{name}: {detail}" for name, ok, detail in result.verdicts]
+    for assertion in result.assertions:
+        verdict = "ok" if assertion.ok else "FAILED"
+        rows.append(f"{verdict:<8}{assertion.name}: {assertion.detail}")
     return "\n".join(rows)

@@ -1,4 +1,4 @@
-"""`manage.py crowd`: the demo's visitors, so that somebody who tries the shop is not alone in the line."""
+"""`manage.py crowd`: the demo's visitors, so that a person who tries the shop isn't alone in the line."""
 
 import os
 import random
@@ -12,50 +12,57 @@ from django.utils import timezone
 from drops import lifecycle, listing
 from drops.models import Drop
 from dropsite.loadtest import guard
-from dropsite.loadtest.crowd import CALM, Crowd
-from dropsite.loadtest.stories import End
-from dropsite.loadtest.till import Bank
+from dropsite.loadtest.crowd import LEISURELY_PACE, Crowd
+from dropsite.loadtest.users.payment_client import CardFrame
+from dropsite.loadtest.users.sessions import Outcome
 
-USUAL = "150"
+DEFAULT_SHOPPERS = "150"
 WAIT_SECONDS = 300  # for a drop to be announced, and for its lobby
-STAY_SECONDS = 900
+CROWD_SECONDS = 900
+POLL_SECONDS = 1
 
 
 class Command(BaseCommand):
-    help = "Send DEMO_CROWD simulated shoppers to the demo's next drop; ends when they have gone."
+    help = "Send DEMO_CROWD simulated shoppers to the demo's next drop, and exit when they have left."
 
     def handle(self, **_options: Any) -> None:
         refusal = guard.refusal(demo=settings.DEMO, api=settings.STRIPE_API_BASE, origin=settings.SHOP_ORIGIN)
         if refusal:
             raise CommandError(refusal)
-        size = os.environ.get("DEMO_CROWD") or USUAL
-        if not size.isdigit():
-            raise CommandError(f"DEMO_CROWD={size} is no number of shoppers.")
-        drop = self._next() if int(size) else None
+        shoppers = os.environ.get("DEMO_CROWD") or DEFAULT_SHOPPERS
+        if not shoppers.isdigit():
+            raise CommandError(f"DEMO_CROWD={shoppers} is not a number of shoppers.")
+        if int(shoppers) == 0:
+            return
+        drop = self._wait_for_drop()
         if drop:
-            self._play(drop, int(size))
+            self._run(drop, int(shoppers))
 
-    def _next(self) -> Drop | None:
-        """The drop of the front page, once its lobby is open; None if none comes."""
-        until = time.monotonic() + WAIT_SECONDS
-        while time.monotonic() < until:
+    def _wait_for_drop(self) -> Drop | None:
+        """Return the front page's drop once its lobby is open; None if there is none in time."""
+        deadline = time.monotonic() + WAIT_SECONDS
+        while time.monotonic() < deadline:
             page = listing.front(now=timezone.now())
             if page and page.phase in {lifecycle.Phase.LOBBY, lifecycle.Phase.OPENING, lifecycle.Phase.LIVE}:
                 return page.drop
-            time.sleep(1)
+            time.sleep(POLL_SECONDS)
         return None
 
-    def _play(self, drop: Drop, size: int) -> None:
-        self._say(f"{size} simulated shoppers come to {drop.title}.")
-        bank = Bank(settings.STRIPE_API_BASE, settings.STRIPE_PUBLISHABLE_KEY)
+    def _run(self, drop: Drop, shoppers: int) -> None:
+        self._write(f"{shoppers} simulated shoppers are coming to the drop {drop.title}.")
         crowd = Crowd(
-            origin=settings.SHOP_ORIGIN, slug=drop.slug, bank=bank, shoppers=size, seed=random.randrange(1_000_000),
-            pace=CALM, seconds=STAY_SECONDS,
-        )  # fmt: skip
+            origin=settings.SHOP_ORIGIN,
+            slug=drop.slug,
+            card_frame=CardFrame(settings.STRIPE_API_BASE, settings.STRIPE_PUBLISHABLE_KEY),
+            shoppers=shoppers,
+            seed=random.randrange(1_000_000),
+            pace=LEISURELY_PACE,
+            seconds=CROWD_SECONDS,
+        )
         crowd.run()
-        have = sum(story.end in {End.PLACED, End.PAID_AND_LEFT} for story in crowd.stories)
-        self._say(f"The simulated shoppers have gone; {have} of {size} bought something.")
+        buyers = sum(session.outcome in {Outcome.PLACED, Outcome.PAID_AND_LEFT} for session in crowd.sessions)
+        self._write(f"The simulated shoppers have left; {buyers} of {shoppers} bought something.")
 
-    def _say(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()

@@ -1,4 +1,4 @@
-"""`manage.py rehearse`: a simulated crowd against the running stack, then the books."""
+"""`manage.py rehearse`: run a simulated crowd against the running stack, then check the invariants."""
 
 import json
 import random
@@ -12,85 +12,112 @@ from django.core.management.base import BaseCommand, CommandError
 
 from drops.announcing import NotReady
 from drops.models import Drop
-from dropsite.loadtest import cost, guard, report, rows, verdicts
-from dropsite.loadtest import drop as own
-from dropsite.loadtest.crowd import BRISK, Crowd
-from dropsite.loadtest.till import Bank
+from dropsite.loadtest import assertions, database_assertions, guard, rehearsal_drop, report
+from dropsite.loadtest.cost.measurement import CostMeasurement, CostUnavailable
+from dropsite.loadtest.crowd import BRISK_PACE, Crowd
+from dropsite.loadtest.users.payment_client import CardFrame
 
-OWN_SECONDS, SECONDS = 420, 240  # the longest that a crowd may take: on its own drop, on another's
-MOST_UNITS = 20_000
-MOST_SHOPPERS = 20_000
+# The longest that a crowd may take: on the rehearsal's own drop, and on an existing one.
+OWN_DROP_SECONDS = 420
+EXISTING_DROP_SECONDS = 240
+MAX_UNITS = 20_000
+MAX_SHOPPERS = 20_000
 
 
 class Command(BaseCommand):
-    help = "Play a crowd of shoppers against the running demo, check the books, and tell what it cost."
+    help = "Run a crowd of simulated shoppers against the running demo, check the invariants and report the cost."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        which = parser.add_mutually_exclusive_group(required=True)
-        which.add_argument("--drop", metavar="SLUG", help="a drop that is there")
-        which.add_argument("--units", type=int, metavar="N", help="a drop of its own, of N units, opening in seconds")
-        parser.add_argument("--shoppers", type=int, default=300, metavar="N", help="how many come (300)")
-        parser.add_argument("--seed", type=int, metavar="N", help="the same seed, the same behaviour (random)")
-        parser.add_argument("--json", type=Path, metavar="FILE", help="write the report there too")
+        drop = parser.add_mutually_exclusive_group(required=True)
+        drop.add_argument("--drop", metavar="SLUG", help="use this announced drop")
+        drop.add_argument("--units", type=int, metavar="N", help="create a drop of N units, which opens within seconds")
+        parser.add_argument("--shoppers", type=int, default=300, metavar="N", help="size of the crowd (300)")
+        parser.add_argument("--seed", type=int, metavar="N", help="the same seed repeats the same behaviour (random)")
+        parser.add_argument("--json", type=Path, metavar="FILE", help="write the report to this file as well")
 
     def handle(self, *, drop: str | None, units: int | None, shoppers: int, seed: int | None, **options: Any) -> None:
         refusal = guard.refusal(demo=settings.DEMO, api=settings.STRIPE_API_BASE, origin=settings.SHOP_ORIGIN)
         if refusal:
             raise CommandError(refusal)
-        if not 1 <= shoppers <= MOST_SHOPPERS or (units is not None and not 1 <= units <= MOST_UNITS):
-            raise CommandError(f"A rehearsal has 1 to {MOST_SHOPPERS} shoppers and 1 to {MOST_UNITS} units.")
-        seed = random.randrange(1_000_000) if seed is None else seed
-        target = self._drop(drop, units)
-        try:
-            result = self._play(target, shoppers=shoppers, seed=seed, lapses=units is not None)
-        finally:
-            if units is not None:
-                own.close(drop=target)
+        if not 1 <= shoppers <= MAX_SHOPPERS:
+            raise CommandError(f"--shoppers must be from 1 to {MAX_SHOPPERS}.")
+        if units is not None and not 1 <= units <= MAX_UNITS:
+            raise CommandError(f"--units must be from 1 to {MAX_UNITS}.")
+        if seed is None:
+            seed = random.randrange(1_000_000)
+        if units is None:
+            result = self._run(self._find_drop(drop), shoppers=shoppers, seed=seed, is_own_drop=False)
+        else:
+            result = self._run_on_own_drop(units=units, shoppers=shoppers, seed=seed)
         if options["json"]:
             options["json"].write_text(json.dumps(report.as_json(result), indent=1) + "\n")
-        self._say("\n" + report.as_text(result) + "\n")
+        self._write("\n" + report.as_text(result) + "\n")
         if result.failed:
-            names = "; ".join(verdict.name for verdict in result.failed)
-            raise CommandError(f"The rehearsal of {target.slug} (seed {seed}) failed: {names}.")
-        self._say(report.summary(result))
+            names = "; ".join(assertion.name for assertion in result.failed)
+            raise CommandError(f"The rehearsal of {result.slug} (seed {seed}) failed: {names}.")
+        self._write(report.summary(result))
 
-    def _say(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         self.stdout.write(text)
         self.stdout.flush()
 
-    def _drop(self, slug: str | None, units: int | None) -> Drop:
-        """The drop to rehearse on. Raises: CommandError."""
-        if units is not None:
-            try:
-                return own.make(units=units)
-            except NotReady as refused:
-                raise CommandError(f"The rehearsal's drop can't be announced. {refused}") from refused
+    def _find_drop(self, slug: str | None) -> Drop:
+        """Raises: CommandError."""
         try:
             return Drop.objects.get(slug=slug, announced_at__isnull=False)
         except Drop.DoesNotExist:
             raise CommandError(f"No announced drop has the address /drops/{slug}/.") from None
 
-    def _play(self, drop: Drop, *, shoppers: int, seed: int, lapses: bool) -> report.Result:
-        self._say(f"{shoppers} shoppers on {settings.SHOP_ORIGIN}/drops/{drop.slug}/, seed {seed}")
-        pace = BRISK if lapses else BRISK.hurried()
-        bank = Bank(settings.STRIPE_API_BASE, settings.STRIPE_PUBLISHABLE_KEY)
-        crowd = Crowd(
-            origin=settings.SHOP_ORIGIN, slug=drop.slug, bank=bank, shoppers=shoppers, seed=seed, pace=pace,
-            seconds=OWN_SECONDS if lapses else SECONDS, say=self._say,
-        )  # fmt: skip
-        begun, had, tab, bill, reason = time.monotonic(), rows.placed(drop=drop), cost.Tab(), None, ""
+    def _run_on_own_drop(self, *, units: int, shoppers: int, seed: int) -> report.Result:
+        """Raises: CommandError."""
         try:
-            tab.start()
-        except cost.Unknown as unknown:
-            reason = str(unknown)
+            drop = rehearsal_drop.create(units=units)
+        except NotReady as error:
+            raise CommandError(f"The rehearsal's drop can't be announced. {error}") from error
+        try:
+            return self._run(drop, shoppers=shoppers, seed=seed, is_own_drop=True)
+        finally:
+            rehearsal_drop.close(drop=drop)
+
+    def _run(self, drop: Drop, *, shoppers: int, seed: int, is_own_drop: bool) -> report.Result:
+        self._write(f"{shoppers} shoppers on {settings.SHOP_ORIGIN}/drops/{drop.slug}/, seed {seed}")
+        crowd = Crowd(
+            origin=settings.SHOP_ORIGIN,
+            slug=drop.slug,
+            card_frame=CardFrame(settings.STRIPE_API_BASE, settings.STRIPE_PUBLISHABLE_KEY),
+            shoppers=shoppers,
+            seed=seed,
+            pace=BRISK_PACE if is_own_drop else BRISK_PACE.hurried(),
+            seconds=OWN_DROP_SECONDS if is_own_drop else EXISTING_DROP_SECONDS,
+            log=self._write,
+        )
+        started = time.monotonic()
+        orders_before = database_assertions.count_paid_orders(drop=drop)
+        measurement = CostMeasurement()
+        cost = None
+        cost_unavailable = ""
+        try:
+            measurement.start()
+        except CostUnavailable as error:
+            cost_unavailable = str(error)
         crowd.run()
-        with tab.uncounted():
-            found = [*verdicts.judge(crowd.stories), rows.settle(drop=drop)]
-        if not reason:
-            bill = tab.stop()
-        found += rows.compare(drop=drop, stories=crowd.stories, status=crowd.status)
+        # The cost of the last captures counts, our own waiting for them doesn't.
+        with measurement.uncounted():
+            made = assertions.check_sessions(crowd.sessions)
+            made.append(database_assertions.wait_for_payments(drop=drop))
+        if not cost_unavailable:
+            cost = measurement.stop()
+        made += database_assertions.compare(drop=drop, sessions=crowd.sessions, status=crowd.status)
+        made += database_assertions.check_invariants(drop=drop)
         return report.Result(
-            slug=drop.slug, seed=seed, seconds=time.monotonic() - begun, stories=crowd.stories,
-            verdicts=[*found, *rows.check_books(drop=drop)], site=crowd.site,
-            still_open=rows.left_open(drop=drop), orders=rows.placed(drop=drop) - had, bill=bill, no_bill=reason,
-        )  # fmt: skip
+            slug=drop.slug,
+            seed=seed,
+            seconds=time.monotonic() - started,
+            sessions=crowd.sessions,
+            assertions=made,
+            site=crowd.site,
+            open_holds=database_assertions.count_open_holds(drop=drop),
+            orders=database_assertions.count_paid_orders(drop=drop) - orders_before,
+            cost=cost,
+            cost_unavailable=cost_unavailable,
+        )

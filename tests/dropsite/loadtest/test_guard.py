@@ -2,10 +2,11 @@ import pytest
 
 from dropsite.loadtest import guard
 
-SANDBOX, SHOP = "http://127.0.0.1:8004", "http://127.0.0.1:8000"
+SANDBOX = "http://127.0.0.1:8004"
+SHOP = "http://127.0.0.1:8000"
 
 
-def test_lets_a_demo_on_loopback_through():
+def test_refusal_is_empty_for_a_demo_on_loopback() -> None:
     assert guard.refusal(demo=True, api=SANDBOX, origin=SHOP) == ""
 
 
@@ -18,12 +19,12 @@ def test_lets_a_demo_on_loopback_through():
         (True, SANDBOX, "https://shop.example.com", "shop.example.com"),
     ],
 )
-def test_refuses_anything_else_and_says_why(demo, api, origin, word):
+def test_refusal_names_what_is_not_local(demo: bool, api: str, origin: str, word: str) -> None:
     assert word in guard.refusal(demo=demo, api=api, origin=origin)
 
 
 @pytest.mark.parametrize(
-    ("url", "near"),
+    ("url", "expected"),
     [
         ("http://localhost:8000", True),
         ("http://shop.localhost", True),
@@ -35,5 +36,5 @@ def test_refuses_anything_else_and_says_why(demo, api, origin, word):
         ("", False),
     ],
 )
-def test_knows_this_machine(url, near):
-    assert guard.is_loopback(url) is near
+def test_is_loopback_recognises_this_machine(url: str, expected: bool) -> None:
+    assert guard.is_loopback(url) is expected

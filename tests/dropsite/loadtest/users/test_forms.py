@@ -1,4 +1,4 @@
-from dropsite.loadtest import forms
+from dropsite.loadtest.users import forms
 
 PAGE = """
 <form action="/search/"><input name="q" value="1"></form>
@@ -16,12 +16,12 @@ PAGE = """
 """
 
 
-def test_reads_what_a_browser_would_send():
+def test_default_data_is_what_a_browser_would_submit() -> None:
     form = forms.find(PAGE, ending="/hold/")
 
     assert form is not None
     assert form.method == "post"
-    assert form.fields() == {
+    assert form.default_data() == {
         "token": "a&b",
         "edition": "2",
         "quantity-7": "1",
@@ -31,12 +31,12 @@ def test_reads_what_a_browser_would_send():
     }
 
 
-def test_names_only_what_can_be_used():
+def test_enabled_leaves_out_disabled_controls() -> None:
     form = forms.find(PAGE, ending="/hold/")
 
     assert form is not None
-    assert [control.value for control in form.named("edition")] == ["1", "2"]
+    assert [control.value for control in form.enabled("edition")] == ["1", "2"]
 
 
-def test_finds_no_form_with_another_address():
+def test_find_returns_none_for_a_different_action() -> None:
     assert forms.find(PAGE, ending="/pay/") is None

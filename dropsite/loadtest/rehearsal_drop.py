@@ -1,4 +1,4 @@
-"""A rehearsal's own drop: unlisted, open in seconds, closed when the rehearsal is over."""
+"""A rehearsal's own drop: unlisted, opens within seconds, closed when the rehearsal is over."""
 
 import io
 import secrets
@@ -16,15 +16,16 @@ from shop.models import Picture, Product, Variant
 OPENS_IN_SECONDS = 10
 HOLD_SECONDS = 20
 LIMIT_PER_ORDER = 2
-PRICE = 4900
-MOST_EDITIONS = 3
+PRICE_CENTS = 4900
+MAX_EDITIONS = 3
 SIZES = ("S", "M", "L")
+PICTURE_SIZE = (640, 800)
 
 
-def make(*, units: int) -> Drop:
-    """Announce a drop of so many units, shared out among up to three editions. Its lobby is open at once."""
+def create(*, units: int) -> Drop:
+    """Announce a drop of `units` units, divided among up to three editions. Its lobby is open at once."""
     with transaction.atomic():
-        product = ready_product() or make_product()
+        product = find_product() or create_product()
         now = timezone.now()
         drop = Drop.objects.create(
             product=product,
@@ -36,21 +37,22 @@ def make(*, units: int) -> Drop:
             lobby_opens_at=now,
             opens_at=now + timedelta(seconds=OPENS_IN_SECONDS),
         )
-        variants = list(product.variants.all())[: min(MOST_EDITIONS, units)]
+        variants = list(product.variants.all())[: min(MAX_EDITIONS, units)]
+        share, remainder = divmod(units, len(variants))
         for number, variant in enumerate(variants):
             Edition.objects.create(
                 drop=drop,
                 variant=variant,
-                price=PRICE,
-                quantity=units // len(variants) + (number < units % len(variants)),
+                price=PRICE_CENTS,
+                quantity=share + 1 if number < remainder else share,
                 limit_per_order=drop.limit_per_order,
                 position=number,
             )
         return announcing.announce(drop=drop, who=None)
 
 
-def ready_product() -> Product | None:
-    """A product of the shop that could be announced as it is."""
+def find_product() -> Product | None:
+    """Return a product of the shop that can be announced as it is."""
     return (
         Product.objects.filter(variants__isnull=False, pictures__role=Picture.Role.HERO)
         .exclude(pictures__alt="")
@@ -59,17 +61,17 @@ def ready_product() -> Product | None:
     )
 
 
-def make_product() -> Product:
-    """A small product, for a shop that has none yet."""
-    product, new = Product.objects.get_or_create(
+def create_product() -> Product:
+    """Return a small product, for a shop that has none yet."""
+    product, created = Product.objects.get_or_create(
         slug="rehearsal",
-        defaults={"name": "Rehearsal", "claim": "Nothing that is sold to anybody.", "story": "Made by a rehearsal."},
+        defaults={"name": "Rehearsal", "claim": "Not for sale.", "story": "Created by a rehearsal."},
     )
-    if new:
+    if created:
         for number, size in enumerate(SIZES):
             Variant.objects.create(product=product, sku=f"REHEARSAL-{size}", axes={"size": size}, position=number)
         image = io.BytesIO()
-        Image.new("RGB", (640, 800), product.signal).save(image, "JPEG", quality=40)
+        Image.new("RGB", PICTURE_SIZE, product.signal).save(image, "JPEG", quality=40)
         Picture.objects.create(
             product=product, image=ContentFile(image.getvalue(), "rehearsal.jpg"), alt="A plain surface in one colour."
         )
@@ -77,5 +79,5 @@ def make_product() -> Product:
 
 
 def close(*, drop: Drop) -> None:
-    """End it, so that nothing ticks for it any more."""
+    """End the drop, so that no process works for it any more."""
     announcing.close(drop=drop, who=None)

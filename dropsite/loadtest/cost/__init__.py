@@ -1,0 +1,1 @@
+"""What a rehearsal costs the stack it runs against."""
