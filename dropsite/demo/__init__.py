@@ -1,1 +1,1 @@
-"""The demo shop: three objects and a spare, whose pictures lie in dropsite/demo/pictures/."""
+"""The demo shop: four products with their pictures, two people for the admin, and what is pre-scaled."""

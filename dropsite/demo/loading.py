@@ -1,12 +1,13 @@
-"""Loading the demo shop. Safe to run again at any time: rows are found by slug, SKU or text, and left as they are.
+"""Load the demo shop and announce its drops.
 
-A run closes the demo's drop that still runs and announces one of the next product, so that there is always one to wait
-for.
+Safe to run again at any time: rows are found by slug, SKU or alternative text, and left as they are. Each run closes
+the demo's drop that is still running and announces one of the next product, so there is always a drop to wait for.
 """
 
 import os
 from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from django.contrib.auth.models import Group, User
 from django.core.files import File
@@ -22,31 +23,43 @@ from dropsite.demo.products import ITEMS, Item, Shot
 from shop.models import Picture, Product, Rendition, Variant
 
 PICTURES = Path(__file__).resolve().parent / "pictures"
-RENDITIONS = [  # suffix, media type, width; the JPEG of 1280 is the picture itself
-    ("avif", "image/avif", 640),
-    ("avif", "image/avif", 1280),
-    ("webp", "image/webp", 640),
-    ("webp", "image/webp", 1280),
-    ("jpg", "image/jpeg", 640),
-]
+
+
+class Format(NamedTuple):
+    """One of the files that are kept of every shot."""
+
+    suffix: str
+    media_type: str
+    width: int
+
+
+RENDITIONS = (  # the JPEG of 1280 pixels is the picture itself
+    Format("avif", "image/avif", 640),
+    Format("avif", "image/avif", 1280),
+    Format("webp", "image/webp", 640),
+    Format("webp", "image/webp", 1280),
+    Format("jpg", "image/jpeg", 640),
+)
 
 
 def load() -> None:
-    """Load products with pictures, the two people of the admin, and what is pre-scaled."""
+    """Load the products with their pictures, the scale targets, and the admin's two users."""
     for item in ITEMS:
         load_item(item=item)
     scaling.load()
-    load_people(password=os.environ["DEMO_ADMIN_PASSWORD"])
+    load_users(password=os.environ["DEMO_ADMIN_PASSWORD"])
 
 
 def announce_next(*, opens_in: timedelta, lobby_before: timedelta, closes_after: timedelta, expected: int) -> Drop:
-    """Close the demo's drops that still run, then announce one of the next product; `expected` shoppers, if any."""
-    for drop in ours().filter(announcing.RUNNING):
+    """Close the demo's running drops, then announce one of the next product.
+
+    Pre-scale it for `expected` shoppers, unless that is 0.
+    """
+    for drop in announced_drops().filter(announcing.RUNNING):
         announcing.close(drop=drop, who=None)
-    had = ours().count()
-    item = ITEMS[had % len(ITEMS)]
+    item = ITEMS[announced_drops().count() % len(ITEMS)]
     with transaction.atomic():
-        drop = draft(
+        drop = create_drop(
             item=item,
             slug=free_slug(item=item),
             opens_in=opens_in,
@@ -59,23 +72,27 @@ def announce_next(*, opens_in: timedelta, lobby_before: timedelta, closes_after:
     return drop
 
 
-def ours() -> QuerySet[Drop]:
-    """Find the drops that the demo has announced: listed ones of its own products."""
-    return Drop.objects.filter(product__slug__in=[item.slug for item in ITEMS], listed=True, announced_at__isnull=False)
+def announced_drops() -> QuerySet[Drop]:
+    """Return the drops that the demo has announced: listed ones of its own products."""
+    slugs = [item.slug for item in ITEMS]
+    return Drop.objects.filter(product__slug__in=slugs, listed=True, announced_at__isnull=False)
 
 
 def free_slug(*, item: Item) -> str:
-    """Give the first of 0-kg, 0-kg-2, 0-kg-3 … that no drop has."""
+    """Return the first of 0-kg, 0-kg-2, 0-kg-3 … that no drop has."""
     taken = set(Drop.objects.filter(slug__startswith=item.slug).values_list("slug", flat=True))
-    if item.slug not in taken:
-        return item.slug
-    return next(slug for n in range(2, len(taken) + 3) if (slug := f"{item.slug}-{n}") not in taken)
+    slug = item.slug
+    number = 1
+    while slug in taken:
+        number += 1
+        slug = f"{item.slug}-{number}"
+    return slug
 
 
-def draft(
+def create_drop(
     *, item: Item, slug: str, opens_in: timedelta, lobby_before: timedelta, closes_after: timedelta | None = None
 ) -> Drop:
-    """Write a drop of an item with all its editions, not announced yet."""
+    """Return a new drop of an item with all its editions, not announced yet."""
     product = Product.objects.get(slug=item.slug)
     opens_at = timezone.now() + opens_in
     drop = Drop.objects.create(
@@ -93,11 +110,21 @@ def draft(
 
 
 def load_item(*, item: Item) -> None:
-    """Write a product with its variants and pictures, as far as they are not there."""
+    """Create a product with its variants and pictures, as far as they don't exist."""
     ground, ink, signal = item.colours
-    fields = {"name": item.name, "claim": item.claim, "story": item.story, "facts": item.facts, "face": item.face}
-    colours = {"ground": ground, "ink": ink, "signal": signal}
-    product, _new = Product.objects.get_or_create(slug=item.slug, defaults=fields | colours)
+    product, _created = Product.objects.get_or_create(
+        slug=item.slug,
+        defaults={
+            "name": item.name,
+            "claim": item.claim,
+            "story": item.story,
+            "facts": item.facts,
+            "face": item.face,
+            "ground": ground,
+            "ink": ink,
+            "signal": signal,
+        },
+    )
     for position, piece in enumerate(item.pieces):
         Variant.objects.get_or_create(
             sku=piece.sku,
@@ -113,22 +140,24 @@ def load_shot(*, product: Product, shot: Shot, position: int) -> None:
     variant = Variant.objects.filter(sku=shot.sku).first()
     with transaction.atomic():
         picture = Picture(product=product, variant=variant, role=shot.role, alt=shot.alt, position=position)
-        with open(PICTURES / f"{shot.file}-1280.jpg", "rb") as file:
-            picture.image.save(f"{shot.file}-1280.jpg", File(file))
-        for suffix, kind, width in RENDITIONS:
+        name = f"{shot.file}-1280.jpg"
+        with open(PICTURES / name, "rb") as file:
+            picture.image.save(name, File(file))
+        for suffix, media_type, width in RENDITIONS:
             name = f"{shot.file}-{width}.{suffix}"
+            rendition = Rendition(picture=picture, type=media_type, width=width)
             with open(PICTURES / name, "rb") as file:
-                Rendition(picture=picture, type=kind, width=width).image.save(name, File(file))
+                rendition.image.save(name, File(file))
 
 
-def load_people(*, password: str) -> None:
-    """Make the superuser `admin` and the merchandiser `merch`, both with that password."""
+def load_users(*, password: str) -> None:
+    """Create the superuser `admin` and the merchandiser `merch`, both with this password."""
     if not User.objects.filter(username="admin").exists():
         User.objects.create_superuser("admin", "admin@localhost", password)
-    merchandiser, new = User.objects.get_or_create(
+    merchandiser, created = User.objects.get_or_create(
         username="merch", defaults={"is_staff": True, "email": "merch@localhost"}
     )
-    if new:
+    if created:
         merchandiser.set_password(password)
         merchandiser.save()
     merchandiser.groups.add(Group.objects.get(name="merchandisers"))

@@ -1,4 +1,4 @@
-"""What the demo sells. Every run of `manage.py demo` announces the next of them in this order."""
+"""The demo's products. Every run of `manage.py demo` announces a drop of the next one, in this order."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ Role = Picture.Role
 
 @dataclass(frozen=True)
 class Piece:
-    """A variant, and how many of it a drop has."""
+    """A variant, and how many units of it a drop has."""
 
     sku: str
     quantity: int
@@ -20,7 +20,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Shot:
-    """A picture: the beginning of its files' names, and what they show. `sku` if it shows one variant only."""
+    """A picture. `file` is the beginning of its files' names; `sku` is set if it shows one variant only."""
 
     file: str
     role: Picture.Role
@@ -30,16 +30,16 @@ class Shot:
 
 @dataclass(frozen=True)
 class Item:
-    """A product with its price in cents."""
+    """A product with its variants, pictures and price."""
 
     slug: str
     name: str
     claim: str
     story: str
     facts: str
-    colours: tuple[str, str, str]  # ground, ink, signal
+    colours: tuple[str, str, str]  # background (ground), text (ink), accent (signal)
     face: Product.Face
-    price: int
+    price: int  # in cents
     pieces: tuple[Piece, ...]
     shots: tuple[Shot, ...]
 

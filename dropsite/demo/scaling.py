@@ -1,8 +1,8 @@
-"""What the demo's pre-scaling moves: this machine's own gate and web fleets, and the checkout's pool.
+"""The demo's scale targets: this machine's own gate and web fleets, and the checkout workers.
 
-Sizes and lead times are those of one small machine. What one instance can do is reckoned from the CPU that a rehearsal
-bills to its group on two cores, rounded down; a machine of one's own is measured with `manage.py rehearse`. Nobody
-sends a bill for this one: so that there is something to look at, each worker is priced as a task at AWS would be.
+Sizes and lead times are those of one small machine. The throughput of an instance is calculated from the CPU time that
+a rehearsal used in its group on two cores, rounded down; measure your own machine with `manage.py rehearse`. This
+machine has no hourly price, so each worker is priced like a task at AWS, which gives the cost pages something to show.
 """
 
 from dataclasses import dataclass
@@ -15,35 +15,69 @@ from drops.scaling.targets import KINDS
 
 
 @dataclass(frozen=True)
-class Scaled:
-    """A target with the group that it carries. `per_second` is what one worker or process can do."""
+class DemoTarget:
+    """A target and the group that it carries."""
 
     name: str
     kind: str
     where: dict[str, str]
     group: Group
-    per_second: int
-    floor: int  # of a drop: alone, a worker that dies takes its group along
+    per_second: int  # what one worker or process can do
+    floor: int  # during a drop; a single worker that dies would take its group down
     ceiling: int
     lead_seconds: int
-    pools: int  # database connections of one: pools of settings.DATABASE_POOL_SIZE
+    pools: int  # database pools of one instance, each of settings.DATABASE_POOL_SIZE connections
 
 
 TARGETS = (
-    Scaled("gate fleet", "gunicorn", {"socket": "gate.ctl"}, Group.GATE, 6000, 2, 3, 8, pools=0),
-    Scaled("web fleet", "gunicorn", {"socket": "web.ctl"}, Group.WEB, 100, 2, 3, 12, pools=1),
-    Scaled("checkout pool", "celery", {"worker": "checkout@%h"}, Group.CHECKOUT, 6, 2, 4, 8, pools=1),
+    DemoTarget(
+        name="gate fleet",
+        kind="gunicorn",
+        where={"socket": "gate.ctl"},
+        group=Group.GATE,
+        per_second=6000,
+        floor=2,
+        ceiling=3,
+        lead_seconds=8,
+        pools=0,
+    ),
+    DemoTarget(
+        name="web fleet",
+        kind="gunicorn",
+        where={"socket": "web.ctl"},
+        group=Group.WEB,
+        per_second=100,
+        floor=2,
+        ceiling=3,
+        lead_seconds=12,
+        pools=1,
+    ),
+    DemoTarget(
+        name="checkout pool",
+        kind="celery",
+        where={"worker": "checkout@%h"},
+        group=Group.CHECKOUT,
+        per_second=6,
+        floor=2,
+        ceiling=4,
+        lead_seconds=8,
+        pools=1,
+    ),
 )
 
 
 def load() -> None:
-    """Write the targets, as far as they are not there. The name of a machine may have changed since."""
+    """Create the targets that don't exist.
+
+    The resource is always updated: it contains the machine's host name, which may have changed.
+    """
     for item in TARGETS:
-        target, new = Target.objects.update_or_create(
+        resource = KINDS[item.kind].resource(item.where)
+        target, created = Target.objects.update_or_create(
             name=item.name,
-            defaults={"resource": KINDS[item.kind].resource(item.where)},
+            defaults={"resource": resource},
             create_defaults={
-                "resource": KINDS[item.kind].resource(item.where),
+                "resource": resource,
                 "kind": item.kind,
                 "where": item.where,
                 "floor": item.floor,
@@ -53,5 +87,5 @@ def load() -> None:
                 "connections": item.pools * settings.DATABASE_POOL_SIZE,
             },
         )
-        if new:
+        if created:
             Share.objects.create(target=target, group=item.group, per_second=item.per_second)

@@ -1,9 +1,9 @@
-"""manage.py demo: loads once, announces the next product each time, leaves one drop open."""
+"""`manage.py demo` loads the shop once, announces the next product each time and leaves one drop open."""
 
 from pathlib import Path
 
 import pytest
-from django.conf import settings as configured
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
@@ -16,37 +16,40 @@ from tests.factories import make_drop
 
 pytestmark = pytest.mark.django_db
 
+FILES_PER_SHOT = 6
+MAX_PICTURE_BYTES = 150_000
+
 
 @pytest.fixture(autouse=True)
 def _demo(tmp_path: Path, settings: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(configured, "MEDIA_ROOT", tmp_path)
-    monkeypatch.setattr(configured, "DEMO", True)
+    monkeypatch.setattr(django_settings, "MEDIA_ROOT", tmp_path)
+    monkeypatch.setattr(django_settings, "DEMO", True)
     monkeypatch.setenv("DEMO_ADMIN_PASSWORD", "a-password-for-the-test")
 
 
-def rows() -> list[int]:
+def count_rows() -> list[int]:
     return [model.objects.count() for model in (Product, Variant, Picture, Rendition, User)]
 
 
-def test_announces_each_product_in_turn(capsys: pytest.CaptureFixture[str]) -> None:
+def test_demo_announces_each_product_in_turn(capsys: pytest.CaptureFixture[str]) -> None:
     for _run in range(len(ITEMS) + 1):
         call_command("demo")
 
-    said = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
-    assert said == ["0-kg", "nth-place", "please-wait", "right-of-way", "0-kg-2"]
+    slugs = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert slugs == ["0-kg", "nth-place", "please-wait", "right-of-way", "0-kg-2"]
     assert list(Drop.objects.filter(closed_at=None).values_list("slug", flat=True)) == ["0-kg-2"]
 
 
-def test_loads_once() -> None:
+def test_load_creates_every_row_once() -> None:
     loading.load()
-    before = rows()
+    before = count_rows()
 
     loading.load()
 
-    assert rows() == before == [4, 8, 14, 70, 2]
+    assert count_rows() == before == [4, 8, 14, 70, 2]
 
 
-def test_opens_when_it_is_told_to() -> None:
+def test_demo_opens_at_the_given_time() -> None:
     call_command("demo", opens_in=90.0, lobby_before=40.0)
 
     drop = Drop.objects.get()
@@ -56,7 +59,7 @@ def test_opens_when_it_is_told_to() -> None:
     assert Unit.objects.filter(edition__drop=drop).count() == 600
 
 
-def test_closes_only_drops_of_its_own() -> None:
+def test_demo_closes_only_its_own_drops() -> None:
     foreign = make_drop(phase="live")
 
     call_command("demo")
@@ -65,7 +68,7 @@ def test_closes_only_drops_of_its_own() -> None:
     assert foreign.closed_at is None
 
 
-def test_keeps_what_was_changed_by_hand() -> None:
+def test_load_keeps_changes_made_by_hand() -> None:
     loading.load()
     Product.objects.filter(slug="0-kg").update(claim="Changed.")
 
@@ -74,8 +77,8 @@ def test_keeps_what_was_changed_by_hand() -> None:
     assert Product.objects.get(slug="0-kg").claim == "Changed."
 
 
-def test_prepares_for_whom_it_is_told_to_expect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(configured, "DATABASE_POOL_SIZE", 4)
+def test_demo_plans_for_the_expected_shoppers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(django_settings, "DATABASE_POOL_SIZE", 4)
     call_command("demo", expected=150)
 
     drop = Drop.objects.get()
@@ -85,14 +88,14 @@ def test_prepares_for_whom_it_is_told_to_expect(monkeypatch: pytest.MonkeyPatch)
     assert steps == {"gate fleet": 2, "web fleet": 2, "checkout pool": 4}
 
 
-def test_prepares_for_nobody_by_itself() -> None:
+def test_demo_plans_nothing_by_default() -> None:
     call_command("demo")
 
     assert Step.objects.count() == 0
     assert Target.objects.count() == len(scaling.TARGETS)
 
 
-def test_takes_up_the_new_name_of_its_machine() -> None:
+def test_load_updates_the_host_name_only() -> None:
     loading.load()
     Target.objects.filter(name="checkout pool").update(resource="celery:checkout@before", ceiling=9)
 
@@ -102,7 +105,7 @@ def test_takes_up_the_new_name_of_its_machine() -> None:
     assert Target.objects.get(name="checkout pool").resource.removeprefix("celery:checkout@") != "before"
 
 
-def test_closes_by_itself() -> None:
+def test_demo_closes_at_the_given_time() -> None:
     call_command("demo", closes_after=120.0)
 
     drop = Drop.objects.get()
@@ -112,27 +115,27 @@ def test_closes_by_itself() -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
-def test_refuses_to_close_before_it_opens(seconds: float) -> None:
+def test_demo_refuses_to_close_before_it_opens(seconds: float) -> None:
     with pytest.raises(CommandError, match="--closes-after"):
         call_command("demo", closes_after=seconds)
 
 
 @pytest.mark.parametrize(("opens_in", "lobby_before"), [(10.0, 10.0), (10.0, 0.0), (-1.0, -2.0)])
-def test_refuses_a_lobby_that_is_not_before_the_opening(opens_in: float, lobby_before: float) -> None:
+def test_demo_refuses_a_lobby_that_is_not_before_the_opening(opens_in: float, lobby_before: float) -> None:
     with pytest.raises(CommandError, match="--lobby-before"):
         call_command("demo", opens_in=opens_in, lobby_before=lobby_before)
 
 
-def test_refuses_to_fill_a_real_shop(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(configured, "DEMO", False)
+def test_demo_refuses_to_fill_a_real_shop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(django_settings, "DEMO", False)
 
     with pytest.raises(CommandError, match="DEMO=1"):
         call_command("demo")
     assert Product.objects.count() == 0
 
 
-def test_every_picture_is_light_enough() -> None:
-    heavy = [path.name for path in loading.PICTURES.iterdir() if path.stat().st_size > 150_000]
+def test_pictures_are_complete_and_light() -> None:
+    pictures = list(loading.PICTURES.iterdir())
 
-    assert heavy == []
-    assert len(list(loading.PICTURES.iterdir())) == 6 * sum(len(item.shots) for item in ITEMS)
+    assert [path.name for path in pictures if path.stat().st_size > MAX_PICTURE_BYTES] == []
+    assert len(pictures) == FILES_PER_SHOT * sum(len(item.shots) for item in ITEMS)
