@@ -14,7 +14,7 @@ from shop.models import Variant
 SEALED = (Phase.LIVE, Phase.PAUSED, Phase.SOLD_OUT)
 RUNNING = (Phase.LOBBY, Phase.OPENING, Phase.LIVE, Phase.PAUSED)
 # What a page may turn into without being loaded again: every phase, and where somebody with a ticket stands.
-STATES = (*(phase.value for phase in Phase if phase != Phase.DRAFT), "in", "drawing", "waiting", "turn")
+STATES = (*(phase.value for phase in Phase if phase != Phase.DRAFT), "joined", "drawing", "waiting", "turn")
 
 
 def drop_page(page: DropPage) -> dict[str, Any]:

@@ -28,14 +28,16 @@ def problem_details(exc: Exception, context: dict[str, Any]) -> HttpResponse | N
 def words(exc: Exception) -> tuple[str, list[dict[str, str]]]:
     """Say in words what was wrong, and field by field where the request's fields were."""
     if isinstance(exc, Http404 | exceptions.NotFound):
-        return _("There is nothing here. There may never have been."), []
+        return _("We can't find that page. Check the address, or go to the next drop."), []
     if isinstance(exc, exceptions.NotAcceptable):
-        return _("This is served as application/json only. Ask for that, or for */*."), []
+        return _("This is available as application/json only. Accept that, or */*."), []
     if isinstance(exc, exceptions.ValidationError):
-        return _("Some fields can't be used. Each is named with its reason."), list(by_field(exc.detail))
+        return _("Some fields aren't valid. Each is listed with its reason."), list(by_field(exc.detail))
     if isinstance(exc, exceptions.APIException):
         return str(exc.detail), []
-    return (str(exc) if isinstance(exc, PermissionDenied) and str(exc) else _("That isn't yours.")), []
+    return (
+        str(exc) if isinstance(exc, PermissionDenied) and str(exc) else _("You don't have access to this page.")
+    ), []
 
 
 def by_field(detail: Any, field: str = "") -> Iterator[dict[str, str]]:

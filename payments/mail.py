@@ -14,9 +14,11 @@ from shop import outbox
 def placed(*, order: Order) -> None:
     """Put "it is yours" into the outbox, once per order."""
     with override(order.language):
+        bought = lines.of(hold=order.hold)
         context = {
             "order": order,
-            "lines": lines.of(hold=order.hold),
+            "lines": bought,
+            "headline": lines.headline(lines=bought),
             "country": str(shipping.COUNTRIES[order.country][0]),
             "drop": listing.frozen(drop_id=order.hold.drop_id),
             "link": link(order=order),

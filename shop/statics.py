@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 
 # Of the shop's own modules only: Django's switch for imports would also rewrite what other apps bundle.
-OURS = ("shop/*.js", "js/*.js")
+OURS = ("shop/js/*.js",)
 IMPORT = (r'(?P<matched>from "(?P<url>\.{1,2}/[a-z./]+\.js)")', 'from "%(url)s"')
 
 

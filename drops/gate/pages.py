@@ -123,7 +123,7 @@ def _count(count: str) -> str:
     if not count:
         return ""
     size = min(len(count), 9)
-    return f'<p class="count chars-{size}"><span class="unseen">{texts.PLACE} </span>{escape(count)}</p>'
+    return f'<p class="count chars-{size}"><span class="visually-hidden">{texts.PLACE} </span>{escape(count)}</p>'
 
 
 def _rows(rows: tuple[tuple[str, str], ...]) -> str:
@@ -132,4 +132,4 @@ def _rows(rows: tuple[tuple[str, str], ...]) -> str:
     items = "".join(
         f'<li class="row"><span>{escape(name)}</span><span>{escape(band)}</span></li>' for name, band in rows
     )
-    return f'<h2 class="unseen">{texts.EDITIONS}</h2><ul class="rows">{items}</ul>'
+    return f'<h2 class="visually-hidden">{texts.EDITIONS}</h2><ul class="rows">{items}</ul>'

@@ -37,7 +37,7 @@ TO_DROP = "To the drop"
 TO_LINE = "Back to the line"
 TO_FRONT = "To the next drop"
 JOIN = "Join the line"
-ENTER = "Go in and choose"
+ENTER = "Enter the drop"
 DESCRIPTION = "The line for {title}: your place, how long it may take, and what is left."
 IN_LINE = "{title}: the line"
 

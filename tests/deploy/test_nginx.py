@@ -265,7 +265,7 @@ def test_floor_that_is_away_is_told_in_our_words(floors):
     assert [(reply.status, reply.headers["Retry-After"], reply.headers["Cache-Control"]) for reply in replies] == [
         (503, "10", "no-store")
     ] * 4
-    assert all("The door is stuck." in reply.body for reply in replies)
+    assert all("The shop is temporarily unavailable." in reply.body for reply in replies)
     assert replies[3].headers["Content-Type"] == "application/problem+json"
 
 

@@ -89,7 +89,7 @@ def test_answer_404_as_a_problem_for_what_is_not_shown(client, phase):
         "type": "about:blank",
         "title": "Not Found",
         "status": 404,
-        "detail": "There is nothing here. There may never have been.",
+        "detail": "We can't find that page. Check the address, or go to the next drop.",
     }
 
 
@@ -105,7 +105,7 @@ def test_answer_406_as_a_problem(client):
     answer = client.get("/api/v1/drops/", headers={"Accept": "text/csv"})
 
     assert (answer.status_code, answer["Content-Type"]) == (406, "application/problem+json")
-    assert answer.json()["detail"] == "This is served as application/json only. Ask for that, or for */*."
+    assert answer.json()["detail"] == "This is available as application/json only. Accept that, or */*."
 
 
 def test_answer_404_as_a_problem_below_an_unknown_address(client):

@@ -54,9 +54,9 @@ def test_says_place_wait_and_reason(told: Any, look: Look) -> None:
 
     expect(state(page)).to_have_attribute("data-now", "waiting")
     expect(state(page).locator("[data-slot=place]")).to_have_text("601")
-    expect(state(page)).to_contain_text("600 people in front of you. About 1–4 minutes.")
+    expect(state(page)).to_contain_text("600 people are ahead of you. It will take about 1–4 minutes.")
     expect(state(page)).to_contain_text("As many people as can pay at once are choosing.")
-    expect(state(page)).to_contain_text("You came after the draw, as number 20,001.")
+    expect(state(page)).to_contain_text("You joined after the draw, as number 20,001.")
     look(page, "in line")
 
 
@@ -64,19 +64,19 @@ def test_a_huge_place_fits(told: Any, look: Look) -> None:
     page, _tell = told(index=1_284_416, cursor=0)
 
     expect(state(page).locator("[data-slot=place]")).to_have_text("1,284,417")
-    expect(state(page)).to_contain_text("You may leave without missing anything.")
+    expect(state(page)).to_contain_text("you're unlikely to get one.")
     look(page, "long line")
 
 
 def test_turns_when_the_cursor_passes(told: Any) -> None:
     page, tell = told(index=20_000, cursor=20_000)
-    expect(state(page)).to_contain_text("You are next.")
+    expect(state(page)).to_contain_text("You're next.")
 
     tell(cursor=20_001)
 
-    expect(page.get_by_role("button", name="Go in and choose")).to_be_visible()
-    expect(page.locator("#speak")).to_have_text("It is your turn.")
-    assert page.title().startswith("It is your turn. ")
+    expect(page.get_by_role("button", name="Enter the drop")).to_be_visible()
+    expect(page.locator("#spoken")).to_have_text("It's your turn.")
+    assert page.title().startswith("It's your turn. ")
 
 
 def test_ignores_an_older_document(told: Any) -> None:
@@ -119,11 +119,11 @@ def test_says_so_when_offline(told: Any) -> None:
     page.context.set_offline(True)
     ask_again(page)
 
-    expect(state(page)).to_contain_text("You are offline. Your place is kept.")
+    expect(state(page)).to_contain_text("You're offline. Your place is kept.")
 
 
 @pytest.mark.parametrize(
-    ("phase", "says"), [("paused", "Places are kept."), ("sold out", "Gone"), ("closed", "Closed")]
+    ("phase", "says"), [("paused", "Your place is kept."), ("sold out", "Sold out"), ("closed", "Closed")]
 )
 def test_shows_what_the_line_says_before_the_page_is_loaded_again(told: Any, phase: str, says: str) -> None:
     page, _tell = told(index=3, phase=phase)

@@ -18,12 +18,12 @@ DOCUMENT: dict[str, Any] = {
 }
 ASK = """async ({cases, now, module}) => {
   const rules = await import(module);
-  return cases.map(({document, place, chance}) => [
-    rules.pause({
+  return cases.map(({document, place, jitter}) => [
+    rules.pollDelay({
       status: document, phase: document.phase, times: {lobby: document.lobby_opens, opens: document.opens},
-      place, now, hidden: false, trouble: 0, chance,
+      place, now, hidden: false, failures: 0, jitter,
     }),
-    place === null ? null : rules.wait(place, document),
+    place === null ? null : rules.likelyWait(place, document),
   ]);
 }"""
 
@@ -32,17 +32,17 @@ ASK = """async ({cases, now, module}) => {
 def test_page_and_program_look_again_at_the_same_time(shop: str, visit: Visit, rate: float) -> None:
     phases = ["announced", "lobby", "opening", "live", "paused"]
     cases: list[dict[str, Any]] = [
-        {"document": DOCUMENT | {"phase": phase, "rate": rate}, "place": place, "chance": chance}
-        for phase, place, chance in itertools.product(phases, [None, 0, 99, 100, 101, 500, 90_000], [0.0, 0.5, 0.99])
+        {"document": DOCUMENT | {"phase": phase, "rate": rate}, "place": place, "jitter": jitter}
+        for phase, place, jitter in itertools.product(phases, [None, 0, 99, 100, 101, 500, 90_000], [0.0, 0.5, 0.99])
     ]
     page = visit("phone")
     page.goto(f"{shop}/how/")
 
-    found = page.evaluate(ASK, {"cases": cases, "now": NOW, "module": f"{shop}/static/shop/rules.js"})
+    found = page.evaluate(ASK, {"cases": cases, "now": NOW, "module": f"{shop}/static/shop/js/rules.js"})
 
     for case, (pause, wait) in zip(cases, found, strict=True):
         document, place = case["document"], case["place"]
-        assert pause == pytest.approx(status.poll_after(document, place, NOW, case["chance"])), case
+        assert pause == pytest.approx(status.poll_after(document, place, NOW, case["jitter"])), case
         expected = None if place is None else status.wait(document, place)
         assert wait == (None if expected is None else pytest.approx(list(expected))), case
 
@@ -53,9 +53,9 @@ def test_page_and_program_look_again_at_the_same_time(shop: str, visit: Visit, r
         ({"place": 100_000, "hidden": True}, 60),
         ({"place": 120, "hidden": True}, 15),
         ({"place": None, "hidden": True}, 60),
-        ({"place": 120, "trouble": 1}, 2),
-        ({"place": 120, "trouble": 3}, 8),
-        ({"place": 120, "trouble": 99}, 30),
+        ({"place": 120, "failures": 1}, 2),
+        ({"place": 120, "failures": 3}, 8),
+        ({"place": 120, "failures": 99}, 30),
     ],
 )
 def test_page_looks_less_often_in_a_hidden_tab_and_after_failures(
@@ -63,11 +63,11 @@ def test_page_looks_less_often_in_a_hidden_tab_and_after_failures(
 ) -> None:
     page = visit("phone")
     page.goto(f"{shop}/how/")
-    asked = {"status": DOCUMENT, "phase": "live", "times": {"lobby": 0, "opens": 0}, "now": NOW, "chance": 0.5}
+    asked = {"status": DOCUMENT, "phase": "live", "times": {"lobby": 0, "opens": 0}, "now": NOW, "jitter": 0.5}
 
     pause = page.evaluate(
-        "async ([asked, module]) => (await import(module)).pause(asked)",
-        [{"hidden": False, "trouble": 0} | asked | case, f"{shop}/static/shop/rules.js"],
+        "async ([asked, module]) => (await import(module)).pollDelay(asked)",
+        [{"hidden": False, "failures": 0} | asked | case, f"{shop}/static/shop/js/rules.js"],
     )
 
     assert pause == seconds

@@ -30,7 +30,7 @@ def open_a_page(visit: Visit, shop: str) -> Page:
 def test_browser_draws_what_python_draws(shop: str, visit: Visit) -> None:
     page = open_a_page(visit, shop)
 
-    found = page.evaluate(REDO, {"cases": VECTORS["cases"], "module": f"{shop}/static/shop/shuffle.js"})
+    found = page.evaluate(REDO, {"cases": VECTORS["cases"], "module": f"{shop}/static/shop/js/shuffle.js"})
 
     assert found == [{key: case[key] for key in ("commitment", "seed", "places")} for case in VECTORS["cases"]]
 
@@ -39,10 +39,12 @@ def test_check_page_redoes_the_draw(shop: str, live_drop: str, visit: Visit, loo
     page = visit("desktop")
     page.goto(f"{shop}/drops/{live_drop}/check/")
 
-    expect(page.get_by_role("status").first).to_have_text("It matches: the secret was fixed before the line opened.")
-    page.get_by_label("Your number in the line").fill("4000000")
+    expect(page.get_by_role("status").first).to_have_text(
+        "The secret matches the commitment: it was fixed before the line opened."
+    )
+    page.get_by_label("Your ticket number").fill("4000000")
 
     expect(
-        page.get_by_text("That number came after the draw: its place is the number itself, 4,000,000.")
+        page.get_by_text("That ticket came after the draw, so its place is its own number, 4,000,000.")
     ).to_be_visible()
     look(page, "check")

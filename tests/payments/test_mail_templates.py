@@ -1,4 +1,4 @@
-"""The words of the mail that says "it is yours"."""
+"""The texts of the confirmation email."""
 
 from types import SimpleNamespace
 
@@ -31,6 +31,7 @@ def render(end, lines=LINES, **fields):
     context = {
         "order": SimpleNamespace(**ORDER | fields),
         "lines": lines,
+        "headline": ", ".join(f"No. {line['numbers'][0]} of {line['of']}" for line in lines),
         "link": "https://shop.example/orders/1.k1.a.b/",
         "seller": "Dropsite Ltd\n1 Quay\nHamburg",
         "shop_name": "Dropsite & Sons",
@@ -40,31 +41,32 @@ def render(end, lines=LINES, **fields):
 
 
 def test_write_the_subject_in_one_line():
-    assert render("subject.txt").strip() == "No. 37 of 200, No. 9 of 200, it is yours"
-    assert render("subject.txt", lines=LINES[:1]).strip() == "No. 37 of 200, it is yours"
+    assert render("subject.txt").strip() == "Order 7KQ2-9XMD confirmed – No. 37 of 200, No. 9 of 200"
+    assert render("subject.txt", lines=LINES[:1]).strip() == "Order 7KQ2-9XMD confirmed – No. 37 of 200"
 
 
 def test_write_the_text_with_all_that_was_agreed():
     assert render("txt") == (
-        "No. 37 of 200, No. 9 of 200, it is yours.\n"
-        "\n"
-        "Order 7KQ2-9XMD\n"
+        "Order 7KQ2-9XMD is confirmed. It's yours.\n"
         "\n"
         "1 × 0 kg S, No. 37 of 200: €96\n"
         "1 × 0 kg L, No. 9 of 200: €96\n"
         "Shipping: €4.90\n"
-        "Total: €196.90 (€31.43 of it is tax)\n"
+        "Total: €196.90\n"
+        "The total includes €31.43 tax.\n"
         "\n"
-        "It goes to:\n"
+        "You've been charged €196.90.\n"
+        "\n"
+        "Shipping to:\n"
         "Ada <L> & Co\n"
         "1 Loopback Lane\n"
         "10115 Berlin\n"
         "Germany\n"
         "\n"
-        "Your order, at any time:\n"
+        "See your order at any time:\n"
         "https://shop.example/orders/1.k1.a.b/\n"
         "\n"
-        "Whoever has this link sees the order, so keep it to yourself.\n"
+        "Anyone with this link can see your order, so keep it to yourself.\n"
         "\n"
         "-- \n"
         "Dropsite & Sons\n"
@@ -80,7 +82,15 @@ def test_write_the_html_with_the_same_and_escape_what_people_wrote():
 
     assert "Ada &lt;L&gt; &amp; Co" in html
     assert "Ada <L>" not in html
-    for words in ("No. 37 of 200", "€96", "€4.90", "€196.90", "€31.43 of it is tax", "7KQ2-9XMD", "1 Quay<br>Hamburg"):
+    for words in (
+        "No. 37 of 200",
+        "€96",
+        "€4.90",
+        "€196.90",
+        "The total includes €31.43 tax.",
+        "7KQ2-9XMD",
+        "1 Quay<br>Hamburg",
+    ):
         assert words in html
     assert 'href="https://shop.example/orders/1.k1.a.b/"' in html
 
@@ -90,5 +100,5 @@ def test_add_the_tax_where_it_is_not_in_the_price(end):
     said = render(end, tax_in_price=False, tax=3143, total=22833)
 
     assert "Tax" in said
-    assert "of it is tax" not in said
+    assert "The total includes" not in said
     assert "€228.33" in said

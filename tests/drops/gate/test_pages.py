@@ -83,7 +83,7 @@ def test_line_shows_the_place_and_what_is_left(gate, lobby):
     called(lobby, n=0, cursor=0, allowance=0, editions=BRONZE)
     reply = gate.get("/line/x/", cookies=f"ticket-x={tickets.sign_ticket(Ticket(bytes(16), 2416), 'x', RING)}")
 
-    assert '<p class="count chars-5"><span class="unseen">Your place </span>2,417</p>' in reply.body
+    assert '<p class="count chars-5"><span class="visually-hidden">Your place </span>2,417</p>' in reply.body
     assert "<span>B&amp;Z</span><span>in</span>" in reply.body
     again = f"This page looks again in {reply.headers['refresh']} s."
     assert f"Keep this page or close it. Your place is kept. {again}" in reply.body

@@ -53,8 +53,8 @@ def test_says_what_went_in_how_long_and_who_missed_it(client: Client) -> None:
 
     html = client.get(f"/drops/{drop.slug}/").content.decode()
 
-    assert "3 in 3 min 41 s." in html
-    assert "61,204 people did not get one." in html
+    assert "3 pieces, sold out in 3 min 41 s." in html
+    assert "61,204 people missed out." in html
 
 
 def test_says_since_when_a_drop_is_paused(client: Client) -> None:
@@ -86,7 +86,7 @@ def test_front_page_is_the_drop_of_the_moment(client: Client) -> None:
 def test_front_page_says_so_where_there_is_nothing(client: Client) -> None:
     response = client.get("/")
 
-    assert "Nothing is announced." in response.content.decode()
+    assert "No drop is announced yet." in response.content.decode()
     assert not response.cookies
 
 
@@ -141,12 +141,12 @@ def test_archive_lists_what_has_ended(client: Client) -> None:
     html = client.get("/archive/").content.decode()
 
     assert f"No. 7 · {drop.title}" in html
-    assert "0 of 3 gone in 4 min 12 s" in html
+    assert "0 of 3 sold in 4 min 12 s" in html
     assert "Not yet" not in html
 
 
 def test_archive_says_so_when_it_is_empty(client: Client) -> None:
-    assert "Nothing has sold out yet." in client.get("/archive/").content.decode()
+    assert "No drop has ended yet." in client.get("/archive/").content.decode()
 
 
 @pytest.mark.parametrize("page", ["0", "2", "99999999999999999999"])

@@ -33,7 +33,7 @@ def test_say_whose_it_is_once_it_is_paid(shopper):
 
     said = text(page)
     assert f"Yours: No. {number} of 500." in said
-    assert "A mail with all of this goes to ada@example.com." in said
+    assert "You've been charged €100.90. Your confirmation is on its way to ada@example.com." in said
     assert "Total €100.90" in said
     assert "1 Loopback Lane 10115 Berlin Germany" in said
     assert shopper.get(order_address(order, "state.json")).json()["final"] is True
@@ -46,10 +46,10 @@ def test_lead_back_to_the_payment_after_a_decline_with_all_that_was_written(shop
 
     page, again = shopper.get(order_address(order)), shopper.get(address(order.hold))
 
-    assert f"Your bank said no. Nothing was charged. No. {number} is yours until" in text(page)
+    assert f"Your bank said no. Nothing was charged. No. {number} is held for you until" in text(page)
     assert f'href="{address(order.hold)}"' in page.content.decode()
     assert again.status_code == 200
-    assert f"Your bank said no. Nothing was charged. No. {number} is yours until" in text(again)
+    assert f"Your bank said no. Nothing was charged. No. {number} is held for you until" in text(again)
     assert 'value="1 Loopback Lane"' in again.content.decode()
     assert '<option value="JP"' not in again.content.decode()
 

@@ -192,7 +192,7 @@ def test_refuse_a_cross_site_post(end, headers):
     answer = Client(headers=headers).post(address(hold, end), GOOD)
 
     assert answer.status_code == 403
-    assert "Another site sent this form." in text(answer)
+    assert "The form came from another site." in text(answer)
     assert unchanged(hold)
 
 
@@ -205,7 +205,7 @@ def test_refuse_a_post_without_its_token(settings, end):
     script = careful.post(address(hold, end), GOOD, headers=JSON)
 
     assert page.status_code == script.status_code == 403
-    assert "load the page again" in text(page)
+    assert "reload the page" in text(page)
     assert script["Content-Type"] == "application/problem+json"
     assert unchanged(hold)
 

@@ -1,13 +1,13 @@
-// Time: the server's, whatever this computer's clock says, and as people read it.
+// Time: the server's clock, whatever this computer's says; times as people read them; the one countdown.
 
 const lang = document.documentElement.lang || "en";
-const JUMP = 3; // seconds: by more than this, somebody has set a clock
+const JUMP_SECONDS = 3; // a larger step back means that somebody has set a clock
 let offset = null;
 
-/** Take what the server's clock showed a moment ago. What was seen latest lies nearest: an answer can only be old. */
+/** Take a reading of the server's clock. It can only be late, so the largest offset seen is the most exact. */
 export function learn(seconds) {
   const seen = seconds - Date.now() / 1000;
-  if (offset === null || seen > offset || seen < offset - JUMP) offset = seen;
+  if (offset === null || seen > offset || seen < offset - JUMP_SECONDS) offset = seen;
 }
 
 /** Unix seconds by the server's clock. */
@@ -31,6 +31,11 @@ export function spelled(seconds) {
   return unit(name).format(Math.max(size ? 1 : 0, Math.ceil(seconds / length)));
 }
 
+/** What is left before a deadline: "4 minutes", rounded down so that it never promises too much; at the end "1:42". */
+export function remaining(seconds) {
+  return seconds < 120 ? digits(seconds) : unit("minute").format(Math.floor(seconds / 60));
+}
+
 /** "6–9 minutes". */
 export function range(least, most) {
   const [from, to] = [Math.max(1, Math.floor(least / 60)), Math.ceil(most / 60)];
@@ -39,17 +44,27 @@ export function range(least, most) {
 
 export const number = (value) => new Intl.NumberFormat(lang).format(value);
 
-const FORMS = {
+/** Count down in an element to its data-ends (Unix seconds): data-text with {time}, then data-over and the event "over". */
+export function countdown(element) {
+  const { ends, text, over } = element.dataset;
+  const left = Number(ends) - now();
+  const shown = left > 0 ? text.replace("{time}", remaining(left)) : over;
+  if (element.textContent !== shown) element.textContent = shown;
+  if (left > 0) setTimeout(countdown, 1000, element);
+  else element.dispatchEvent(new Event("over"));
+}
+
+const FORMATS = {
   day: { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" },
   time: { hour: "2-digit", minute: "2-digit" },
   date: { day: "numeric", month: "long", year: "numeric" },
 };
 
-/** Write the <time data-when> elements below `root` in the reader's own zone. */
+/** Write the <time data-when> elements below `root` in the reader's own time zone. */
 export function localise(root) {
   for (const element of root.querySelectorAll("time[data-when]")) {
     const moment = new Date(element.dateTime);
-    const form = { ...FORMS[element.dataset.when], hourCycle: "h23" };
-    element.textContent = new Intl.DateTimeFormat(lang, form).format(moment);
+    const format = { ...FORMATS[element.dataset.when], hourCycle: "h23" };
+    element.textContent = new Intl.DateTimeFormat(lang, format).format(moment);
   }
 }

@@ -1,8 +1,9 @@
-// Draws the API's schema with Swagger UI.
-const place = document.getElementById("api");
+// Renders the API's schema with Swagger UI.
+
+const api = document.getElementById("api");
 SwaggerUIBundle({
-  url: place.dataset.schema,
-  domNode: place,
+  url: api.dataset.schema,
+  domNode: api,
   presets: [SwaggerUIBundle.presets.apis],
   layout: "BaseLayout",
   deepLinking: true,

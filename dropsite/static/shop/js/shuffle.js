@@ -1,4 +1,4 @@
-// The shuffle, as drops/line/places.py does it; docs/verifying.md writes down the bytes, both run the same vectors.
+// The shuffle, as the server calculates it. docs/verifying.md describes the bytes; both sides run the same test vectors.
 
 const VERSION = "dropsite-shuffle-1";
 
@@ -12,17 +12,17 @@ async function sha256(...parts) {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", await new Blob(parts).arrayBuffer()));
 }
 
-/** SHA-256 of the secret: what was published with the announcement. Hex in, hex out. */
+/** SHA-256 of the secret, which was published with the announcement. Hex in, hex out. */
 export async function commitmentOf(secret) {
   return hexOf(await sha256(bytesOf(secret)));
 }
 
-/** The 32 bytes that the places of a lobby of n numbers are drawn with. */
+/** The 32 bytes that decide the places of a lobby of n tickets. */
 export async function seedOf(drop, secret, n, beacon = "") {
   return sha256(VERSION, new Uint8Array(1), bytesOf(drop), bytesOf(secret), u32(n), bytesOf(beacon));
 }
 
-/** Where an index stands, 0 being first: drawn below n, from n on the index itself. */
+/** The place of an index, 0 being first: drawn for an index below n, the index itself from n on. */
 export async function placeOf(seed, index, n) {
   if (index >= n) return index;
   const hash = hexOf(await sha256(seed, u32(index)));

@@ -1,7 +1,7 @@
-// What every page with a form needs: a pressed button says what it is doing, once; times in the reader's zone.
-// <form data-busy="Holding…">; <p data-ends="unix seconds" data-say="{time} left" data-over="Over."> counts down.
+// What pages with a form share: a pressed button says what it is doing, and sends once; times in the reader's zone.
+// <form data-busy="Holding…">; <p data-ends="Unix seconds" data-now="Unix seconds" data-text="{time} left" data-over="Over.">
 
-import { localise, now, spelled } from "./clock.js";
+import { countdown, learn, localise } from "./clock.js";
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -17,7 +17,7 @@ document.addEventListener("submit", (event) => {
   button.setAttribute("aria-disabled", "true");
 });
 
-// Come back by the back button: the page is as it was left, and may be sent again.
+// The back button shows the page as it was left, so its forms must be ready to send again.
 addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) {
     delete form.dataset.sent;
@@ -28,12 +28,8 @@ addEventListener("pageshow", () => {
   }
 });
 
-export function count(element) {
-  const left = Number(element.dataset.ends) - now();
-  const text = left > 0 ? element.dataset.say.replace("{time}", spelled(left)) : element.dataset.over;
-  if (element.textContent !== text) element.textContent = text;
-  if (left > 0) setTimeout(count, 1000, element);
-}
-
 localise(document);
-document.querySelectorAll("[data-ends]").forEach(count);
+for (const element of document.querySelectorAll("[data-ends]")) {
+  learn(Number(element.dataset.now));
+  countdown(element);
+}
