@@ -24,6 +24,6 @@ def till(till_process, settings) -> Iterator[process.SandboxProcess]:
     settings.STRIPE_READ_SECONDS = 2.0
     settings.STRIPE_CALLS_PER_SECOND = settings.STRIPE_CALLS_PER_OPERATION = 10_000
     gateway.client.cache_clear()
-    till_process.clear()
+    till_process.clear_faults()
     yield till_process
     gateway.client.cache_clear()

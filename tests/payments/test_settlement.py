@@ -150,7 +150,7 @@ def test_advance_cancels_an_intent_that_asks_for_another_step(till):
 )
 def test_advance_ends_the_order_once_whatever_one_call_does(till, operation, fault):
     order = make_order(till)
-    till.order("faults", operation=f"payment_intents.{operation}", **fault)
+    till.control("faults", operation=f"payment_intents.{operation}", **fault)
 
     settlement.advance(order_id=order.pk)
     for _later in range(3):
@@ -165,7 +165,7 @@ def test_advance_ends_the_order_once_whatever_one_call_does(till, operation, fau
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_advance_concludes_a_decline_only_from_a_new_charge(till, when):
     order = make_order(till, card="visa_chargeDeclined")
-    till.order("faults", operation="payment_intents.confirm", kind="drop", when=when)
+    till.control("faults", operation="payment_intents.confirm", kind="drop", when=when)
 
     settlement.advance(order_id=order.pk)
     assert states(order) == ("confirming", "paying")
@@ -179,7 +179,7 @@ def test_advance_concludes_a_decline_only_from_a_new_charge(till, when):
 
 def test_advance_voids_a_late_authorisation(till):
     order = make_order(till)
-    till.order("faults", operation="payment_intents.confirm", kind="drop", when="after")
+    till.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
     settlement.advance(order_id=order.pk)
     Payment.objects.filter(order=order).update(first_sent_at=F("first_sent_at") - timedelta(minutes=11))
 
@@ -205,7 +205,7 @@ def test_advance_voids_when_the_units_are_gone(till):
 def test_advance_withholds_the_units_when_the_capture_is_refused(till):
     order = make_order(till)
     settlement.advance(order_id=order.pk, states=settlement.ASKING)
-    till.order("expire", payment_intent=Payment.objects.get(order=order).intent_id)
+    till.control("expire", payment_intent=Payment.objects.get(order=order).intent_id)
 
     settlement.advance(order_id=order.pk)
 
@@ -259,7 +259,7 @@ def test_withdraw_lets_a_hold_go_whose_attempt_was_never_sent(till):
 def test_give_up_leaves_an_attempt_alone_that_was_sent_after_all(till):
     order = make_order(till)
     seen = Attempt.objects.get(payment__order=order)
-    till.order("faults", operation="payment_intents.confirm", kind="drop", when="before")
+    till.control("faults", operation="payment_intents.confirm", kind="drop", when="before")
     settlement.advance(order_id=order.pk)
 
     assert not sweeps.give_up(attempt=seen)

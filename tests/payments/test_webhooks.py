@@ -97,7 +97,7 @@ def test_settle_marks_events_of_payments_that_are_over(till, settings):
 
 def test_settle_names_the_order_whose_confirm_got_no_answer(till, settings):
     order = make_order(till)
-    till.order("faults", operation="payment_intents.confirm", kind="drop", when="after")
+    till.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
     settlement.advance(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id
     about = {"object": "payment_intent", "id": intent, "metadata": {"shop": settings.SHOP_ORIGIN}}

@@ -1,239 +1,269 @@
-"""One request to the API, from key and limits over idempotency and faults to the answer on disk.
+"""One API request, from the keys and limits to the response on disk.
 
-outage? → key → rate → faults before → replay of the key's answer
-                                  └─▶ parameters → operation → journal, with the answer → faults after → answer
+outage? → API key → rate limits → faults before → replay of the idempotency key's response
+                                       └─▶ parameters → operation → log, with the response → faults after → response
 """
 
 import base64
 import hashlib
 from dataclasses import dataclass, field
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
-from . import errors, faults, listing, parameters, shapes
+from . import errors, faults, lists, objects, parameters
 from .config import Config
-from .courier import Courier
+from .delivery import WebhookSender
 from .errors import ApiError
-from .limits import Limits
+from .faults import Fault, FaultInjector
+from .objects import StripeObject
 from .operations import Call, Operation
-from .shapes import Thing
-from .store import Change, Store
+from .rate_limits import RateLimits
+from .store import Store, Transaction
 
-MOST_BYTES = 64 * 1024
-AWAY = "<html><body><h1>503 Service Unavailable</h1></body></html>"
+MAX_BODY_BYTES = 64 * 1024
+MAX_IDEMPOTENCY_KEY_LENGTH = 255
+OUTAGE_PAGE = "<html><body><h1>503 Service Unavailable</h1></body></html>"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reply:
+class ApiResponse:
     status: int
     body: str
     headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
-    """A request, read."""
+class ApiRequest:
+    """An HTTP request, decoded."""
 
     operation: Operation
-    identity: str
+    object_id: str
     path: str
-    raw: Thing
-    key: str | None
-    request: str
+    raw_params: dict[str, Any]
+    idempotency_key: str | None
+    request_id: str
     api_key: str
-    public: bool = False
-    livemode: bool = False
+    is_public: bool
+    """Made with the publishable key."""
+    livemode: bool
 
-    def print(self) -> str:
-        """Two requests with this in common ask the same."""
-        text = "&".join(sorted(f"{name}={value}" for name, value in _flat(self.raw)))
+    def fingerprint(self) -> str:
+        """The same for two requests with the same parameters."""
+        text = "&".join(sorted(f"{name}={value}" for name, value in _flatten(self.raw_params)))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class Api:
-    def __init__(self, *, config: Config, store: Store, faults: faults.Faults, courier: Courier) -> None:
+    def __init__(self, *, config: Config, store: Store, faults: FaultInjector, webhooks: WebhookSender) -> None:
         self._config = config
         self._store = store
         self._faults = faults
-        self._courier = courier
-        self._limits = Limits(rate=config.rate, rate_per_endpoint=config.rate_per_endpoint)
+        self._webhooks = webhooks
+        self._rate_limits = RateLimits(rate=config.rate, rate_per_endpoint=config.rate_per_endpoint)
         self._live_publishable_key = config.publishable_key.replace("pk_test_", "pk_live_", 1)
         self._keys_in_use: set[str] = set()
-        self._locked: set[str] = set()
+        self._locked_objects: set[str] = set()
 
-    async def answer(self, operation: Operation, request: Request) -> Response:
-        """Raises Dropped when the connection is to be closed instead."""
-        request_id = shapes.identity("req_", 14)
-        key = None
+    async def respond(self, operation: Operation, http_request: Request) -> Response:
+        """Return the HTTP response. Raises ConnectionDropped if the connection is to be closed instead."""
+        request_id = objects.new_id("req_", 14)
+        idempotency_key = None
         try:
-            asked = await self._read(operation, request, request_id)
-            key = asked.key
-            reply = await self._serve(asked)
+            request = await self._decode(operation, http_request, request_id)
+            idempotency_key = request.idempotency_key
+            response = await self._process(request)
         except ApiError as error:
-            reply = _refusal(error)
-        except faults.Outage:
-            return Response(AWAY, 503, media_type="text/html")
+            response = _error_response(error)
+        except faults.ServiceOutage:
+            return Response(OUTAGE_PAGE, 503, media_type="text/html")
         headers = {
             "Cache-Control": "no-store",
             "Request-Id": request_id,
-            "Stripe-Version": request.headers.get("stripe-version", shapes.API_VERSION),
-            **({"Idempotency-Key": key} if key else {}),
-            **reply.headers,
+            "Stripe-Version": http_request.headers.get("stripe-version", objects.API_VERSION),
         }
-        return Response(reply.body, reply.status, headers, media_type="application/json")
+        if idempotency_key:
+            headers["Idempotency-Key"] = idempotency_key
+        return Response(response.body, response.status, headers | response.headers, media_type="application/json")
 
-    async def _read(self, operation: Operation, request: Request, request_id: str) -> Asked:
-        body = await request.body() if request.method == "POST" else request.url.query.encode()
-        if len(body) > MOST_BYTES:
-            raise errors.invalid("The request is too large.")
-        raw = parameters.decode(body.decode(errors="replace"))
-        key = request.headers.get("idempotency-key") if request.method == "POST" else None
-        if key is not None and not 0 < len(key) <= 255:
-            raise errors.invalid("Idempotency keys must be at least 1 and at most 255 characters long.")
-        given = _api_key(request) or raw.pop("key", "") if operation.public else _api_key(request)
-        public = given in (self._config.publishable_key, self._live_publishable_key)
-        return Asked(
+    async def _decode(self, operation: Operation, http_request: Request, request_id: str) -> ApiRequest:
+        idempotency_key = None
+        if http_request.method == "POST":
+            encoded = await http_request.body()
+            idempotency_key = http_request.headers.get("idempotency-key")
+        else:
+            encoded = http_request.url.query.encode()
+        if len(encoded) > MAX_BODY_BYTES:
+            raise errors.invalid_request("The request is too large.")
+        raw_params = parameters.decode(encoded.decode(errors="replace"))
+        if idempotency_key is not None and not 0 < len(idempotency_key) <= MAX_IDEMPOTENCY_KEY_LENGTH:
+            raise errors.invalid_request(
+                f"Idempotency keys must be at least 1 and at most {MAX_IDEMPOTENCY_KEY_LENGTH} characters long."
+            )
+        api_key = _api_key(http_request)
+        if operation.allows_publishable_key:
+            # Browsers send the key as a parameter.
+            api_key = api_key or raw_params.pop("key", "")
+        is_public = api_key in (self._config.publishable_key, self._live_publishable_key)
+        return ApiRequest(
             operation=operation,
-            identity=request.path_params.get("id", ""),
-            path=request.url.path,
-            raw=raw,
-            key=None if public else key,
-            request=request_id,
-            api_key=given if isinstance(given, str) else "",
-            public=public,
-            livemode=given == self._live_publishable_key,
+            object_id=http_request.path_params.get("id", ""),
+            path=http_request.url.path,
+            raw_params=raw_params,
+            idempotency_key=None if is_public else idempotency_key,
+            request_id=request_id,
+            api_key=api_key if isinstance(api_key, str) else "",
+            is_public=is_public,
+            livemode=api_key == self._live_publishable_key,
         )
 
-    async def _serve(self, asked: Asked) -> Reply:
-        name = asked.operation.name
-        early = self._faults.take(name, "before")
-        await faults.suffer([fault for fault in early if fault.kind == "outage"])
-        self._admit(asked)
-        key, thing = self._take_locks(asked)
-        change = Change(self._store, request=asked.request, key=asked.key)
+    async def _process(self, request: ApiRequest) -> ApiResponse:
+        faults_before = self._faults.take(request.operation.name, "before")
+        await faults.inject([fault for fault in faults_before if fault.kind == "outage"])
+        self._check_key_and_limits(request)
+        key, object_id = self._acquire_locks(request)
+        transaction = Transaction(self._store, request_id=request.request_id, idempotency_key=request.idempotency_key)
         try:
-            await faults.suffer(early, saved=False)
-            reply = self._replay(asked)
-            late = self._faults.take(name, "after")
-            if reply is None:
-                reply, change = await self._do(asked, change, early=early, late=late)
+            await faults.inject(faults_before, saved=False)
+            response = self._replay(request)
+            faults_after = self._faults.take(request.operation.name, "after")
+            if response is None:
+                response, transaction = await self._execute(request, transaction, faults_before, faults_after)
         finally:
             self._keys_in_use.discard(key)
-            self._locked.discard(thing)
-        await self._store.journal.durable()
-        self._courier.send(change.events)
-        await faults.suffer(late, saved=False)
-        return reply
+            self._locked_objects.discard(object_id)
+        # Nothing leaves before it is on disk: neither the response nor a webhook.
+        await self._store.wal.flush()
+        self._webhooks.send(transaction.pending_events)
+        await faults.inject(faults_after, saved=False)
+        return response
 
-    def _admit(self, asked: Asked) -> None:
-        """Raises ApiError for a missing, foreign or insufficient key, and for haste."""
-        if not asked.api_key:
-            raise errors.no_key()
-        if asked.public:  # the calls of many browsers: not counted against the shop
-            if not asked.operation.public:
+    def _check_key_and_limits(self, request: ApiRequest) -> None:
+        """Raise ApiError for an API key that is missing, invalid or insufficient, and above a rate limit."""
+        if not request.api_key:
+            raise errors.missing_api_key()
+        if request.is_public:
+            # These calls come from shoppers' browsers, so the shop's rate limits don't apply.
+            if not request.operation.allows_publishable_key:
                 raise errors.secret_key_required()
-        elif asked.api_key != self._config.secret_key:
-            raise errors.foreign_key(asked.api_key)
+        elif request.api_key != self._config.secret_key:
+            raise errors.invalid_api_key(request.api_key)
         else:
-            self._limits.admit(asked.operation.name)
-            if not asked.operation.secret:
-                raise errors.unknown_address("POST", asked.path)
+            self._rate_limits.acquire(request.operation.name)
+            if not request.operation.allows_secret_key:
+                raise errors.unrecognized_url("POST", request.path)
 
-    def _take_locks(self, asked: Asked) -> tuple[str, str]:
-        """The key and the object are ours until the answer is known. Raises ApiError when another has one."""
-        key = asked.key or ""
-        thing = asked.identity if asked.operation.method == "POST" else ""
+    def _acquire_locks(self, request: ApiRequest) -> tuple[str, str]:
+        """Lock the idempotency key and the object for this request, and return them; empty where there is none.
+
+        Raises ApiError if another request has one of them.
+        """
+        key = request.idempotency_key or ""
+        object_id = request.object_id if request.operation.method == "POST" else ""
         if key in self._keys_in_use:
-            raise errors.key_in_use(key)
-        if thing in self._locked:
-            raise errors.locked()
+            raise errors.idempotency_key_in_use(key)
+        if object_id in self._locked_objects:
+            raise errors.lock_timeout()
         if key:
             self._keys_in_use.add(key)
-        if thing:
-            self._locked.add(thing)
-        return key, thing
+        if object_id:
+            self._locked_objects.add(object_id)
+        return key, object_id
 
-    def _replay(self, asked: Asked) -> Reply | None:
-        """What the key was answered with before, if it was. Raises ApiError when it asked something else."""
-        key = asked.key or ""
-        answer = self._store.answer(key) if key else None
-        if answer is None:
+    def _replay(self, request: ApiRequest) -> ApiResponse | None:
+        """Return the response that the idempotency key keeps, if any.
+
+        Raises ApiError if the key was first used for a different request.
+        """
+        key = request.idempotency_key
+        saved = self._store.find_response(key) if key else None
+        if key is None or saved is None:
             return None
-        if answer.path != asked.path:
-            raise errors.key_mismatch(key, path=answer.path)
-        if answer.print != asked.print():
-            raise errors.key_mismatch(key)
-        headers = {"Idempotent-Replayed": "true", "Original-Request": answer.request}
-        return Reply(status=answer.status, body=self._store.body(answer), headers=headers)
+        if saved.path != request.path:
+            raise errors.idempotency_mismatch(key, path=saved.path)
+        if saved.fingerprint != request.fingerprint():
+            raise errors.idempotency_mismatch(key)
+        headers = {"Idempotent-Replayed": "true", "Original-Request": saved.request_id}
+        return ApiResponse(status=saved.status, body=self._store.read_body(saved), headers=headers)
 
-    async def _do(
-        self, asked: Asked, change: Change, *, early: list[faults.Fault], late: list[faults.Fault]
-    ) -> tuple[Reply, Change]:
-        """Run the operation and commit what it did, with the answer that the key will keep."""
-        answer: Thing | None = None
+    async def _execute(
+        self, request: ApiRequest, transaction: Transaction, faults_before: list[Fault], faults_after: list[Fault]
+    ) -> tuple[ApiResponse, Transaction]:
+        """Run the operation and commit its changes together with the response that the idempotency key keeps."""
+        saved_body: StripeObject | None = None
         try:
-            await faults.suffer([fault for fault in early if fault.kind == "error"], saved=True)
-            answer = self._run(asked, change)
-            reply = Reply(status=200, body=shapes.compact(answer))
+            await faults.inject([fault for fault in faults_before if fault.kind == "error"], saved=True)
+            saved_body = self._run(request, transaction)
+            response = ApiResponse(status=200, body=objects.to_json(saved_body))
         except ApiError as error:
-            reply, answer = _refusal(error), {"error": error.error} if error.saved else None
+            response = _error_response(error)
+            saved_body = {"error": error.error} if error.saved else None
             if not error.commits:
-                change = Change(self._store)
-        if any(each.kind == "error" and each.keeps() for each in late):
-            fault = errors.unknown_fault(saved=True)
-            reply, answer = _refusal(fault), {"error": fault.error}
-        if asked.key and answer is not None:
-            change.answer(
+                transaction = Transaction(self._store)
+        if any(fault.kind == "error" and fault.is_saved() for fault in faults_after):
+            # The changes stay, but the key keeps the error: a retry will not learn what happened.
+            fault_error = errors.unknown_error(saved=True)
+            response = _error_response(fault_error)
+            saved_body = {"error": fault_error.error}
+        if request.idempotency_key and saved_body is not None:
+            transaction.save_response(
                 {
-                    "key": asked.key,
-                    "path": asked.path,
-                    "print": asked.print(),
-                    "status": reply.status,
-                    "request": asked.request,
-                    "at": shapes.now(),
-                    "body": answer,
+                    "key": request.idempotency_key,
+                    "path": request.path,
+                    "fingerprint": request.fingerprint(),
+                    "status": response.status,
+                    "request_id": request.request_id,
+                    "saved_at": objects.unix_time(),
+                    "body": saved_body,
                 }
             )
-        self._store.commit(change)
-        return reply, change
+        self._store.commit(transaction)
+        return response, transaction
 
-    def _run(self, asked: Asked, change: Change) -> Thing:
-        operation = asked.operation
-        params = parameters.check(
-            asked.raw, schema=operation.schema, operation=operation.name, required=operation.required
+    def _run(self, request: ApiRequest, transaction: Transaction) -> StripeObject:
+        operation = request.operation
+        params = parameters.parse(
+            request.raw_params, schema=operation.schema, operation=operation.name, required=operation.required
         )
         call = Call(
-            change=change,
+            transaction=transaction,
             params=params,
-            identity=asked.identity,
+            object_id=request.object_id,
             account=self._config.secret_key,
-            livemode=asked.livemode,
-            public=asked.public,
+            livemode=request.livemode,
+            is_public=request.is_public,
         )
-        return listing.expand(change, operation.run(call), params.get("expand", []))
+        return lists.expand(transaction, operation.run(call), params.get("expand", []))
 
 
-def _refusal(error: ApiError) -> Reply:
+def _error_response(error: ApiError) -> ApiResponse:
     headers = dict(error.headers)
     if error.status >= 500:
         headers["Stripe-Should-Retry"] = "false" if error.saved else "true"
-    return Reply(status=error.status, body=shapes.compact({"error": error.error}), headers=headers)
+    return ApiResponse(status=error.status, body=objects.to_json({"error": error.error}), headers=headers)
 
 
-def _api_key(request: Request) -> str:
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
+def _api_key(http_request: Request) -> str:
+    """Return the key of the Authorization header, or an empty string."""
+    scheme, _, credentials = http_request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return credentials.strip()
     if scheme.lower() == "basic":
         try:
-            return base64.b64decode(value, validate=True).decode().partition(":")[0]
+            return base64.b64decode(credentials, validate=True).decode().partition(":")[0]
         except ValueError:
-            return "?"
-    return value.strip() if scheme.lower() == "bearer" else ""
+            return "?"  # not empty: a key was sent, but it isn't valid
+    return ""
 
 
-def _flat(raw: Thing, within: str = "") -> list[tuple[str, str]]:
+def _flatten(params: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return nested parameters as pairs again: `a[b]` and its value."""
     pairs: list[tuple[str, str]] = []
-    for name, value in raw.items():
-        full = f"{within}[{name}]" if within else name
-        pairs.extend(_flat(value, full) if isinstance(value, dict) else [(full, value)])
+    for key, value in params.items():
+        name = f"{prefix}[{key}]" if prefix else key
+        if isinstance(value, dict):
+            pairs.extend(_flatten(value, name))
+        else:
+            pairs.append((name, value))
     return pairs

@@ -1,6 +1,6 @@
-"""The sandbox as an ASGI application: `gunicorn deploy.local.stripe_sandbox.app:app -k asgi -w 1 --asgi-lifespan on`.
+"""The sandbox as an ASGI app: `gunicorn deploy.local.stripe_sandbox.app:app -k asgi -w 1 --asgi-lifespan on`.
 
-One process only: the journal has one writer. Everything is built at start, from the environment.
+It runs in a single process, because the write-ahead log has one writer. Everything is built at start.
 """
 
 import asyncio
@@ -15,115 +15,122 @@ from starlette.types import Receive, Scope, Send
 
 from . import config, errors, faults
 from .api import Api
-from .control import Control
-from .courier import Courier
-from .journal import Journal
+from .config import Config
+from .control import ControlApi
+from .delivery import WebhookSender
 from .operations import OPERATIONS, Operation
 from .pages import Pages
 from .store import Store
+from .wal import WalError, WriteAheadLog
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+ALL_METHODS = ["GET", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"]
 
 
-class Parts(NamedTuple):
-    config: config.Config
-    journal: Journal
-    courier: Courier
+class Components(NamedTuple):
+    config: Config
+    wal: WriteAheadLog
+    webhooks: WebhookSender
     router: Router
 
 
 class Sandbox:
-    """Answers nothing until its lifespan has started."""
+    """Responds with 503 until its lifespan has started."""
 
     def __init__(self) -> None:
-        self._parts: Parts | None = None
+        self._components: Components | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
-            await self._live(receive, send)
-        elif self._parts is None:
+            await self._run_lifespan(receive, send)
+        elif self._components is None:
             await PlainTextResponse("The sandbox has not started.\n", 503)(scope, receive, send)
         else:
-            await self._answer(self._parts, scope, receive, send)
+            await self._respond(self._components, scope, receive, send)
 
-    async def _live(self, receive: Receive, send: Send) -> None:
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
         await receive()
         try:
-            self._parts = build(config.read(os.environ))
-        except config.Refused as reason:
-            await send({"type": "lifespan.startup.failed", "message": str(reason)})
+            components = build(config.from_environ(os.environ))
+        except (config.ConfigError, WalError) as error:
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
             return
-        self._parts.courier.start()
+        self._components = components
+        components.webhooks.start()
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await self._parts.courier.stop()
-        self._parts.journal.close()
+        await components.webhooks.stop()
+        components.wal.close()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _answer(self, parts: Parts, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, components: Components, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        if request.headers.get("host") not in parts.config.hosts:
-            await PlainTextResponse("The sandbox answers to its own address only.\n", 421)(scope, receive, send)
+        if request.headers.get("host") not in components.config.hosts:
+            await PlainTextResponse("This host name isn't the sandbox's.\n", 421)(scope, receive, send)
             return
         try:
-            await parts.router(scope, receive, send)
-        except faults.Dropped:
-            # The server closes a connection whose task was cancelled, without a byte and without a line in its log.
+            await components.router(scope, receive, send)
+        except faults.ConnectionDropped:
+            # gunicorn closes the connection of a cancelled task without sending a byte or logging an error.
             raise asyncio.CancelledError from None
 
 
-def build(settings: config.Config) -> Parts:
-    """Everything that one process needs, the journal replayed. Raises Refused."""
-    journal = Journal(settings.folder)
+def build(settings: Config) -> Components:
+    """Return the components of one process, with the log replayed. Raises WalError."""
+    wal = WriteAheadLog(settings.folder)
     subscribed = settings.webhook_events if settings.webhook_url else None
-    store = Store(journal, subscribed=subscribed)
+    store = Store(wal, subscribed=subscribed)
     store.load()
-    orders = faults.Faults()
-    courier = Courier(config=settings, store=store, faults=orders)
-    api = Api(config=settings, store=store, faults=orders, courier=courier)
+    injector = faults.FaultInjector()
+    webhooks = WebhookSender(config=settings, store=store, faults=injector)
+    api = Api(config=settings, store=store, faults=injector, webhooks=webhooks)
     pages = Pages(config=settings, store=store)
-    control = Control(store=store, faults=orders, courier=courier, origin=settings.origin)
+    control = ControlApi(store=store, faults=injector, webhooks=webhooks, origin=settings.origin)
     routes = [
         *pages.routes(),
         *control.routes(),
-        *(_route(api, operation, settings) for operation in OPERATIONS),
-        Route("/{rest:path}", _otherwise(settings), methods=["GET", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"]),
+        *(_api_route(api, operation, settings) for operation in OPERATIONS),
+        Route("/{rest:path}", _fallback(settings), methods=ALL_METHODS),
     ]
-    return Parts(settings, journal, courier, Router(routes, redirect_slashes=False))
+    return Components(settings, wal, webhooks, Router(routes, redirect_slashes=False))
 
 
-def _route(api: Api, operation: Operation, settings: config.Config) -> Route:
-    async def answer(request: Request) -> Response:
-        response = await api.answer(operation, request)
-        return _shared(response, request, settings) if operation.public else response
+def _api_route(api: Api, operation: Operation, settings: Config) -> Route:
+    async def respond(request: Request) -> Response:
+        response = await api.respond(operation, request)
+        if operation.allows_publishable_key:
+            _allow_shop_origins(response, request, settings)
+        return response
 
-    return Route(operation.path, answer, methods=[operation.method])
+    return Route(operation.path, respond, methods=[operation.method])
 
 
-def _shared(response: Response, request: Request, settings: config.Config) -> Response:
-    """Let the shop's own pages read the answer."""
+def _allow_shop_origins(response: Response, request: Request, settings: Config) -> bool:
+    """Let the shop's pages read the response (CORS). Returns whether the request is from one of them."""
     response.headers["Vary"] = "Origin"
-    if (origin := request.headers.get("origin")) in settings.shop_origins:
-        response.headers["Access-Control-Allow-Origin"] = str(origin)
-        response.headers["Access-Control-Expose-Headers"] = "Request-Id"
-    return response
+    origin = request.headers.get("origin")
+    if origin not in settings.shop_origins:
+        return False
+    response.headers["Access-Control-Allow-Origin"] = str(origin)
+    response.headers["Access-Control-Expose-Headers"] = "Request-Id"
+    return True
 
 
-def _otherwise(settings: config.Config) -> Endpoint:
-    """Preflights, and the answer to an address that is none."""
+def _fallback(settings: Config) -> Endpoint:
+    """Return the endpoint for CORS preflights and unknown paths."""
 
-    async def answer(request: Request) -> Response:
+    async def respond(request: Request) -> Response:
         if request.method != "OPTIONS":
-            error = errors.unknown_address(request.method, request.url.path)
+            error = errors.unrecognized_url(request.method, request.url.path)
             return JSONResponse({"error": error.error}, error.status)
-        response = _shared(Response(status_code=204), request, settings)
-        if "Access-Control-Allow-Origin" in response.headers:
+        response = Response(status_code=204)
+        if _allow_shop_origins(response, request, settings):
             response.headers["Access-Control-Allow-Methods"] = "GET, POST"
             response.headers["Access-Control-Allow-Headers"] = "Authorization, Content-Type, Stripe-Version"
             response.headers["Access-Control-Max-Age"] = "600"
         return response
 
-    return answer
+    return respond
 
 
 app = Sandbox()

@@ -1,15 +1,16 @@
-"""Charges: one per attempt at an intent, declined, authorised or captured.
+"""Charges: one for each attempt to confirm an intent.
 
+failed
 authorised ─▶ captured
-    └──────▶ refunded (released, with its intent)
+    └──────▶ refunded (the authorisation is released when its intent is canceled)
 """
 
-from . import shapes
+from . import objects
 from .cards import Decline
-from .shapes import Thing
+from .objects import StripeObject
 
 AUTHORISATION_SECONDS = 7 * 86400
-APPROVED: Thing = {
+APPROVED_OUTCOME: StripeObject = {
     "advice_code": None,
     "network_advice_code": None,
     "network_decline_code": None,
@@ -22,14 +23,13 @@ APPROVED: Thing = {
 }
 
 
-def attempt(*, intent: Thing, method: Thing, decline: Decline | None) -> Thing:
-    """The charge that a confirmation makes: authorised, or failed with the decline's reason."""
-    manual = intent["capture_method"] == "manual"
-    charge = shapes.fresh(
+def create(*, intent: StripeObject, payment_method: StripeObject, decline: Decline | None) -> StripeObject:
+    """Return the charge of one confirmation: authorised, or failed with the decline's reason."""
+    charge = objects.new(
         "charge",
-        id=shapes.identity("ch_"),
+        id=objects.new_id("ch_"),
         amount=intent["amount"],
-        billing_details=method["billing_details"],
+        billing_details=payment_method["billing_details"],
         calculated_statement_descriptor=None if decline else "DROPSITE SANDBOX",
         captured=False,
         currency=intent["currency"],
@@ -40,17 +40,18 @@ def attempt(*, intent: Thing, method: Thing, decline: Decline | None) -> Thing:
         outcome=_outcome(decline),
         paid=decline is None,
         payment_intent=intent["id"],
-        payment_method=method["id"],
+        payment_method=payment_method["id"],
         receipt_email=intent["receipt_email"],
         shipping=intent["shipping"],
         status="failed" if decline else "succeeded",
     )
     charge["refunds"] = {"data": [], "has_more": False, "object": "list", "url": f"/v1/charges/{charge['id']}/refunds"}
+    can_be_captured = intent["capture_method"] == "manual" and not decline
     charge["payment_method_details"] = {
-        "card": shapes.charged_card(
-            method["card"],
+        "card": objects.charge_card(
+            payment_method["card"],
             amount=intent["amount"],
-            capture_before=charge["created"] + AUTHORISATION_SECONDS if manual and not decline else None,
+            capture_before=charge["created"] + AUTHORISATION_SECONDS if can_be_captured else None,
             approved=decline is None,
         ),
         "type": "card",
@@ -58,27 +59,27 @@ def attempt(*, intent: Thing, method: Thing, decline: Decline | None) -> Thing:
     return charge
 
 
-def capture(charge: Thing, *, amount: int) -> Thing:
-    """Take this much of what was authorised; the rest is released."""
-    rest = charge["amount"] - amount
-    return charge | {"captured": True, "amount_captured": amount, "amount_refunded": rest}
+def capture(charge: StripeObject, *, amount: int) -> StripeObject:
+    """Return the charge with this amount captured; the rest of the authorisation is released."""
+    released = charge["amount"] - amount
+    return charge | {"captured": True, "amount_captured": amount, "amount_refunded": released}
 
 
-def release(charge: Thing) -> Thing:
-    """Give the authorisation back: Stripe shows it as a refund of the whole."""
+def release(charge: StripeObject) -> StripeObject:
+    """Return the charge with its authorisation released, which Stripe shows as a full refund."""
     return charge | {"amount_refunded": charge["amount"], "refunded": True}
 
 
-def lapses_at(charge: Thing) -> int:
-    """Unix second until which the charge can be captured."""
+def capture_before(charge: StripeObject) -> int:
+    """Return the Unix time at which the authorisation expires."""
     return int(charge["payment_method_details"]["card"]["capture_before"])
 
 
-def _outcome(decline: Decline | None) -> Thing:
+def _outcome(decline: Decline | None) -> StripeObject:
     if decline is None:
-        return APPROVED
-    return APPROVED | {
-        "advice_code": decline.advice,
+        return APPROVED_OUTCOME
+    return APPROVED_OUTCOME | {
+        "advice_code": decline.advice_code,
         "network_decline_code": "51" if decline.decline_code == "insufficient_funds" else "05",
         "network_status": "declined_by_network",
         "reason": decline.decline_code,

@@ -1,6 +1,6 @@
-"""The control surface under /_sandbox/: faults, webhooks and lapsing authorisations, for tests and the demo.
+"""The control API under /_sandbox/, for tests and the demo: faults, webhooks and expiring authorisations.
 
-It asks for application/json, which a page of another origin cannot send unasked, and refuses a foreign Origin.
+Writes need application/json, which a page of another origin can't send without asking, and no foreign Origin.
 """
 
 import json
@@ -11,82 +11,85 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import intents, shapes
-from .courier import Courier
+from . import intents, objects
+from .delivery import WebhookSender
 from .errors import ApiError
-from .faults import BadOrder, Faults
-from .store import Change, Store
+from .faults import FaultInjector, InvalidFault
+from .store import Store, Transaction
+
+Fields = dict[str, Any]
 
 
-class Control:
-    def __init__(self, *, store: Store, faults: Faults, courier: Courier, origin: str) -> None:
+class ControlApi:
+    def __init__(self, *, store: Store, faults: FaultInjector, webhooks: WebhookSender, origin: str) -> None:
         self._store = store
         self._faults = faults
-        self._courier = courier
+        self._webhooks = webhooks
         self._origin = origin
 
     def routes(self) -> list[Route]:
         return [
-            Route("/_sandbox/state", self.state, methods=["GET"]),
-            Route("/_sandbox/faults", self._ordered(self.fault), methods=["POST"]),
-            Route("/_sandbox/faults", self.clear, methods=["DELETE"]),
-            Route("/_sandbox/webhooks", self._ordered(self.webhooks), methods=["POST"]),
-            Route("/_sandbox/webhooks/resend", self._ordered(self.resend), methods=["POST"]),
-            Route("/_sandbox/expire", self._ordered(self.expire), methods=["POST"]),
+            Route("/_sandbox/state", self.get_state, methods=["GET"]),
+            Route("/_sandbox/faults", self._json_endpoint(self.add_fault), methods=["POST"]),
+            Route("/_sandbox/faults", self.clear_faults, methods=["DELETE"]),
+            Route("/_sandbox/webhooks", self._json_endpoint(self.set_webhook_faults), methods=["POST"]),
+            Route("/_sandbox/webhooks/resend", self._json_endpoint(self.resend_event), methods=["POST"]),
+            Route("/_sandbox/expire", self._json_endpoint(self.expire_authorisation), methods=["POST"]),
         ]
 
-    async def state(self, request: Request) -> Response:
-        """What is ordered, and how much there is."""
-        counts = {kind: len(identities) for kind, identities in self._store.order.items()}
+    async def get_state(self, request: Request) -> Response:
+        """Return the active faults, and the number of objects and undelivered events."""
+        counts = {object_type: len(ids) for object_type, ids in self._store.ids.items()}
         return JSONResponse({**self._faults.state(), "counts": counts, "undelivered": len(self._store.undelivered)})
 
-    async def clear(self, request: Request) -> Response:
-        if not self._is_ours(request):
-            return JSONResponse({"error": "foreign origin"}, 403)
+    async def clear_faults(self, request: Request) -> Response:
+        if not self._is_own_origin(request):
+            return JSONResponse({"error": "Requests from another origin are refused."}, 403)
         self._faults.clear()
         return Response(status_code=204)
 
-    def fault(self, fields: dict[str, Any]) -> dict[str, Any]:
-        return {"id": self._faults.order(fields).id}
+    def add_fault(self, fields: Fields) -> Fields:
+        return {"id": self._faults.add(fields).id}
 
-    def webhooks(self, fields: dict[str, Any]) -> dict[str, Any]:
-        self._faults.spoil(fields)
-        return self._faults.state()["webhooks"]  # type: ignore[no-any-return]
+    def set_webhook_faults(self, fields: Fields) -> Fields:
+        self._faults.set_webhook_faults(fields)
+        state: Fields = self._faults.state()["webhooks"]
+        return state
 
-    def resend(self, fields: dict[str, Any]) -> dict[str, Any]:
-        event = self._store.event(str(fields.get("event")))
-        self._courier.resend(event["id"])
+    def resend_event(self, fields: Fields) -> Fields:
+        event = self._store.get_event(str(fields.get("event")))
+        self._webhooks.resend(event["id"])
         return {"id": event["id"]}
 
-    def expire(self, fields: dict[str, Any]) -> dict[str, Any]:
-        """Let an intent's authorisation lapse, as after seven days."""
+    def expire_authorisation(self, fields: Fields) -> Fields:
+        """Expire an intent's authorisation now, as it would after seven days."""
         intent = self._store.get("payment_intent", str(fields.get("payment_intent")), param="intent")
         if intent["status"] != "requires_capture":
-            raise BadOrder(f"the intent is {intent['status']}, not requires_capture")
-        change = Change(self._store, request=shapes.identity("req_", 14))
-        intent = intents.expire(change, intent)
-        self._store.commit(change)
-        self._courier.send(change.events)
+            raise InvalidFault(f"The intent is {intent['status']}, not requires_capture.")
+        transaction = Transaction(self._store, request_id=objects.new_id("req_", 14))
+        intent = intents.expire(transaction, intent)
+        self._store.commit(transaction)
+        self._webhooks.send(transaction.pending_events)
         return intent
 
-    def _ordered(self, do: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Request], Any]:
-        async def answer(request: Request) -> Response:
+    def _json_endpoint(self, handler: Callable[[Fields], Fields]) -> Callable[[Request], Any]:
+        async def respond(request: Request) -> Response:
             media_type = request.headers.get("content-type", "").partition(";")[0].strip()
-            if media_type != "application/json" or not self._is_ours(request):
-                return JSONResponse({"error": "orders come as application/json, from no other origin"}, 415)
+            if media_type != "application/json" or not self._is_own_origin(request):
+                return JSONResponse({"error": "Send application/json, and from no other origin."}, 415)
             try:
                 fields = json.loads(await request.body())
                 if not isinstance(fields, dict):
-                    raise BadOrder("an order is a JSON object")
-                done = do(fields)
+                    raise InvalidFault("The body must be a JSON object.")
+                result = handler(fields)
             except ApiError as error:
                 return JSONResponse({"error": error.error["message"]}, error.status)
-            except ValueError as reason:
-                return JSONResponse({"error": str(reason)}, 400)
-            await self._store.journal.durable()
-            return JSONResponse(done, 201)
+            except ValueError as error:
+                return JSONResponse({"error": str(error)}, 400)
+            await self._store.wal.flush()
+            return JSONResponse(result, 201)
 
-        return answer
+        return respond
 
-    def _is_ours(self, request: Request) -> bool:
+    def _is_own_origin(self, request: Request) -> bool:
         return request.headers.get("origin") in (None, self._origin)

@@ -1,15 +1,16 @@
-"""Stripe's error answers: status, body and headers."""
+"""Stripe's error responses: status, body and headers. The messages are Stripe's own where it has one."""
 
 from collections.abc import Mapping
 from typing import Any
 
-DOCS = "https://stripe.com/docs/error-codes/"
+ERROR_CODE_DOCS = "https://stripe.com/docs/error-codes/"
 
 
 class ApiError(Exception):
-    """An answer other than 200.
+    """A response other than 200.
 
-    `saved`: the request's idempotency key keeps it. `commits`: what the request did until then stays done.
+    `saved`: the request's idempotency key keeps the response.
+    `commits`: what the request has changed so far is committed nevertheless.
     """
 
     def __init__(
@@ -27,23 +28,27 @@ class ApiError(Exception):
         self.commits = commits
         self.headers = dict(headers or {})
         self.error = {name: value for name, value in error.items() if value is not None}
-        if code := self.error.get("code"):
-            self.error.setdefault("doc_url", DOCS + code.replace("_", "-"))
+        if "code" in self.error:
+            self.error.setdefault("doc_url", doc_url(self.error["code"]))
 
 
-def invalid(message: str, *, code: str | None = None, param: str | None = None) -> ApiError:
-    """A request that cannot be understood. As at Stripe, its idempotency key stays free: nothing was begun."""
+def doc_url(code: str) -> str:
+    return ERROR_CODE_DOCS + code.replace("_", "-")
+
+
+def invalid_request(message: str, *, code: str | None = None, param: str | None = None) -> ApiError:
+    """The request is malformed. As at Stripe, its idempotency key stays free, because execution never began."""
     return ApiError(400, saved=False, type="invalid_request_error", message=message, code=code, param=param)
 
 
-def refused(message: str, *, code: str | None = None, param: str | None = None, commits: bool = False) -> ApiError:
-    """A request that was understood and that the rules forbid: its answer is kept."""
+def rejected(message: str, *, code: str | None = None, param: str | None = None, commits: bool = False) -> ApiError:
+    """The request is well-formed but not allowed. Its idempotency key keeps the response."""
     return ApiError(400, commits=commits, type="invalid_request_error", message=message, code=code, param=param)
 
 
-def missing(kind: str, identity: str, *, param: str, status: int = 404, hint: str = "") -> ApiError:
-    """No such object; 404 when the address names it, 400 when a parameter does."""
-    message = f"No such {kind}: '{identity}'{hint}"
+def resource_missing(noun: str, object_id: str, *, param: str, status: int = 404, hint: str = "") -> ApiError:
+    """There is no such object: 404 if it is in the URL, 400 if it is in a parameter."""
+    message = f"No such {noun}: '{object_id}'{hint}"
     return ApiError(status, type="invalid_request_error", code="resource_missing", message=message, param=param)
 
 
@@ -57,11 +62,11 @@ def unexpected_state(message: str, *, intent: dict[str, Any]) -> ApiError:
     )
 
 
-def card(*, code: str, message: str, param: str | None = None, saved: bool = True, **fields: Any) -> ApiError:
+def card_error(*, code: str, message: str, param: str | None = None, saved: bool = True, **fields: Any) -> ApiError:
     return ApiError(402, saved=saved, type="card_error", code=code, message=message, param=param, **fields)
 
 
-def no_key() -> ApiError:
+def missing_api_key() -> ApiError:
     return ApiError(
         401,
         saved=False,
@@ -72,14 +77,17 @@ def no_key() -> ApiError:
     )
 
 
-def foreign_key(key: str) -> ApiError:
-    shown = f"{key[:8]}{'*' * max(len(key) - 12, 4)}{key[-4:]}" if len(key) > 12 else "*" * len(key)
+def invalid_api_key(key: str) -> ApiError:
+    """The key isn't this account's. The message shows its first 8 and last 4 characters, as at Stripe."""
+    masked = "*" * len(key)
+    if len(key) > 12:
+        masked = key[:8] + "*" * max(len(key) - 12, 4) + key[-4:]
     return ApiError(
         401,
         saved=False,
         headers={"WWW-Authenticate": 'Basic realm="Stripe"'},
         type="invalid_request_error",
-        message=f"Invalid API Key provided: {shown}",
+        message=f"Invalid API Key provided: {masked}",
     )
 
 
@@ -93,32 +101,30 @@ def secret_key_required() -> ApiError:
     )
 
 
-def unknown_address(method: str, path: str) -> ApiError:
+def unrecognized_url(method: str, path: str) -> ApiError:
     return ApiError(
         404,
         saved=False,
         type="invalid_request_error",
-        message=f"Unrecognized request URL ({method}: {path}). The sandbox carries what its README lists.",
+        message=f"Unrecognized request URL ({method}: {path}). The sandbox supports the operations in its README.",
     )
 
 
-def key_mismatch(key: str, *, path: str | None = None) -> ApiError:
-    """The key has been used with other parameters, or (with `path`) for another address."""
-    what = (
-        f"for the same endpoint they were first used for ('{path}')"
-        if path
-        else ("with the same parameters they were first used with")
-    )
+def idempotency_mismatch(key: str, *, path: str | None = None) -> ApiError:
+    """The key was first used with different parameters or, if `path` is given, at that path."""
+    condition = "with the same parameters they were first used with"
+    if path:
+        condition = f"for the same endpoint they were first used for ('{path}')"
     return ApiError(
         400,
         saved=False,
         type="idempotency_error",
-        message=f"Keys for idempotent requests can only be used {what}. "
+        message=f"Keys for idempotent requests can only be used {condition}. "
         f"Try using a key other than '{key}' if you meant to execute a different request.",
     )
 
 
-def key_in_use(key: str) -> ApiError:
+def idempotency_key_in_use(key: str) -> ApiError:
     return ApiError(
         409,
         saved=False,
@@ -129,7 +135,7 @@ def key_in_use(key: str) -> ApiError:
     )
 
 
-def locked() -> ApiError:
+def lock_timeout() -> ApiError:
     return ApiError(
         429,
         saved=False,
@@ -141,7 +147,7 @@ def locked() -> ApiError:
     )
 
 
-def too_fast(reason: str) -> ApiError:
+def rate_limited(reason: str) -> ApiError:
     return ApiError(
         429,
         saved=False,
@@ -152,5 +158,5 @@ def too_fast(reason: str) -> ApiError:
     )
 
 
-def unknown_fault(*, saved: bool) -> ApiError:
+def unknown_error(*, saved: bool) -> ApiError:
     return ApiError(500, saved=saved, type="api_error", message="An unknown error occurred")

@@ -1,27 +1,27 @@
-"""The API's operations: address, parameters, and what is called."""
+"""The API's operations: method, path and parameters of each, and the function that runs it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import errors, intents, listing, parameters, tokens
-from .shapes import Thing
-from .store import Change
+from . import confirmation, errors, intents, lists, parameters, tokens
+from .objects import StripeObject
+from .store import Transaction
 
 
 @dataclass(frozen=True, kw_only=True)
 class Call:
-    """What an operation is given."""
+    """One call of an operation."""
 
-    change: Change
+    transaction: Transaction
     params: dict[str, Any]
-    identity: str
-    """The object named by the address, or empty."""
+    object_id: str
+    """The id in the path, or empty."""
     account: str
     livemode: bool
-    """True only for a token made with the live publishable key: no test key will find it."""
-    public: bool
-    """Called with the publishable key."""
+    """True only for a token created with the live publishable key, which no test key can find."""
+    is_public: bool
+    """Made with the publishable key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +29,14 @@ class Operation:
     name: str
     method: str
     path: str
-    run: Callable[[Call], Thing]
-    schema: Mapping[str, parameters.Check] = field(default_factory=lambda: {"expand": parameters.listing})
+    run: Callable[[Call], StripeObject]
+    schema: Mapping[str, parameters.Parser] = field(default_factory=lambda: {"expand": parameters.array})
     required: tuple[str, ...] = ()
-    public: bool = False
-    """The publishable key is enough."""
-    secret: bool = True
-    """The secret key is let in."""
+    allows_publishable_key: bool = False
+    allows_secret_key: bool = True
 
 
-PUBLIC_FIELDS = (
+PUBLIC_INTENT_FIELDS = (
     "id",
     "object",
     "amount",
@@ -63,129 +61,137 @@ PUBLIC_FIELDS = (
     "source",
     "status",
 )
-"""What an intent shows to the publishable key."""
+"""The fields of an intent that the publishable key may see."""
 
 
-def create_token(call: Call) -> Thing:
-    return tokens.create(call.change, call.params, account=call.account, livemode=call.livemode)
+def create_token(call: Call) -> StripeObject:
+    return tokens.create(call.transaction, call.params, account=call.account, livemode=call.livemode)
 
 
-def retrieve_token(call: Call) -> Thing:
-    return call.change.store.get("confirmation_token", call.identity, param="confirmation_token")
+def retrieve_token(call: Call) -> StripeObject:
+    return call.transaction.store.get("confirmation_token", call.object_id, param="confirmation_token")
 
 
-def retrieve_method(call: Call) -> Thing:
-    return call.change.store.get("payment_method", call.identity, param="payment_method")
+def retrieve_payment_method(call: Call) -> StripeObject:
+    return call.transaction.store.get("payment_method", call.object_id, param="payment_method")
 
 
-def create_intent(call: Call) -> Thing:
-    return intents.create(call.change, call.params, account=call.account)
+def create_intent(call: Call) -> StripeObject:
+    return intents.create(call.transaction, call.params, account=call.account)
 
 
-def retrieve_intent(call: Call) -> Thing:
-    """With the publishable key, the client secret must be right, and less is shown."""
+def retrieve_intent(call: Call) -> StripeObject:
+    """The publishable key needs the client secret too, and sees fewer fields."""
     intent = _intent(call)
-    if not call.public:
+    if not call.is_public:
         return intent
     if call.livemode or call.params.get("client_secret") != intent["client_secret"]:
-        raise errors.missing("payment_intent", call.identity, param="intent")
-    return {name: intent[name] for name in PUBLIC_FIELDS}
+        raise errors.resource_missing("payment_intent", call.object_id, param="intent")
+    return {name: intent[name] for name in PUBLIC_INTENT_FIELDS}
 
 
-def list_intents(call: Call) -> Thing:
-    return listing.page(
-        call.change.store,
-        kind="payment_intent",
+def list_intents(call: Call) -> StripeObject:
+    store = call.transaction.store
+    return lists.page(
+        store,
+        object_type="payment_intent",
         url="/v1/payment_intents",
         params=call.params,
-        read=lambda identity: call.change.store.get("payment_intent", identity),
+        load=lambda intent_id: store.get("payment_intent", intent_id),
     )
 
 
-def update_intent(call: Call) -> Thing:
-    return intents.update(call.change, _intent(call), call.params)
+def update_intent(call: Call) -> StripeObject:
+    return intents.update(call.transaction, _intent(call), call.params)
 
 
-def confirm_intent(call: Call) -> Thing:
-    return intents.confirm(call.change, _intent(call), call.params, account=call.account)
+def confirm_intent(call: Call) -> StripeObject:
+    return confirmation.confirm(call.transaction, _intent(call), call.params, account=call.account)
 
 
-def capture_intent(call: Call) -> Thing:
-    return intents.capture(call.change, _intent(call), call.params)
+def capture_intent(call: Call) -> StripeObject:
+    return intents.capture(call.transaction, _intent(call), call.params)
 
 
-def cancel_intent(call: Call) -> Thing:
-    return intents.cancel(call.change, _intent(call), call.params)
+def cancel_intent(call: Call) -> StripeObject:
+    return intents.cancel(call.transaction, _intent(call), call.params)
 
 
-def retrieve_charge(call: Call) -> Thing:
-    return call.change.store.get("charge", call.identity)
+def retrieve_charge(call: Call) -> StripeObject:
+    return call.transaction.store.get("charge", call.object_id)
 
 
-def list_charges(call: Call) -> Thing:
-    store, intent = call.change.store, call.params.get("payment_intent")
-    if intent is not None:
-        store.get("payment_intent", intent, param="payment_intent", status=400)
-    return listing.page(
+def list_charges(call: Call) -> StripeObject:
+    store = call.transaction.store
+    intent_id = call.params.get("payment_intent")
+    charge_ids = None
+    if intent_id is not None:
+        # Raises ApiError for an unknown intent; one without charges has an empty list.
+        store.get("payment_intent", intent_id, param="payment_intent", status=400)
+        charge_ids = store.charges_by_intent.get(intent_id, [])
+    return lists.page(
         store,
-        kind="charge",
+        object_type="charge",
         url="/v1/charges",
         params=call.params,
-        read=lambda identity: store.get("charge", identity),
-        within=None if intent is None else store.charges_of.get(intent, []),
+        load=lambda charge_id: store.get("charge", charge_id),
+        ids=charge_ids,
     )
 
 
-def retrieve_event(call: Call) -> Thing:
-    return call.change.store.event(call.identity)
+def retrieve_event(call: Call) -> StripeObject:
+    return call.transaction.store.get_event(call.object_id)
 
 
-def list_events(call: Call) -> Thing:
-    store, types = call.change.store, call.params.get("types", [])
+def list_events(call: Call) -> StripeObject:
+    store = call.transaction.store
+    types = call.params.get("types", [])
     if "type" in call.params:
         types = [call.params["type"]]
-    return listing.page(
+    return lists.page(
         store,
-        kind="event",
+        object_type="event",
         url="/v1/events",
         params=call.params,
-        read=store.event,
-        wanted=lambda identity: not types or store.events[identity].type in types,
+        load=store.get_event,
+        matches=lambda event_id: not types or store.events[event_id].type in types,
     )
 
 
-def _intent(call: Call) -> Thing:
-    return call.change.store.get("payment_intent", call.identity, param="intent")
+def _intent(call: Call) -> StripeObject:
+    return call.transaction.store.get("payment_intent", call.object_id, param="intent")
 
 
-INTENT = "/v1/payment_intents/{id}"
+INTENT_PATH = "/v1/payment_intents/{id}"
 OPERATIONS = (
     Operation(
         name="confirmation_tokens.create",
         method="POST",
         path="/v1/confirmation_tokens",
         run=create_token,
-        schema=tokens.PUBLIC_SCHEMA,
-        public=True,
-        secret=False,
+        schema=tokens.CREATE_SCHEMA,
+        allows_publishable_key=True,
+        allows_secret_key=False,
     ),
     Operation(
         name="test_helpers.confirmation_tokens.create",
         method="POST",
         path="/v1/test_helpers/confirmation_tokens",
         run=create_token,
-        schema=tokens.HELPER_SCHEMA,
+        schema=tokens.TEST_HELPER_SCHEMA,
     ),
     Operation(
         name="confirmation_tokens.retrieve", method="GET", path="/v1/confirmation_tokens/{id}", run=retrieve_token
     ),
-    Operation(name="payment_methods.retrieve", method="GET", path="/v1/payment_methods/{id}", run=retrieve_method),
+    Operation(
+        name="payment_methods.retrieve", method="GET", path="/v1/payment_methods/{id}", run=retrieve_payment_method
+    ),
     Operation(
         name="payment_intents.create",
         method="POST",
         path="/v1/payment_intents",
         run=create_intent,
-        schema=intents.CREATE,
+        schema=intents.CREATE_SCHEMA,
         required=("amount", "currency"),
     ),
     Operation(
@@ -193,37 +199,39 @@ OPERATIONS = (
         method="GET",
         path="/v1/payment_intents",
         run=list_intents,
-        schema=listing.SCHEMA,
+        schema=lists.LIST_SCHEMA,
     ),
     Operation(
         name="payment_intents.retrieve",
         method="GET",
-        path=INTENT,
+        path=INTENT_PATH,
         run=retrieve_intent,
-        schema={"client_secret": parameters.text, "expand": parameters.listing},
-        public=True,
+        schema={"client_secret": parameters.string, "expand": parameters.array},
+        allows_publishable_key=True,
     ),
-    Operation(name="payment_intents.update", method="POST", path=INTENT, run=update_intent, schema=intents.UPDATE),
+    Operation(
+        name="payment_intents.update", method="POST", path=INTENT_PATH, run=update_intent, schema=intents.UPDATE_SCHEMA
+    ),
     Operation(
         name="payment_intents.confirm",
         method="POST",
-        path=f"{INTENT}/confirm",
+        path=f"{INTENT_PATH}/confirm",
         run=confirm_intent,
-        schema=intents.CONFIRM,
+        schema=confirmation.CONFIRM_SCHEMA,
     ),
     Operation(
         name="payment_intents.capture",
         method="POST",
-        path=f"{INTENT}/capture",
+        path=f"{INTENT_PATH}/capture",
         run=capture_intent,
-        schema=intents.CAPTURE,
+        schema=intents.CAPTURE_SCHEMA,
     ),
     Operation(
         name="payment_intents.cancel",
         method="POST",
-        path=f"{INTENT}/cancel",
+        path=f"{INTENT_PATH}/cancel",
         run=cancel_intent,
-        schema=intents.CANCEL,
+        schema=intents.CANCEL_SCHEMA,
     ),
     Operation(name="charges.retrieve", method="GET", path="/v1/charges/{id}", run=retrieve_charge),
     Operation(
@@ -231,7 +239,7 @@ OPERATIONS = (
         method="GET",
         path="/v1/charges",
         run=list_charges,
-        schema=listing.SCHEMA | {"payment_intent": parameters.text},
+        schema=lists.LIST_SCHEMA | {"payment_intent": parameters.string},
     ),
     Operation(name="events.retrieve", method="GET", path="/v1/events/{id}", run=retrieve_event),
     Operation(
@@ -239,6 +247,6 @@ OPERATIONS = (
         method="GET",
         path="/v1/events",
         run=list_events,
-        schema=listing.SCHEMA | {"type": parameters.text, "types": parameters.listing},
+        schema=lists.LIST_SCHEMA | {"type": parameters.string, "types": parameters.array},
     ),
 )

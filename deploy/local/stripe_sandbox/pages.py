@@ -1,4 +1,4 @@
-"""What a browser gets: stripe.js, the card frame, and a page that shows test cards and the latest intents."""
+"""What browsers load: stripe.js, the card frame, and a page with the test cards and the latest intents."""
 
 import html
 from collections.abc import Awaitable, Callable
@@ -13,82 +13,84 @@ from . import cards, currencies
 from .config import Config
 from .store import Store
 
-STATIC = Path(__file__).parent / "static"
-TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
-LATEST = 50
+STATIC_FOLDER = Path(__file__).parent / "static"
+MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html"}
+MAX_INTENTS_SHOWN = 50
+SECURITY_HEADERS = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 
 
 class Pages:
     def __init__(self, *, config: Config, store: Store) -> None:
         self._config = config
         self._store = store
-        self._files = {path.name: path.read_text() for path in STATIC.iterdir() if path.suffix in TYPES}
+        self._files = {path.name: path.read_text() for path in STATIC_FOLDER.iterdir() if path.suffix in MEDIA_TYPES}
 
     def routes(self) -> list[Route]:
         return [
             Route("/stripe.js", self._file("stripe.js")),
             Route("/frame/card.js", self._file("card.js")),
             Route("/frame/card.css", self._file("card.css")),
-            Route("/frame/card", self.frame),
+            Route("/frame/card", self.card_frame),
             Route("/_sandbox/page.css", self._file("page.css")),
-            Route("/_sandbox/", self.page),
+            Route("/_sandbox/", self.overview),
         ]
 
-    async def frame(self, request: Request) -> Response:
-        """The card form that stripe.js puts into the shop's checkout page."""
-        parents = " ".join(self._config.shop_origins) or "'none'"
-        body = Template(self._files["card.html"]).substitute(parents=html.escape(" ".join(self._config.shop_origins)))
+    async def card_frame(self, request: Request) -> Response:
+        """The card form that stripe.js embeds in the shop's checkout page."""
+        shop_origins = " ".join(self._config.shop_origins)
+        body = Template(self._files["card.html"]).substitute(parents=html.escape(shop_origins))
+        allowed = shop_origins or "'none'"
         policy = (
             "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-            f"font-src {parents}; frame-ancestors {parents}; base-uri 'none'; form-action 'none'"
+            f"font-src {allowed}; frame-ancestors {allowed}; base-uri 'none'; form-action 'none'"
         )
-        return _html(body, policy)
+        return _html_response(body, policy)
 
-    async def page(self, request: Request) -> Response:
-        """Test cards and the latest intents."""
+    async def overview(self, request: Request) -> Response:
+        """The test cards and the latest intents."""
         body = Template(self._files["page.html"]).substitute(
             cards="".join(_card_row(card) for card in cards.CARDS),
-            intents="".join(self._intent_rows()) or '<tr><td colspan="5">None yet.</td></tr>',
+            intents="".join(self._intent_rows()) or '<tr><td colspan="5">No intents yet.</td></tr>',
         )
-        return _html(body, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'")
+        return _html_response(body, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'")
 
     def _intent_rows(self) -> list[str]:
         rows = []
-        for identity in self._store.order["payment_intent"][: -LATEST - 1 : -1]:
-            intent = self._store.get("payment_intent", identity)
-            said = ", ".join(f"{key} {value}" for key, value in intent["metadata"].items())
-            reason = (intent["last_payment_error"] or {}).get("decline_code") or ""
-            cells = (identity, currencies.spell(intent["amount"], intent["currency"]), intent["status"], reason, said)
-            rows.append(_row(cells))
+        latest = self._store.ids["payment_intent"][-MAX_INTENTS_SHOWN:]
+        for intent_id in reversed(latest):
+            intent = self._store.get("payment_intent", intent_id)
+            amount = currencies.format_amount(intent["amount"], intent["currency"])
+            error = intent["last_payment_error"] or {}
+            metadata = ", ".join(f"{key} {value}" for key, value in intent["metadata"].items())
+            rows.append(_table_row(intent_id, amount, intent["status"], error.get("decline_code", ""), metadata))
         return rows
 
     def _file(self, name: str) -> Callable[[Request], Awaitable[Response]]:
-        content, media_type = self._files[name], TYPES[Path(name).suffix]
+        content = self._files[name]
+        media_type = MEDIA_TYPES[Path(name).suffix]
+        headers = {"Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "cross-origin"} | SECURITY_HEADERS
 
-        async def answer(request: Request) -> Response:
-            headers = {"Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "cross-origin"}
-            return Response(content, headers=headers | SAFE, media_type=media_type)
+        async def respond(request: Request) -> Response:
+            return Response(content, headers=headers, media_type=media_type)
 
-        return answer
-
-
-SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
+        return respond
 
 
-def _html(body: str, policy: str) -> Response:
-    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"}
-    return Response(body, headers=headers | SAFE, media_type="text/html")
+def _html_response(body: str, policy: str) -> Response:
+    headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"} | SECURITY_HEADERS
+    return Response(body, headers=headers, media_type="text/html")
 
 
 def _card_row(card: cards.Card) -> str:
-    does = "Pays."
-    if card.decline:
-        does = card.decline.message
-    if card.authenticate:
-        does = "The bank asks for 3-D Secure."
-    groups = " ".join(card.number[at : at + 4] for at in range(0, len(card.number), 4))
-    return _row((groups, card.brand, does, cards.SHORTCUT + card.name))
+    if card.requires_authentication:
+        result = "The bank requires 3-D Secure."
+    elif card.decline:
+        result = card.decline.message
+    else:
+        result = "The payment succeeds."
+    number = " ".join(card.number[start : start + 4] for start in range(0, len(card.number), 4))
+    return _table_row(number, card.brand, result, cards.TEST_PAYMENT_METHOD_PREFIX + card.name)
 
 
-def _row(cells: tuple[str, ...]) -> str:
+def _table_row(*cells: str) -> str:
     return "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in cells) + "</tr>\n"

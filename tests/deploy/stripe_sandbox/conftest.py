@@ -1,12 +1,12 @@
-"""Fixtures: `sandbox`, shared by all tests and cleared of faults; `own_sandbox`, for tests that kill or limit it."""
+"""Fixtures: `sandbox`, shared by all tests; `start_sandbox`, for tests that kill it or need their own settings."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from tests.deploy.stripe_sandbox.process import Receiver, SandboxProcess
+from tests.deploy.stripe_sandbox.process import SandboxProcess, StartSandbox, WebhookReceiver
 
 
 @pytest.fixture(scope="session")
@@ -17,20 +17,20 @@ def shared_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox
 
 @pytest.fixture
 def sandbox(shared_sandbox: SandboxProcess) -> Iterator[SandboxProcess]:
-    """A running sandbox without faults, limits and webhooks."""
+    """A running sandbox without faults, low rate limits or webhooks."""
     yield shared_sandbox
-    shared_sandbox.clear()
+    shared_sandbox.clear_faults()
 
 
 @pytest.fixture
-def own_sandbox(tmp_path: Path) -> Iterator[Callable[..., SandboxProcess]]:
-    """Starts a sandbox with these settings, for this test alone."""
+def start_sandbox(tmp_path: Path) -> Iterator[StartSandbox]:
+    """`start_sandbox(SANDBOX_RATE="2")`: start a sandbox for this test alone."""
     with ExitStack() as stack:
         yield lambda **settings: stack.enter_context(SandboxProcess(tmp_path, **settings))
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    shop = Receiver()
-    yield shop
-    shop.close()
+def receiver() -> Iterator[WebhookReceiver]:
+    started = WebhookReceiver()
+    yield started
+    started.close()

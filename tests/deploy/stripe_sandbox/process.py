@@ -1,4 +1,4 @@
-"""A sandbox process, a small shop that receives its webhooks, and a bounded wait."""
+"""The sandbox as a process of its own, and a small shop that receives its webhooks."""
 
 import os
 import signal
@@ -6,9 +6,10 @@ import socket
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import requests
 import stripe
@@ -17,7 +18,7 @@ from tests.servers import until
 
 SECRET_KEY = "sk_test_sandboxsandbox0001"
 PUBLISHABLE_KEY = "pk_test_sandboxsandbox0001"
-CARD = {
+CARD_FORM = {
     "payment_method_data[type]": "card",
     "payment_method_data[card][number]": "4242 4242 4242 4242",
     "payment_method_data[card][exp_month]": "12",
@@ -28,26 +29,24 @@ WEBHOOK_SECRET = "whsec_sandbox"
 SHOP_ORIGIN = "http://shop.localhost:8000"
 ROOT = Path(__file__).parents[3]
 
-Found = TypeVar("Found")
-
 stripe.enable_telemetry = False
 
 
 class SandboxProcess:
-    """gunicorn with the sandbox, on a free port and a folder of its own; `with` starts and ends it.
+    """gunicorn with the sandbox, on a free port and with a folder of its own; `with` starts and kills it.
 
-    The port is held here, so that nobody else has it between a kill and the next start.
+    A socket here is bound to the port too, so that no other process gets it between a kill and the next start.
     """
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        self.held = socket.socket()
-        self.held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        self.held.bind(("127.0.0.1", 0))
-        self.port = int(self.held.getsockname()[1])
+        self.reserved_socket = socket.socket()
+        self.reserved_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        self.reserved_socket.bind(("127.0.0.1", 0))
+        self.port = int(self.reserved_socket.getsockname()[1])
         self.base = f"http://127.0.0.1:{self.port}"
-        self.web = requests.Session()
-        self.web.trust_env = False  # a proxy is honoured for 127.0.0.1 too
+        self.http = requests.Session()
+        self.http.trust_env = False  # else a proxy would be used for 127.0.0.1 too
         self.process: subprocess.Popen[bytes] | None = None
         self.environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
             "DEMO": "1",
@@ -63,7 +62,7 @@ class SandboxProcess:
             "SANDBOX_WEBHOOK_RETRY_SECONDS": "0.05",
             **settings,
         }
-        self.stripe_http = stripe.RequestsClient(timeout=(2, 15), session=self.web)
+        self.stripe_http = stripe.RequestsClient(timeout=(2, 15), session=self.http)
         self.client = self.client_with(SECRET_KEY)
 
     def client_with(self, key: str) -> stripe.StripeClient:
@@ -77,16 +76,16 @@ class SandboxProcess:
 
     def __exit__(self, *_: object) -> None:
         if self.process:
-            self.kill()  # it must bear that, and a gentle stop takes its time
-        self.web.close()
-        self.held.close()
+            self.kill()  # safe at any time, and faster than a graceful stop
+        self.http.close()
+        self.reserved_socket.close()
 
     def start(self) -> None:
         self.process = self.launch()
-        until(self._answers)
+        until(self._is_up)
 
     def launch(self) -> "subprocess.Popen[bytes]":
-        """Start the process without waiting for it; it leads a group of its own."""
+        """Start the process, as the leader of a process group, without waiting for it."""
         command = [sys.executable, "-m", "gunicorn", "deploy.local.stripe_sandbox.app:app", "-k", "asgi", "-w", "1"]
         command += ["--asgi-lifespan", "on", "--reuse-port", "-b", f"127.0.0.1:{self.port}", "--graceful-timeout", "2"]
         command += ["--no-control-socket", "--log-level", "error"]
@@ -100,32 +99,31 @@ class SandboxProcess:
             self.process = None
 
     def kill(self) -> None:
-        """Kill -9 of the server and its worker at once."""
+        """Kill the server and its worker at once with SIGKILL."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait(20)
         self.process = None
 
-    def order(self, what: str, **fields: Any) -> Any:
-        """Use the control surface: `order("faults", kind="lag", seconds=1)`."""
-        answer = self.web.post(f"{self.base}/_sandbox/{what}", json=fields, timeout=10)
-        assert answer.status_code == 201, answer.text
-        return answer.json()
+    def control(self, path: str, **fields: Any) -> Any:
+        """Call the control API: `control("faults", kind="lag", seconds=1)`."""
+        response = self.http.post(f"{self.base}/_sandbox/{path}", json=fields, timeout=10)
+        assert response.status_code == 201, response.text
+        return response.json()
 
-    def clear(self) -> None:
-        self.web.delete(f"{self.base}/_sandbox/faults", timeout=10)
+    def clear_faults(self) -> None:
+        self.http.delete(f"{self.base}/_sandbox/faults", timeout=10)
 
     def state(self) -> Any:
-        return self.web.get(f"{self.base}/_sandbox/state", timeout=10).json()
+        return self.http.get(f"{self.base}/_sandbox/state", timeout=10).json()
 
-    def token(self, shortcut: str = "pm_card_visa") -> str:
-        made = self.client.v1.test_helpers.confirmation_tokens.create({"payment_method": shortcut})
-        return made.id
+    def token(self, payment_method: str = "pm_card_visa") -> str:
+        return self.client.v1.test_helpers.confirmation_tokens.create({"payment_method": payment_method}).id
 
     def live_token(self) -> str:
-        """A token made with the publishable key of the other mode."""
-        form = {"key": PUBLISHABLE_KEY.replace("_test_", "_live_"), **CARD}
-        return str(self.web.post(f"{self.base}/v1/confirmation_tokens", data=form, timeout=5).json()["id"])
+        """A token created with the publishable key of live mode."""
+        form = {"key": PUBLISHABLE_KEY.replace("_test_", "_live_"), **CARD_FORM}
+        return str(self.http.post(f"{self.base}/v1/confirmation_tokens", data=form, timeout=5).json()["id"])
 
     def intent(self, **fields: Any) -> stripe.PaymentIntent:
         params: Any = {
@@ -136,41 +134,51 @@ class SandboxProcess:
         }
         return self.client.v1.payment_intents.create(params | fields)
 
-    def confirmed(self, shortcut: str = "pm_card_visa", **fields: Any) -> stripe.PaymentIntent:
+    def confirmed_intent(self, payment_method: str = "pm_card_visa", **fields: Any) -> stripe.PaymentIntent:
         intent = self.intent(**fields)
-        return self.client.v1.payment_intents.confirm(intent.id, {"confirmation_token": self.token(shortcut)})
+        token = self.token(payment_method)
+        return self.client.v1.payment_intents.confirm(intent.id, {"confirmation_token": token})
 
-    def _answers(self) -> bool:
+    def _is_up(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "log").read_text()
         try:
-            return self.web.get(f"{self.base}/_sandbox/state", timeout=2).ok
+            return self.http.get(f"{self.base}/_sandbox/state", timeout=2).ok
         except requests.ConnectionError:
             return False
 
 
-class Receiver:
-    """A shop's webhook address. Answers with the next of `statuses`, and 200 when there is none left."""
+StartSandbox = Callable[..., SandboxProcess]
+"""The type of the fixture `start_sandbox`: takes settings, returns the running sandbox."""
+
+
+class WebhookReceiver:
+    """A shop's webhook endpoint. Responds with the next of `statuses`, and with 200 when none is left."""
 
     def __init__(self) -> None:
-        self.got: list[tuple[str, bytes]] = []
-        """Signature header and raw body, in order of arrival."""
+        self.received: list[tuple[str, bytes]] = []
+        """Stripe-Signature header and raw body of each request, in order of arrival."""
         self.statuses: list[int] = []
+        self.connections = 0
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
+            def setup(self) -> None:
+                receiver.connections += 1
+                super().setup()
+
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                receiver.got.append((self.headers["Stripe-Signature"], body))
+                receiver.received.append((self.headers["Stripe-Signature"], body))
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
                 self.send_header("Content-Length", "2")
                 self.end_headers()
                 self.wfile.write(b"ok")
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self.server.server_port}/webhooks/stripe/"
@@ -183,9 +191,9 @@ class Receiver:
         self.server.server_close()
 
     def events(self) -> list[stripe.Event]:
-        """What arrived, each with its signature checked."""
-        checker = stripe.StripeClient(SECRET_KEY)
-        return [checker.construct_event(body, mark, WEBHOOK_SECRET) for mark, body in list(self.got)]
+        """The received events, after checking their signatures."""
+        client = stripe.StripeClient(SECRET_KEY)
+        return [client.construct_event(body, signature, WEBHOOK_SECRET) for signature, body in list(self.received)]
 
     def types(self) -> list[str]:
         return [event.type for event in self.events()]

@@ -22,12 +22,15 @@ DECLINES = {
 
 def token_for(sandbox: SandboxProcess, number: str) -> str:
     card = {"number": number, "exp_month": 12, "exp_year": 2040}
-    typed: Any = {"payment_method_data": {"type": "card", "card": card}}  # Stripe.js may send this, a shop may not
-    return sandbox.client.v1.test_helpers.confirmation_tokens.create(typed).id
+    # stripe-python has no type for card numbers, which only browsers send.
+    params: Any = {"payment_method_data": {"type": "card", "card": card}}
+    return sandbox.client.v1.test_helpers.confirmation_tokens.create(params).id
 
 
-@pytest.mark.parametrize("card", [c for c in cards.CARDS if not c.decline and not c.authenticate], ids=lambda c: c.name)
-def test_good_card_authorises(sandbox: SandboxProcess, card: cards.Card) -> None:
+@pytest.mark.parametrize(
+    "card", [c for c in cards.CARDS if not c.decline and not c.requires_authentication], ids=lambda c: c.name
+)
+def test_confirm_with_a_good_card_authorises(sandbox: SandboxProcess, card: cards.Card) -> None:
     intent = sandbox.intent()
     token = token_for(sandbox, card.number)
 
@@ -42,27 +45,27 @@ def test_good_card_authorises(sandbox: SandboxProcess, card: cards.Card) -> None
 
 
 @pytest.mark.parametrize("number", DECLINES)
-def test_declining_card_says_why(sandbox: SandboxProcess, number: str) -> None:
+def test_confirm_with_a_declining_card_returns_its_decline_code(sandbox: SandboxProcess, number: str) -> None:
     intent = sandbox.intent()
     token = token_for(sandbox, number)
 
-    with pytest.raises(stripe.CardError) as refusal:
+    with pytest.raises(stripe.CardError) as raised:
         sandbox.client.v1.payment_intents.confirm(intent.id, {"confirmation_token": token})
 
-    error = refusal.value.error
+    error = raised.value.error
     assert error is not None
-    assert (refusal.value.http_status, error.type) == (402, "card_error")
+    assert (raised.value.http_status, error.type) == (402, "card_error")
     assert (error.code, error.decline_code) == DECLINES[number]
     assert error.payment_intent is not None
     assert error.payment_intent.status == "requires_payment_method"
 
 
-def test_every_declining_card_is_told_here() -> None:
-    assert set(DECLINES) == {card.number for card in cards.CARDS if card.decline and not card.authenticate}
+def test_every_declining_card_is_covered() -> None:
+    assert set(DECLINES) == {card.number for card in cards.CARDS if card.decline and not card.requires_authentication}
 
 
-@pytest.mark.parametrize("number", [c.number for c in cards.CARDS if c.authenticate])
-def test_card_with_3d_secure_asks_for_action(sandbox: SandboxProcess, number: str) -> None:
+@pytest.mark.parametrize("number", [c.number for c in cards.CARDS if c.requires_authentication])
+def test_confirm_with_a_3d_secure_card_requires_action(sandbox: SandboxProcess, number: str) -> None:
     intent = sandbox.intent()
     token = token_for(sandbox, number)
 
@@ -74,15 +77,15 @@ def test_card_with_3d_secure_asks_for_action(sandbox: SandboxProcess, number: st
     assert sandbox.client.v1.payment_intents.cancel(intent.id).status == "canceled"
 
 
-def test_card_of_the_real_world_is_declined(sandbox: SandboxProcess) -> None:
+def test_confirm_with_a_live_card_is_declined(sandbox: SandboxProcess) -> None:
     intent = sandbox.intent()
     token = token_for(sandbox, "4929000000006")
 
-    with pytest.raises(stripe.CardError) as refusal:
+    with pytest.raises(stripe.CardError) as raised:
         sandbox.client.v1.payment_intents.confirm(intent.id, {"confirmation_token": token})
 
-    assert refusal.value.error is not None
-    assert refusal.value.error.decline_code == "test_mode_live_card"
+    assert raised.value.error is not None
+    assert raised.value.error.decline_code == "test_mode_live_card"
 
 
 @pytest.mark.parametrize(
@@ -97,19 +100,19 @@ def test_card_of_the_real_world_is_declined(sandbox: SandboxProcess) -> None:
         ("378282246310005", 12, 40, "123", "invalid_cvc"),
     ],
 )
-def test_digits_that_cannot_be_a_card_are_refused(number: str, month: int, year: int, cvc: str, code: str) -> None:
-    with pytest.raises(ApiError) as refusal:
-        cards.check(number=number, exp_month=month, exp_year=year, cvc=cvc)
+def test_validate_refuses_impossible_card_details(number: str, month: int, year: int, cvc: str, code: str) -> None:
+    with pytest.raises(ApiError) as raised:
+        cards.validate(number=number, exp_month=month, exp_year=year, cvc=cvc)
 
-    assert (refusal.value.status, refusal.value.error["code"]) == (402, code)
+    assert (raised.value.status, raised.value.error["code"]) == (402, code)
 
 
 @pytest.mark.parametrize("name", ["visa_chargeDeclined", "chargeDeclined", "visa_chargeDeclinedExpiredCard"])
-def test_shortcut_is_known_with_and_without_brand(name: str) -> None:
+def test_test_payment_method_is_known_with_and_without_brand(name: str) -> None:
     assert cards.BY_NAME[name].decline is not None
 
 
-def test_fingerprint_is_the_same_for_a_number_and_says_nothing() -> None:
+def test_fingerprint_is_stable_and_does_not_reveal_the_number() -> None:
     first = cards.fingerprint("4242424242424242", key="sk_test_a")
 
     assert first == cards.fingerprint("4242424242424242", key="sk_test_a")

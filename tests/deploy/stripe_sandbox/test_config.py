@@ -5,7 +5,7 @@ import pytest
 from deploy.local.stripe_sandbox import config
 from tests.deploy.stripe_sandbox.process import SandboxProcess
 
-GOOD = {
+VALID_ENVIRON = {
     "DEMO": "1",
     "SANDBOX_DIR": "/tmp/sandbox",
     "SANDBOX_SECRET_KEY": "sk_test_1",
@@ -14,8 +14,8 @@ GOOD = {
 }
 
 
-def test_settings_have_stripes_limits_unless_told() -> None:
-    settings = config.read(GOOD | {"SANDBOX_SHOP_ORIGINS": "http://a.example, http://b.example/"})
+def test_from_environ_defaults_to_stripes_rate_limits() -> None:
+    settings = config.from_environ(VALID_ENVIRON | {"SANDBOX_SHOP_ORIGINS": "http://a.example, http://b.example/"})
 
     assert (settings.rate, settings.rate_per_endpoint) == (100, 25)
     assert settings.shop_origins == ("http://a.example", "http://b.example")
@@ -23,7 +23,7 @@ def test_settings_have_stripes_limits_unless_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"DEMO": ""}, "DEMO=1"),
         ({"DEMO": "true"}, "DEMO=1"),
@@ -36,19 +36,19 @@ def test_settings_have_stripes_limits_unless_told() -> None:
         ({"SANDBOX_WEBHOOK_URL": "http://127.0.0.1/"}, "SANDBOX_WEBHOOK_SECRET"),
     ],
 )
-def test_settings_that_make_no_sense_are_refused(change: dict[str, str], said: str) -> None:
-    with pytest.raises(config.Refused, match=said):
-        config.read(GOOD | change)
+def test_from_environ_refuses_invalid_settings(change: dict[str, str], message: str) -> None:
+    with pytest.raises(config.ConfigError, match=message):
+        config.from_environ(VALID_ENVIRON | change)
 
 
-def test_sandbox_does_not_start_outside_the_demo(tmp_path: Path) -> None:
+def test_start_fails_outside_the_demo(tmp_path: Path) -> None:
     sandbox = SandboxProcess(tmp_path, DEMO="0")
 
     process = sandbox.launch()
 
     assert process.wait(20) != 0
     log = (tmp_path / "log").read_text()
-    assert "it starts with DEMO=1" in log
+    assert "it needs DEMO=1" in log
     assert "Traceback" not in log
-    sandbox.held.close()
-    sandbox.web.close()
+    sandbox.reserved_socket.close()
+    sandbox.http.close()

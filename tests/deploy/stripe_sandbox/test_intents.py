@@ -4,7 +4,7 @@ import stripe
 from tests.deploy.stripe_sandbox.process import SandboxProcess
 
 
-def refusal_of(error: stripe.StripeError) -> stripe.ErrorObject:
+def error_of(error: stripe.StripeError) -> stripe.ErrorObject:
     assert error.error is not None
     return error.error
 
@@ -34,8 +34,8 @@ def test_declined_intent_is_confirmed_again_and_captured(sandbox: SandboxProcess
     assert charges[0].metadata.to_dict() == {"order": "7"}
 
 
-def test_capture_of_a_part_releases_the_rest(sandbox: SandboxProcess) -> None:
-    intent = sandbox.confirmed()
+def test_partial_capture_releases_the_rest(sandbox: SandboxProcess) -> None:
+    intent = sandbox.confirmed_intent()
 
     captured = sandbox.client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 9000})
 
@@ -43,18 +43,18 @@ def test_capture_of_a_part_releases_the_rest(sandbox: SandboxProcess) -> None:
     assert (captured.amount_received, charge.amount_captured, charge.amount_refunded) == (9000, 9000, 600)
 
 
-def test_capture_of_more_is_refused(sandbox: SandboxProcess) -> None:
-    intent = sandbox.confirmed()
+def test_capture_above_the_authorised_amount_is_refused(sandbox: SandboxProcess) -> None:
+    intent = sandbox.confirmed_intent()
 
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
         sandbox.client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 9601})
 
-    assert refusal.value.code == "amount_too_large"
+    assert raised.value.code == "amount_too_large"
     assert sandbox.client.v1.payment_intents.retrieve(intent.id).status == "requires_capture"
 
 
 def test_cancel_releases_the_authorisation(sandbox: SandboxProcess) -> None:
-    intent = sandbox.confirmed()
+    intent = sandbox.confirmed_intent()
 
     canceled = sandbox.client.v1.payment_intents.cancel(intent.id, {"cancellation_reason": "abandoned"})
 
@@ -64,8 +64,8 @@ def test_cancel_releases_the_authorisation(sandbox: SandboxProcess) -> None:
     assert (charge.captured, charge.refunded, charge.amount_refunded) == (False, True, 9600)
 
 
-def test_intent_without_manual_capture_succeeds_at_once(sandbox: SandboxProcess) -> None:
-    made = sandbox.client.v1.payment_intents.create(
+def test_create_without_manual_capture_succeeds_at_once(sandbox: SandboxProcess) -> None:
+    intent = sandbox.client.v1.payment_intents.create(
         {
             "amount": 9600,
             "currency": "eur",
@@ -75,18 +75,18 @@ def test_intent_without_manual_capture_succeeds_at_once(sandbox: SandboxProcess)
         }
     )
 
-    assert (made.status, made.amount_received) == ("succeeded", 9600)
+    assert (intent.status, intent.amount_received) == ("succeeded", 9600)
 
 
-def test_return_url_is_needed_where_a_redirect_may_come(sandbox: SandboxProcess) -> None:
-    made = sandbox.client.v1.payment_intents.create({"amount": 9600, "currency": "eur"})
+def test_confirm_needs_a_return_url_if_a_redirect_is_possible(sandbox: SandboxProcess) -> None:
+    intent = sandbox.client.v1.payment_intents.create({"amount": 9600, "currency": "eur"})
 
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
-        sandbox.client.v1.payment_intents.confirm(made.id, {"confirmation_token": sandbox.token()})
+    with pytest.raises(stripe.InvalidRequestError) as raised:
+        sandbox.client.v1.payment_intents.confirm(intent.id, {"confirmation_token": sandbox.token()})
 
-    assert refusal.value.param == "return_url"
+    assert raised.value.param == "return_url"
     confirmed = sandbox.client.v1.payment_intents.confirm(
-        made.id,
+        intent.id,
         {
             "confirmation_token": sandbox.token("pm_card_authenticationRequired"),
             "return_url": "https://shop.example/back",
@@ -96,10 +96,10 @@ def test_return_url_is_needed_where_a_redirect_may_come(sandbox: SandboxProcess)
     assert confirmed.next_action.type == "redirect_to_url"
 
 
-def test_authentication_can_be_refused_beforehand(sandbox: SandboxProcess) -> None:
+def test_error_on_requires_action_declines_a_3d_secure_card(sandbox: SandboxProcess) -> None:
     intent = sandbox.intent()
 
-    with pytest.raises(stripe.CardError) as refusal:
+    with pytest.raises(stripe.CardError) as raised:
         sandbox.client.v1.payment_intents.confirm(
             intent.id,
             {
@@ -108,42 +108,42 @@ def test_authentication_can_be_refused_beforehand(sandbox: SandboxProcess) -> No
             },
         )
 
-    assert refusal.value.code == "authentication_required"
+    assert raised.value.code == "authentication_required"
 
 
 @pytest.mark.parametrize("verb", ["confirm", "capture", "cancel"])
-def test_captured_intent_refuses_every_further_step(sandbox: SandboxProcess, verb: str) -> None:
-    intent = sandbox.confirmed()
+def test_captured_intent_refuses_further_steps(sandbox: SandboxProcess, verb: str) -> None:
+    intent = sandbox.confirmed_intent()
     sandbox.client.v1.payment_intents.capture(intent.id)
 
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
         getattr(sandbox.client.v1.payment_intents, verb)(intent.id)
 
-    error = refusal_of(refusal.value)
-    assert (refusal.value.http_status, error.code) == (400, "payment_intent_unexpected_state")
+    error = error_of(raised.value)
+    assert (raised.value.http_status, error.code) == (400, "payment_intent_unexpected_state")
     assert error.payment_intent is not None
     assert (error.payment_intent.id, error.payment_intent.status) == (intent.id, "succeeded")
 
 
 @pytest.mark.parametrize("verb", ["confirm", "capture", "cancel"])
-def test_canceled_intent_refuses_every_further_step(sandbox: SandboxProcess, verb: str) -> None:
+def test_canceled_intent_refuses_further_steps(sandbox: SandboxProcess, verb: str) -> None:
     intent = sandbox.intent()
     sandbox.client.v1.payment_intents.cancel(intent.id)
 
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
         getattr(sandbox.client.v1.payment_intents, verb)(intent.id)
 
-    assert refusal_of(refusal.value).code == "payment_intent_unexpected_state"
+    assert error_of(raised.value).code == "payment_intent_unexpected_state"
 
 
 def test_confirm_without_payment_method_is_refused(sandbox: SandboxProcess) -> None:
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
         sandbox.client.v1.payment_intents.confirm(sandbox.intent().id)
 
-    assert refusal_of(refusal.value).code == "payment_intent_unexpected_state"
+    assert error_of(raised.value).code == "payment_intent_unexpected_state"
 
 
-def test_update_changes_what_is_open(sandbox: SandboxProcess) -> None:
+def test_update_changes_an_unconfirmed_intent(sandbox: SandboxProcess) -> None:
     intent = sandbox.intent(metadata={"a": "1", "b": "2"})
 
     updated = sandbox.client.v1.payment_intents.update(
@@ -154,17 +154,17 @@ def test_update_changes_what_is_open(sandbox: SandboxProcess) -> None:
     assert updated.metadata.to_dict() == {"b": "2", "c": "3"}
 
 
-def test_amount_stays_once_authorised(sandbox: SandboxProcess) -> None:
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
-        sandbox.client.v1.payment_intents.update(sandbox.confirmed().id, {"amount": 5000})
+def test_update_refuses_a_new_amount_once_authorised(sandbox: SandboxProcess) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
+        sandbox.client.v1.payment_intents.update(sandbox.confirmed_intent().id, {"amount": 5000})
 
-    assert refusal_of(refusal.value).code == "payment_intent_unexpected_state"
+    assert error_of(raised.value).code == "payment_intent_unexpected_state"
 
 
-def test_lapsed_authorisation_cancels_the_intent(sandbox: SandboxProcess) -> None:
-    intent = sandbox.confirmed()
+def test_expired_authorisation_cancels_the_intent(sandbox: SandboxProcess) -> None:
+    intent = sandbox.confirmed_intent()
 
-    sandbox.order("expire", payment_intent=intent.id)
+    sandbox.control("expire", payment_intent=intent.id)
 
     found = sandbox.client.v1.payment_intents.retrieve(intent.id)
     assert (found.status, found.cancellation_reason) == ("canceled", "automatic")
@@ -173,27 +173,27 @@ def test_lapsed_authorisation_cancels_the_intent(sandbox: SandboxProcess) -> Non
 
 
 def test_list_pages_through_all_newest_first(sandbox: SandboxProcess) -> None:
-    made = [sandbox.intent(amount=1000 + place).id for place in range(5)]
-    since = sandbox.client.v1.payment_intents.retrieve(made[0]).created
+    created = [sandbox.intent(amount=1000 + number).id for number in range(5)]
+    since = sandbox.client.v1.payment_intents.retrieve(created[0]).created
 
     listed = [
         intent.id
         for intent in sandbox.client.v1.payment_intents.list({"created": {"gte": since}, "limit": 2}).auto_paging_iter()
     ]
 
-    assert listed[:5] == made[::-1]
+    assert listed[:5] == created[::-1]
 
 
 def test_list_pages_backwards(sandbox: SandboxProcess) -> None:
-    made = [sandbox.intent().id for _ in range(4)]
+    created = [sandbox.intent().id for _ in range(4)]
 
-    page = sandbox.client.v1.payment_intents.list({"ending_before": made[0], "limit": 2})
+    page = sandbox.client.v1.payment_intents.list({"ending_before": created[0], "limit": 2})
 
-    assert [intent.id for intent in page.data] == [made[2], made[1]]
+    assert [intent.id for intent in page.data] == [created[2], created[1]]
     assert page.has_more
 
 
-def test_list_leaves_out_what_is_older(sandbox: SandboxProcess) -> None:
+def test_list_filters_by_creation_time(sandbox: SandboxProcess) -> None:
     newest = sandbox.intent()
 
     assert sandbox.client.v1.payment_intents.list({"created": {"gt": newest.created + 60}}).data == []
@@ -201,13 +201,13 @@ def test_list_leaves_out_what_is_older(sandbox: SandboxProcess) -> None:
 
 
 def test_list_after_an_unknown_intent_is_refused(sandbox: SandboxProcess) -> None:
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
         sandbox.client.v1.payment_intents.list({"starting_after": "pi_none"})
 
-    assert (refusal.value.http_status, refusal.value.code) == (400, "resource_missing")
+    assert (raised.value.http_status, raised.value.code) == (400, "resource_missing")
 
 
-def test_expand_puts_the_charge_in_place(sandbox: SandboxProcess) -> None:
+def test_expand_includes_the_objects(sandbox: SandboxProcess) -> None:
     intent = sandbox.intent()
 
     confirmed = sandbox.client.v1.payment_intents.confirm(
@@ -221,10 +221,10 @@ def test_expand_puts_the_charge_in_place(sandbox: SandboxProcess) -> None:
     assert isinstance(listed.latest_charge, stripe.Charge)
 
 
-def test_what_cannot_be_expanded_is_refused(sandbox: SandboxProcess) -> None:
+def test_expand_refuses_other_properties(sandbox: SandboxProcess) -> None:
     intent = sandbox.intent()
 
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
         sandbox.client.v1.payment_intents.retrieve(intent.id, {"expand": ["status"]})
 
-    assert refusal.value.param == "expand"
+    assert raised.value.param == "expand"

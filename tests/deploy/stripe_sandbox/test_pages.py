@@ -5,8 +5,8 @@ import pytest
 from tests.deploy.stripe_sandbox.process import SHOP_ORIGIN, SandboxProcess
 
 
-def test_card_frame_lets_only_the_shop_embed_it(sandbox: SandboxProcess) -> None:
-    answer = sandbox.web.get(f"{sandbox.base}/frame/card", timeout=5)
+def test_card_frame_can_be_embedded_only_by_the_shop(sandbox: SandboxProcess) -> None:
+    answer = sandbox.http.get(f"{sandbox.base}/frame/card", timeout=5)
 
     policy = dict(part.strip().split(" ", 1) for part in answer.headers["Content-Security-Policy"].split(";"))
     assert policy["frame-ancestors"] == SHOP_ORIGIN
@@ -15,8 +15,8 @@ def test_card_frame_lets_only_the_shop_embed_it(sandbox: SandboxProcess) -> None
     assert f'data-parents="{SHOP_ORIGIN}"' in answer.text
 
 
-def test_card_frame_has_the_fields_that_browsers_and_tests_know(sandbox: SandboxProcess) -> None:
-    page = sandbox.web.get(f"{sandbox.base}/frame/card", timeout=5).text
+def test_card_frame_has_labelled_autocomplete_fields(sandbox: SandboxProcess) -> None:
+    page = sandbox.http.get(f"{sandbox.base}/frame/card", timeout=5).text
 
     fields = re.findall(r'<input id="([^"]+)" name="([^"]+)".*?autocomplete="([^"]+)"', page)
     assert fields == [
@@ -32,18 +32,18 @@ def test_card_frame_has_the_fields_that_browsers_and_tests_know(sandbox: Sandbox
     ("path", "kind"),
     [("stripe.js", "text/javascript"), ("frame/card.js", "text/javascript"), ("frame/card.css", "text/css")],
 )
-def test_scripts_are_served_to_the_shop(sandbox: SandboxProcess, path: str, kind: str) -> None:
-    answer = sandbox.web.get(f"{sandbox.base}/{path}", timeout=5)
+def test_static_files_may_be_loaded_by_the_shop(sandbox: SandboxProcess, path: str, kind: str) -> None:
+    answer = sandbox.http.get(f"{sandbox.base}/{path}", timeout=5)
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, f"{kind}; charset=utf-8")
     assert answer.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_page_lists_cards_and_latest_intents(sandbox: SandboxProcess) -> None:
-    intent = sandbox.confirmed(metadata={"order": "<b>7</b>"})
+def test_overview_lists_cards_and_latest_intents(sandbox: SandboxProcess) -> None:
+    intent = sandbox.confirmed_intent(metadata={"order": "<b>7</b>"})
 
-    answer = sandbox.web.get(f"{sandbox.base}/_sandbox/", timeout=5)
+    answer = sandbox.http.get(f"{sandbox.base}/_sandbox/", timeout=5)
 
     assert "4000 0000 0000 9995" in answer.text
     assert intent.id in answer.text
@@ -52,7 +52,7 @@ def test_page_lists_cards_and_latest_intents(sandbox: SandboxProcess) -> None:
     assert "unsafe" not in answer.headers["Content-Security-Policy"]
 
 
-def test_foreign_host_is_not_answered(sandbox: SandboxProcess) -> None:
+def test_foreign_host_is_refused(sandbox: SandboxProcess) -> None:
     for host, status in (("evil.example", 421), (f"localhost:{sandbox.port}", 200)):
-        answer = sandbox.web.get(f"{sandbox.base}/_sandbox/state", headers={"Host": host}, timeout=5)
+        answer = sandbox.http.get(f"{sandbox.base}/_sandbox/state", headers={"Host": host}, timeout=5)
         assert answer.status_code == status

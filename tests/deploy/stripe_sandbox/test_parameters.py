@@ -7,7 +7,7 @@ from deploy.local.stripe_sandbox import parameters
 from deploy.local.stripe_sandbox.errors import ApiError
 from tests.deploy.stripe_sandbox.process import PUBLISHABLE_KEY, SandboxProcess
 
-GOOD = {"amount": 9600, "currency": "eur"}
+VALID_PARAMS = {"amount": 9600, "currency": "eur"}
 
 
 @pytest.mark.parametrize(
@@ -33,22 +33,22 @@ GOOD = {"amount": 9600, "currency": "eur"}
         ({"confirmation_token": "ctoken_1"}, None, "confirmation_token"),
     ],
 )
-def test_parameter_that_makes_no_sense_is_named(
+def test_invalid_parameter_is_named(
     sandbox: SandboxProcess, change: dict[str, Any], code: str | None, param: str
 ) -> None:
-    wanted = {name: value for name, value in (GOOD | change).items() if value is not None}
+    params = {name: value for name, value in (VALID_PARAMS | change).items() if value is not None}
 
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
-        sandbox.client.v1.payment_intents.create(wanted)  # type: ignore[arg-type]
+    with pytest.raises(stripe.InvalidRequestError) as raised:
+        sandbox.client.v1.payment_intents.create(params)  # type: ignore[arg-type]
 
-    assert (refusal.value.http_status, refusal.value.code, refusal.value.param) == (400, code, param)
+    assert (raised.value.http_status, raised.value.code, raised.value.param) == (400, code, param)
 
 
-def test_least_amount_is_said_in_the_currency(sandbox: SandboxProcess) -> None:
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
+def test_minimum_amount_is_formatted_in_the_currency(sandbox: SandboxProcess) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
         sandbox.client.v1.payment_intents.create({"amount": 49, "currency": "eur"})
 
-    assert refusal.value.user_message == "Amount must be at least €0.50 eur"
+    assert raised.value.user_message == "Amount must be at least €0.50 eur"
 
 
 @pytest.mark.parametrize(
@@ -61,43 +61,43 @@ def test_least_amount_is_said_in_the_currency(sandbox: SandboxProcess) -> None:
         ("payment_methods/pm_none", "payment_method"),
     ],
 )
-def test_missing_object_is_404(sandbox: SandboxProcess, path: str, param: str) -> None:
-    answer = sandbox.web.get(f"{sandbox.base}/v1/{path}", auth=(sandbox.environ["SANDBOX_SECRET_KEY"], ""), timeout=5)
+def test_missing_object_returns_404(sandbox: SandboxProcess, path: str, param: str) -> None:
+    answer = sandbox.http.get(f"{sandbox.base}/v1/{path}", auth=(sandbox.environ["SANDBOX_SECRET_KEY"], ""), timeout=5)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "resource_missing")
     assert answer.json()["error"]["param"] == param
 
 
-def test_unknown_address_is_404(sandbox: SandboxProcess) -> None:
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
+def test_unknown_url_returns_404(sandbox: SandboxProcess) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
         sandbox.client.v1.customers.list()
 
-    assert refusal.value.http_status == 404
+    assert raised.value.http_status == 404
 
 
 @pytest.mark.parametrize("key", ["sk_test_foreign", "sk_live_sandboxsandbox0001"])
-def test_foreign_key_is_401(sandbox: SandboxProcess, key: str) -> None:
-    with pytest.raises(stripe.AuthenticationError) as refusal:
+def test_foreign_key_returns_401(sandbox: SandboxProcess, key: str) -> None:
+    with pytest.raises(stripe.AuthenticationError) as raised:
         sandbox.client_with(key).v1.payment_intents.list()
 
-    assert refusal.value.http_status == 401
+    assert raised.value.http_status == 401
 
 
-def test_missing_key_is_401(sandbox: SandboxProcess) -> None:
-    answer = sandbox.web.get(f"{sandbox.base}/v1/payment_intents", timeout=5)
+def test_missing_key_returns_401(sandbox: SandboxProcess) -> None:
+    answer = sandbox.http.get(f"{sandbox.base}/v1/payment_intents", timeout=5)
 
     assert (answer.status_code, answer.headers["WWW-Authenticate"]) == (401, 'Basic realm="Stripe"')
 
 
-def test_publishable_key_may_not_take_money(sandbox: SandboxProcess) -> None:
-    with pytest.raises(stripe.PermissionError) as refusal:
+def test_publishable_key_may_not_create_intents(sandbox: SandboxProcess) -> None:
+    with pytest.raises(stripe.PermissionError) as raised:
         sandbox.client_with(PUBLISHABLE_KEY).v1.payment_intents.create({"amount": 9600, "currency": "eur"})
 
-    assert refusal.value.error is not None
-    assert refusal.value.error.code == "secret_key_required"
+    assert raised.value.error is not None
+    assert raised.value.error.code == "secret_key_required"
 
 
-def test_answers_carry_version_and_request(sandbox: SandboxProcess) -> None:
+def test_response_has_version_and_request_id(sandbox: SandboxProcess) -> None:
     response = sandbox.intent().last_response
     assert response is not None
     assert response.headers is not None
@@ -115,6 +115,6 @@ def test_decode_nests_brackets() -> None:
 
 
 @pytest.mark.parametrize("encoded", ["a=1&a[b]=2", "[]=1", "a[=1", "a]b[=1"])
-def test_decode_refuses_what_cannot_be_nested(encoded: str) -> None:
+def test_decode_refuses_malformed_names(encoded: str) -> None:
     with pytest.raises(ApiError):
         parameters.decode(encoded)

@@ -1,4 +1,4 @@
-"""Whom the contract is asked of: the sandbox, or Stripe's test mode where CONTRACT_API_BASE names it."""
+"""The contract tests' client: of the sandbox, or of Stripe's test mode if CONTRACT_API_BASE names it."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from tests.deploy.stripe_sandbox.process import SandboxProcess
 
 @pytest.fixture(scope="session")
 def contract(request: pytest.FixtureRequest) -> Iterator[stripe.StripeClient]:
-    """A client of Stripe's test mode if CONTRACT_API_BASE is set, with STRIPE_SECRET_KEY; else of a sandbox."""
+    """A client of the sandbox or, with CONTRACT_API_BASE and STRIPE_SECRET_KEY set, of Stripe's test mode."""
     base = os.environ.get("CONTRACT_API_BASE")
     if not base:
         process: SandboxProcess = request.getfixturevalue("shared_sandbox")

@@ -1,4 +1,4 @@
-"""What the shop relies on at Stripe. The same tests run against the sandbox and, by `make verify`, against Stripe."""
+"""What the shop relies on at Stripe. `make verify` runs the same tests against Stripe's test mode."""
 
 import uuid
 from typing import Any
@@ -22,8 +22,8 @@ def intent_of(contract: Client, **fields: Any) -> stripe.PaymentIntent:
     return contract.v1.payment_intents.create(params | fields, {"idempotency_key": str(uuid.uuid4())})
 
 
-def token_of(contract: Client, shortcut: str = "pm_card_visa") -> str:
-    return contract.v1.test_helpers.confirmation_tokens.create({"payment_method": shortcut}).id
+def token_of(contract: Client, payment_method: str = "pm_card_visa") -> str:
+    return contract.v1.test_helpers.confirmation_tokens.create({"payment_method": payment_method}).id
 
 
 def authorised(contract: Client) -> stripe.PaymentIntent:
@@ -31,12 +31,12 @@ def authorised(contract: Client) -> stripe.PaymentIntent:
     return contract.v1.payment_intents.confirm(intent.id, {"confirmation_token": token_of(contract)})
 
 
-def told(error: stripe.StripeError) -> stripe.ErrorObject:
+def error_of(error: stripe.StripeError) -> stripe.ErrorObject:
     assert error.error is not None
     return error.error
 
 
-def test_new_intent_waits_for_a_payment_method(contract: Client) -> None:
+def test_new_intent_requires_a_payment_method(contract: Client) -> None:
     intent = intent_of(contract)
 
     assert (intent.status, intent.amount, intent.currency) == ("requires_payment_method", 9600, "eur")
@@ -46,7 +46,7 @@ def test_new_intent_waits_for_a_payment_method(contract: Client) -> None:
     assert str(intent.client_secret).startswith(f"{intent.id}_secret_")
 
 
-def test_confirm_authorises_and_capture_takes(contract: Client) -> None:
+def test_confirm_authorises_and_capture_charges(contract: Client) -> None:
     confirmed = authorised(contract)
     captured = contract.v1.payment_intents.capture(confirmed.id)
 
@@ -56,7 +56,7 @@ def test_confirm_authorises_and_capture_takes(contract: Client) -> None:
     assert (charge.payment_intent, charge.captured, charge.amount_captured) == (confirmed.id, True, 9600)
 
 
-def test_authorisation_names_its_card_and_its_end(contract: Client) -> None:
+def test_authorisation_has_card_details_and_capture_deadline(contract: Client) -> None:
     confirmed = authorised(contract)
 
     charge = contract.v1.charges.retrieve(str(confirmed.latest_charge))
@@ -71,19 +71,21 @@ def test_authorisation_names_its_card_and_its_end(contract: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("shortcut", "code", "decline_code"),
+    ("payment_method", "code", "decline_code"),
     [
         ("pm_card_visa_chargeDeclined", "card_declined", "generic_decline"),
         ("pm_card_visa_chargeDeclinedInsufficientFunds", "card_declined", "insufficient_funds"),
     ],
 )
-def test_declined_intent_is_confirmed_again(contract: Client, shortcut: str, code: str, decline_code: str) -> None:
+def test_declined_intent_is_confirmed_again(
+    contract: Client, payment_method: str, code: str, decline_code: str
+) -> None:
     intent = intent_of(contract)
-    with pytest.raises(stripe.CardError) as refusal:
-        contract.v1.payment_intents.confirm(intent.id, {"confirmation_token": token_of(contract, shortcut)})
+    with pytest.raises(stripe.CardError) as raised:
+        contract.v1.payment_intents.confirm(intent.id, {"confirmation_token": token_of(contract, payment_method)})
 
-    error = told(refusal.value)
-    assert (refusal.value.http_status, error.code, error.decline_code) == (402, code, decline_code)
+    error = error_of(raised.value)
+    assert (raised.value.http_status, error.code, error.decline_code) == (402, code, decline_code)
     assert error.payment_intent is not None
     assert error.payment_intent.status == "requires_payment_method"
     assert error.payment_intent.last_payment_error is not None
@@ -93,7 +95,7 @@ def test_declined_intent_is_confirmed_again(contract: Client, shortcut: str, cod
     contract.v1.payment_intents.cancel(intent.id)
 
 
-def test_cancel_releases_what_was_authorised(contract: Client) -> None:
+def test_cancel_releases_the_authorisation(contract: Client) -> None:
     confirmed = authorised(contract)
 
     canceled = contract.v1.payment_intents.cancel(confirmed.id)
@@ -103,18 +105,18 @@ def test_cancel_releases_what_was_authorised(contract: Client) -> None:
     assert (charge.captured, charge.refunded) == (False, True)
 
 
-def test_card_with_3d_secure_asks_for_action_and_can_be_canceled(contract: Client) -> None:
+def test_3d_secure_card_requires_action_and_can_be_canceled(contract: Client) -> None:
     intent = intent_of(contract)
 
     token = token_of(contract, "pm_card_authenticationRequired")
-    asked = contract.v1.payment_intents.confirm(intent.id, {"confirmation_token": token})
+    confirmed = contract.v1.payment_intents.confirm(intent.id, {"confirmation_token": token})
 
-    assert asked.status == "requires_action"
-    assert asked.next_action is not None
+    assert confirmed.status == "requires_action"
+    assert confirmed.next_action is not None
     assert contract.v1.payment_intents.cancel(intent.id).status == "canceled"
 
 
-def test_token_is_spent_by_its_first_use(contract: Client) -> None:
+def test_token_is_used_up_by_its_first_confirm(contract: Client) -> None:
     token = token_of(contract)
     first, second = intent_of(contract), intent_of(contract)
     contract.v1.payment_intents.confirm(first.id, {"confirmation_token": token})
@@ -127,20 +129,20 @@ def test_token_is_spent_by_its_first_use(contract: Client) -> None:
 
 
 @pytest.mark.parametrize("verb", ["confirm", "capture", "cancel"])
-def test_ended_intent_answers_with_itself(contract: Client, verb: str) -> None:
+def test_succeeded_intent_is_returned_with_the_error(contract: Client, verb: str) -> None:
     confirmed = authorised(contract)
     contract.v1.payment_intents.capture(confirmed.id)
 
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
         getattr(contract.v1.payment_intents, verb)(confirmed.id)
 
-    error = told(refusal.value)
-    assert (refusal.value.http_status, error.code) == (400, "payment_intent_unexpected_state")
+    error = error_of(raised.value)
+    assert (raised.value.http_status, error.code) == (400, "payment_intent_unexpected_state")
     assert error.payment_intent is not None
     assert (error.payment_intent.id, error.payment_intent.status) == (confirmed.id, "succeeded")
 
 
-def test_same_key_brings_the_same_intent(contract: Client) -> None:
+def test_same_key_returns_the_same_intent(contract: Client) -> None:
     key = str(uuid.uuid4())
     first, second = (
         contract.v1.payment_intents.create({"amount": 9600, "currency": "eur"}, {"idempotency_key": key})
@@ -150,19 +152,19 @@ def test_same_key_brings_the_same_intent(contract: Client) -> None:
     assert first.id == second.id
     assert second.last_response is not None
     assert (second.last_response.headers or {})["Idempotent-Replayed"] == "true"
-    with pytest.raises(stripe.IdempotencyError) as refusal:
+    with pytest.raises(stripe.IdempotencyError) as raised:
         contract.v1.payment_intents.create({"amount": 9700, "currency": "eur"}, {"idempotency_key": key})
-    assert refusal.value.http_status == 400
+    assert raised.value.http_status == 400
 
 
-def test_decline_is_replayed_under_its_key(contract: Client) -> None:
+def test_decline_is_replayed_for_its_key(contract: Client) -> None:
     intent, key = intent_of(contract), str(uuid.uuid4())
     token = token_of(contract, "pm_card_visa_chargeDeclined")
     for _ in range(2):
-        with pytest.raises(stripe.CardError) as refusal:
+        with pytest.raises(stripe.CardError) as raised:
             contract.v1.payment_intents.confirm(intent.id, {"confirmation_token": token}, {"idempotency_key": key})
 
-    assert (refusal.value.headers or {})["Idempotent-Replayed"] == "true"
+    assert (raised.value.headers or {})["Idempotent-Replayed"] == "true"
     assert len(contract.v1.charges.list({"payment_intent": intent.id}).data) == 1
 
 
@@ -175,38 +177,36 @@ def test_decline_is_replayed_under_its_key(contract: Client) -> None:
         ({"amount": "many", "currency": "eur"}, "parameter_invalid_integer", "amount"),
     ],
 )
-def test_parameter_that_makes_no_sense_is_named(
-    contract: Client, fields: dict[str, Any], code: str, param: str
-) -> None:
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
+def test_invalid_parameter_is_named(contract: Client, fields: dict[str, Any], code: str, param: str) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
         contract.v1.payment_intents.create(fields)  # type: ignore[arg-type]
 
-    assert (refusal.value.http_status, refusal.value.code, refusal.value.param) == (400, code, param)
+    assert (raised.value.http_status, raised.value.code, raised.value.param) == (400, code, param)
 
 
-def test_missing_intent_is_404(contract: Client) -> None:
-    with pytest.raises(stripe.InvalidRequestError) as refusal:
+def test_missing_intent_returns_404(contract: Client) -> None:
+    with pytest.raises(stripe.InvalidRequestError) as raised:
         contract.v1.payment_intents.retrieve("pi_none")
 
-    assert (refusal.value.http_status, refusal.value.code) == (404, "resource_missing")
+    assert (raised.value.http_status, raised.value.code) == (404, "resource_missing")
 
 
-def test_list_since_a_second_holds_the_newest_first(contract: Client) -> None:
-    made = [intent_of(contract) for _ in range(3)]
+def test_list_created_since_returns_the_newest_first(contract: Client) -> None:
+    created = [intent_of(contract) for _ in range(3)]
 
     found = [
         intent.id
         for intent in contract.v1.payment_intents.list(
-            {"created": {"gte": made[0].created}, "limit": 2}
+            {"created": {"gte": created[0].created}, "limit": 2}
         ).auto_paging_iter()
     ]
 
-    assert [identity for identity in found if identity in {intent.id for intent in made}] == [
-        intent.id for intent in made[::-1]
+    assert [identity for identity in found if identity in {intent.id for intent in created}] == [
+        intent.id for intent in created[::-1]
     ]
 
 
-def test_events_of_a_capture_can_be_listed(contract: Client) -> None:
+def test_events_of_a_capture_are_listed(contract: Client) -> None:
     intent = authorised(contract)
     contract.v1.payment_intents.capture(intent.id)
     wanted = {"payment_intent.created", "payment_intent.amount_capturable_updated", "payment_intent.succeeded"}

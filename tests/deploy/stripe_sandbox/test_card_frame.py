@@ -1,7 +1,7 @@
-"""stripe.js and the card frame in a browser, on a shop page of another origin under a strict policy."""
+"""stripe.js and the card frame in a browser, on a shop page of another origin with a strict CSP."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -9,18 +9,17 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
-from tests.deploy.stripe_sandbox.process import PUBLISHABLE_KEY, SandboxProcess
+from tests.deploy.stripe_sandbox.process import PUBLISHABLE_KEY, SandboxProcess, StartSandbox
 
-Own = Callable[..., SandboxProcess]
-SCRIPT = (Path(__file__).parent / "shop_page.js").read_text()
-PAGE = """<!doctype html><html lang="en"><head><title>Shop</title>
+CHECKOUT_SCRIPT = (Path(__file__).parent / "checkout_page.js").read_text()
+CHECKOUT_PAGE = """<!doctype html><html lang="en"><head><title>Shop</title>
 <script src="{sandbox}/stripe.js"></script><script src="/shop.js" type="module"></script></head>
 <body data-key="{key}"><main><h1>Checkout</h1><div id="card"></div><button>Pay</button><output></output></main></body>
 </html>"""
 
 
 class Shop:
-    """Serves the page and its script from an origin of its own."""
+    """Serves a checkout page and its script from an origin of its own."""
 
     def __init__(self) -> None:
         self.sandbox = ""
@@ -28,10 +27,10 @@ class Shop:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                script = self.path == "/shop.js"
-                body = SCRIPT if script else PAGE.format(sandbox=shop.sandbox, key=PUBLISHABLE_KEY)
+                is_script = self.path == "/shop.js"
+                body = CHECKOUT_SCRIPT if is_script else CHECKOUT_PAGE.format(sandbox=shop.sandbox, key=PUBLISHABLE_KEY)
                 self.send_response(200)
-                self.send_header("Content-Type", "text/javascript" if script else "text/html")
+                self.send_header("Content-Type", "text/javascript" if is_script else "text/html")
                 self.send_header(
                     "Content-Security-Policy",
                     f"default-src 'none'; script-src 'self' {shop.sandbox}; frame-src {shop.sandbox}; "
@@ -41,7 +40,7 @@ class Shop:
                 self.wfile.write(body.encode())
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.origin = f"http://127.0.0.1:{self.server.server_port}"
@@ -56,9 +55,9 @@ class Shop:
 
 @pytest.fixture
 def shop() -> Iterator[Shop]:
-    served = Shop()
-    yield served
-    served.close()
+    started = Shop()
+    yield started
+    started.close()
 
 
 @pytest.fixture
@@ -68,7 +67,7 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def opened(page: Page, shop: Shop, sandbox: SandboxProcess) -> FrameLocator:
+def open_checkout(page: Page, shop: Shop, sandbox: SandboxProcess) -> FrameLocator:
     shop.sandbox = sandbox.base
     page.goto(shop.origin + "/")
     expect(page.locator("body")).to_have_attribute("data-ready", "yes")
@@ -81,20 +80,20 @@ def fill(frame: FrameLocator, number: str) -> None:
     frame.locator("#card-cvc").press_sequentially("123")
 
 
-def test_card_becomes_a_token_that_pays(page: Page, shop: Shop, own_sandbox: Own) -> None:
-    sandbox = own_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin)
-    trouble: list[str] = []
-    page.on("console", lambda message: trouble.append(message.text) if message.type in ("error", "warning") else None)
-    page.on("pageerror", lambda error: trouble.append(str(error)))
-    frame = opened(page, shop, sandbox)
+def test_card_form_creates_a_token_that_pays(page: Page, shop: Shop, start_sandbox: StartSandbox) -> None:
+    sandbox = start_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin)
+    console: list[str] = []
+    page.on("console", lambda message: console.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: console.append(str(error)))
+    frame = open_checkout(page, shop, sandbox)
 
     fill(frame, "4242424242424242")
     page.get_by_role("button", name="Pay").click()
 
-    said = page.locator("output")
-    expect(said).to_contain_text("ctoken_")
+    result = page.locator("output")
+    expect(result).to_contain_text("ctoken_")
     confirmed = sandbox.client.v1.payment_intents.confirm(
-        sandbox.intent().id, {"confirmation_token": str(said.text_content())}
+        sandbox.intent().id, {"confirmation_token": str(result.text_content())}
     )
     assert confirmed.status == "requires_capture"
     charge = sandbox.client.v1.charges.retrieve(str(confirmed.latest_charge))
@@ -102,43 +101,45 @@ def test_card_becomes_a_token_that_pays(page: Page, shop: Shop, own_sandbox: Own
     assert page.evaluate("window.changes.at(-1)") == [True, False]
     assert frame.locator("#card-number").input_value() == "4242 4242 4242 4242"
     assert frame.locator("#card-expiry").input_value() == "12 / 40"
-    assert [line for line in trouble if "favicon" not in line] == []
+    assert [line for line in console if "favicon" not in line] == []
 
 
-def test_missing_and_wrong_digits_are_told_beside_their_field(page: Page, shop: Shop, own_sandbox: Own) -> None:
-    frame = opened(page, shop, own_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin))
-    said = page.locator("output")
+def test_incomplete_and_invalid_digits_show_an_error_at_their_field(
+    page: Page, shop: Shop, start_sandbox: StartSandbox
+) -> None:
+    frame = open_checkout(page, shop, start_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin))
+    result = page.locator("output")
 
     page.get_by_role("button", name="Pay").click()
-    expect(said).to_have_text("validation_error incomplete_number")
+    expect(result).to_have_text("validation_error incomplete_number")
     expect(frame.locator("#card-number")).to_be_focused()
     expect(frame.locator("#card-cvc-error")).to_have_text("Your card's security code is incomplete.")
     fill(frame, "4242424242424241")
     page.get_by_role("button", name="Pay").click()
 
-    expect(said).to_have_text("validation_error invalid_number")
+    expect(result).to_have_text("validation_error invalid_number")
     expect(frame.locator("#card-number")).to_have_attribute("aria-invalid", "true")
 
 
-def test_frame_takes_the_shops_look(page: Page, shop: Shop, own_sandbox: Own) -> None:
-    frame = opened(page, shop, own_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin))
+def test_frame_uses_the_shops_appearance(page: Page, shop: Shop, start_sandbox: StartSandbox) -> None:
+    frame = open_checkout(page, shop, start_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin))
 
-    look = frame.locator("#card-number").evaluate(
+    style = frame.locator("#card-number").evaluate(
         "node => { const s = getComputedStyle(node); return [s.backgroundColor, s.color, s.height, s.fontSize, "
         "s.borderTopWidth, s.borderTopLeftRadius, s.fontFamily] }"
     )
-    assert look == ["rgb(10, 60, 40)", "rgb(250, 240, 230)", "48px", "16px", "1px", "0px", "serif"]
+    assert style == ["rgb(10, 60, 40)", "rgb(250, 240, 230)", "48px", "16px", "1px", "0px", "serif"]
     box, field = page.locator("iframe").bounding_box(), frame.locator("#card-number").bounding_box()
-    place = page.locator("#card").bounding_box()
+    container = page.locator("#card").bounding_box()
     assert box is not None
     assert field is not None
-    assert place is not None
-    assert (field["x"], field["width"]) == (place["x"], place["width"])
+    assert container is not None
+    assert (field["x"], field["width"]) == (container["x"], container["width"])
     assert frame.locator("html").evaluate("node => node.scrollHeight") <= box["height"]
 
 
-def test_frame_is_accessible(page: Page, shop: Shop, own_sandbox: Own) -> None:
-    opened(page, shop, own_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin))
+def test_frame_is_accessible(page: Page, shop: Shop, start_sandbox: StartSandbox) -> None:
+    open_checkout(page, shop, start_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin))
     page.goto(page.frames[1].url)
 
     found = Axe().run(page)
@@ -146,25 +147,28 @@ def test_frame_is_accessible(page: Page, shop: Shop, own_sandbox: Own) -> None:
     assert [fault["id"] for fault in found.response["violations"] if fault["impact"] in ("serious", "critical")] == []
 
 
-def test_page_that_is_not_the_shop_gets_no_frame(page: Page, shop: Shop, own_sandbox: Own) -> None:
-    sandbox = own_sandbox(SANDBOX_SHOP_ORIGINS="http://shop.example")
+def test_frame_refuses_pages_of_another_origin(page: Page, shop: Shop, start_sandbox: StartSandbox) -> None:
+    sandbox = start_sandbox(SANDBOX_SHOP_ORIGINS="http://shop.example")
     shop.sandbox = sandbox.base
-    refused: list[str] = []
-    page.on("console", lambda message: refused.append(message.text))
+    console: list[str] = []
+    page.on("console", lambda message: console.append(message.text))
 
     with page.expect_console_message(lambda message: "frame-ancestors" in message.text):
         page.goto(shop.origin + "/")
 
-    assert any("frame-ancestors" in line for line in refused)
+    assert any("frame-ancestors" in line for line in console)
     assert page.locator("body").get_attribute("data-ready") != "yes"
 
 
-def test_next_action_of_an_intent_is_told(page: Page, shop: Shop, own_sandbox: Own) -> None:
-    sandbox = own_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin)
-    opened(page, shop, sandbox)
-    calm = sandbox.confirmed()
-    asked = sandbox.confirmed("pm_card_authenticationRequired")
+def test_handle_next_action_returns_the_intent_or_an_authentication_error(
+    page: Page, shop: Shop, start_sandbox: StartSandbox
+) -> None:
+    sandbox = start_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin)
+    open_checkout(page, shop, sandbox)
+    authorised = sandbox.confirmed_intent()
+    requires_action = sandbox.confirmed_intent("pm_card_authenticationRequired")
 
-    assert page.evaluate("secret => next(secret)", calm.client_secret)["paymentIntent"]["status"] == "requires_capture"
-    refusal = page.evaluate("secret => next(secret)", asked.client_secret)["error"]
-    assert refusal["code"] == "payment_intent_authentication_failure"
+    result = page.evaluate("secret => handleNextAction(secret)", authorised.client_secret)
+    assert result["paymentIntent"]["status"] == "requires_capture"
+    result = page.evaluate("secret => handleNextAction(secret)", requires_action.client_secret)
+    assert result["error"]["code"] == "payment_intent_authentication_failure"

@@ -1,5 +1,5 @@
-// A checkout page with nothing but the card form, for the tests of stripe.js.
-const said = document.querySelector("output");
+// A checkout page with only the card form, for the tests of stripe.js.
+const output = document.querySelector("output");
 const stripe = Stripe(document.body.dataset.key);
 const elements = stripe.elements({
   mode: "payment", amount: 9600, currency: "eur", captureMethod: "manual", paymentMethodTypes: ["card"],
@@ -15,13 +15,13 @@ element.mount("#card");
 document.querySelector("button").addEventListener("click", async () => {
   const { error } = await elements.submit();
   if (error) {
-    said.textContent = `${error.type} ${error.code}`;
+    output.textContent = `${error.type} ${error.code}`;
     return;
   }
-  const made = await stripe.createConfirmationToken({
+  const result = await stripe.createConfirmationToken({
     elements,
     params: { payment_method_data: { billing_details: { email: "ada@example.com", name: "" } } },
   });
-  said.textContent = made.error ? `${made.error.type} ${made.error.code}` : made.confirmationToken.id;
+  output.textContent = result.error ? `${result.error.type} ${result.error.code}` : result.confirmationToken.id;
 });
-window.next = (clientSecret) => stripe.handleNextAction({ clientSecret });
+window.handleNextAction = (clientSecret) => stripe.handleNextAction({ clientSecret });
