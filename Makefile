@@ -1,9 +1,10 @@
 # make demo    the whole shop on this machine, with a drop that opens in a minute; Ctrl-C ends it
 # make test    every test, on servers of its own (ARGS="-k line" for some)
 # make check   style, types, imports, templates, migrations, requirements
+# make messages  collect the texts that shoppers read for translators (NEW=de begins a language)
 # Needs Python 3.11 or newer and make. Ports are settings: PORT_EDGE=8100 make demo
 
-.PHONY: demo demo-reset test check verify lock
+.PHONY: demo demo-reset test check messages verify lock
 REQUIREMENTS = deploy/requirements
 UV = UV_SYSTEM_CERTS=1 UV_NO_PROGRESS=1 .venv/bin/uv
 
@@ -18,6 +19,9 @@ test: .venv/synced
 
 check: .venv/synced
 	@.venv/bin/python -m deploy.checks
+
+messages: .venv/synced
+	@.venv/bin/python -m deploy.messages $(if $(NEW),--new $(NEW))
 
 # Asks Stripe's own test mode what the sandbox is asked in `make test`: STRIPE_SECRET_KEY=sk_test_… make verify
 CONTRACT = tests/deploy/stripe_sandbox/contract
