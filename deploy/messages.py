@@ -85,7 +85,7 @@ def update(language: str, template: Catalog, *, check: bool) -> bool:
     if not check:
         catalogue.update(template, no_fuzzy_matching=True)
         catalogue.obsolete.clear()
-        catalogue.header_comment = f"# The texts that shoppers read, in {catalogue.locale_name}: see `make messages`."
+        catalogue.header_comment = f"# The texts that shoppers read, in {catalogue.locale}: see `make messages`."
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             write_po(file, catalogue, no_location=True, sort_output=True, width=110)
