@@ -1,11 +1,12 @@
-/* The surface of Stripe.js that a checkout with a Payment Element and a ConfirmationToken uses, served by the sandbox.
-   Card data stays in an iframe of the sandbox's origin; this script, on the shop's page, never sees it. */
+/* The part of Stripe.js that a checkout with a Payment Element and a ConfirmationToken needs, served by the sandbox.
+   Card details stay in an iframe on the sandbox's origin; this script, in the shop's page, never sees them. */
 (() => {
   "use strict";
 
   const ORIGIN = new URL(document.currentScript.src).origin;
   const FRAME_TITLE = "Card details";
-  const OUTSET = 6; // room for the focus ring inside the frame
+  const FOCUS_RING_PIXELS = 6; // the iframe is larger by this much, so that focus rings fit into it
+  const READY_TIMEOUT_MILLISECONDS = 10000;
 
   class IntegrationError extends Error {
     constructor(message) {
@@ -19,35 +20,41 @@
       this._elements = elements;
       this._options = options;
       this._listeners = new Map();
-      this._waiting = new Map();
-      this._next = 1;
+      this._pending = new Map(); // the id of a message → what resolves its promise
+      this._nextId = 1;
       this._frame = null;
-      this._hear = this._hear.bind(this);
+      this._onMessage = this._onMessage.bind(this);
     }
 
-    mount(place) {
-      const node = typeof place === "string" ? document.querySelector(place) : place;
-      if (!node) throw new IntegrationError(`Nothing matches ${place}: the element cannot be mounted.`);
+    mount(target) {
+      const node = typeof target === "string" ? document.querySelector(target) : target;
+      if (!node) throw new IntegrationError(`The element can't be mounted: nothing matches ${target}.`);
       if (this._frame) this.unmount();
       const frame = document.createElement("iframe");
       frame.title = FRAME_TITLE;
       frame.src = `${ORIGIN}/frame/card`;
       frame.allow = "payment *";
-      const look = { border: "0", display: "block", width: `calc(100% + ${2 * OUTSET}px)`, margin: `-${OUTSET}px`,
-        height: "280px", maxWidth: "none" };
-      Object.assign(frame.style, look);
-      frame.addEventListener("load", () => this._greet());
-      window.addEventListener("message", this._hear);
+      Object.assign(frame.style, {
+        border: "0",
+        display: "block",
+        width: `calc(100% + ${2 * FOCUS_RING_PIXELS}px)`,
+        margin: `-${FOCUS_RING_PIXELS}px`,
+        height: "280px",
+        maxWidth: "none",
+      });
+      frame.addEventListener("load", () => this._connect());
+      window.addEventListener("message", this._onMessage);
       this._frame = frame;
       node.replaceChildren(frame);
     }
 
     unmount() {
-      window.removeEventListener("message", this._hear);
+      window.removeEventListener("message", this._onMessage);
       if (this._frame) this._frame.remove();
       this._frame = null;
-      for (const answer of this._waiting.values()) answer({ error: { type: "api_error", message: "Unmounted." } });
-      this._waiting.clear();
+      const error = { type: "api_error", message: "The element was unmounted." };
+      for (const resolve of this._pending.values()) resolve({ error });
+      this._pending.clear();
     }
 
     destroy() {
@@ -68,61 +75,61 @@
     }
 
     once(event, listener) {
-      const first = (value) => {
-        this.off(event, first);
+      const wrapper = (value) => {
+        this.off(event, wrapper);
         listener(value);
       };
-      return this.on(event, first);
+      return this.on(event, wrapper);
     }
 
-    focus() { this._ask("focus"); }
-    clear() { this._ask("clear"); }
+    focus() { this._request("focus"); }
+    clear() { this._request("clear"); }
     blur() { this._frame?.blur(); }
     collapse() {}
     update(options) { this._options = { ...this._options, ...options }; }
 
-    async _greet() {
+    async _connect() {
       const { appearance = {}, fonts = [] } = this._elements._options;
       const frame = this._frame;
-      const greeting = this._ask("hello", { variables: { ...(appearance.variables || {}) }, fonts });
-      const late = new Promise((done) => setTimeout(done, 10000, null));
-      const answer = await Promise.race([greeting, late]);
-      if (frame !== this._frame) return;
-      if (!answer || answer.error) {
-        const error = { type: "api_connection_error", message: "The card form did not load." };
+      const hello = this._request("hello", { variables: { ...(appearance.variables || {}) }, fonts });
+      const timeout = new Promise((resolve) => setTimeout(resolve, READY_TIMEOUT_MILLISECONDS, null));
+      const result = await Promise.race([hello, timeout]);
+      if (frame !== this._frame) return; // unmounted or mounted again in the meantime
+      if (!result || result.error) {
+        const error = { type: "api_connection_error", message: "The card form couldn't be loaded." };
         this._emit("loaderror", { elementType: "payment", error });
         return;
       }
-      this._size(answer.height);
+      this._resize(result.height);
       this._emit("ready", { elementType: "payment" });
     }
 
-    _ask(order, more = {}) {
+    _request(command, fields = {}) {
       if (!this._frame) return Promise.reject(new IntegrationError("The element is not mounted."));
-      const id = this._next++;
-      const answer = new Promise((done) => this._waiting.set(id, done));
-      this._frame.contentWindow.postMessage({ sandbox: 1, id, do: order, ...more }, ORIGIN);
-      return answer;
+      const id = this._nextId++;
+      const result = new Promise((resolve) => this._pending.set(id, resolve));
+      this._frame.contentWindow.postMessage({ sandbox: 1, id, do: command, ...fields }, ORIGIN);
+      return result;
     }
 
-    _hear(event) {
+    _onMessage(event) {
       if (!this._frame || event.origin !== ORIGIN || event.source !== this._frame.contentWindow) return;
-      const said = event.data;
-      if (!said || said.sandbox !== 1) return;
-      if (this._waiting.has(said.id)) {
-        this._waiting.get(said.id)(said.result);
-        this._waiting.delete(said.id);
-      } else if (said.event === "size") {
-        this._size(said.height);
-      } else if (said.event === "change") {
-        const { complete, empty } = said;
+      const message = event.data;
+      if (!message || message.sandbox !== 1) return;
+      if (this._pending.has(message.id)) {
+        this._pending.get(message.id)(message.result);
+        this._pending.delete(message.id);
+      } else if (message.event === "size") {
+        this._resize(message.height);
+      } else if (message.event === "change") {
+        const { complete, empty } = message;
         this._emit("change", { elementType: "payment", collapsed: false, complete, empty, value: { type: "card" } });
-      } else if (said.event) {
-        this._emit(said.event, { elementType: "payment" });
+      } else if (message.event) {
+        this._emit(message.event, { elementType: "payment" });
       }
     }
 
-    _size(height) {
+    _resize(height) {
       if (Number.isFinite(height) && height > 0) this._frame.style.height = `${Math.ceil(height)}px`;
     }
 
@@ -139,7 +146,7 @@
     }
 
     create(type, options = {}) {
-      if (type !== "payment") throw new IntegrationError(`The sandbox knows one element: payment, not ${type}.`);
+      if (type !== "payment") throw new IntegrationError(`The sandbox supports the payment element only, not ${type}.`);
       if (this._element) throw new IntegrationError("Can only create one Element of type payment.");
       this._element = new Element(this, options);
       return this._element;
@@ -154,8 +161,8 @@
     }
 
     async submit() {
-      if (!this._element) throw new IntegrationError("Create and mount a Payment Element before elements.submit().");
-      const result = await this._element._ask("submit");
+      if (!this._element) throw new IntegrationError("Create and mount a Payment Element before calling elements.submit().");
+      const result = await this._element._request("submit");
       this._submitted = !result.error;
       return result;
     }
@@ -167,28 +174,28 @@
 
   function Stripe(key, options = {}) {
     if (typeof key !== "string" || !/^pk_(test|live)_/.test(key)) {
-      throw new IntegrationError("Stripe() needs a publishable key, which begins with pk_.");
+      throw new IntegrationError("Stripe() needs a publishable key, such as pk_test_….");
     }
 
     async function retrievePaymentIntent(clientSecret) {
-      const identity = String(clientSecret).split("_secret_")[0];
+      const intentId = String(clientSecret).split("_secret_")[0];
       const query = new URLSearchParams({ key, client_secret: clientSecret });
       try {
-        const answer = await fetch(`${ORIGIN}/v1/payment_intents/${encodeURIComponent(identity)}?${query}`);
-        const thing = await answer.json();
-        return answer.ok ? { paymentIntent: thing } : { error: thing.error };
+        const response = await fetch(`${ORIGIN}/v1/payment_intents/${encodeURIComponent(intentId)}?${query}`);
+        const result = await response.json();
+        return response.ok ? { paymentIntent: result } : { error: result.error };
       } catch {
-        return { error: { type: "api_connection_error", message: "The payment service could not be reached." } };
+        return { error: { type: "api_connection_error", message: "We couldn't reach the payment service." } };
       }
     }
 
     return {
-      elements(given = {}) {
-        const { mode, amount, currency } = given;
+      elements(elementsOptions = {}) {
+        const { mode, amount, currency } = elementsOptions;
         if (mode !== "payment" || !Number.isInteger(amount) || amount <= 0 || typeof currency !== "string") {
-          throw new IntegrationError("elements() needs mode: 'payment', a whole amount above 0 and a currency.");
+          throw new IntegrationError("elements() needs mode: 'payment', a positive whole amount and a currency.");
         }
-        return new Elements({ locale: options.locale, ...given });
+        return new Elements({ locale: options.locale, ...elementsOptions });
       },
 
       async createConfirmationToken({ elements, params = {} } = {}) {
@@ -197,17 +204,22 @@
           throw new IntegrationError("Call elements.submit() before stripe.createConfirmationToken().");
         }
         elements._submitted = false;
-        return elements._element._ask("token", { key, params: JSON.parse(JSON.stringify(params)) });
+        return elements._element._request("token", { key, params: JSON.parse(JSON.stringify(params)) });
       },
 
       retrievePaymentIntent,
 
       async handleNextAction({ clientSecret }) {
-        const found = await retrievePaymentIntent(clientSecret);
-        if (found.error || found.paymentIntent.status !== "requires_action") return found;
-        const message = "The sandbox has no bank to ask, so that this payment cannot be authenticated.";
-        return { error: { type: "invalid_request_error", code: "payment_intent_authentication_failure", message,
-          payment_intent: found.paymentIntent } };
+        const result = await retrievePaymentIntent(clientSecret);
+        if (result.error || result.paymentIntent.status !== "requires_action") return result;
+        return {
+          error: {
+            type: "invalid_request_error",
+            code: "payment_intent_authentication_failure",
+            message: "The sandbox doesn't support 3-D Secure, so this payment can't be authenticated.",
+            payment_intent: result.paymentIntent,
+          },
+        };
       },
     };
   }
