@@ -80,8 +80,11 @@ except EnvValidationError as error:
         f"Dropsite can't start. These environment variables are missing or wrong: {', '.join(error.error_messages)}."
     )
 
-if not DEMO and not STRIPE_API_BASE.startswith("https://"):
-    sys.exit("Dropsite can't start. STRIPE_API_BASE: a plain http address is the sandbox's; it needs DEMO=1.")
+if not STRIPE_API_BASE.startswith("https://"):
+    if not DEMO:
+        sys.exit("Dropsite can't start. STRIPE_API_BASE: only the Stripe sandbox uses plain http, and it needs DEMO=1.")
+    if "_live_" in STRIPE_SECRET_KEY:
+        sys.exit("Dropsite can't start. STRIPE_SECRET_KEY is a live key, and STRIPE_API_BASE is the Stripe sandbox.")
 
 if OPS_WEBHOOK_URL and not OPS_WEBHOOK_SECRET:
     sys.exit("Dropsite can't start. OPS_WEBHOOK_SECRET: OPS_WEBHOOK_URL needs a secret to sign with.")

@@ -1,0 +1,24 @@
+import runpy
+
+import pytest
+
+from deploy.local.programs import ROOT
+
+
+@pytest.mark.parametrize(
+    ("environ", "message"),
+    [
+        ({"DEMO": "0"}, "needs DEMO=1"),
+        ({"DEMO": "1", "STRIPE_SECRET_KEY": "sk_live_1"}, "is a live key"),
+        ({"DEMO": "1", "STRIPE_SECRET_KEY": "rk_live_1"}, "is a live key"),
+    ],
+)
+def test_settings_refuse_the_sandbox_outside_the_demo_and_beside_a_live_key(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], message: str
+) -> None:
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("STRIPE_API_BASE", "http://127.0.0.1:8004")
+
+    with pytest.raises(SystemExit, match=message):
+        runpy.run_path(str(ROOT / "dropsite/settings.py"))
