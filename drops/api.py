@@ -10,10 +10,10 @@ from rest_framework.decorators import api_view
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from drops import listing
+from drops import queries
 from drops.lifecycle import Phase
 from drops.models import Drop
-from shop import caching, money
+from shop.core import caching, money
 
 BANDS = [("in", "in"), ("low", "a tenth or less is left"), ("held", "none free, some may return"), ("gone", "gone")]
 
@@ -80,7 +80,7 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
 @api_view(["GET"])
 def drops(request: Request) -> HttpResponse:
     """List what is announced, open or paused, soonest first. What has ended is found by its slug."""
-    rows = [shape(page) for page in listing.open_drops(now=timezone.now())]
+    rows = [shape(page) for page in queries.open_drops(now=timezone.now())]
     return caching.public(Response(DropsSerializer({"results": rows}).data), seconds=SECONDS)
 
 
@@ -95,13 +95,13 @@ def drops(request: Request) -> HttpResponse:
 def drop(request: Request, slug: str) -> HttpResponse:
     """Read one drop, ended ones too."""
     try:
-        page = listing.open_drop(slug=slug, now=timezone.now())
+        page = queries.open_drop(slug=slug, now=timezone.now())
     except Drop.DoesNotExist:
         raise Http404 from None
     return caching.public(Response(DropSerializer(shape(page)).data), seconds=SECONDS)
 
 
-def shape(page: listing.DropPage) -> dict[str, Any]:
+def shape(page: queries.DropPage) -> dict[str, Any]:
     """Turn a page's read into what the serializers write."""
     return {
         "slug": page.drop.slug,

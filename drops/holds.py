@@ -21,11 +21,11 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from drops import listing
-from drops.line.tickets import Pass
+from drops import queries
 from drops.models import Drop, Edition, Hold, HoldLine, Pause, Unit
 from drops.refusals import HoldRefused
-from shop.prepared import Change, Given, columns
+from drops.waitingroom.protocol.tickets import Pass
+from shop.core.prepared import Change, Given, columns
 
 TRIES = 3  # for units that are free but were locked a moment ago
 NOT_PAUSED = "NOT EXISTS (SELECT FROM drops_pause p WHERE p.drop_id = h.drop_id AND p.ended_at IS NULL)"
@@ -93,21 +93,21 @@ def place(*, drop: Drop, admit: Pass, wanted: Mapping[int, int]) -> Hold:
 
     Raises HoldRefused, with nothing changed.
     """
-    editions = chosen(drop=drop, wanted=wanted)
+    editions = chosen_editions(drop=drop, wanted=wanted)
     with transaction.atomic():
-        end_lapsed(drop=drop, ticket=admit.ticket)
+        release_own_lapsed(drop=drop, ticket=admit.ticket)
         hold = insert(drop=drop, admit=admit)
         if hold is None:
-            return instead(drop=drop, ticket=admit.ticket)
+            return existing_hold(drop=drop, ticket=admit.ticket)
         for edition in editions:
-            line(hold=hold, edition=edition, quantity=wanted[edition.pk])
+            add_line(hold=hold, edition=edition, quantity=wanted[edition.pk])
             fill(hold=hold, edition=edition, quantity=wanted[edition.pk], wanted=wanted)
     return hold
 
 
-def chosen(*, drop: Drop, wanted: Mapping[int, int]) -> list[Edition]:
+def chosen_editions(*, drop: Drop, wanted: Mapping[int, int]) -> list[Edition]:
     """Give the wanted editions in the order in which their units are taken. Raises ForeignEdition, WrongQuantity."""
-    fixed = listing.frozen(drop_id=drop.pk)
+    fixed = queries.cached_fixed_parts(drop_id=drop.pk)
     editions = sorted((row for row in fixed.editions.all() if row.pk in wanted), key=lambda row: row.pk)
     if len(editions) != len(wanted):
         raise ForeignEdition
@@ -117,7 +117,7 @@ def chosen(*, drop: Drop, wanted: Mapping[int, int]) -> list[Edition]:
     return editions
 
 
-def line(*, hold: Hold, edition: Edition, quantity: int) -> None:
+def add_line(*, hold: Hold, edition: Edition, quantity: int) -> None:
     """Write what the hold is to own of one edition, and at which price."""
     run(
         "INSERT INTO drops_holdline (hold_id, edition_id, quantity, price, taken_back) VALUES (%s, %s, %s, %s, 0)",
@@ -125,7 +125,7 @@ def line(*, hold: Hold, edition: Edition, quantity: int) -> None:
     )
 
 
-def end_lapsed(*, drop: Drop, ticket: bytes) -> None:
+def release_own_lapsed(*, drop: Drop, ticket: bytes) -> None:
     """Release the ticket's own hold if it lapsed, so that it does not block the ticket."""
     run(
         f"""
@@ -161,7 +161,7 @@ def insert(*, drop: Drop, admit: Pass) -> Hold | None:
     return next(iter(rows), None)
 
 
-def instead(*, drop: Drop, ticket: bytes) -> Hold:
+def existing_hold(*, drop: Drop, ticket: bytes) -> Hold:
     """Give the ticket's live hold, since no new one was inserted. Raises NotLive, UsedUp."""
     mine = Hold.objects.filter(drop=drop, ticket=ticket.hex())
     if live := mine.filter(state__in=Hold.LIVE).first():
@@ -173,25 +173,25 @@ def instead(*, drop: Drop, ticket: bytes) -> Hold:
 
 def fill(*, hold: Hold, edition: Edition, quantity: int, wanted: Mapping[int, int]) -> None:
     """Give the hold exactly that many units of the edition. Raises NoneFree or Gone, for the transaction to undo."""
-    taken = take(hold=hold, edition=edition, quantity=quantity)
+    taken = take_free(hold=hold, edition=edition, quantity=quantity)
     if taken < quantity:
         reclaim(edition=edition, quantity=quantity - taken)
-        taken += take(hold=hold, edition=edition, quantity=quantity - taken)
+        taken += take_free(hold=hold, edition=edition, quantity=quantity - taken)
     for _try in range(TRIES):
-        if taken == quantity or taken + free(edition=edition) < quantity:
+        if taken == quantity or taken + count_free(edition=edition) < quantity:
             break
         time.sleep(random.uniform(0.01, 0.05))  # they are free, but somebody's transaction has them locked
-        taken += take(hold=hold, edition=edition, quantity=quantity - taken)
+        taken += take_free(hold=hold, edition=edition, quantity=quantity - taken)
     if taken == quantity:
         return
     held = Unit.objects.filter(edition=edition, hold__state__in=[OPEN, PAYING]).exclude(hold=hold).count()
-    here = taken + free(edition=edition)
+    here = taken + count_free(edition=edition)
     if not held and not here:
         raise Gone
     raise NoneFree(offers={**wanted, edition.pk: min(here, quantity)} if here else {}, held=held)
 
 
-def take(*, hold: Hold, edition: Edition, quantity: int) -> int:
+def take_free(*, hold: Hold, edition: Edition, quantity: int) -> int:
     """Move up to `quantity` free units to the hold in one statement; how many it got.
 
     The free units are entered at a random number and read on from there, round the end, so that many shoppers at
@@ -216,7 +216,7 @@ def take(*, hold: Hold, edition: Edition, quantity: int) -> int:
     )
 
 
-def free(*, edition: Edition) -> int:
+def count_free(*, edition: Edition) -> int:
     """Count the edition's free units as committed, locked or not."""
     return Unit.objects.filter(edition=edition, hold=None, withheld_at=None).count()
 
@@ -260,12 +260,12 @@ def release_lapsed(*, where: str, values: dict[str, int]) -> int:
         return count
 
 
-def give_back(*, hold: Hold) -> None:
+def release_open(*, hold: Hold) -> None:
     """Free the units again. Does nothing if the hold is over or being paid for."""
     release(hold=hold, state=OPEN)
 
 
-def let_go(*, hold: Hold) -> None:
+def release_unpaid(*, hold: Hold) -> None:
     """Free the units of a hold being paid for: its intent is canceled, or nothing was ever sent."""
     release(hold=hold, state=PAYING)
 
@@ -304,7 +304,7 @@ def allocate(*, hold: Hold) -> None:
         raise HoldOver  # released; had another caller allocated it, that is as good as ours
 
 
-def take_back(*, hold: Hold, reason: str) -> None:
+def withhold(*, hold: Hold, reason: str) -> None:
     """Withhold the units of an allocated hold whose money can't be had. Selling them again is another act."""
     with transaction.atomic():
         if Hold.objects.filter(pk=hold.pk, state=ALLOCATED).update(state=RETURNED, ended_at=Now()):

@@ -16,13 +16,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from drops import holds, listing, passes, showing
+from drops import holds, page_context, queries, tokens
 from drops.lifecycle import Phase
-from drops.line import keys
-from drops.listing import DropPage
 from drops.models import Drop, Hold
+from drops.queries import DropPage
 from drops.refusals import HoldRefused
-from shop import caching, look
+from drops.waitingroom.protocol import keys
+from shop import theme
+from shop.core import caching
 
 LONGEST = 10  # seconds that a page is kept when only a rare act can change it
 OPEN = (Phase.LIVE, Phase.PAUSED)
@@ -33,7 +34,7 @@ MOST = 9_999  # of anything that a form may ask for; more is a mistake or mischi
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
     """Show the drop of the moment, exactly as its own page does."""
-    page = listing.front(now=timezone.now())
+    page = queries.front_page(now=timezone.now())
     if page is None:
         return caching.public(render(request, "drops/nothing.html"), seconds=1)
     return shown(request, page)
@@ -49,7 +50,7 @@ def drop(request: HttpRequest, slug: str) -> HttpResponse:
 def check(request: HttpRequest, slug: str) -> HttpResponse:
     """Show what the draw was made of, for the browser to redo it."""
     page = found(slug)
-    response = look.page(request, "drops/check.html", showing.check_page(page), product=page.product)
+    response = theme.page(request, "drops/check.html", page_context.check_page(page), product=page.product)
     return caching.public(response, seconds=seconds(page))
 
 
@@ -75,12 +76,12 @@ def pick(request: HttpRequest, slug: str) -> HttpResponse:
     if page.phase not in OPEN:
         return caching.private(redirect("drop", slug=slug))
     try:
-        admit = passes.read(request=request, drop=page.drop, now=timezone.now())
+        admit = tokens.read_pass(request=request, drop=page.drop, now=timezone.now())
     except HoldRefused as refusal:
         return refused(request, page, refusal)
-    context = {**showing.drop_page(page), **showing.choices(page), "ends": admit.ends}
-    swatches = showing.swatches(page)
-    return caching.private(look.page(request, "drops/pick.html", context, product=page.product, swatches=swatches))
+    context = {**page_context.drop_page(page), **page_context.choices(page), "ends": admit.ends}
+    swatches = page_context.swatches(page)
+    return caching.private(theme.page(request, "drops/pick.html", context, product=page.product, swatches=swatches))
 
 
 @require_POST
@@ -88,13 +89,13 @@ def hold(request: HttpRequest, slug: str) -> HttpResponse:
     """Set aside what was chosen."""
     page = glimpsed(slug)
     try:
-        admit = passes.read(request=request, drop=page.drop, now=timezone.now())
+        admit = tokens.read_pass(request=request, drop=page.drop, now=timezone.now())
         placed = holds.place(drop=page.drop, admit=admit, wanted=wanted(request.POST))
     except HoldRefused as refusal:
         return refused(request, page, refusal)
     response = redirect(checkout(placed))
     response.status_code = 303
-    token = passes.hold_token(placed.uuid)
+    token = tokens.hold_token(placed.uuid)
     for kind, value, hidden in (("hold", token, True), ("held", "1", False)):
         response.set_cookie(
             keys.cookie(kind, slug, settings.SECURE_COOKIES), value, max_age=HOLD_COOKIE_SECONDS,
@@ -107,7 +108,7 @@ def hold(request: HttpRequest, slug: str) -> HttpResponse:
 def archive(request: HttpRequest, page: int = 1) -> HttpResponse:
     """List what has ended, newest first."""
     try:
-        read = listing.archive(page=page, now=timezone.now())
+        read = queries.archive(page=page, now=timezone.now())
     except InvalidPage:
         raise Http404 from None
     return caching.public(render(request, "drops/archive.html", {"archive": read}), seconds=1)
@@ -122,7 +123,7 @@ def how(request: HttpRequest) -> HttpResponse:
 def found(slug: str) -> DropPage:
     """Read the page of an announced drop. Raises Http404."""
     try:
-        return listing.page(slug=slug, now=timezone.now())
+        return queries.page(slug=slug, now=timezone.now())
     except Drop.DoesNotExist:
         raise Http404 from None
 
@@ -130,14 +131,14 @@ def found(slug: str) -> DropPage:
 def glimpsed(slug: str) -> DropPage:
     """Read the page of an announced drop, up to a second old. Raises Http404."""
     try:
-        return listing.glimpse(slug=slug)
+        return queries.cached_page(slug=slug)
     except Drop.DoesNotExist:
         raise Http404 from None
 
 
 def shown(request: HttpRequest, page: DropPage) -> HttpResponse:
     """Render the page that everybody gets."""
-    response = look.page(request, "drops/drop.html", showing.drop_page(page), product=page.product)
+    response = theme.page(request, "drops/drop.html", page_context.drop_page(page), product=page.product)
     return caching.public(response, seconds=seconds(page))
 
 
@@ -169,18 +170,18 @@ def own_hold(request: HttpRequest, slug: str) -> Hold | None:
     """Give the live hold that this browser's cookie authorises; None without one."""
     token = request.COOKIES.get(keys.cookie("hold", slug, settings.SECURE_COOKIES), "")
     try:
-        uuid = passes.read_token("hold", token)
-    except passes.ForeignToken:
+        uuid = tokens.read_token("hold", token)
+    except tokens.InvalidToken:
         return None
     live = Hold.objects.filter(uuid=uuid, drop__slug=slug, state__in=Hold.LIVE).first()
     if live and live.state == Hold.State.OPEN and live.expires_at <= timezone.now():
-        return live if showing.paused_at(live.drop) else None  # in a pause nothing lapses
+        return live if page_context.paused_at(live.drop) else None  # in a pause nothing lapses
     return live
 
 
 def checkout(hold: Hold) -> str:
     """Give the address of a hold's own page."""
-    return reverse("checkout", args=[passes.hold_token(hold.uuid)])
+    return reverse("checkout", args=[tokens.hold_token(hold.uuid)])
 
 
 def held_text(hold: Hold) -> str:
@@ -205,4 +206,4 @@ def refused(request: HttpRequest, page: DropPage, refusal: HoldRefused) -> HttpR
         }
     elif isinstance(refusal, holds.NoneFree | holds.Gone | holds.WrongQuantity | holds.ForeignEdition):
         links.insert(0, {"url": reverse("pick", args=[page.drop.slug]), "text": _("Choose again")})
-    return caching.private(look.page(request, "refusal.html", context, product=page.product, status=refusal.status))
+    return caching.private(theme.page(request, "refusal.html", context, product=page.product, status=refusal.status))

@@ -10,7 +10,7 @@ from django.contrib.staticfiles.storage import HashedFilesMixin, staticfiles_sto
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from payments import nudges
+from payments import dispatch
 
 SECONDS = 1.0  # how long a Redis may take to answer
 
@@ -73,7 +73,7 @@ def database_faults() -> Iterator[None]:
 
 def broker_answers() -> None:
     """Get a PONG from the broker, with all loaded that handing it a task needs."""
-    nudges.load()
+    dispatch.load()
     redis_answers(settings.BROKER_URL)
 
 

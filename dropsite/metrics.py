@@ -19,7 +19,7 @@ from django.views.decorators.http import require_safe
 from drops.models import Hold
 from drops.scaling import metrics
 from payments.models import Attempt, Event
-from shop import problems
+from shop.core import problems
 from shop.models import Mail
 
 LAPSED = timedelta(seconds=5)  # a hold may be reclaimed so long after its end; then background is late
@@ -67,7 +67,7 @@ def queues(*, now: datetime) -> dict[str, dict[str, Any]]:
     lapsed = Hold.objects.filter(state=Hold.State.OPEN, expires_at__lt=now - LAPSED)
     return {
         "checkout": waiting(Attempt.objects.filter(state=Attempt.State.QUEUED), "created_at", now=now),
-        "settlement": waiting(Event.objects.filter(state=Event.State.STORED), "received_at", now=now),
+        "capture": waiting(Event.objects.filter(state=Event.State.STORED), "received_at", now=now),
         "mail": waiting(Mail.objects.filter(sent_at=None, due_at__lte=now), "due_at", now=now),
         "background": waiting(lapsed, "expires_at", now=now),
     }

@@ -1,4 +1,4 @@
-"""Refusals of the API as problem details. What pages and their scripts answer is built by shop.problems itself."""
+"""Refusals of the API as problem details. What pages and their scripts answer is built by shop.core.problems itself."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from rest_framework import exceptions
 from rest_framework.views import exception_handler
 
-from shop import caching, problems
+from shop.core import caching, problems
 
 
 def problem_details(exc: Exception, context: dict[str, Any]) -> HttpResponse | None:

@@ -91,7 +91,7 @@ if OPS_WEBHOOK_URL and not OPS_WEBHOOK_SECRET:
 
 # --- Django --------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "dropsite.desk.apps.DeskConfig",
+    "dropsite.backoffice.apps.DeskConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -176,7 +176,7 @@ MEDIA_ROOT = env.path("MEDIA_ROOT", ROOT / "var" / "media")
 MEDIA_ORIGIN = env.str("MEDIA_ORIGIN", "")  # where a storage elsewhere serves pictures from: pages may show them
 STORAGES = {
     "default": env.json("MEDIA_STORAGE", {"BACKEND": "django.core.files.storage.FileSystemStorage"}),
-    "staticfiles": {"BACKEND": "shop.statics.HashedFiles"},
+    "staticfiles": {"BACKEND": "shop.core.static_storage.HashedFiles"},
 }
 
 EMAIL = dj_email_url.parse(env.str("EMAIL_URL", "smtp://127.0.0.1:25"))
@@ -250,7 +250,7 @@ CELERY_TASK_DEFAULT_QUEUE = "background"
 CELERY_TASK_ROUTES = {
     "payments.send": {"queue": "checkout"},
     "payments.sweep_attempts": {"queue": "checkout"},
-    "payments.*": {"queue": "settlement"},
+    "payments.*": {"queue": "capture"},
     "shop.send_due_mails": {"queue": "mail"},
 }
 # Celery would throw the whole pool away before and after each task, and each new one costs a backend of Postgres and
@@ -276,7 +276,7 @@ def every(seconds: float, task: str, queue: str) -> dict[str, Any]:
 CELERY_BEAT_SCHEDULE = {
     "expire due holds": every(5, "drops.expire_due_holds", "background"),
     "send unsent attempts": every(5, "payments.sweep_attempts", "checkout"),
-    "settle events and what stands still": every(5, "payments.sweep_payments", "settlement"),
+    "settle events and what stands still": every(5, "payments.sweep_payments", "capture"),
     "send unsent mails": every(5, "shop.send_due_mails", "mail"),
     "pre-scale": every(SCALING_TICK_SECONDS, "scaling.tick", "background"),
     "measure drops": every(max(5.0, SCALING_TICK_SECONDS), "scaling.measure", "background"),

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from dropsite import health
-from shop import caching, problems
+from shop.core import caching, problems
 
 
 @require_safe

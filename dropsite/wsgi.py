@@ -4,7 +4,7 @@ import os
 
 from django.core.wsgi import get_wsgi_application
 
-from dropsite.warming import warm
+from dropsite.warmup import warm
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dropsite.settings")
 

@@ -10,25 +10,30 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from drops import holds, listing, passes
+from drops import holds, queries, tokens
 from drops.models import Hold
-from payments import checkout, gateway, lines, nudges, pages, pricing, standing, webhooks
-from payments.forms import CheckoutForm, country_of
+from payments import dispatch
+from payments.checkout import pricing, rendering, submit
+from payments.checkout.forms import CheckoutForm, country_of
 from payments.models import Order, Payment
-from shop import caching, problems
-from shop.prepared import Given, Read
+from payments.orders import line_items, status
+from payments.processing import gateway, webhooks
+from shop.core import caching, problems
+from shop.core.prepared import Given, Read
 
 HELD = Read(
     Hold.objects.select_related("order__payment")
-    .annotate(rows=lines.ROWS, paused=holds.PAUSED)
+    .annotate(rows=line_items.ROWS, paused=holds.PAUSED)
     .filter(uuid=Given("uuid"))
 )
-ORDERED = Read(Order.objects.select_related("payment", "hold").annotate(rows=lines.ROWS).filter(uuid=Given("uuid")))
+ORDERED = Read(
+    Order.objects.select_related("payment", "hold").annotate(rows=line_items.ROWS).filter(uuid=Given("uuid"))
+)
 QUIET = 10  # seconds without a change after which an order page asks a worker to look again
-FIELDS: dict[type[checkout.CheckoutRefused], str] = {  # where on the form a refusal is shown; else above the button
-    checkout.BadCountry: "country",
-    checkout.CountryFixed: "country",
-    checkout.BadToken: "confirmation_token",
+FIELDS: dict[type[submit.CheckoutRefused], str] = {  # where on the form a refusal is shown; else above the button
+    submit.BadCountry: "country",
+    submit.CountryFixed: "country",
+    submit.BadToken: "confirmation_token",
 }
 STUCK = (Payment.State.CONFIRMING, Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.VOIDING)
 
@@ -39,13 +44,13 @@ def checkout_page(request: HttpRequest, token: str) -> HttpResponse:
     hold = held(token)
     if hold.state not in {Hold.State.OPEN, Hold.State.RELEASED}:
         return to_order(hold)
-    if not pages.is_payable(hold):
-        return pages.hold_ended(request, hold)
-    order, held_lines = pages.order_of(hold), lines.of(hold=hold)
+    if not rendering.is_payable(hold):
+        return rendering.hold_ended(request, hold)
+    order, held_lines = rendering.order_of(hold), line_items.of(hold=hold)
     country = country_of(chosen=request.GET.get("country"), order=order)
     quote = pricing.quote(lines=held_lines, currency=hold.currency, country=country)
     form = CheckoutForm.to_fill(order=order, country=country, total=quote.total)
-    return pages.checkout(request, hold=hold, token=token, form=form, quote=quote, order=order, held=held_lines)
+    return rendering.checkout(request, hold=hold, token=token, form=form, quote=quote, order=order, held=held_lines)
 
 
 @require_POST
@@ -56,15 +61,15 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
     if not form.is_valid():
         return fields_refused(request, hold=hold, token=token, form=form)
     try:
-        order = checkout.submit(
+        order = submit.submit(
             hold=hold,
             address=form.address(),
             token=form.cleaned_data["confirmation_token"],
             shown_total=form.cleaned_data["shown_total"],
         )
-    except checkout.CheckoutRefused as refusal:
+    except submit.CheckoutRefused as refusal:
         return refused(request, hold=hold, token=token, refusal=refusal)
-    nudges.send(order=order)
+    dispatch.enqueue_confirm(order=order)
     if problems.is_wanted(request):
         return caching.private(JsonResponse({"order": order_url(order)}, status=202))
     return to(order_url(order))
@@ -76,39 +81,41 @@ def quote(request: HttpRequest, token: str) -> HttpResponse:
     hold = held(token)
     try:
         country = request.GET.get("country", "")
-        price = pricing.quote(lines=lines.of(hold=hold), currency=hold.currency, country=country)
+        price = pricing.quote(lines=line_items.of(hold=hold), currency=hold.currency, country=country)
     except KeyError:
-        detail = str(checkout.BadCountry.message)
+        detail = str(submit.BadCountry.message)
         return problems.response(status=422, detail=detail, errors=[{"field": "country", "detail": detail}])
-    return caching.private(JsonResponse(pages.sums(price)))
+    return caching.private(JsonResponse(rendering.sums(price)))
 
 
 @require_POST
 def give_back(request: HttpRequest, token: str) -> HttpResponse:
     """Free the units; a hold that is being paid for stays, and its order page says so."""
     hold = held(token)
-    holds.give_back(hold=hold)
+    holds.release_open(hold=hold)
     hold.refresh_from_db()
     if hold.state != Hold.State.RELEASED:
         return to_order(hold)
-    return pages.forget(to(reverse("drop", args=[hold.drop.slug])), hold)
+    return rendering.forget(to(reverse("drop", args=[hold.drop.slug])), hold)
 
 
 @require_safe
 def order_page(request: HttpRequest, token: str) -> HttpResponse:
     """Show where the order stands; the page's script asks again until that is final."""
     order = ordered(token)
-    return pages.order(request, order=order, token=token, stands=standing.read(order=order))
+    return rendering.order(request, order=order, token=token, stands=status.read(order=order))
 
 
 @require_GET
 def order_state(request: HttpRequest, token: str) -> HttpResponse:
     """Tell the order page's script where the order stands; have a worker look at one that stands still."""
     order = ordered(token)
-    stands = standing.read(order=order)
+    stands = status.read(order=order)
     payment = order.payment
-    if payment.state in STUCK and max(payment.changed_at, payment.looked_at or payment.changed_at) < pages.ago(QUIET):
-        nudges.settle(order=order)
+    if payment.state in STUCK and max(payment.changed_at, payment.looked_at or payment.changed_at) < rendering.ago(
+        QUIET
+    ):
+        dispatch.enqueue_advance(order=order)
     return caching.private(JsonResponse({"state": stands.name, "message": stands.message, "final": stands.final}))
 
 
@@ -118,7 +125,7 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     """Store the event and say so. It is settled by the sweep: a task for each would cost more than it gains."""
     try:
         webhooks.receive(body=request.body, signature=request.headers.get("Stripe-Signature", ""))
-    except gateway.BadEvent as refusal:
+    except gateway.InvalidEvent as refusal:
         return problems.response(status=400, detail=str(refusal))
     return HttpResponse("stored\n", content_type="text/plain")
 
@@ -126,27 +133,27 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
 def held(token: str) -> Hold:
     """Read the hold whose token this is. Raises Http404 for every other text."""
     try:
-        uuid = passes.read_token("hold", token)
-    except passes.ForeignToken:
+        uuid = tokens.read_token("hold", token)
+    except tokens.InvalidToken:
         raise Http404 from None
     hold = HELD.first(uuid=uuid)
     if hold is None:
         raise Http404
-    hold.drop = listing.frozen(drop_id=hold.drop_id)
+    hold.drop = queries.cached_fixed_parts(drop_id=hold.drop_id)
     return hold
 
 
 def ordered(token: str) -> Order:
     """Read the order whose token this is. Raises Http404 for every other text."""
     try:
-        uuid = passes.read_token("order", token)
-    except passes.ForeignToken:
+        uuid = tokens.read_token("order", token)
+    except tokens.InvalidToken:
         raise Http404 from None
     order = ORDERED.first(uuid=uuid)
     if order is None:
         raise Http404
     vars(order.hold)["rows"] = vars(order)["rows"]
-    order.hold.drop = listing.frozen(drop_id=order.hold.drop_id)
+    order.hold.drop = queries.cached_fixed_parts(drop_id=order.hold.drop_id)
     return order
 
 
@@ -156,24 +163,24 @@ def fields_refused(request: HttpRequest, *, hold: Hold, token: str, form: Checko
     if problems.is_wanted(request):
         errors = [{"field": name, "detail": str(said)} for name, all_ in form.errors.items() for said in all_]
         return problems.response(status=422, detail=detail, errors=errors)
-    order = pages.order_of(hold)
-    country, held_lines = country_of(chosen=form.data.get("country"), order=order), lines.of(hold=hold)
+    order = rendering.order_of(hold)
+    country, held_lines = country_of(chosen=form.data.get("country"), order=order), line_items.of(hold=hold)
     quote = pricing.quote(lines=held_lines, currency=hold.currency, country=country)
-    return pages.checkout(
+    return rendering.checkout(
         request, hold=hold, token=token, form=form, quote=quote, order=order, held=held_lines, status=422
     )
 
 
-def refused(request: HttpRequest, *, hold: Hold, token: str, refusal: checkout.CheckoutRefused) -> HttpResponse:
+def refused(request: HttpRequest, *, hold: Hold, token: str, refusal: submit.CheckoutRefused) -> HttpResponse:
     """Say why the order was not taken; its page leads back."""
     detail = str(refusal)
     if problems.is_wanted(request):
         field = FIELDS.get(type(refusal))
         errors = [{"field": field, "detail": detail}] if field else []
         return problems.response(status=refusal.status, detail=detail, errors=errors)
-    if isinstance(refusal, checkout.Lapsed):
-        return pages.hold_ended(request, hold)
-    return pages.refused(request, hold=hold, token=token, what=detail, status=refusal.status)
+    if isinstance(refusal, submit.Lapsed):
+        return rendering.hold_ended(request, hold)
+    return rendering.refused(request, hold=hold, token=token, what=detail, status=refusal.status)
 
 
 def to_order(hold: Hold) -> HttpResponse:
@@ -183,7 +190,7 @@ def to_order(hold: Hold) -> HttpResponse:
 
 def order_url(order: Order) -> str:
     """Give the order page's address."""
-    return reverse("order", args=[passes.order_token(order.uuid)])
+    return reverse("order", args=[tokens.order_token(order.uuid)])
 
 
 def to(url: str) -> HttpResponse:

@@ -139,7 +139,7 @@ class Mail(models.Model):
         return f"{self.kind} {self.about}"
 
 
-class JournalEntry(models.Model):
+class AuditEntry(models.Model):
     """One act of a person or of the system. Appended only."""
 
     at = models.DateTimeField(auto_now_add=True)

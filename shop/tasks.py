@@ -2,7 +2,7 @@
 
 from celery import shared_task
 
-from shop import outbox
+from shop.core import outbox
 
 
 @shared_task(name="shop.send_due_mails", ignore_result=True)

@@ -22,7 +22,7 @@ from deploy.local import browser as chromium
 from deploy.local import demo
 from deploy.local.programs import ROOT
 from deploy.local.stack import Running, Stack
-from drops import listing
+from drops import queries
 from tests import databases
 
 SECONDS = 30
@@ -92,7 +92,7 @@ def race(transactional_db: None) -> Race:
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
     """What a process remembers of drops for a moment is not remembered from one test to the next."""
-    listing.forget()
+    queries.clear_cache()
 
 
 @pytest.fixture

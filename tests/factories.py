@@ -10,8 +10,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from drops import holds
-from drops.line import places, tickets
 from drops.models import Checkpoint, Drop, Edition, Hold, Pause, Unit
+from drops.waitingroom.protocol import places, tickets
 from shop.models import Picture, Product, Variant
 
 SERIAL = count(1)

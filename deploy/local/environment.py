@@ -30,7 +30,7 @@ DECIDES = (
 SELLER = "Dropsite Editions\\n1 Loopback Lane\\n10115 Berlin\\nGermany"
 
 
-# What the shop uses; an endpoint at Stripe is set up for the same (payments/webhooks.py).
+# What the shop uses; an endpoint at Stripe is set up for the same (payments/processing/webhooks.py).
 WEBHOOK_EVENTS = (
     "amount_capturable_updated",
     "canceled",

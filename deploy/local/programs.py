@@ -39,7 +39,7 @@ PROGRAMS = {
     "hooks": Program("app", needs=("release", "line-redis")),
     "gatekeeper": Program("app", needs=("release", "line-redis", "demo")),
     "checkout": Program("app", needs=("release", "broker-redis"), stop="QUIT"),
-    "settlement": Program("app", needs=("release", "broker-redis"), stop="QUIT"),
+    "capture": Program("app", needs=("release", "broker-redis"), stop="QUIT"),
     "mail": Program("app", needs=("release", "broker-redis"), stop="QUIT"),
     "background": Program("app", needs=("release", "broker-redis"), stop="QUIT"),
     "beat": Program("app", needs=("release", "broker-redis")),

@@ -1,5 +1,5 @@
-"""Drops at the desk. The page of a drop itself is registered by dropsite.desk, which adds what the money says."""
+"""Drops at the desk. The page of a drop itself is registered by dropsite.backoffice, which adds what the money says."""
 
-from drops.admin import line, stock
+from drops.admin import stock, waiting_room
 
-__all__ = ["line", "stock"]
+__all__ = ["stock", "waiting_room"]

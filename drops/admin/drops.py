@@ -17,15 +17,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from drops import announcing, lifecycle
-from drops.admin import acts
+from drops import drop_actions, lifecycle
+from drops.admin import actions
 from drops.admin.forms import TIMES, DropForm, EditionForm, EditionFormSet
 from drops.models import Drop, Edition
-from drops.scaling import preparing
-from drops.scaling.models import Alert, Preparation, Step
-from shop.admin.base import JournaledAdmin, TabularInline, person
+from drops.scaling.control import scale_plans
+from drops.scaling.models import Alert, ScalePlan, Step
+from shop.admin.base import AuditedAdmin, TabularInline, person
 from shop.admin.refusals import refused
-from shop.times import told
+from shop.core.datetimes import told
 
 # Fixed when it is announced; the times are shown above, from now and in UTC.
 SHOWN = ("product", "slug", "listed", "currency", "limit_per_order", "hold_seconds", "commitment_hex")
@@ -41,8 +41,8 @@ class EditionInline(TabularInline[Edition, Drop]):
         return 0 if obj is not None and obj.pk and obj.editions.exists() else 1
 
 
-class DropAdmin(JournaledAdmin[Drop]):
-    """Registered by dropsite.desk, whose subclass adds orders and money to `panel`."""
+class DropAdmin(AuditedAdmin[Drop]):
+    """Registered by dropsite.backoffice, whose subclass adds orders and money to `panel`."""
 
     form = DropForm
     list_display = ("title", "slug", "phase", "opens", "pieces", "listed")
@@ -124,19 +124,19 @@ class DropAdmin(JournaledAdmin[Drop]):
         """Write how many are expected, and say what follows; nothing typed takes the number away."""
         try:
             if expected is None:
-                preparing.withdraw(drop=drop, who=person(request))
+                scale_plans.withdraw(drop=drop, who=person(request))
                 return
-            preparation = preparing.expect(drop=drop, expected=expected, who=person(request))
-        except preparing.Refused as refusal:
+            scale_plan = scale_plans.expect(drop=drop, expected=expected, who=person(request))
+        except scale_plans.PlanRefused as refusal:
             messages.error(request, str(refusal))
             return
-        for sentence in (preparation.plan or {}).get("problems", []):
+        for sentence in (scale_plan.plan or {}).get("problems", []):
             messages.warning(request, sentence)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A draft takes what was prepared for it along; that needs no permission of its own."""
         objects, counts, needed, protected = super().get_deleted_objects(objs, request)
-        own = {model._meta.verbose_name for model in (Preparation, Alert)}
+        own = {model._meta.verbose_name for model in (ScalePlan, Alert)}
         return objects, counts, needed - own, protected
 
     def has_delete_permission(self, request: HttpRequest, obj: Drop | None = None) -> bool:
@@ -161,33 +161,33 @@ class DropAdmin(JournaledAdmin[Drop]):
         phase = lifecycle.phase(drop=drop, now=now)
         return {
             "phase": phase,
-            "missing": announcing.missing(drop=drop, now=now) if phase == lifecycle.Phase.DRAFT else [],
-            "acts": acts.offered(request=request, drop=drop, phase=phase, paused=drop.paused),
-            "preparation": prepared(request, drop),
+            "missing": drop_actions.missing(drop=drop, now=now) if phase == lifecycle.Phase.DRAFT else [],
+            "acts": actions.offered(request=request, drop=drop, phase=phase, paused=drop.paused),
+            "scale_plan": prepared(request, drop),
         }
 
     def get_urls(self) -> Any:
         return [
             path(
                 f"<uuid:drop_id>/{name}/",
-                self.admin_site.admin_view(partial(acts.ask, admin_site=self.admin_site, name=name)),
+                self.admin_site.admin_view(partial(actions.ask, admin_site=self.admin_site, name=name)),
                 name=f"drops_drop_{name}",
             )
-            for name in acts.ACTS
+            for name in actions.ACTS
         ] + super().get_urls()
 
 
 def may_expect(request: HttpRequest, drop: Drop | None) -> bool:
     """Whether this person may type how many people are expected."""
-    may = request.user.has_perm("scaling.change_preparation") and request.user.has_perm("drops.change_drop")
+    may = request.user.has_perm("scaling.change_scaleplan") and request.user.has_perm("drops.change_drop")
     return bool(may) and (drop is None or drop.closed_at is None)
 
 
 def prepared(request: HttpRequest, drop: Drop) -> dict[str, Any] | None:
     """Give what the page of a drop says of its preparation; None if nobody is expected or this person may not see."""
-    if not request.user.has_perm("scaling.view_preparation"):
+    if not request.user.has_perm("scaling.view_scaleplan"):
         return None
-    row = Preparation.objects.filter(drop=drop).first()
+    row = ScalePlan.objects.filter(drop=drop).first()
     if row is None:
         return None
     states = [step.get_state_display() for step in Step.objects.filter(drop=drop)]

@@ -11,15 +11,15 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from drops.announcing import MINIMUMS
+from drops.drop_actions import MINIMUMS
 from drops.models import Drop, Edition
-from drops.scaling import past
 from drops.scaling.admin.forms import ExpectedField
-from drops.scaling.models import Preparation
-from shop import money, prices
+from drops.scaling.models import ScalePlan
+from drops.scaling.planning import history
 from shop.admin.base import BaseInlineFormSet, ModelForm
+from shop.core import money, prices
+from shop.core.datetimes import LocalTimeField, told
 from shop.models import Variant
-from shop.times import LocalTimeField, told
 
 TIMES = ("lobby_opens_at", "opens_at", "closes_at")
 
@@ -44,7 +44,7 @@ class DropForm(ModelForm[Drop]):
                 saved = getattr(self.instance, name)
                 self.fields[name].help_text = told(saved, now=timezone.now()) if saved else zone
         if "expected" in self.fields:
-            found = Preparation.objects.filter(drop=self.instance.pk).values_list("expected", flat=True).first()
+            found = ScalePlan.objects.filter(drop=self.instance.pk).values_list("expected", flat=True).first()
             self.initial["expected"] = found
             self.fields["expected"].help_text = suggested(drop=self.instance)
 
@@ -88,7 +88,7 @@ class DropForm(ModelForm[Drop]):
 
 def suggested(*, drop: Drop) -> str:
     """Say what to type, as the last drops had it. HTML: a slug is in it."""
-    found = past.suggest(drop=drop)
+    found = history.suggest(drop=drop)
     words = _("How many people come to the line, all in all. Empty: nothing is prepared.")
     if not found.expected:
         return format_html("{} {}", words, found.reason)

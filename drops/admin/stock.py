@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy
 
 from drops.models import Hold, HoldLine, Unit
 from shop.admin.base import ReadOnlyAdmin, ReadOnlyInline
-from shop.times import told
+from shop.core.datetimes import told
 
 
 class HoldLineInline(ReadOnlyInline[HoldLine, Hold]):

@@ -14,8 +14,9 @@ from django.conf import settings
 
 from drops.models import Hold
 from drops.scaling.models import Target
-from drops.scaling.targets import Faulty, Reading, processes
-from drops.scaling.targets.gunicorn import Gunicorn, path_of
+from drops.scaling.providers import ProviderError, Reading
+from drops.scaling.providers.local import procfs
+from drops.scaling.providers.local.gunicorn import Gunicorn, path_of
 
 FLEETS = ("gate", "web", "hooks")  # each with its control socket in RUN_DIR, where it runs on this machine
 LEAST_SECONDS = 1.0  # between two looks: less says nothing
@@ -81,13 +82,13 @@ def of_fleet(name: str) -> dict[str, Any]:
     kind = Gunicorn(where=where(name))
     try:
         reading, ports = kind.read(), kind.ports()
-    except Faulty as fault:
+    except ProviderError as fault:
         return {"workers": None, "serving": None, "saturation": None, "waiting": None, "fault": str(fault)}
     return {
         "workers": reading.size,
         "serving": reading.serving,
         "saturation": saturation(name, reading, at=time.monotonic()),
-        "waiting": processes.waiting(ports=ports),
+        "waiting": procfs.waiting(ports=ports),
         "fault": "",
     }
 

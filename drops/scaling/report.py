@@ -7,9 +7,9 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from drops.models import Drop
-from drops.scaling.demand import short, whole
-from drops.scaling.models import Alert, Preparation, Pulse, Step, Target
-from drops.scaling.plan import Line, Plan
+from drops.scaling.models import Alert, Heartbeat, ScalePlan, Step, Target
+from drops.scaling.planning.demand import short, whole
+from drops.scaling.planning.planner import Plan, PlanLine
 
 State = Step.State
 
@@ -56,7 +56,7 @@ def _demand(plan: Plan) -> str:
     return table((_("group"), _("a second"), _("why")), rows, right=frozenset({1}))
 
 
-def _lines(lines: Sequence[Line]) -> str:
+def _lines(lines: Sequence[PlanLine]) -> str:
     rows = [
         (
             line.target,
@@ -92,17 +92,17 @@ def status_as_text(*, now: datetime, drop: Drop | None = None) -> str:
     """Give the targets and the live steps as `manage.py scale status` shows them; of one drop, or of all."""
     steps = Step.objects.select_related("drop", "target")
     steps = steps.filter(drop=drop) if drop else steps.exclude(state__in=Step.OVER)
-    preparations = Preparation.objects.select_related("drop").order_by("drop__opens_at")
-    preparations = preparations.filter(drop=drop) if drop else preparations.filter(drop__in=Drop.objects.not_ended())
+    scale_plans = ScalePlan.objects.select_related("drop").order_by("drop__opens_at")
+    scale_plans = scale_plans.filter(drop=drop) if drop else scale_plans.filter(drop__in=Drop.objects.not_ended())
     parts = [_pulse(now), _targets(list(Target.objects.all()))]
     parts.append(_steps(list(steps.order_by("drop__opens_at", "tier", "target__name"))))
-    parts += [words for row in preparations if (words := _verdict(row))]
+    parts += [words for row in scale_plans if (words := _verdict(row))]
     parts += _listed(_("Open alerts:"), [alert.words for alert in Alert.objects.filter(ended_at=None)])
     return "\n\n".join(parts)
 
 
 def _pulse(now: datetime) -> str:
-    row = Pulse.objects.first()
+    row = Heartbeat.objects.first()
     if row is None or row.ticked_at is None:
         return _("There was no tick yet.")
     words = _("The last tick was %(n)s s ago, by %(who)s.") % {
@@ -154,7 +154,7 @@ def _steps(rows: Sequence[Step]) -> str:
     return table(head, cells, right=frozenset({2}))
 
 
-def _verdict(row: Preparation) -> str:
+def _verdict(row: ScalePlan) -> str:
     if not row.verdict:
         return ""
     words = [f"{row.drop.slug}: {row.verdict}", *(f"  {line}" for line in row.verdict_words)]

@@ -2,8 +2,9 @@
 
 from celery import shared_task
 
-from drops.scaling import alerts, measuring, pulse
-from drops.scaling import tick as ticks
+from drops.scaling.accounting import measure as measuring
+from drops.scaling.control import alerts, heartbeat
+from drops.scaling.control import tick as ticks
 
 
 @shared_task(name="scaling.tick", ignore_result=True)
@@ -21,4 +22,4 @@ def send_alerts(**_: object) -> int:
 @shared_task(name="scaling.measure", ignore_result=True)
 def measure(**_: object) -> int:
     """Measure what drops demand while they run, and what they demanded and cost once they are over."""
-    return len(measuring.measure_due(now=pulse.clock()))
+    return len(measuring.measure_due(now=heartbeat.database_now()))

@@ -15,9 +15,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from drops import announcing
+from drops import drop_actions
 from drops.models import Drop, Edition
-from drops.scaling import preparing
+from drops.scaling.control import scale_plans
 from dropsite.demo import scaling
 from dropsite.demo.products import ITEMS, Item, Shot
 from shop.models import Picture, Product, Rendition, Variant
@@ -55,8 +55,8 @@ def announce_next(*, opens_in: timedelta, lobby_before: timedelta, closes_after:
 
     Pre-scale it for `expected` shoppers, unless that is 0.
     """
-    for drop in announced_drops().filter(announcing.RUNNING):
-        announcing.close(drop=drop, who=None)
+    for drop in announced_drops().filter(drop_actions.RUNNING):
+        drop_actions.close(drop=drop, who=None)
     item = ITEMS[announced_drops().count() % len(ITEMS)]
     with transaction.atomic():
         drop = create_drop(
@@ -66,9 +66,9 @@ def announce_next(*, opens_in: timedelta, lobby_before: timedelta, closes_after:
             lobby_before=lobby_before,
             closes_after=closes_after,
         )
-        drop = announcing.announce(drop=drop, who=None)
+        drop = drop_actions.announce(drop=drop, who=None)
     if expected:
-        preparing.expect(drop=drop, expected=expected, who=None)
+        scale_plans.expect(drop=drop, expected=expected, who=None)
     return drop
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from drops.scaling import prices
 from drops.scaling.models import Group, Share, Target
-from drops.scaling.targets import KINDS
+from drops.scaling.planning import prices
+from drops.scaling.providers import PROVIDERS
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ def load() -> None:
     The resource is always updated: it contains the machine's host name, which may have changed.
     """
     for item in TARGETS:
-        resource = KINDS[item.kind].resource(item.where)
+        resource = PROVIDERS[item.kind].resource(item.where)
         target, created = Target.objects.update_or_create(
             name=item.name,
             defaults={"resource": resource},

@@ -10,14 +10,15 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from drops import passes
+from drops import tokens
 from drops.models import Drop, Hold
 from dropsite.loadtest.assertions import Assertion, from_failures
 from dropsite.loadtest.users import shuffle
 from dropsite.loadtest.users.sessions import Outcome, Session
 from dropsite.loadtest.users.waiting_room import StatusDocument
-from payments import books, gateway
+from payments import invariants
 from payments.models import Order, Payment
+from payments.processing import gateway
 
 TIMEOUT_SECONDS = 120
 POLL_SECONDS = 0.5
@@ -67,17 +68,17 @@ def check_invariants(*, drop: Drop) -> list[Assertion]:
     for attempt in range(1, MAX_TRIES):
         try:
             return _invariants(drop)
-        except gateway.Unknown:
+        except gateway.OutcomeUnknown:
             time.sleep(POLL_SECONDS * attempt)
     try:
         return _invariants(drop)
-    except gateway.Unknown as error:
+    except gateway.OutcomeUnknown as error:
         unreadable = Assertion("Stripe's list of PaymentIntents can be read", False, str(error))
         return [*_invariants(drop, stripe=False), unreadable]
 
 
 def _invariants(drop: Drop, *, stripe: bool = True) -> list[Assertion]:
-    checks = books.check(drop=drop, stripe=stripe)
+    checks = invariants.check(drop=drop, stripe=stripe)
     return [Assertion(check.name, check.ok, check.detail) for check in checks]
 
 
@@ -90,7 +91,7 @@ def compare(*, drop: Drop, sessions: Sequence[Session], status: StatusDocument |
 def order_of(url: str) -> UUID:
     """Return the id of the order that an order page shows."""
     token = urlsplit(url).path.strip("/").split("/")[-1]
-    return passes.read_token("order", token)
+    return tokens.read_token("order", token)
 
 
 def _orders_by_url(drop: Drop, sessions: Sequence[Session]) -> dict[str, Order]:

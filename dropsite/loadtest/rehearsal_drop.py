@@ -9,7 +9,7 @@ from django.db import transaction
 from django.utils import timezone
 from PIL import Image
 
-from drops import announcing
+from drops import drop_actions
 from drops.models import Drop, Edition
 from shop.models import Picture, Product, Variant
 
@@ -48,7 +48,7 @@ def create(*, units: int) -> Drop:
                 limit_per_order=drop.limit_per_order,
                 position=number,
             )
-        return announcing.announce(drop=drop, who=None)
+        return drop_actions.announce(drop=drop, who=None)
 
 
 def find_product() -> Product | None:
@@ -80,4 +80,4 @@ def create_product() -> Product:
 
 def close(*, drop: Drop) -> None:
     """End the drop, so that no process works for it any more."""
-    announcing.close(drop=drop, who=None)
+    drop_actions.close(drop=drop, who=None)

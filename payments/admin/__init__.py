@@ -1,4 +1,4 @@
-"""Orders and their money at the desk: to look at. What changes them is the settlement."""
+"""Orders and their money at the desk: to look at. Only payments.processing changes them."""
 
 from payments.admin import money, orders
 

@@ -4,8 +4,8 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy
 
 from payments.models import Attempt, Event, LedgerEntry, Payment
-from shop import money
 from shop.admin.base import ReadOnlyAdmin
+from shop.core import money
 
 
 @admin.register(Payment)

@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from payments import lines, nudges, standing
+from payments import dispatch
 from payments.models import Order, Payment
-from shop import journal, money
+from payments.orders import line_items, status
 from shop.admin.base import ReadOnlyAdmin, person
+from shop.core import audit_log, money
 from shop.models import Mail
 
 
@@ -70,8 +71,8 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         context |= {
             "hold": order.hold,
             "payment": order.payment,
-            "standing": standing.read(order=order),
-            "lines": lines.of(hold=order.hold),
+            "standing": status.read(order=order),
+            "lines": line_items.of(hold=order.hold),
             "attempts": order.payment.attempts.all(),
             "ledger": [
                 (entry, money.text(amount=entry.amount, currency=entry.currency)) for entry in order.ledger.all()
@@ -91,11 +92,11 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
 
 def ask_again(request: HttpRequest, *, admin_site: admin.AdminSite, order_id: int) -> HttpResponse:
-    """Hand the order to the settlement once more; safe to press at any time."""
+    """Enqueue the order for processing once more; safe to press at any time."""
     if not request.user.has_perm("payments.change_payment"):
         raise PermissionDenied
     order = get_object_or_404(Order, pk=order_id)
-    journal.write(who=person(request), about=f"order:{order.number}", act="asked Stripe again")
-    nudges.settle(order=order)
+    audit_log.write(who=person(request), about=f"order:{order.number}", act="asked Stripe again")
+    dispatch.enqueue_advance(order=order)
     messages.success(request, _("Stripe is being asked. Load this page again in a moment."))
     return HttpResponseRedirect(reverse(f"{admin_site.name}:payments_order_change", args=[order.pk]))

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from django import template
 
-from payments import lines
+from payments.orders import line_items
 
 register = template.Library()
 
@@ -12,4 +12,4 @@ register = template.Library()
 @register.filter
 def numbered(numbers: Sequence[int], of: int) -> str:
     """Write [37] of 500 as "No. 37 of 500", [37, 41] as "No. 37 and No. 41 of 500"."""
-    return lines.numbered(numbers=numbers, of=of)
+    return line_items.numbered(numbers=numbers, of=of)

@@ -9,11 +9,11 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Model
 from django.http import HttpRequest
 
-from shop import journal
+from shop.core import audit_log
 
 __all__ = [
+    "AuditedAdmin",
     "BaseInlineFormSet",
-    "JournaledAdmin",
     "ModelForm",
     "ReadOnlyAdmin",
     "ReadOnlyInline",
@@ -76,7 +76,7 @@ class ReadOnlyInline(TabularInline[M, Parent]):
         return False
 
 
-class JournaledAdmin(ModelAdmin[M]):
+class AuditedAdmin(ModelAdmin[M]):
     """Forms whose changes are written to the journal: who, when, what, from, to."""
 
     actions = None  # the only one of Django's own deletes rows without asking the rules
@@ -94,10 +94,10 @@ class JournaledAdmin(ModelAdmin[M]):
                 after |= row_after
         if before or after or not change:
             act = "changed" if change else "added"
-            journal.write(who=person(request), about=self.about(form.instance), act=act, before=before, after=after)
+            audit_log.write(who=person(request), about=self.about(form.instance), act=act, before=before, after=after)
 
     def delete_model(self, request: HttpRequest, obj: M) -> None:
-        journal.write(who=person(request), about=self.about(obj), act="deleted", before={"name": str(obj)})
+        audit_log.write(who=person(request), about=self.about(obj), act="deleted", before={"name": str(obj)})
         super().delete_model(request, obj)
 
 

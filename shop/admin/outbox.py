@@ -9,9 +9,9 @@ from django.db.models.query import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy, ngettext
 
-from shop import journal
 from shop.admin.base import ReadOnlyAdmin, person
-from shop.models import JournalEntry, Mail
+from shop.core import audit_log
+from shop.models import AuditEntry, Mail
 
 
 @admin.register(Mail)
@@ -32,15 +32,15 @@ class MailAdmin(ReadOnlyAdmin[Mail]):
         with transaction.atomic():
             for mail in mails:
                 before = {"sent_at": str(mail.sent_at)}
-                journal.write(who=person(request), about=f"mail:{mail.pk}", act="sent again", before=before)
+                audit_log.write(who=person(request), about=f"mail:{mail.pk}", act="sent again", before=before)
             count = mails.update(sent_at=None, due_at=Now(), tries=0, fault="")
         self.message_user(
             request, ngettext("%(n)s mail is due again.", "%(n)s mails are due again.", count) % {"n": count}
         )
 
 
-@admin.register(JournalEntry)
-class JournalAdmin(ReadOnlyAdmin[JournalEntry]):
+@admin.register(AuditEntry)
+class JournalAdmin(ReadOnlyAdmin[AuditEntry]):
     list_display = ("at", "who", "about", "act", "from_", "to")
     list_filter = ("act",)
     search_fields = ("about", "who__username")
@@ -49,11 +49,11 @@ class JournalAdmin(ReadOnlyAdmin[JournalEntry]):
     fields = ("at", "who", "about", "act", "from_", "to")
 
     @admin.display(description=gettext_lazy("from"))
-    def from_(self, entry: JournalEntry) -> str:
+    def from_(self, entry: AuditEntry) -> str:
         return words(entry.before)
 
     @admin.display(description=gettext_lazy("to"))
-    def to(self, entry: JournalEntry) -> str:
+    def to(self, entry: AuditEntry) -> str:
         return words(entry.after)
 
 

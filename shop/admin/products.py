@@ -11,8 +11,8 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from shop.admin.axes import AxesField
-from shop.admin.base import BaseInlineFormSet, JournaledAdmin, ModelForm, TabularInline
+from shop.admin.base import AuditedAdmin, BaseInlineFormSet, ModelForm, TabularInline
+from shop.admin.options import AxesField
 from shop.admin.refusals import refused
 from shop.models import Picture, Product, Variant
 
@@ -71,7 +71,7 @@ class PictureInline(TabularInline[Picture, Product]):
 
 
 @admin.register(Product)
-class ProductAdmin(JournaledAdmin[Product]):
+class ProductAdmin(AuditedAdmin[Product]):
     list_display = ("name", "slug", "variant_count", "drop_count")
     search_fields = ("name", "slug", "variants__sku")
     prepopulated_fields = {"slug": ("name",)}

@@ -2,7 +2,7 @@
 
 from django import template
 
-from shop import money as amounts
+from shop.core import money as amounts
 
 register = template.Library()
 

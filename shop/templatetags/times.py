@@ -5,7 +5,7 @@ from datetime import datetime
 from django import template
 from django.utils import timezone
 
-from shop import times
+from shop.core import datetimes
 
 register = template.Library()
 
@@ -13,4 +13,4 @@ register = template.Library()
 @register.simple_tag
 def told(moment: datetime | None) -> str:
     """Write a time locally, in UTC and from now; a dash for none."""
-    return times.told(moment, now=timezone.now())
+    return datetimes.told(moment, now=timezone.now())

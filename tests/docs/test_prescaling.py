@@ -10,8 +10,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from drops.scaling.targets import KINDS, Refused
-from drops.scaling.targets.base import Kind
+from drops.scaling.providers import PROVIDERS, ApplyRefused
+from drops.scaling.providers.base import Provider
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/prescaling.md").read_text()
@@ -25,11 +25,11 @@ def block(language: str) -> str:
 
 
 @pytest.fixture
-def kind() -> type[Kind]:
+def kind() -> type[Provider]:
     """The kind that the page prints."""
     names: dict[str, Any] = {"__name__": "auto_scaling_group"}
     exec(compile(block("python"), "docs/prescaling.md", "exec"), names)
-    found: type[Kind] = names["AutoScalingGroup"]
+    found: type[Provider] = names["AutoScalingGroup"]
     return found
 
 
@@ -71,12 +71,14 @@ def test_new_kind_grows_and_comes_back(kind, group):
 
 
 def test_new_kind_refuses_what_is_not_there_with_a_sentence(kind, group):
-    with pytest.raises(Refused, match=r"There is no Auto Scaling group nothing in this region\. Look at its name\."):
+    with pytest.raises(
+        ApplyRefused, match=r"There is no Auto Scaling group nothing in this region\. Look at its name\."
+    ):
         kind(where={"region": "eu-central-1", "group": "nothing"}).read()
 
 
 def test_policy_names_every_call_that_is_made():
-    code = "\n".join(file.read_text() for file in (ROOT / "drops/scaling/targets").glob("*.py"))
+    code = "\n".join(file.read_text() for file in (ROOT / "drops/scaling/providers").rglob("*.py"))
     calls = re.findall(r'self\.call\(\s*"([a-z0-9-]+)",\s*"([a-z_]+)"', code)
     camel = {(IAM.get(service, service), name.title().replace("_", "").replace("Db", "DB")) for service, name in calls}
 
@@ -88,6 +90,6 @@ def test_policy_names_every_call_that_is_made():
 
 def test_every_kind_is_in_the_table():
     table = PAGE.split("| kind | what is moved", 1)[1].split("\n\n", 1)[0]
-    short = {name: kind.name.removeprefix("Kubernetes ") for name, kind in KINDS.items()}
+    short = {name: kind.name.removeprefix("Kubernetes ") for name, kind in PROVIDERS.items()}
 
     assert {name: words for name, words in short.items() if words not in table} == {}

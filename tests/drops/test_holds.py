@@ -165,7 +165,7 @@ def test_place_ends_the_tickets_own_lapsed_hold_and_counts_the_new_one():
 def test_place_refuses_a_third_hold_of_a_ticket():
     drop = make_drop(phase="live")
     for _time in range(2):
-        holds.give_back(hold=place(drop))
+        holds.release_open(hold=place(drop))
 
     with pytest.raises(holds.UsedUp):
         place(drop)
@@ -191,7 +191,7 @@ def test_give_back_frees_an_open_hold_only():
     hold = place(drop)
     holds.pay(hold=hold)
 
-    holds.give_back(hold=hold)
+    holds.release_open(hold=hold)
 
     hold.refresh_from_db()
     assert (hold.state, free(drop)) == ("paying", 2)
@@ -242,7 +242,7 @@ def test_reopen_leaves_at_least_two_minutes():
 def test_reopen_does_not_bring_back_a_hold_that_is_over():
     drop = make_drop(phase="live")
     hold = place(drop)
-    holds.give_back(hold=hold)
+    holds.release_open(hold=hold)
 
     with pytest.raises(holds.HoldOver):
         holds.reopen(hold=hold)
@@ -257,7 +257,7 @@ def test_allocate_twice_is_as_good_as_once_and_too_late_is_refused():
     holds.pay(hold=hold)
     holds.allocate(hold=hold)
     holds.allocate(hold=hold)
-    holds.give_back(hold=over)
+    holds.release_open(hold=over)
 
     with pytest.raises(holds.HoldOver):
         holds.allocate(hold=over)
@@ -268,7 +268,7 @@ def test_take_back_withholds_the_units():
     hold = make_hold(drop=drop, state="paying")
     holds.allocate(hold=hold)
 
-    holds.take_back(hold=hold, reason="capture refused")
+    holds.withhold(hold=hold, reason="capture refused")
 
     hold.refresh_from_db()
     unit = Unit.objects.get()
@@ -281,7 +281,7 @@ def test_take_back_leaves_alone_what_is_not_allocated(state):
     drop = make_drop(phase="live", quantity=1)
     hold = make_hold(drop=drop, state=state)
 
-    holds.take_back(hold=hold, reason="capture refused")
+    holds.withhold(hold=hold, reason="capture refused")
 
     hold.refresh_from_db()
     assert (hold.state, hold.units.count()) == (state, 1)

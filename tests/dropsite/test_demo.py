@@ -83,8 +83,8 @@ def test_demo_plans_for_the_expected_shoppers(monkeypatch: pytest.MonkeyPatch) -
 
     drop = Drop.objects.get()
     steps = dict(Step.objects.filter(drop=drop).values_list("target__name", "wanted"))
-    assert drop.preparation.expected == 150
-    assert (drop.preparation.plan or {})["problems"] == []
+    assert drop.scale_plan.expected == 150
+    assert (drop.scale_plan.plan or {})["problems"] == []
     assert steps == {"gate fleet": 2, "web fleet": 2, "checkout pool": 4}
 
 

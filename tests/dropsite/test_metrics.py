@@ -32,7 +32,7 @@ def test_figures_are_for_this_machine(client):
     nothing = {"oldest_seconds": 0.0, "rows": 0}
     assert answer.json()["queues"] == {
         "checkout": nothing,
-        "settlement": nothing,
+        "capture": nothing,
         "mail": nothing,
         "background": nothing,
     }
@@ -78,7 +78,7 @@ def test_queues_tell_the_oldest_row_of_each():
 
     assert metrics.queues(now=now) == {
         "checkout": {"oldest_seconds": 0.0, "rows": 0},
-        "settlement": {"oldest_seconds": 7.0, "rows": 1},
+        "capture": {"oldest_seconds": 7.0, "rows": 1},
         "mail": {"oldest_seconds": 90.0, "rows": 2},
         "background": {"oldest_seconds": 65.0, "rows": 1},
     }

@@ -5,7 +5,7 @@ from django.test import Client
 from django.urls import get_resolver
 from django.urls.resolvers import URLPattern
 
-from drops import passes
+from drops import tokens
 from tests.factories import make_drop, make_hold
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +59,7 @@ def test_show_everybody_the_same_page(phase):
 
 def test_keep_nobodys_page():
     drop = make_drop(phase="live")
-    token = passes.hold_token(make_hold(drop=drop).uuid)
+    token = tokens.hold_token(make_hold(drop=drop).uuid)
 
     for path in (
         f"/drops/{drop.slug}/mine/",

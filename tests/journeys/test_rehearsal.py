@@ -35,7 +35,7 @@ def test_rehearse_sells_a_drop_of_its_own(manage: Manage, tmp_path: Path) -> Non
 
 def test_rehearse_ends_well_though_programs_are_killed(stack: Running, tmp_path: Path) -> None:
     words = ["rehearse", "--units", "12", "--shoppers", "40", "--seed", "4", "--json", str(tmp_path / "report.json")]
-    victims = ["gate", "gatekeeper", "settlement", "checkout", "line-redis", "web"]
+    victims = ["gate", "gatekeeper", "capture", "checkout", "line-redis", "web"]
     said = []
     with subprocess.Popen(
         [sys.executable, "manage.py", *words],

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from drops.line import status
+from drops.waitingroom.protocol import status
 from tests.journeys.conftest import Visit
 
 NOW = 1_000_000.0

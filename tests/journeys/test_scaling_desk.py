@@ -89,7 +89,7 @@ def sign_in(page: Page, shop: str) -> Page:
 @pytest.mark.parametrize("size", ["desktop", "phone"])
 def test_look_at_the_timeline(visit: Visit, look: Look, shop: str, rows: dict[str, str], size: str) -> None:
     page = sign_in(visit(size), shop)
-    page.goto(f"{shop}/admin/scaling/preparation/{rows['drop']}/change/")
+    page.goto(f"{shop}/admin/scaling/scaleplan/{rows['drop']}/change/")
 
     expect(page.locator(".scaling-row")).to_have_count(4)
     expect(page.locator(".scaling-times .late")).to_contain_text("late")
@@ -108,9 +108,9 @@ def test_look_at_targets_and_how_all_stands(
     page.goto(f"{shop}/admin/scaling/target/{rows['target']}/change/")
     expect(page.get_by_label("ECS cluster")).to_have_value("journey")
     page.screenshot(path=f"var/artefacts/scaling-target-{size}.png")
-    page.goto(f"{shop}/admin/scaling/preparation/learned/")
+    page.goto(f"{shop}/admin/scaling/scaleplan/learned/")
     look(page, "scaling-learned")
-    page.goto(f"{shop}/admin/scaling/preparation/")
+    page.goto(f"{shop}/admin/scaling/scaleplan/")
     page.get_by_role("button", name="Dry run").click()
     expect(page.locator(".scaling-list")).to_be_visible()
     look(page, "scaling-dry-run")

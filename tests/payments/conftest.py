@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from payments import gateway
+from payments.processing import gateway
 from tests.deploy.stripe_sandbox import process
 
 

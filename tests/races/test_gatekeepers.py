@@ -12,10 +12,10 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from drops.gatekeeper import commits, figures, leader, publish, tick
-from drops.gatekeeper.loop import Gatekeeper
-from drops.line import keys, lua, status
 from drops.models import Checkpoint, Drop, Leadership
+from drops.waitingroom.gatekeeper import checkpoints, decision, leader, publish, snapshot
+from drops.waitingroom.gatekeeper.loop import Gatekeeper
+from drops.waitingroom.protocol import keys, lua, status
 from tests.factories import make_drop
 
 ROUNDS = 25
@@ -26,9 +26,9 @@ def end_lease() -> None:
     Leadership.objects.update(until=timezone.now() - timedelta(seconds=1))
 
 
-def rows(drop: Drop) -> list[figures.Watched]:
+def rows(drop: Drop) -> list[snapshot.DropSnapshot]:
     """What a tick starts from."""
-    return [row for row in figures.watched() if row.drop == drop]
+    return [row for row in snapshot.watched() if row.drop == drop]
 
 
 def test_of_eight_gatekeepers_one_leads(race):
@@ -71,12 +71,12 @@ def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(transactional_db,
     old.tick()
     end_lease()
     new.tick()
-    before = Checkpoint.objects.values().get(), lua.look_at(line_redis, drop.slug).state
+    before = Checkpoint.objects.values().get(), lua.read_state(line_redis, drop.slug).state
 
     old.tick()
 
     assert (old.term, new.term) == (None, 2)
-    assert (Checkpoint.objects.values().get(), lua.look_at(line_redis, drop.slug).state) == before
+    assert (Checkpoint.objects.values().get(), lua.read_state(line_redis, drop.slug).state) == before
 
 
 def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(transactional_db, line_redis):
@@ -87,12 +87,12 @@ def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(transaction
     stale.checkpoint.cursor = stale.checkpoint.allowance = 90
     end_lease()
     new.tick()
-    before = lua.look_at(line_redis, drop.slug).state, line_redis.get(keys.status(drop.slug))
+    before = lua.read_state(line_redis, drop.slug).state, line_redis.get(keys.status(drop.slug))
 
     with pytest.raises(lua.OlderTerm):
         publish.publish(redis=line_redis, term=1, row=stale)
 
-    assert (lua.look_at(line_redis, drop.slug).state, line_redis.get(keys.status(drop.slug))) == before
+    assert (lua.read_state(line_redis, drop.slug).state, line_redis.get(keys.status(drop.slug))) == before
 
 
 def test_a_gatekeeper_that_slept_seals_nothing(transactional_db, line_redis):
@@ -103,7 +103,7 @@ def test_a_gatekeeper_that_slept_seals_nothing(transactional_db, line_redis):
     Gatekeeper(redis=line_redis, holder="new").tick()
     Drop.objects.update(opens_at=timezone.now())
 
-    assert commits.seal(term=1, drop=drop, n=3) is False
+    assert checkpoints.seal(term=1, drop=drop, n=3) is False
     with pytest.raises(lua.OlderTerm):
         lua.close_lobby(line_redis, drop.slug, term=1)
 
@@ -139,11 +139,11 @@ def committed(keeper: Gatekeeper, drop: Drop) -> list[int]:
         return []
     due = rows(drop)
     for row in due:
-        row.seen = lua.look_at(keeper.redis, drop.slug)
-        tick.follow(row, tick.Count())
+        row.seen = lua.read_state(keeper.redis, drop.slug)
+        decision.follow(row, decision.Count())
     try:
-        commits.commit(term=keeper.term, checkpoints=[row.checkpoint for row in due])
-    except commits.LeadLost:
+        checkpoints.commit(term=keeper.term, checkpoints=[row.checkpoint for row in due])
+    except checkpoints.LeadershipLost:
         keeper.term = None
         return []
     try:

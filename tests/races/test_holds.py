@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from drops import holds
 from drops.models import Hold, Unit
-from payments import books
+from payments import invariants
 from tests.factories import make_drop, make_hold, make_pass
 
 
@@ -19,7 +19,7 @@ def kinds(results):
 
 
 def wrong(drop):
-    return [check for check in books.check(drop=drop, stripe=False) if not check.ok]
+    return [check for check in invariants.check(drop=drop, stripe=False) if not check.ok]
 
 
 def place(drop, quantity=1):

@@ -8,14 +8,16 @@ from django.db.models.functions import Now
 
 from drops import holds
 from drops.models import Hold
-from payments import books, checkout, settlement, sweeps
+from payments import invariants
+from payments.checkout import submit as checkout
 from payments.models import Attempt, LedgerEntry, Order, Payment
+from payments.processing import advance, recovery
 from tests.factories import make_drop, make_hold
-from tests.payments.orders import ADDRESS, TOTAL, make_order, states, submit
+from tests.payments.order_factory import ADDRESS, TOTAL, make_order, states, submit
 
 
 def wrong(order):
-    return [(check.name, check.detail) for check in books.check(drop=order.hold.drop) if not check.ok]
+    return [(check.name, check.detail) for check in invariants.check(drop=order.hold.drop) if not check.ok]
 
 
 def test_paying_twice_at_once_makes_one_order_and_one_attempt(race, till):
@@ -26,7 +28,7 @@ def test_paying_twice_at_once_makes_one_order_and_one_attempt(race, till):
 
     assert len({order.pk for order in results}) == 1
     assert Attempt.objects.count() == 1
-    settlement.advance(order_id=results[0].pk)
+    advance.advance_order(order_id=results[0].pk)
     assert states(results[0]) == ("captured", "allocated")
     assert wrong(results[0]) == []
 
@@ -52,8 +54,8 @@ def test_advancing_at_once_captures_once_and_neither_voids_the_other(race, till)
     for _round in range(4):
         order = make_order(till)
 
-        race(4, lambda _i, order=order: settlement.advance(order_id=order.pk))
-        settlement.advance(order_id=order.pk)
+        race(4, lambda _i, order=order: advance.advance_order(order_id=order.pk))
+        advance.advance_order(order_id=order.pk)
 
         assert states(order) == ("captured", "allocated")
         assert LedgerEntry.objects.filter(order=order).count() == 1
@@ -62,12 +64,12 @@ def test_advancing_at_once_captures_once_and_neither_voids_the_other(race, till)
 
 def test_advancing_at_once_without_the_lease_still_captures_once(race, till, monkeypatch):
     """The lease saves work; the guards alone keep the money right."""
-    monkeypatch.setattr(settlement, "lease", lambda order_id: Order.objects.get(pk=order_id).leased_until)
+    monkeypatch.setattr(advance, "lease", lambda order_id: Order.objects.get(pk=order_id).leased_until)
     order = make_order(till)
 
-    race(4, lambda _i: settlement.advance(order_id=order.pk))
+    race(4, lambda _i: advance.advance_order(order_id=order.pk))
     for _later in range(3):
-        settlement.advance(order_id=order.pk)
+        advance.advance_order(order_id=order.pk)
 
     assert states(order) == ("captured", "allocated")
     assert LedgerEntry.objects.filter(order=order).count() == 1
@@ -94,11 +96,11 @@ def test_allocating_at_once_is_as_good_for_all_but_voids_the_careless_way(race, 
 def test_withdrawing_while_the_attempt_is_sent_ends_one_way(race, till):
     for _round in range(6):
         order = make_order(till)
-        settlement.advance(order_id=order.pk, states={Payment.State.NEW})
+        advance.advance_order(order_id=order.pk, states={Payment.State.NEW})
         Attempt.objects.update(created_at=Now() - timedelta(minutes=16))
 
-        race(2, lambda i, order=order: sweeps.withdraw() if i else settlement.advance(order_id=order.pk))
-        settlement.advance(order_id=order.pk)
+        race(2, lambda i, order=order: recovery.withdraw_unsent() if i else advance.advance_order(order_id=order.pk))
+        advance.advance_order(order_id=order.pk)
 
         assert states(order) in {("captured", "allocated"), ("voided", "released")}
         assert wrong(order) == []
@@ -111,11 +113,11 @@ def test_paying_while_the_hold_is_given_back_ends_one_way(race, till):
 
         def act(i, hold=hold, token=token):
             if i:
-                return holds.give_back(hold=hold)
+                return holds.release_open(hold=hold)
             return checkout.submit(hold=hold, address=ADDRESS, token=token, shown_total=TOTAL)
 
         paid, _given = race(2, act)
 
         hold.refresh_from_db()
         assert (hold.state, type(paid)) in {("paying", Order), ("released", checkout.Lapsed)}
-        assert [c.name for c in books.check(drop=hold.drop, stripe=False) if not c.ok] == []
+        assert [c.name for c in invariants.check(drop=hold.drop, stripe=False) if not c.ok] == []

@@ -6,9 +6,9 @@ from threading import Barrier, Event
 import pytest
 from django.utils import timezone
 
-from drops.scaling import reconciling, steps
+from drops.scaling.control import reconcile, steps
+from drops.scaling.control.tick import tick
 from drops.scaling.models import Step, Target
-from drops.scaling.tick import tick
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import SECONDS, Crash, make_step, make_target
 
@@ -33,7 +33,7 @@ def test_four_beats_at_once_ask_four_times_the_careless_way(race, cloud):
     Target.objects.update(busy_until=timezone.now() + timedelta(seconds=60))  # taken by nobody, used by all
     target.refresh_from_db()
 
-    race(BEATS, lambda _i: reconciling.reconcile(target=target, who="beat", now=timezone.now(), paused=False))
+    race(BEATS, lambda _i: reconcile.reconcile(target=target, who="beat", now=timezone.now(), paused=False))
 
     assert len(cloud.asked) == BEATS
 

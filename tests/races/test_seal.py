@@ -8,10 +8,10 @@ from django.utils import timezone
 from redis import Redis
 from redis.exceptions import RedisError
 
-from drops.gatekeeper import commits, figures, leader, publish
-from drops.gatekeeper.loop import Gatekeeper
-from drops.line import lua
 from drops.models import Checkpoint, Drop
+from drops.waitingroom.gatekeeper import checkpoints, leader, publish, snapshot
+from drops.waitingroom.gatekeeper.loop import Gatekeeper
+from drops.waitingroom.protocol import lua
 from tests.factories import make_drop
 from tests.races.servers import OwnRedis
 
@@ -77,17 +77,17 @@ def test_the_seal_covers_all_who_joined_before_it_and_no_index_comes_twice(race,
     given = sorted(before + [index for each in got for index in each])
     assert given == list(range(len(given)))
     assert max(before) < drop.sealed <= len(given)
-    assert int(lua.look_at(line_redis, drop.slug).state["n"]) == drop.sealed
+    assert int(lua.read_state(line_redis, drop.slug).state["n"]) == drop.sealed
     assert join(line_redis, drop, 7_777_777) >= drop.sealed
 
 
 def test_control_a_size_read_before_the_lobby_is_closed_leaves_somebody_out(line_redis, transactional_db):
     drop, keeper = lobby(line_redis)
     open_now(drop)
-    read = lua.look_at(line_redis, drop.slug).number("counter")
+    read = lua.read_state(line_redis, drop.slug).number("counter")
 
     index = join(line_redis, drop, 1)  # in the lobby: nothing has closed it
-    commits.seal(term=keeper.term, drop=drop, n=read)
+    checkpoints.seal(term=keeper.term, drop=drop, n=read)
 
     drop.refresh_from_db()
     assert not index < drop.sealed
@@ -121,7 +121,7 @@ def test_a_redis_lost_between_closing_and_the_commit_is_sealed_at_the_new_counte
 
     drop.refresh_from_db()
     assert (before, drop.sealed) == ([0, 1, 2, 3, 4], 1000)
-    assert int(lua.look_at(own_redis.client, drop.slug).state["n"]) == 1000
+    assert int(lua.read_state(own_redis.client, drop.slug).state["n"]) == 1000
     assert join(own_redis.client, drop, 7) == 1000
 
 
@@ -132,7 +132,7 @@ def test_a_redis_lost_after_the_commit_leaves_the_seal_as_it_is(own_redis: OwnRe
         join(own_redis.client, drop, number)
     open_now(drop)
     n = lua.close_lobby(own_redis.client, drop.slug, term=keeper.term)
-    assert commits.seal(term=keeper.term, drop=drop, n=n)
+    assert checkpoints.seal(term=keeper.term, drop=drop, n=n)
 
     own_redis.kill(forget=forget)
     keeper.tick()  # without Redis
@@ -140,7 +140,7 @@ def test_a_redis_lost_after_the_commit_leaves_the_seal_as_it_is(own_redis: OwnRe
     keeper.tick()
 
     drop.refresh_from_db()
-    state = lua.look_at(own_redis.client, drop.slug).state
+    state = lua.read_state(own_redis.client, drop.slug).state
     assert (drop.sealed, state["n"], "seed" in state) == (5, "5", True)
     assert join(own_redis.client, drop, 9) >= 1000
 
@@ -155,7 +155,7 @@ def test_a_redis_killed_while_shoppers_join_gives_no_index_twice(race, own_redis
         while not (over.is_set() and len(got) > 20):
             try:
                 got.append(join(own_redis.client, drop, number * 100_000 + len(got)))
-            except (lua.Refused, RedisError):
+            except (lua.ScriptRefused, RedisError):
                 continue
         return got
 
@@ -186,7 +186,7 @@ def test_control_counting_on_where_the_counter_was_seen_gives_an_index_twice(own
     own_redis.start()
 
     row = Checkpoint.objects.get(drop=drop)
-    (watched,) = figures.watched()
+    (watched,) = snapshot.watched()
     watched.checkpoint.run_id = lua.run_id(own_redis.client)
     publish.adopt(redis=own_redis.client, term=row.term, row=watched, counter=row.joined)  # not the limit
 

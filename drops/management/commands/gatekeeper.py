@@ -12,8 +12,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from drops.gatekeeper.loop import Gatekeeper, connect
-from drops.scaling import watching
+from drops.scaling.control import watchdog
+from drops.waitingroom.gatekeeper.loop import Gatekeeper, connect
 
 
 class Command(BaseCommand):
@@ -25,6 +25,6 @@ class Command(BaseCommand):
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        Thread(target=watching.watch, args=[stop], daemon=True).start()
+        Thread(target=watchdog.watch, args=[stop], daemon=True).start()
         redis = connect(settings.LINE_REDIS_URL)
         Gatekeeper(redis=redis, holder=f"{socket.gethostname()}:{os.getpid()}").run(stop)

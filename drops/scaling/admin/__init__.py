@@ -1,5 +1,5 @@
 """Pre-scaling at the desk: targets, preparations with their timelines, and what was called. Everybody sees, ops act."""
 
-from drops.scaling.admin import preparations, records, targets
+from drops.scaling.admin import records, scale_plans, targets
 
-__all__ = ["preparations", "records", "targets"]
+__all__ = ["records", "scale_plans", "targets"]

@@ -12,9 +12,9 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from drops.scaling.checks import MOST_EXPECTED
-from drops.scaling.models import Preparation, Share, Target
-from drops.scaling.targets import KINDS, BadWhere
+from drops.scaling.models import ScalePlan, Share, Target
+from drops.scaling.planning.checks import MOST_EXPECTED
+from drops.scaling.providers import PROVIDERS, BadLocator
 from shop.admin.base import BaseInlineFormSet, ModelForm
 
 PREFIX = "where_"
@@ -22,7 +22,7 @@ PREFIX = "where_"
 
 def where_names(*, kind: str) -> tuple[str, ...]:
     """Name the form's fields of a kind."""
-    return tuple(PREFIX + field.name for field in KINDS[kind].fields)
+    return tuple(PREFIX + field.name for field in PROVIDERS[kind].fields)
 
 
 class TargetForm(ModelForm[Target]):
@@ -39,7 +39,7 @@ class TargetForm(ModelForm[Target]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kind = KINDS.get(self.kind)
+        kind = PROVIDERS.get(self.kind)
         if kind is None:
             return
         for field in kind.fields:
@@ -62,13 +62,13 @@ class TargetForm(ModelForm[Target]):
 
     def clean_where(self, values: dict[str, Any]) -> None:
         """Let the kind look at what it was told, without a call; refuse what another target is already."""
-        kind = KINDS[self.kind]
+        kind = PROVIDERS[self.kind]
         where = {field.name: values[PREFIX + field.name] for field in kind.fields if values.get(PREFIX + field.name)}
         if any(name.startswith(PREFIX) for name in self.errors):
             return
         try:
             kind.check(where)
-        except BadWhere as bad:
+        except BadLocator as bad:
             for name, sentence in bad.faults.items():
                 self.add_error(PREFIX + name if PREFIX + name in self.fields else None, sentence)
             return
@@ -106,7 +106,7 @@ def form_for(*, kind: str) -> type[TargetForm]:
             required=field.required,
             max_length=300,
         )
-        for field in KINDS[kind].fields
+        for field in PROVIDERS[kind].fields
     }
     return type("TargetForm", (TargetForm,), fields | {"kind": kind, "__module__": __name__})
 
@@ -155,11 +155,11 @@ class ExpectedField(forms.IntegerField):
             )
 
 
-class ExpectedForm(ModelForm[Preparation]):
+class ExpectedForm(ModelForm[ScalePlan]):
     expected = ExpectedField(help_text=gettext_lazy("How many people come to the line, all in all."))
 
     class Meta:
-        model = Preparation
+        model = ScalePlan
         fields = ("expected",)
 
 

@@ -15,14 +15,15 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from drops.models import Drop
-from drops.scaling import facts, past, preparing, pulse, tick, weights
-from drops.scaling.admin import acts, plans
+from drops.scaling.admin import actions, plans
 from drops.scaling.admin.forms import AskedForm
-from drops.scaling.models import Alert, Demand, Preparation, Step
-from drops.scaling.plan import plan as reckon
+from drops.scaling.control import heartbeat, scale_plans, tick
+from drops.scaling.models import Alert, Demand, ScalePlan, Step
+from drops.scaling.planning import history, read_inputs, weights
+from drops.scaling.planning.planner import plan as reckon
 from shop.admin.base import person
 from shop.admin.refusals import refused
-from shop.times import distance
+from shop.core.datetimes import distance
 
 EVIDENCE = 64  # rows of evidence shown: eight drops with all their groups
 
@@ -30,27 +31,27 @@ EVIDENCE = 64  # rows of evidence shown: eight drops with all their groups
 def state(request: HttpRequest) -> dict[str, Any]:
     """Give how pre-scaling as a whole stands: its pulse, whether it is paused, open alerts."""
     now = timezone.now()
-    row = pulse.read()
+    row = heartbeat.read()
     return {
         "pulse": row,
         "pulse_age": distance(max(now - row.ticked_at, timedelta())) if row.ticked_at else "",
-        "pulse_late": pulse.is_lost(now=now),
+        "pulse_late": heartbeat.is_lost(now=now),
         "alerts": Alert.objects.filter(ended_at=None).select_related("drop", "target"),
-        "may_act": request.user.has_perm(acts.MAY),
-        "acts": [acts.OF_ALL["resume" if row.paused_at else "pause"]],
+        "may_act": request.user.has_perm(actions.MAY),
+        "acts": [actions.OF_ALL["resume" if row.paused_at else "pause"]],
     }
 
 
 def plan(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> HttpResponse:
     """Show what a number of shoppers would need, and why. Writes nothing."""
-    if not request.user.has_perm("scaling.view_preparation"):
+    if not request.user.has_perm("scaling.view_scaleplan"):
         raise PermissionDenied
     drop = get_object_or_404(Drop, pk=drop_id)
-    typed = Preparation.objects.filter(drop=drop).values_list("expected", flat=True).first()
+    typed = ScalePlan.objects.filter(drop=drop).values_list("expected", flat=True).first()
     form = AskedForm(request.GET if "expected" in request.GET else {"expected": typed or ""})
     made = None
     if form.is_valid():
-        known = facts.read(drop=drop, expected=form.cleaned_data["expected"], now=timezone.now())
+        known = read_inputs.read(drop=drop, expected=form.cleaned_data["expected"], now=timezone.now())
         made = plans.shown(reckon(known))
     context = {
         **admin_site.each_context(request),
@@ -65,7 +66,7 @@ def plan(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> Htt
 
 def dry_run(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
     """Show what a tick would do now. Targets are read, nothing is asked of them, nothing is written but the calls."""
-    acts.permit(request)
+    actions.permit(request)
     lines = tick.tick(who=request.user.get_username(), dry_run=True)
     context = {**admin_site.each_context(request), "title": _("What a tick would do now"), "lines": lines}
     return TemplateResponse(request, "admin/scaling/dry_run.html", context)
@@ -76,8 +77,8 @@ def learned(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
     if not request.user.has_perm("scaling.view_demand"):
         raise PermissionDenied
     none = Drop()  # planned for no drop in particular: all of them teach
-    found = past.measured(before=none)
-    known, left_out = facts.read_targets(drop=none)
+    found = history.measured(before=none)
+    known, left_out = read_inputs.read_targets(drop=none)
     context = {
         **admin_site.each_context(request),
         "title": _("What was learned"),
@@ -91,40 +92,40 @@ def learned(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
 
 def approve(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> HttpResponse:
     """Ask ops for their yes to what lies beyond their ceilings, with its price; it counts for what was shown only."""
-    acts.permit(request)
-    preparation = get_object_or_404(Preparation.objects.select_related("drop"), drop=drop_id)
-    back = reverse(f"{admin_site.name}:scaling_preparation_change", args=[preparation.pk])
+    actions.permit(request)
+    scale_plan = get_object_or_404(ScalePlan.objects.select_related("drop"), drop=drop_id)
+    back = reverse(f"{admin_site.name}:scaling_scaleplan_change", args=[scale_plan.pk])
     if request.method == "POST":
         try:
-            give_yes(request, preparation=preparation)
-        except preparing.Refused as refusal:
-            return refused(request, admin_site=admin_site, about=preparation.drop, why=[str(refusal)], back=back)
+            give_yes(request, scale_plan=scale_plan)
+        except scale_plans.PlanRefused as refusal:
+            return refused(request, admin_site=admin_site, about=scale_plan.drop, why=[str(refusal)], back=back)
         messages.success(request, _("You said yes. The next tick goes on with it."))
         return HttpResponseRedirect(back)
-    waits = waiting(preparation=preparation)
+    waits = waiting(scale_plan=scale_plan)
     context = {
         **admin_site.each_context(request),
         "back": back,
-        "object": preparation.drop,
-        "title": _("Say yes for “%(drop)s”?") % {"drop": preparation.drop},
+        "object": scale_plan.drop,
+        "title": _("Say yes for “%(drop)s”?") % {"drop": scale_plan.drop},
         "waiting": waits,
         "mark": plans.mark(waits),
-        "plan": plans.stored(preparation=preparation),
+        "plan": plans.stored(scale_plan=scale_plan),
     }
     return TemplateResponse(request, "admin/scaling/approve.html", context)
 
 
-def give_yes(request: HttpRequest, *, preparation: Preparation) -> None:
+def give_yes(request: HttpRequest, *, scale_plan: ScalePlan) -> None:
     """Approve what waits, if it is what the page showed. Raises preparing.Refused."""
     with transaction.atomic():
         # Whoever plans takes this lock too: between the look and the yes nothing grows.
-        Preparation.objects.select_for_update().get(pk=preparation.pk)
-        if plans.mark(waiting(preparation=preparation)) != request.POST.get("mark"):
-            raise preparing.Refused(_("The plan has changed since you looked at it. Look again, then say yes."))
-        preparing.approve(drop=preparation.drop, who=person(request))
+        ScalePlan.objects.select_for_update().get(pk=scale_plan.pk)
+        if plans.mark(waiting(scale_plan=scale_plan)) != request.POST.get("mark"):
+            raise scale_plans.PlanRefused(_("The plan has changed since you looked at it. Look again, then say yes."))
+        scale_plans.approve(drop=scale_plan.drop, who=person(request))
 
 
-def waiting(*, preparation: Preparation) -> list[plans.Waiting]:
+def waiting(*, scale_plan: ScalePlan) -> list[plans.Waiting]:
     """Read what of a drop waits for a yes."""
-    steps = Step.objects.filter(drop=preparation.drop, held_back=True).select_related("target")
-    return plans.waiting(steps=list(steps.order_by("tier", "target__name")), preparation=preparation)
+    steps = Step.objects.filter(drop=scale_plan.drop, held_back=True).select_related("target")
+    return plans.waiting(steps=list(steps.order_by("tier", "target__name")), scale_plan=scale_plan)

@@ -9,8 +9,8 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from drops.scaling.admin import words
-from drops.scaling.models import Preparation, Step
-from drops.scaling.plan import Plan
+from drops.scaling.models import ScalePlan, Step
+from drops.scaling.planning.planner import Plan
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ def shown(plan: Plan) -> dict[str, Any]:
     return readable(plan.as_json())
 
 
-def stored(*, preparation: Preparation) -> dict[str, Any] | None:
+def stored(*, scale_plan: ScalePlan) -> dict[str, Any] | None:
     """Put the plan of the last tick into what the template shows; None if there was none yet."""
-    return readable(preparation.plan) if preparation.plan else None
+    return readable(scale_plan.plan) if scale_plan.plan else None
 
 
 def readable(plan: dict[str, Any]) -> dict[str, Any]:
@@ -59,11 +59,11 @@ def price(sum_: Decimal | str | float | None) -> str:
     return f"${dollars:,.{digits}f}"
 
 
-def bill(*, preparation: Preparation) -> dict[str, Any] | None:
+def bill(*, scale_plan: ScalePlan) -> dict[str, Any] | None:
     """Put what was measured into what the template shows; None before that."""
-    if not preparation.bill:
+    if not scale_plan.bill:
         return None
-    found: dict[str, Any] = preparation.bill
+    found: dict[str, Any] = scale_plan.bill
     items = [
         item
         | {
@@ -82,9 +82,9 @@ def bill(*, preparation: Preparation) -> dict[str, Any] | None:
     )
 
 
-def waiting(*, steps: Sequence[Step], preparation: Preparation) -> list[Waiting]:
+def waiting(*, steps: Sequence[Step], scale_plan: ScalePlan) -> list[Waiting]:
     """Give the steps that ops have to say yes to, each with its price."""
-    prices = {line["target_id"]: line["price"] for line in (preparation.plan or {}).get("lines", [])}
+    prices = {line["target_id"]: line["price"] for line in (scale_plan.plan or {}).get("lines", [])}
     return [
         Waiting(step, price(prices.get(step.target_id)))
         for step in steps

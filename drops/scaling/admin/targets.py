@@ -18,14 +18,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
-from drops.scaling import facts, leads
-from drops.scaling.admin import acts, records, words
+from drops.scaling.admin import actions, records, words
 from drops.scaling.admin.forms import PREFIX, ShareForm, ShareFormSet, TargetForm, form_for, where_names
 from drops.scaling.models import Alert, Call, Share, Step, Target
-from drops.scaling.targets import KINDS
-from shop.admin.base import JournaledAdmin, TabularInline
+from drops.scaling.planning import lead_times, read_inputs
+from drops.scaling.providers import PROVIDERS
+from shop.admin.base import AuditedAdmin, TabularInline
 from shop.admin.refusals import refused
-from shop.times import distance
+from shop.core.datetimes import distance
 
 CALLS = 20  # shown on the page of a target; the list has them all
 SIZES = ("floor", "ceiling", "ops_ceiling", "headroom_percent", "zones", "lead_seconds", "price_per_hour")
@@ -42,7 +42,7 @@ class ShareInline(TabularInline[Share, Target]):
 
 
 @admin.register(Target)
-class TargetAdmin(JournaledAdmin[Target]):
+class TargetAdmin(AuditedAdmin[Target]):
     list_display = ("name", "kind_name", "stands", "ready_size", "baseline_size", "bounds", "last_read", "enabled")
     list_filter = ("enabled", "kind")
     search_fields = ("name", "resource")
@@ -74,8 +74,8 @@ class TargetAdmin(JournaledAdmin[Target]):
     @admin.display(description=gettext_lazy("where"))
     def where_words(self, target: Target) -> str:
         labels = (
-            {field.name: capfirst(_(field.label)) for field in KINDS[target.kind].fields}
-            if target.kind in KINDS
+            {field.name: capfirst(_(field.label)) for field in PROVIDERS[target.kind].fields}
+            if target.kind in PROVIDERS
             else {}
         )
         return format_html_join("\n", "<div>{}: {}</div>", ((labels.get(k, k), v) for k, v in target.where.items()))
@@ -85,13 +85,13 @@ class TargetAdmin(JournaledAdmin[Target]):
     def kind_of(self, request: HttpRequest, obj: Target | None) -> str:
         """Give the kind of the form: the target's own, else the one chosen in the address; "" if it is none."""
         kind = obj.kind if obj is not None else request.GET.get("kind", "")
-        return kind if kind in KINDS else ""
+        return kind if kind in PROVIDERS else ""
 
     def where_is_open(self, request: HttpRequest, obj: Target | None) -> bool:
         """Whether it may be said what the target is: not while it is scaled, nor by those who only look."""
         if obj is None:
             return True
-        return obj.baseline is None and obj.kind in KINDS and self.has_change_permission(request, obj)
+        return obj.baseline is None and obj.kind in PROVIDERS and self.has_change_permission(request, obj)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Target | None:
         """Give the target; for a posted form under its lock, so that the row of now decides what is fixed."""
@@ -161,7 +161,7 @@ class TargetAdmin(JournaledAdmin[Target]):
             **self.admin_site.each_context(request),
             "title": _("What is to be scaled?"),
             "opts": self.model._meta,
-            "kinds": sorted(KINDS.items(), key=lambda item: (item[1].tier, item[1].name)),
+            "kinds": sorted(PROVIDERS.items(), key=lambda item: (item[1].tier, item[1].name)),
         }
         return TemplateResponse(request, "admin/scaling/target/kinds.html", context)
 
@@ -178,22 +178,22 @@ class TargetAdmin(JournaledAdmin[Target]):
             "lead": lead(target=target),
             "claims": target.steps.exclude(state__in=Step.OVER).select_related("drop"),
             "calls": records.shown(target.calls.select_related("target", "step__drop")[:CALLS]),
-            "acts": acts.of_target(request=request, target=target),
-            "may_act": request.user.has_perm(acts.MAY),
+            "acts": actions.of_target(request=request, target=target),
+            "may_act": request.user.has_perm(actions.MAY),
         }
 
     def get_urls(self) -> Any:
         return [
             path(
                 f"<int:target_id>/{name}/",
-                self.admin_site.admin_view(partial(acts.ask_target, admin_site=self.admin_site, name=name)),
+                self.admin_site.admin_view(partial(actions.ask_target, admin_site=self.admin_site, name=name)),
                 name=f"scaling_target_{name}",
             )
-            for name in acts.OF_TARGET
+            for name in actions.OF_TARGET
         ] + [
             path(
                 "<int:target_id>/test/",
-                self.admin_site.admin_view(require_POST(partial(acts.test, admin_site=self.admin_site))),
+                self.admin_site.admin_view(require_POST(partial(actions.test, admin_site=self.admin_site))),
                 name="scaling_target_test",
             ),
             *super().get_urls(),
@@ -214,8 +214,8 @@ def numbers(*, target: Target) -> list[tuple[str, str]]:
 
 def lead(*, target: Target) -> tuple[int, str]:
     """Give the lead time that plans take, in seconds, and why."""
-    moves = facts.last_moves(Target.objects.filter(pk=target.pk)).get(target.pk, [])
-    return leads.lead(seconds=moves, least=target.lead_seconds)
+    moves = read_inputs.last_moves(Target.objects.filter(pk=target.pk)).get(target.pk, [])
+    return lead_times.lead(seconds=moves, least=target.lead_seconds)
 
 
 def forget(target: Target) -> set[str]:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from drops.models import Drop
 from drops.scaling.admin import words
 from drops.scaling.models import Step
-from shop.times import distance
+from shop.core.datetimes import distance
 
 TICKS = 7  # at most
 KINDS = ("moving", "late", "ready", "holding", "releasing")

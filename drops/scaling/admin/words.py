@@ -8,26 +8,26 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from drops.scaling.models import Target
-from drops.scaling.targets import KINDS
+from drops.scaling.providers import PROVIDERS
 
 
 def kind(key: str) -> str:
     """Name a kind; one that is not there any more by its key."""
-    return _(KINDS[key].name) if key in KINDS else key
+    return _(PROVIDERS[key].name) if key in PROVIDERS else key
 
 
 def credentials(key: str) -> str:
     """Say where the kind's credentials come from; they are never typed at the desk."""
-    if key not in KINDS or not KINDS[key].credentials:
+    if key not in PROVIDERS or not PROVIDERS[key].credentials:
         return ""
-    return _("Credentials are never kept here. They come from: %(where)s") % {"where": _(KINDS[key].credentials)}
+    return _("Credentials are never kept here. They come from: %(where)s") % {"where": _(PROVIDERS[key].credentials)}
 
 
 def size(*, target: Target, count: int | None) -> str:
     """Write a size as its kind counts: "4 tasks"; a dash for none."""
     if count is None:
         return "–"
-    return KINDS[target.kind](where=target.where).words(count) if target.kind in KINDS else str(count)
+    return PROVIDERS[target.kind](where=target.where).words(count) if target.kind in PROVIDERS else str(count)
 
 
 def time(moment: datetime) -> str:
@@ -50,7 +50,7 @@ def standing(*, target: Target) -> tuple[str, str]:
     """Tell how a target stands: a key for its colour, and a few words."""
     if not target.enabled:
         return "off", _("switched off")
-    if target.kind not in KINDS:
+    if target.kind not in PROVIDERS:
         return "stopped", _("of no kind that is known")
     if target.stopped_at:
         return "stopped", _("stopped")

@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from drops.models import Drop
-from drops.scaling.models.preparation import Step
+from drops.scaling.models.plan import Step
 from drops.scaling.models.target import Target
 
 
@@ -32,7 +32,7 @@ class Call(models.Model):
         return f"{self.act} {self.target} {self.at}"
 
 
-class Claim(models.Model):
+class Usage(models.Model):
     """What a drop claimed of a target, and how long, where its step went on otherwise: raised, agreed to, or moved.
 
     The claim that a step has now, or had last, is in its own times.
@@ -79,7 +79,7 @@ class Alert(models.Model):
         return self.about
 
 
-class Pulse(models.Model):
+class Heartbeat(models.Model):
     """The single row that says when the last tick was, by whom, and whether ops paused pre-scaling."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)

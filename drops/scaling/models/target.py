@@ -14,7 +14,7 @@ class Group(models.TextChoices):
     WEB = "web", _("web")
     HOOKS = "hooks", _("hooks")
     CHECKOUT = "checkout", _("checkout")
-    SETTLEMENT = "settlement", _("settlement")
+    CAPTURE = "capture", _("capture")
     DATABASE = "database", _("database")
     LINE_REDIS = "line redis", _("line Redis")
 
@@ -27,7 +27,7 @@ class Target(models.Model):
     """
 
     name = models.CharField(_("name"), max_length=80, unique=True)
-    kind = models.CharField(_("kind"), max_length=30)  # a key of drops.scaling.targets.KINDS
+    kind = models.CharField(_("kind"), max_length=30)  # a key of drops.scaling.providers.PROVIDERS
     where = models.JSONField(_("where"), default=dict)  # what the kind's form asks for: names, addresses, regions
     resource = models.CharField(max_length=300, unique=True, editable=False)  # what it is, made of `where` by its kind
     enabled = models.BooleanField(_("enabled"), default=True)

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from drops import lifecycle, listing
+from drops import lifecycle, queries
 from drops.models import Drop
 from dropsite.loadtest import guard
 from dropsite.loadtest.crowd import LEISURELY_PACE, Crowd
@@ -42,7 +42,7 @@ class Command(BaseCommand):
         """Return the front page's drop once its lobby is open; None if there is none in time."""
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
-            page = listing.front(now=timezone.now())
+            page = queries.front_page(now=timezone.now())
             if page and page.phase in {lifecycle.Phase.LOBBY, lifecycle.Phase.OPENING, lifecycle.Phase.LIVE}:
                 return page.drop
             time.sleep(POLL_SECONDS)

@@ -10,7 +10,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from drops.announcing import NotReady
+from drops.drop_actions import NotReady
 from drops.models import Drop
 from dropsite.loadtest import assertions, database_assertions, guard, rehearsal_drop, report
 from dropsite.loadtest.cost.measurement import CostMeasurement, CostUnavailable

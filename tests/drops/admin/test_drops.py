@@ -8,8 +8,8 @@ from django.urls import reverse
 from django.utils import timezone
 
 from drops.models import Drop, Edition, Unit
-from shop.models import JournalEntry
-from tests.desks import TIMES, errors, queries
+from shop.models import AuditEntry
+from tests.admin_clients import TIMES, errors, queries
 from tests.factories import make_drop, make_hold, make_product, make_variant
 
 LIST = reverse("admin:drops_drop_changelist")
@@ -160,7 +160,7 @@ def test_changed_draft_is_journaled_from_and_to(desk, product):
 
     client.post(page(drop), form(product=product, editions=[row], title="Another"))
 
-    changed, added = JournalEntry.objects.all()
+    changed, added = AuditEntry.objects.all()
     assert [(entry.who.username, entry.about, entry.act) for entry in (added, changed)] == [
         ("merchandisers", "drop:nth-place", "added"),
         ("merchandisers", "drop:nth-place", "changed"),
@@ -180,7 +180,7 @@ def test_edition_taken_out_of_a_draft_is_journaled_once(desk, product):
     client.post(page(drop), form(product=product, editions=[row | {"DELETE": "on"}]))
 
     assert drop.editions.count() == 0
-    assert [(entry.act, entry.before, entry.after) for entry in JournalEntry.objects.all()][:-1] == [
+    assert [(entry.act, entry.before, entry.after) for entry in AuditEntry.objects.all()][:-1] == [
         ("changed", {str(variant): "deleted"}, {})
     ]
 
@@ -243,7 +243,7 @@ def test_deleting_a_draft_is_journaled(desk):
 
     assert answer.status_code == 302
     assert not Drop.objects.exists()
-    assert list(JournalEntry.objects.values_list("about", "act")) == [("drop:nth-place", "deleted")]
+    assert list(AuditEntry.objects.values_list("about", "act")) == [("drop:nth-place", "deleted")]
 
 
 def test_ops_may_look_at_a_draft_but_not_change_it(desk):

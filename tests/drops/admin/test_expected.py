@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 
 from drops.models import Checkpoint, Drop
-from drops.scaling.models import Preparation, Step
-from shop.models import JournalEntry
-from tests.desks import TIMES, errors
+from drops.scaling.models import ScalePlan, Step
+from shop.models import AuditEntry
+from tests.admin_clients import TIMES, errors
 from tests.factories import make_drop, make_product, make_variant
 
 ADD = reverse("admin:drops_drop_add")
@@ -52,9 +52,9 @@ def said(answer):
 def test_draft_is_made_with_the_number_expected(desk, db):
     desk("merchandisers").post(ADD, draft(expected="20000"))
 
-    preparation = Preparation.objects.get()
-    assert (preparation.drop.slug, preparation.expected, preparation.plan["expected"]) == ("nth-place", 20000, 20000)
-    entries = JournalEntry.objects.order_by("pk").values_list("who__username", "about", "act")
+    scale_plan = ScalePlan.objects.get()
+    assert (scale_plan.drop.slug, scale_plan.expected, scale_plan.plan["expected"]) == ("nth-place", 20000, 20000)
+    entries = AuditEntry.objects.order_by("pk").values_list("who__username", "about", "act")
     assert list(entries) == [
         ("merchandisers", "drop:nth-place", "added"),
         ("merchandisers", "drop:nth-place", "expect"),
@@ -64,7 +64,7 @@ def test_draft_is_made_with_the_number_expected(desk, db):
 def test_draft_without_a_number_prepares_nothing(desk, db):
     desk("merchandisers").post(ADD, draft(expected=""))
 
-    assert (Drop.objects.count(), Preparation.objects.count()) == (1, 0)
+    assert (Drop.objects.count(), ScalePlan.objects.count()) == (1, 0)
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "10000001"])
@@ -80,8 +80,8 @@ def test_number_of_an_announced_drop_is_typed_on_its_page(desk, db):
 
     expect(desk("merchandisers"), drop, "5000")
 
-    assert Preparation.objects.get(drop=drop).expected == 5000
-    entry = JournalEntry.objects.get()
+    assert ScalePlan.objects.get(drop=drop).expected == 5000
+    entry = AuditEntry.objects.get()
     assert (entry.about, entry.act, entry.before, entry.after) == (
         "drop:zero",
         "expect",
@@ -97,7 +97,7 @@ def test_page_left_open_does_not_take_a_number_back(desk, db):
 
     expect(client, drop, "", shown="", title="New title")
 
-    assert (Preparation.objects.get().expected, Drop.objects.get().title) == (5000, "New title")
+    assert (ScalePlan.objects.get().expected, Drop.objects.get().title) == (5000, "New title")
 
 
 def test_number_taken_away_leaves_nothing_prepared(desk, db):
@@ -107,7 +107,7 @@ def test_number_taken_away_leaves_nothing_prepared(desk, db):
 
     expect(client, drop, "", shown="5000")
 
-    assert (Preparation.objects.count(), Step.objects.count()) == (0, 0)
+    assert (ScalePlan.objects.count(), Step.objects.count()) == (0, 0)
 
 
 def test_page_says_what_the_plan_lacks(desk, db):
@@ -119,8 +119,8 @@ def test_page_says_what_the_plan_lacks(desk, db):
     (sentence,) = [one for one in said(expect(client, drop, "5000")) if "nothing to sell" in one]
 
     answer = client.get(page(drop))
-    assert sentence in answer.context["preparation"]["problems"]
-    assert reverse("admin:scaling_preparation_change", args=[drop.pk]) in answer.content.decode()
+    assert sentence in answer.context["scale_plan"]["problems"]
+    assert reverse("admin:scaling_scaleplan_change", args=[drop.pk]) in answer.content.decode()
 
 
 def test_page_suggests_what_the_last_drops_had(desk, db):
@@ -138,14 +138,14 @@ def test_those_who_only_see_the_drop_type_nothing(desk, db):
 
     assert "expected" not in client.get(page(drop)).context["adminform"].form.fields
     assert client.post(page(drop), {"title": drop.title, "expected": "5"}).status_code == 403
-    assert Preparation.objects.count() == 0
+    assert ScalePlan.objects.count() == 0
 
 
 def test_draft_is_deleted_with_its_preparation(desk, db):
     client = desk("merchandisers")
     client.post(ADD, draft(expected="100", lobby_opens_at="", opens_at="", closes_at=""))
-    assert Preparation.objects.count() == 1
+    assert ScalePlan.objects.count() == 1
 
     answer = client.post(page(Drop.objects.get(), "delete"), {"post": "yes"})
 
-    assert (answer.status_code, Drop.objects.count(), Preparation.objects.count()) == (302, 0, 0)
+    assert (answer.status_code, Drop.objects.count(), ScalePlan.objects.count()) == (302, 0, 0)

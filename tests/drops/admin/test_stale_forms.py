@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection, transaction
 from django.urls import reverse
 
-from drops import announcing
+from drops import drop_actions
 from drops.models import Drop, Edition, Unit
-from tests.desks import TIMES, wait_for_a_waiter
+from tests.admin_clients import TIMES, wait_for_a_waiter
 from tests.factories import make_drop, make_product
 
 SECONDS = 20
@@ -44,7 +44,7 @@ def test_form_saved_during_the_announcement_changes_the_title_only(desk, transac
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            announcing.announce(drop=drop, who=None)
+            drop_actions.announce(drop=drop, who=None)
             saved = pool.submit(save)
             wait_for_a_waiter()
         answer = saved.result(SECONDS)

@@ -2,7 +2,7 @@
 
 from django.urls import reverse
 
-from tests.desks import queries
+from tests.admin_clients import queries
 from tests.factories import make_drop, make_hold
 
 

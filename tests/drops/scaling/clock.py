@@ -7,10 +7,10 @@ COLUMNS = {
     "scaling_step": ("starts_at", "needed_at", "requested_at", "ready_at", "holding_at", "released_at", "ended_at"),
     # Not asked_at: nothing is compared with it, and the key of a demand is made of it.
     "scaling_target": ("seen_at", "busy_until", "retry_at", "stopped_at"),
-    "scaling_preparation": ("typed_at", "planned_at", "verdict_at", "approved_at"),
-    "scaling_claim": ("since", "until"),
+    "scaling_scaleplan": ("typed_at", "planned_at", "verdict_at", "approved_at"),
+    "scaling_usage": ("since", "until"),
     "scaling_alert": ("at", "ended_at", "told_at", "due_at"),
-    "scaling_pulse": ("ticked_at", "paused_at"),
+    "scaling_heartbeat": ("ticked_at", "paused_at"),
 }
 
 

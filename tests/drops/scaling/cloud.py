@@ -19,8 +19,8 @@ import pytest
 from django.conf import settings
 
 from drops.scaling.models import Step, Target
-from drops.scaling.targets import KINDS, Asked, Field, Kind, Reading, Refused, Unknown
-from drops.scaling.targets.base import State
+from drops.scaling.providers import PROVIDERS, Applied, ApplyRefused, Field, OutcomeUnclear, Provider, Reading
+from drops.scaling.providers.base import State
 from tests.factories import make_drop
 
 SERIAL = count(1)
@@ -141,7 +141,7 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-class StandIn(Kind):
+class StandIn(Provider):
     """A fleet of the stand-in cloud."""
 
     name = "stand-in"
@@ -170,14 +170,14 @@ class StandIn(Kind):
     def state_for(self, size: int, *, baseline: State) -> State:
         return baseline | {"wanted": size}
 
-    def ask(self, state: State, *, key: str) -> Asked:
+    def ask(self, state: State, *, key: str) -> Applied:
         crash, self.cloud.crash = self.cloud.crash, ""
         if crash == "before":
             raise Crash
         self.call("PUT", state, key)
         if crash == "after":
             raise Crash
-        return Asked(request_id=f"r-{len(self.cloud.asked)}")
+        return Applied(request_id=f"r-{len(self.cloud.asked)}")
 
     def call(self, method: str, state: State | None, key: str) -> dict[str, int]:
         address = urlsplit(self.cloud.url)
@@ -189,15 +189,17 @@ class StandIn(Kind):
             answer = line.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise Unknown("It did not answer.") from error
+            raise OutcomeUnclear("It did not answer.") from error
         finally:
             line.close()
         if answer.status in {403, 404}:
-            raise Refused({403: "The quota is used up. Ask for more.", 404: "There is no such fleet."}[answer.status])
+            raise ApplyRefused(
+                {403: "The quota is used up. Ask for more.", 404: "There is no such fleet."}[answer.status]
+            )
         try:
             read: dict[str, int] = json.loads(said)
         except ValueError as error:
-            raise Unknown(f"It answered {answer.status} and nothing that can be read.") from error
+            raise OutcomeUnclear(f"It answered {answer.status} and nothing that can be read.") from error
         return read
 
 
@@ -206,7 +208,7 @@ class Staged(StandIn):
 
     name = "staged stand-in"
 
-    def ask(self, state: State, *, key: str) -> Asked:
+    def ask(self, state: State, *, key: str) -> Applied:
         live = self.read().size
         next_size = max(live - 2, min(live + 2, state["wanted"]))
         return super().ask(state | {"wanted": next_size}, key=key)
@@ -220,8 +222,8 @@ class Staged(StandIn):
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """A stand-in cloud that answers, with its kinds of targets registered."""
     with served() as running:
-        monkeypatch.setitem(KINDS, "stand-in", StandIn)
-        monkeypatch.setitem(KINDS, "staged", Staged)
+        monkeypatch.setitem(PROVIDERS, "stand-in", StandIn)
+        monkeypatch.setitem(PROVIDERS, "staged", Staged)
         yield running
 
 

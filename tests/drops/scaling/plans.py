@@ -3,14 +3,14 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from drops.scaling.known import Facts, Part, TargetFacts
-from drops.scaling.weights import DEFAULTS
+from drops.scaling.planning.inputs import Part, PlanInputs, TargetInputs
+from drops.scaling.planning.weights import DEFAULTS
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 LOBBY = NOW + timedelta(hours=2)
 
 
-def make_target(**fields: Any) -> TargetFacts:
+def make_target(**fields: Any) -> TargetInputs:
     """A fleet of web workers, two now, that carries all of the web group."""
     name = fields.get("name", "web fleet")
     boring: dict[str, Any] = {
@@ -30,10 +30,10 @@ def make_target(**fields: Any) -> TargetFacts:
         "lead_reason": "as set",
         "parts": (Part(group="web", percent=100, per_second=30.0),),
     }
-    return TargetFacts(**boring | fields)
+    return TargetInputs(**boring | fields)
 
 
-def make_facts(**fields: Any) -> Facts:
+def make_facts(**fields: Any) -> PlanInputs:
     """Facts of a drop of 500 units and 20,000 shoppers whose lobby opens in two hours, for ten minutes."""
     boring: dict[str, Any] = {
         "slug": "0-kg",
@@ -47,4 +47,4 @@ def make_facts(**fields: Any) -> Facts:
         "targets": (make_target(),),
         "connections_allowed": 97,
     }
-    return Facts(**boring | fields)
+    return PlanInputs(**boring | fields)

@@ -8,8 +8,8 @@ from django.utils import timezone
 from drops.models import Hold
 from drops.scaling import metrics
 from drops.scaling.models import Share, Target
-from drops.scaling.targets import Reading
-from tests.drops.scaling.targets import fleets
+from drops.scaling.providers import Reading
+from tests.drops.scaling.providers.local import fleets
 from tests.factories import make_drop, make_hold
 from tests.servers import until
 
@@ -103,7 +103,7 @@ def test_fleets_are_those_that_run_here(settings, tmp_path_factory):
 
 def test_fleet_that_does_not_answer_says_so(settings, tmp_path: Path, monkeypatch):
     settings.RUN_DIR = str(tmp_path)
-    monkeypatch.setattr("drops.scaling.targets.gunicorn.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("drops.scaling.providers.local.gunicorn.PATIENCE_SECONDS", 0)
     (tmp_path / "gate.ctl").touch()
 
     [(name, found)] = metrics.fleets().items()

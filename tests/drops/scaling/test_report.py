@@ -4,11 +4,11 @@ import pytest
 from django.utils import timezone
 
 from drops.scaling import report
-from drops.scaling.models import Alert, Preparation, Pulse, Target
-from drops.scaling.plan import plan
+from drops.scaling.models import Alert, Heartbeat, ScalePlan, Target
+from drops.scaling.planning.planner import plan
+from tests.drops.scaling.planning.test_read_inputs import make_step, make_target
 from tests.drops.scaling.plans import make_facts
 from tests.drops.scaling.plans import make_target as a_target
-from tests.drops.scaling.test_facts import make_step, make_target
 from tests.factories import make_drop
 
 
@@ -48,11 +48,11 @@ def test_status_shows_targets_steps_verdict_alerts_and_pulse():
     Target.objects.update(seen={"size": 6}, ready_size=6, baseline={}, baseline_size=2, asked={}, asked_size=6)
     drop = make_drop()
     make_step(target=target, seconds=5, drop=drop, state="holding", ended_at=None)
-    Preparation.objects.create(
+    ScalePlan.objects.create(
         drop=drop, expected=9, verdict="no go", verdict_at=now, verdict_words=["It is late."], reachable=12
     )
     Alert.objects.create(about="pulse", words="Something is wrong.")
-    Pulse.objects.create(ticked_at=now, who="beat", paused_at=now, paused_reason="a rehearsal")
+    Heartbeat.objects.create(ticked_at=now, who="beat", paused_at=now, paused_reason="a rehearsal")
     text = report.status_as_text(now=now)
 
     assert "The last tick was 0 s ago, by beat. Pre-scaling is paused: a rehearsal" in text

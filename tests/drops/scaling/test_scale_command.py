@@ -3,7 +3,7 @@
 import pytest
 from django.core.management import CommandError, call_command
 
-from drops.scaling.models import Pulse, Share, Step
+from drops.scaling.models import Heartbeat, Share, Step
 from tests.drops.scaling.cloud import make_step, make_target
 from tests.factories import make_drop
 
@@ -24,7 +24,7 @@ def test_tick_does_what_is_due(cloud, capsys):
         "web: asked for 6 instances.",
         f"{step.drop.slug}: web requested → converging",
     ]
-    assert Pulse.objects.get().who == "command"
+    assert Heartbeat.objects.get().who == "command"
 
 
 def test_tick_says_that_nothing_is_due(capsys):
@@ -35,7 +35,7 @@ def test_tick_dry_run_writes_nothing(cloud, capsys):
     make_step(target=make_target(cloud, name="web"))
 
     assert scale(capsys, "tick", "--dry-run") == "web: would be asked for 6 instances.\n"
-    assert (Step.objects.get().state, cloud.asked, Pulse.objects.count()) == ("planned", [], 0)
+    assert (Step.objects.get().state, cloud.asked, Heartbeat.objects.count()) == ("planned", [], 0)
 
 
 def test_restore_brings_a_target_back(cloud, capsys):

@@ -4,8 +4,9 @@ from threading import Event
 
 import pytest
 
-from drops.scaling import tasks, watching
-from drops.scaling.models import Alert, Pulse, Step
+from drops.scaling import tasks
+from drops.scaling.control import watchdog
+from drops.scaling.models import Alert, Heartbeat, Step
 from shop.models import Mail
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import make_step, make_target
@@ -17,7 +18,7 @@ def test_tick_does_what_is_due_as_beat(cloud):
     make_step(target=make_target(cloud))
 
     assert tasks.tick(of_an="older sender") == 3
-    assert (Step.objects.get().state, Pulse.objects.get().who) == ("converging", "beat")
+    assert (Step.objects.get().state, Heartbeat.objects.get().who) == ("converging", "beat")
 
 
 def test_every_task_does_nothing_where_nothing_is(django_assert_max_num_queries):
@@ -34,10 +35,10 @@ def test_look_tells_ops_that_ticks_have_stopped(cloud, settings):
     settings.OPS_MAIL = "ops@shop.example"
     make_step(target=make_target(cloud))
     tasks.tick()
-    assert watching.look() is False
+    assert watchdog.look() is False
 
     pass_time(1000)
-    assert watching.look() is True
+    assert watchdog.look() is True
 
     assert Alert.objects.get().about == "pulse"
     assert Mail.objects.get().sent_at is not None
@@ -48,4 +49,4 @@ def test_watch_ends_when_it_is_told_to():
     stop = Event()
     stop.set()
 
-    watching.watch(stop)
+    watchdog.watch(stop)

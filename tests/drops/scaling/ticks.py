@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from drops.models import Drop
-from drops.scaling.tick import tick
+from drops.scaling.control.tick import tick
 
 
 def state(step):

@@ -5,16 +5,16 @@ from typing import Any
 from django.test import Client
 from django.urls import reverse
 
-from drops import passes
-from drops.line import tickets
+from drops import tokens
 from drops.models import Drop
+from drops.waitingroom.protocol import tickets
 from tests.factories import make_pass
 
 
 def let_in(client: Client, drop: Drop, **fields: Any) -> tickets.Pass:
     """Give the client a pass, as the gate does."""
     admit = make_pass(drop=drop, **fields)
-    client.cookies[f"pass-{drop.slug}"] = tickets.sign_pass(admit, drop.slug, passes.ring("pass"))
+    client.cookies[f"pass-{drop.slug}"] = tickets.sign_pass(admit, drop.slug, tokens.keyring("pass"))
     return admit
 
 

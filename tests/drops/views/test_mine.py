@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from drops import passes
+from drops import tokens
 from drops.models import Hold, Pause
 from tests.drops.views.shopping import choose, let_in
 from tests.factories import make_drop, make_hold
@@ -36,7 +36,7 @@ def test_tells_a_browser_what_it_bought(client: Client) -> None:
     drop = make_drop(phase="sold out", quantity=1)
     hold = make_hold(drop=make_drop(phase="live", quantity=1), state=Hold.State.ALLOCATED)
     drop = hold.drop
-    client.cookies[f"hold-{drop.slug}"] = passes.hold_token(hold.uuid)
+    client.cookies[f"hold-{drop.slug}"] = tokens.hold_token(hold.uuid)
 
     said = json.loads(client.get(f"/drops/{drop.slug}/mine/").content)
 
@@ -58,7 +58,7 @@ def test_tells_who_holds_nothing_so_and_takes_the_hint_away(client: Client, toke
 def test_a_hold_that_lapsed_is_nobodys(client: Client) -> None:
     drop = make_drop(phase="live")
     hold = make_hold(drop=drop, expires_at=timezone.now() - timedelta(seconds=1))
-    client.cookies[f"hold-{drop.slug}"] = passes.hold_token(hold.uuid)
+    client.cookies[f"hold-{drop.slug}"] = tokens.hold_token(hold.uuid)
 
     assert client.get(f"/drops/{drop.slug}/mine/").status_code == 404
 
@@ -67,13 +67,13 @@ def test_in_a_pause_no_hold_lapses(client: Client) -> None:
     drop = make_drop(phase="live")
     hold = make_hold(drop=drop, expires_at=timezone.now() - timedelta(seconds=1))
     Pause.objects.create(drop=drop, began_at=timezone.now())
-    client.cookies[f"hold-{drop.slug}"] = passes.hold_token(hold.uuid)
+    client.cookies[f"hold-{drop.slug}"] = tokens.hold_token(hold.uuid)
 
     assert client.get(f"/drops/{drop.slug}/mine/").status_code == 200
 
 
 def test_a_hold_of_another_drop_is_not_this_ones(client: Client) -> None:
     drop, other = make_drop(phase="live"), make_drop(phase="live")
-    client.cookies[f"hold-{drop.slug}"] = passes.hold_token(make_hold(drop=other).uuid)
+    client.cookies[f"hold-{drop.slug}"] = tokens.hold_token(make_hold(drop=other).uuid)
 
     assert client.get(f"/drops/{drop.slug}/mine/").status_code == 404

@@ -8,9 +8,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from drops import passes
-from drops.line import tickets
+from drops import tokens
 from drops.models import Hold
+from drops.waitingroom.protocol import tickets
 from tests.drops.views.shopping import choose, let_in
 from tests.factories import make_drop, make_edition, make_hold, make_pass, make_product, make_variant
 
@@ -73,7 +73,7 @@ def test_holds_what_was_chosen(client: Client) -> None:
     hold = Hold.objects.get()
     assert (response.status_code, response["Location"]) == (
         303,
-        reverse("checkout", args=[passes.hold_token(hold.uuid)]),
+        reverse("checkout", args=[tokens.hold_token(hold.uuid)]),
     )
     assert hold.index == 5
     assert response.cookies[f"hold-{drop.slug}"]["httponly"] is True
@@ -129,7 +129,7 @@ def test_refuses_without_a_pass(client: Client) -> None:
 
 def test_refuses_a_forged_or_foreign_pass(client: Client) -> None:
     drop, other = make_drop(phase="live"), make_drop(phase="live")
-    foreign = tickets.sign_pass(make_pass(drop=other), other.slug, passes.ring("pass"))
+    foreign = tickets.sign_pass(make_pass(drop=other), other.slug, tokens.keyring("pass"))
 
     for value in (foreign, "1.k1.AAAA.AAAA", "x"):
         client.cookies[f"pass-{drop.slug}"] = value

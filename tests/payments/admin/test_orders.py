@@ -6,13 +6,13 @@ from django.utils import timezone
 
 from drops.models import Hold, Unit
 from dropsite.celery import app
-from payments import nudges
+from payments import dispatch
 from payments.models import Attempt, Event, LedgerEntry, Order, Payment
-from shop import outbox
-from shop.models import JournalEntry
-from tests.desks import queries
+from shop.core import outbox
+from shop.models import AuditEntry
+from tests.admin_clients import queries
 from tests.factories import make_drop, make_hold
-from tests.payments.orders import submit
+from tests.payments.order_factory import submit
 
 LIST = reverse("admin:payments_order_changelist")
 
@@ -61,20 +61,20 @@ def test_order_is_found_by_what_shoppers_say(desk, field):
     assert [found.pk for found in answer.context["cl"].result_list] == [order.pk]
 
 
-def test_asking_stripe_again_hands_the_order_to_the_settlement(desk):
+def test_asking_stripe_again_hands_the_order_to_the_capture(desk):
     order, own = make_order(), app.conf.broker_url
     app.conf.broker_url = "memory://"
     try:
         answer = desk("ops").post(page(order, "ask"))
         with app.connection_for_read("memory://") as connection:
-            message = connection.channel().basic_get("settlement", no_ack=True)
+            message = connection.channel().basic_get("capture", no_ack=True)
             sent = connection.channel().message_to_python(message).payload[1]
     finally:
         app.conf.broker_url = own
-        nudges.Broker.at.cache_clear()
+        dispatch.Broker.at.cache_clear()
 
     assert (answer.status_code, sent) == (302, {"order_id": order.pk})
-    assert list(JournalEntry.objects.values_list("who__username", "about", "act")) == [
+    assert list(AuditEntry.objects.values_list("who__username", "about", "act")) == [
         ("ops", f"order:{order.number}", "asked Stripe again")
     ]
 
@@ -84,7 +84,7 @@ def test_asking_stripe_again_takes_a_post_of_those_who_may(desk):
 
     assert desk("ops").get(page(order, "ask")).status_code == 405
     assert desk("merchandisers").post(page(order, "ask")).status_code == 403
-    assert JournalEntry.objects.count() == 0
+    assert AuditEntry.objects.count() == 0
 
 
 def test_orders_with_their_addresses_are_not_for_merchandisers(desk):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from django.utils import timezone
 
-from drops import passes
+from drops import tokens
 from drops.models import Hold, Unit
 from dropsite.celery import app
 from payments.models import Attempt, Order, Payment
@@ -41,11 +41,11 @@ def make_open_hold(**fields):
 
 
 def address(hold, end=""):
-    return f"/holds/{passes.hold_token(hold.uuid)}/{end}"
+    return f"/holds/{tokens.hold_token(hold.uuid)}/{end}"
 
 
 def order_address(order, end=""):
-    return f"/orders/{passes.order_token(order.uuid)}/{end}"
+    return f"/orders/{tokens.order_token(order.uuid)}/{end}"
 
 
 def text(answer):

@@ -88,15 +88,15 @@ def test_say_that_nothing_was_charged_when_it_is_over(shopper, reason, said):
 
 def test_have_a_worker_look_at_an_order_that_stands_still(shopper):
     order = make_order(shopper)
-    queued("settlement")
+    queued("capture")
     bring(order, "capturing", "allocated", decision="capture")
     shopper.get(order_address(order, "state.json"))
-    assert queued("settlement") == []
+    assert queued("capture") == []
     Payment.objects.filter(order=order).update(changed_at=timezone.now() - timedelta(seconds=11))
 
     shopper.get(order_address(order, "state.json"))
 
-    assert queued("settlement") == [order.pk]
+    assert queued("capture") == [order.pk]
 
 
 def test_ask_for_the_state_in_few_queries(shopper, django_assert_max_num_queries):

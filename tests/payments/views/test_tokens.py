@@ -4,9 +4,9 @@ from uuid import uuid4
 
 import pytest
 
-from drops import passes
-from drops.line import tickets
+from drops import tokens
 from drops.models import Hold
+from drops.waitingroom.protocol import tickets
 from tests.payments.views.shopping import make_open_hold, make_order
 
 pytestmark = pytest.mark.django_db
@@ -14,16 +14,16 @@ pytestmark = pytest.mark.django_db
 
 def forged_tokens():
     hold = make_open_hold()
-    mine = passes.hold_token(hold.uuid)
+    mine = tokens.hold_token(hold.uuid)
     return {
         "another letter": mine[:-1] + ("A" if mine[-1] != "A" else "B"),
         "cut short": mine[:-5],
         "no token": "x",
-        "another purpose": tickets.sign("order", "", hold.uuid.bytes, passes.ring("hold")),
-        "another scope": tickets.sign("hold", hold.drop.slug, hold.uuid.bytes, passes.ring("hold")),
+        "another purpose": tickets.sign("order", "", hold.uuid.bytes, tokens.keyring("hold")),
+        "another scope": tickets.sign("hold", hold.drop.slug, hold.uuid.bytes, tokens.keyring("hold")),
         "another key": tickets.sign("hold", "", hold.uuid.bytes, tickets.Keys.parse("k1:" + "00" * 32)),
-        "a ticket's": tickets.sign("hold", "", b"\0" * 20, passes.ring("hold")),
-        "no hold's": passes.hold_token(uuid4()),
+        "a ticket's": tickets.sign("hold", "", b"\0" * 20, tokens.keyring("hold")),
+        "no hold's": tokens.hold_token(uuid4()),
         "too long": mine + "A" * 500,
     }
 
@@ -40,9 +40,9 @@ def test_find_nothing_behind_a_forged_hold_address(shopper, end):
 def test_find_nothing_behind_a_forged_order_address(shopper, end):
     order = make_order(shopper)
     foreign = {
-        "the hold's": passes.hold_token(order.hold.uuid),
-        "no order's": passes.order_token(uuid4()),
-        "signed as a hold's": tickets.sign("hold", "", order.uuid.bytes, passes.ring("hold")),
+        "the hold's": tokens.hold_token(order.hold.uuid),
+        "no order's": tokens.order_token(uuid4()),
+        "signed as a hold's": tickets.sign("hold", "", order.uuid.bytes, tokens.keyring("hold")),
     }
     for name, token in foreign.items():
         assert (name, shopper.get(f"/orders/{token}/{end}").status_code) == (name, 404)

@@ -1,3 +1,3 @@
-from tests.desks import desk
+from tests.admin_clients import desk
 
 __all__ = ["desk"]

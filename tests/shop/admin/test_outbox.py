@@ -4,12 +4,12 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from shop import journal, outbox
-from shop.models import JournalEntry, Mail
-from tests.desks import queries
+from shop.core import audit_log, outbox
+from shop.models import AuditEntry, Mail
+from tests.admin_clients import queries
 
 MAILS = reverse("admin:shop_mail_changelist")
-JOURNAL = reverse("admin:shop_journalentry_changelist")
+JOURNAL = reverse("admin:shop_auditentry_changelist")
 
 
 def make_mail(number=1, **fields):
@@ -30,7 +30,7 @@ def test_mail_is_due_again(desk):
     again = Mail.objects.get()
     assert (again.pk, again.sent_at, again.tries, again.fault) == (mail.pk, None, 0, "")
     assert [due.pk for due in outbox.claim(most=9)] == [mail.pk]
-    assert list(JournalEntry.objects.values_list("who__username", "about", "act")) == [
+    assert list(AuditEntry.objects.values_list("who__username", "about", "act")) == [
         ("ops", f"mail:{mail.pk}", "sent again")
     ]
 
@@ -52,14 +52,14 @@ def test_mail_cannot_be_changed_or_deleted(desk):
 
 
 def test_journal_tells_from_and_to_and_cannot_be_changed(desk):
-    entry = journal.write(who=None, about="drop:zero", act="changed", before={"title": "A"}, after={"title": "B"})
+    entry = audit_log.write(who=None, about="drop:zero", act="changed", before={"title": "A"}, after={"title": "B"})
     client = desk("merchandisers")
 
     text = client.get(JOURNAL).content.decode()
 
     assert ("title: A" in text, "title: B" in text) == (True, True)
     for name in ("change", "delete"):
-        address = reverse(f"admin:shop_journalentry_{name}", args=[entry.pk])
+        address = reverse(f"admin:shop_auditentry_{name}", args=[entry.pk])
         assert client.post(address, {"post": "yes", "act": "none"}).status_code == 403
 
 
@@ -69,7 +69,7 @@ def test_lists_ask_as_much_for_three_rows_as_for_one(desk, address):
 
     def more(number):
         make_mail(number)
-        journal.write(who=None, about="drop:zero", act="changed")
+        audit_log.write(who=None, about="drop:zero", act="changed")
 
     more(1)
     one, _answer = queries(client, address)

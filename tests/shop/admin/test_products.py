@@ -5,8 +5,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from PIL import Image
 
-from shop.models import JournalEntry, Picture, Product, Variant
-from tests.desks import errors, queries
+from shop.models import AuditEntry, Picture, Product, Variant
+from tests.admin_clients import errors, queries
 from tests.factories import make_drop, make_product, make_variant
 
 ADD = reverse("admin:shop_product_add")
@@ -61,7 +61,7 @@ def test_product_is_made_with_variants_and_pictures(desk, photo):
     assert Variant.objects.get().axes == {"finish": "gold", "size": "M"}
     picture = Picture.objects.get()
     assert (picture.width, picture.height, picture.alt) == (8, 10, "A trophy.")
-    assert list(JournalEntry.objects.values_list("who__username", "about", "act")) == [
+    assert list(AuditEntry.objects.values_list("who__username", "about", "act")) == [
         ("merchandisers", "product:nth-place", "added")
     ]
 
@@ -107,7 +107,7 @@ def test_sku_stays_once_it_is_saved(desk):
     assert answer.status_code == 302
     variant.refresh_from_db()
     assert (variant.sku, variant.axes) == ("NTH-G", {"size": "L"})
-    entry = JournalEntry.objects.get()
+    entry = AuditEntry.objects.get()
     assert (entry.before[f"{variant} · axes"], entry.after[f"{variant} · axes"]) == ("{'size': 'M'}", "{'size': 'L'}")
 
 
@@ -141,7 +141,7 @@ def test_product_of_no_drop_is_deleted_and_journaled(desk):
     answer = desk("merchandisers").post(page(product, "delete"), {"post": "yes"})
 
     assert (answer.status_code, Product.objects.count()) == (302, 0)
-    assert list(JournalEntry.objects.values_list("about", "act")) == [("product:nth-place", "deleted")]
+    assert list(AuditEntry.objects.values_list("about", "act")) == [("product:nth-place", "deleted")]
 
 
 def test_list_asks_as_much_for_three_products_as_for_one(desk):

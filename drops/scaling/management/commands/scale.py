@@ -8,10 +8,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from drops.models import Drop
-from drops.scaling import alerts, facts, measuring, pulse, report, steps
-from drops.scaling import tick as ticks
-from drops.scaling.models import Preparation, Target
-from drops.scaling.plan import plan
+from drops.scaling import report
+from drops.scaling.accounting import measure
+from drops.scaling.control import alerts, heartbeat, steps
+from drops.scaling.control import tick as ticks
+from drops.scaling.models import ScalePlan, Target
+from drops.scaling.planning import read_inputs
+from drops.scaling.planning.planner import plan
 
 
 class Command(BaseCommand):
@@ -36,7 +39,7 @@ class Command(BaseCommand):
         """Do it; one line for each thing done."""
         try:
             print(ACTS[act](**options))
-        except steps.Refused as refusal:
+        except steps.StepRefused as refusal:
             raise CommandError(str(refusal)) from refusal
 
 
@@ -44,7 +47,7 @@ def do_tick(*, dry_run: bool, **_: Any) -> str:
     """Do one tick, measure, and send what ops must know."""
     lines = ticks.tick(who="command", dry_run=dry_run)
     if not dry_run:
-        lines += measuring.measure_due(now=pulse.clock())
+        lines += measure.measure_due(now=heartbeat.database_now())
         alerts.send_due()
     return "\n".join(lines) or "Nothing is due."
 
@@ -53,10 +56,10 @@ def show_plan(*, drop: str, expected: int | None, **_: Any) -> str:
     """Plan a drop as of now."""
     row = drop_named(drop)
     if expected is None:
-        expected = Preparation.objects.filter(drop=row).values_list("expected", flat=True).first()
+        expected = ScalePlan.objects.filter(drop=row).values_list("expected", flat=True).first()
     if not expected:
         raise CommandError(f"Nobody typed how many are expected of {drop}. Say it with --expected.")
-    return report.plan_as_text(plan=plan(facts.read(drop=row, expected=expected, now=pulse.clock())))
+    return report.plan_as_text(plan=plan(read_inputs.read(drop=row, expected=expected, now=heartbeat.database_now())))
 
 
 def show_status(*, drop: str | None, **_: Any) -> str:

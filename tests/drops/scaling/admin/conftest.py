@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from drops.scaling.targets import KINDS, BadWhere, Field
-from tests.desks import desk
+from drops.scaling.providers import PROVIDERS, BadLocator, Field
+from tests.admin_clients import desk
 from tests.drops.scaling.cloud import Cloud, StandIn, cloud
 
 __all__ = ["cloud", "desk", "taps"]
@@ -24,11 +24,11 @@ class Tap(StandIn):
     @classmethod
     def check(cls, where: Mapping[str, Any]) -> None:
         if " " in where["name"]:
-            raise BadWhere({"name": "A name has no spaces. Write it as the cloud lists it."})
+            raise BadLocator({"name": "A name has no spaces. Write it as the cloud lists it."})
 
 
 @pytest.fixture
 def taps(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
     """The stand-in cloud, with the kind "tap"."""
-    monkeypatch.setitem(KINDS, "tap", Tap)
+    monkeypatch.setitem(PROVIDERS, "tap", Tap)
     return cloud

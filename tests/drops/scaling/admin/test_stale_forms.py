@@ -6,7 +6,7 @@ from django.db import connection, transaction
 from django.urls import reverse
 
 from drops.scaling.models import Share, Target
-from tests.desks import wait_for_a_waiter
+from tests.admin_clients import wait_for_a_waiter
 from tests.drops.scaling.cloud import make_target
 
 SECONDS = 20

@@ -4,9 +4,9 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from drops.scaling.models import Call, Claim, Share, Step, Target
-from shop.models import JournalEntry
-from tests.desks import errors, queries
+from drops.scaling.models import Call, Share, Step, Target, Usage
+from shop.models import AuditEntry
+from tests.admin_clients import errors, queries
 from tests.drops.scaling.cloud import make_step, make_target
 
 ADD = reverse("admin:scaling_target_add")
@@ -88,7 +88,7 @@ def test_added_target_knows_what_it_is(desk, taps):
     target = Target.objects.get()
     assert (target.kind, target.where, target.resource) == ("tap", {"name": "web-fleet"}, "stand-in:web-fleet")
     assert list(target.shares.values_list("group", "percent", "per_second")) == [("web", 100, 150)]
-    entry = JournalEntry.objects.get()
+    entry = AuditEntry.objects.get()
     assert (entry.who.username, entry.about, entry.act) == ("ops", "target:Web", "added")
     assert taps.asked == []
 
@@ -148,7 +148,7 @@ def test_changed_target_is_journaled_and_keeps_what_ticks_wrote(desk, target):
 
     row = Target.objects.get()
     assert (row.ceiling, row.ready_size, row.seen, row.busy_until is None) == (50, 2, {"size": 2}, False)
-    entry = JournalEntry.objects.get()
+    entry = AuditEntry.objects.get()
     assert (entry.about, entry.act, entry.before, entry.after) == (
         "target:web-fleet",
         "changed",
@@ -205,7 +205,7 @@ def test_page_of_a_kind_that_is_gone_opens(desk, target):
 def test_target_that_a_drop_used_is_not_deleted(desk, target, is_planned):
     step = make_step(target=target)
     if not is_planned:  # its plan failed, after the drop had moved
-        Claim.objects.create(drop=step.drop, target=target, size=6, since=step.starts_at, until=step.needed_at)
+        Usage.objects.create(drop=step.drop, target=target, size=6, since=step.starts_at, until=step.needed_at)
         step.delete()
 
     answer = desk("ops").post(page(target, "delete"), {"post": "yes"})
@@ -223,7 +223,7 @@ def test_target_that_no_drop_used_is_deleted_with_its_calls(desk, target):
 
     assert client.post(page(target, "delete"), {"post": "yes"}).status_code == 302
     assert (Target.objects.count(), Call.objects.count()) == (0, 0)
-    assert [entry.act for entry in JournalEntry.objects.all()][:1] == ["deleted"]
+    assert [entry.act for entry in AuditEntry.objects.all()][:1] == ["deleted"]
 
 
 def test_connection_test_reads_and_changes_nothing(desk, target, taps):
@@ -264,7 +264,7 @@ def test_restore_now_asks_first_and_is_journaled(desk, target):
 
     step.refresh_from_db()
     assert step.state == "releasing"
-    assert [(entry.who.username, entry.about) for entry in JournalEntry.objects.all()] == [("ops", "target:web-fleet")]
+    assert [(entry.who.username, entry.about) for entry in AuditEntry.objects.all()] == [("ops", "target:web-fleet")]
 
 
 def test_restore_of_what_stands_at_its_baseline_is_refused_with_words(desk, target):
@@ -298,7 +298,7 @@ def test_stopped_target_is_taken_up_again(desk, target):
 @pytest.mark.parametrize("name", ["test", "restore", "take_up", "let_go"])
 def test_acts_are_refused_to_those_who_only_see(desk, target, name, taps):
     assert desk("merchandisers").post(page(target, name)).status_code == 403
-    assert (Call.objects.count(), JournalEntry.objects.count()) == (0, 0)
+    assert (Call.objects.count(), AuditEntry.objects.count()) == (0, 0)
 
 
 def test_merchandisers_see_targets_and_change_none(desk, target):

@@ -1,0 +1,63 @@
+"""What lets a browser in: the pass that the gate gave, and the tokens in the addresses of holds and orders."""
+
+from datetime import datetime
+from functools import cache
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from drops.models import Drop
+from drops.refusals import HoldRefused
+from drops.waitingroom.protocol import keys, tickets
+from drops.waitingroom.protocol.tickets import Forged, Keys, Pass
+
+
+class NoPass(HoldRefused):
+    message = _("It is not your turn in this browser. Go to the drop's page and enter there; your place is kept.")
+    status = 403
+
+
+class PassEnded(HoldRefused):
+    message = _("Your turn to choose lasted two minutes. Go to the drop's page and enter again; your place is kept.")
+    status = 410
+
+
+class InvalidToken(Exception):
+    """The token in an address isn't one of ours."""
+
+
+@cache
+def keyring(purpose: str) -> Keys:
+    return Keys.parse({"pass": settings.PASS_KEYS, "hold": settings.HOLD_KEYS, "order": settings.HOLD_KEYS}[purpose])
+
+
+def read_pass(*, request: HttpRequest, drop: Drop, now: datetime) -> Pass:
+    """Give the pass in the request's cookie. Raises NoPass, PassEnded."""
+    value = request.COOKIES.get(keys.cookie("pass", drop.slug, settings.SECURE_COOKIES), "")
+    try:
+        admit = tickets.read_pass(value, drop.slug, keyring("pass"))
+    except Forged:
+        raise NoPass from None
+    if admit.ends <= now.timestamp():
+        raise PassEnded
+    return admit
+
+
+def hold_token(uuid: UUID) -> str:
+    """Make the part of an address that authorises everything about a hold."""
+    return tickets.sign("hold", "", uuid.bytes, keyring("hold"))
+
+
+def order_token(uuid: UUID) -> str:
+    """Make the part of an address that authorises everything about an order."""
+    return tickets.sign("order", "", uuid.bytes, keyring("order"))
+
+
+def read_token(purpose: str, token: str) -> UUID:
+    """Give the uuid in a token for "hold" or "order". Raises ForeignToken."""
+    try:
+        return UUID(bytes=tickets.read(purpose, "", token, keyring(purpose)))
+    except (Forged, ValueError):
+        raise InvalidToken from None

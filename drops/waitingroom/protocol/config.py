@@ -1,0 +1,66 @@
+"""What the gate reads from the environment; the same names and meanings as in dropsite/settings.py, without Django."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from drops.waitingroom.protocol.tickets import Keys
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+class ConfigError(Exception):
+    """Variables are missing or wrong; the message is one sentence that names them all, and no secret."""
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """`origin` is the shop's own, scheme://host[:port]; `secure` is false only in a demo over plain http."""
+
+    redis_url: str
+    origin: str
+    secure: bool
+    ticket_keys: Keys
+    pass_keys: Keys
+    shop_name: str
+    static_root: Path
+
+
+def read(environ: Mapping[str, str]) -> Config:
+    """Raises: Unusable."""
+    faults: list[str] = []
+
+    def text(name: str) -> str:
+        if not environ.get(name):
+            faults.append(name)
+        return environ.get(name, "")
+
+    def keys(name: str) -> Keys:
+        try:
+            return Keys.parse(text(name) or "none:" + 32 * "0")
+        except ValueError as error:
+            faults.append(f"{name} ({error})")
+            return Keys("", {})
+
+    origin = text("SHOP_ORIGIN").rstrip("/")
+    demo = environ.get("DEMO", "").lower() in {"1", "true", "yes", "on"}
+    parts = urlsplit(origin)
+    if origin and (parts.scheme not in {"http", "https"} or not parts.netloc or parts.path):
+        faults.append("SHOP_ORIGIN (must look like https://shop.example)")
+    elif parts.scheme == "http" and not demo:
+        faults.append("SHOP_ORIGIN (plain http needs DEMO=1)")
+    found = Config(
+        redis_url=text("LINE_REDIS_URL"),
+        origin=origin,
+        secure=parts.scheme == "https",
+        ticket_keys=keys("TICKET_KEYS"),
+        pass_keys=keys("PASS_KEYS"),
+        shop_name=environ.get("SHOP_NAME", "Dropsite"),
+        static_root=Path(environ.get("STATIC_ROOT") or ROOT / "var" / "static"),
+    )
+    if faults:
+        raise ConfigError(
+            f"The gate can't start. These environment variables are missing or wrong: {', '.join(faults)}."
+        )
+    return found

@@ -1,0 +1,18 @@
+"""The page of a drop, with what only this floor may see: its orders and money beside its line and stock."""
+
+from datetime import datetime
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from drops.admin.drops import DropAdmin
+from drops.models import Drop
+from dropsite.backoffice import overview
+
+
+@admin.register(Drop)
+class DropDesk(DropAdmin):
+    def panel(self, request: HttpRequest, drop: Drop, now: datetime) -> dict[str, Any]:
+        panel = super().panel(request, drop, now)
+        return panel | ({"overview": overview.read(drop=drop, now=now)} if drop.announced_at else {})

@@ -1,0 +1,91 @@
+"""How a drop stands, across all apps: its line, its holds, its units, its orders and money. Reads only."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Count, Sum
+
+from drops import admission, lifecycle, stock
+from drops.models import Ceiling, Checkpoint, Drop, Edition, Hold
+from payments.models import LedgerEntry, Payment
+from shop.core import money
+
+
+@dataclass(frozen=True)
+class EditionRow:
+    """One edition with its units."""
+
+    edition: Edition
+    price: str
+    count: stock.Count
+
+
+@dataclass(frozen=True)
+class Overview:
+    """One drop at one moment."""
+
+    drop: Drop
+    phase: lifecycle.Phase
+    now: datetime
+    line: Checkpoint | None
+    ceilings: list[Ceiling]
+    editions: list[EditionRow]
+    holds: list[tuple[str, int]]  # state, how many
+    payments: list[tuple[str, int]]
+    orders: int
+    paid: int
+    captured: str  # as the ledger says
+
+    @property
+    def total(self) -> stock.Count:
+        """Units of all editions together."""
+        counts = [row.count for row in self.editions]
+        return stock.Count(
+            free=sum(count.free for count in counts),
+            held=sum(count.held for count in counts),
+            sold=sum(count.sold for count in counts),
+            withheld=sum(count.withheld for count in counts),
+        )
+
+    @property
+    def next_change(self) -> datetime | None:
+        """When the clock alone changes the phase next."""
+        return lifecycle.next_change(drop=self.drop, now=self.now)
+
+
+def read(*, drop: Drop, now: datetime) -> Overview:
+    """Read how the drop stands at `now`."""
+    counts = stock.counts(drop=drop)
+    editions = drop.editions.select_related("variant__product")
+    holds = tally(Hold.objects.filter(drop=drop).order_by().values_list("state").annotate(Count("pk")), Hold.State)
+    payments = tally(
+        Payment.objects.filter(order__hold__drop=drop).order_by().values_list("state").annotate(Count("pk")),
+        Payment.State,
+    )
+    captured = LedgerEntry.objects.filter(order__hold__drop=drop).aggregate(sum=Sum("amount"))["sum"] or 0
+    return Overview(
+        drop=drop,
+        phase=lifecycle.phase(drop=drop, now=now),
+        now=now,
+        line=Checkpoint.objects.filter(drop=drop).first(),
+        ceilings=list(admission.ceilings(drop=drop).order_by("shoppers")),
+        editions=[
+            EditionRow(
+                edition=edition,
+                price=money.text(amount=edition.price, currency=drop.currency),
+                count=counts.get(edition.pk, stock.NOTHING),
+            )
+            for edition in editions
+        ],
+        holds=holds,
+        payments=payments,
+        orders=sum(count for _state, count in payments),
+        paid=dict(payments).get(Payment.State.CAPTURED, 0),
+        captured=money.text(amount=captured, currency=drop.currency),
+    )
+
+
+def tally(rows: object, states: type) -> list[tuple[str, int]]:
+    """Put counts by state into the states' own order; a state without rows counts 0."""
+    found = dict(rows)  # type: ignore[call-overload]
+    return [(str(state), found.get(state, 0)) for state in states]  # type: ignore[attr-defined]

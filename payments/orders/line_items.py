@@ -1,0 +1,90 @@
+"""What a hold or an order says line by line: which pieces, their numbers, what they cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import JSONField
+from django.db.models.expressions import RawSQL
+from django.utils.translation import gettext as _
+
+from drops import queries
+from drops.models import Hold
+from shop.core.prepared import Given, Read
+
+ROWS = RawSQL(  # of a queryset that reads drops_hold: [[edition id, quantity, price each, [number of a unit, …]], …]
+    """
+    (SELECT jsonb_agg(jsonb_build_array(l.edition_id, l.quantity, l.price, array(
+        SELECT u.number FROM drops_unit u WHERE u.hold_id = l.hold_id AND u.edition_id = l.edition_id ORDER BY 1
+    ))) FROM drops_holdline l WHERE l.hold_id = drops_hold.id)
+    """,
+    [],
+    output_field=JSONField(),
+)
+HELD = Read(Hold.objects.filter(pk=Given("pk")).annotate(rows=ROWS))
+
+
+@dataclass(frozen=True, kw_only=True)
+class LineItem:
+    """One edition in a hold. Amounts are in the currency's smallest unit."""
+
+    variant_id: int
+    name: str  # the product's and what tells the edition from the others: "0 kg M"
+    numbers: list[int]  # of its units; empty once they left the hold
+    of: int  # how many pieces of the edition exist
+    quantity: int
+    price: int  # each
+    currency: str
+
+    @property
+    def sum(self) -> int:
+        """Quantity times price."""
+        return self.quantity * self.price
+
+    @property
+    def words(self) -> str:
+        """Write "No. 37 of 500", "No. 37 and No. 41 of 500"; only how many there were, once they left the hold."""
+        return numbered(numbers=self.numbers, of=self.of) if self.numbers else str(self.quantity)
+
+
+def of(*, hold: Hold) -> list[LineItem]:
+    """Give the lines of a hold, in the order of its drop's editions; read now, unless ROWS came along with the hold."""
+    drop = queries.cached_fixed_parts(drop_id=hold.drop_id)
+    read = vars(hold if "rows" in vars(hold) else HELD.get(pk=hold.pk))["rows"]
+    rows = {edition: rest for edition, *rest in read or []}
+    return [
+        LineItem(
+            variant_id=edition.variant_id,
+            name=f"{drop.product.name} {edition.variant.name}".strip(),
+            numbers=numbers,
+            of=edition.quantity,
+            quantity=quantity,
+            price=price,
+            currency=hold.currency,
+        )
+        for edition in drop.editions.all()
+        if edition.pk in rows
+        for quantity, price, numbers in [rows[edition.pk]]
+    ]
+
+
+def headline(*, lines: list[LineItem]) -> str:
+    """Write what somebody has in one go: "No. 37 of 500", "No. 3 of 200 and No. 9 of 100"."""
+    return _(" and ").join(line.words for line in lines)
+
+
+def pieces(*, lines: list[LineItem]) -> str:
+    """Name the pieces for a sentence: "No. 37", "No. 37 and No. 41"."""
+    return together([number for line in lines for number in line.numbers])
+
+
+def numbered(*, numbers: Sequence[int], of: int) -> str:
+    """Write "No. 37 of 500", "No. 37 and No. 41 of 500"."""
+    return _("%(numbers)s of %(of)s") % {"numbers": together(numbers), "of": f"{of:,}"}
+
+
+def together(numbers: Sequence[int]) -> str:
+    """Write "No. 3", "No. 3 and No. 9", "No. 3, No. 9 and No. 12"."""
+    words = [_("No. %(number)s") % {"number": f"{number:,}"} for number in numbers]
+    if len(words) < 2:
+        return "".join(words)
+    return _("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}

@@ -1,0 +1,159 @@
+"""The buttons of a drop: asked for on a page of their own, done by post, only by those who may."""
+
+import pytest
+from django.urls import reverse
+
+from drops import lifecycle
+from drops.admin import actions
+from drops.models import Drop, Pause, Unit
+from shop.models import AuditEntry
+from tests.factories import make_drop, make_product
+
+
+def page(drop, name="change"):
+    return reverse(f"admin:drops_drop_{name}", args=[drop.pk])
+
+
+def offered(client, drop):
+    return [act.name for act in client.get(page(drop)).context["acts"]]
+
+
+@pytest.mark.parametrize(
+    ("phase", "buttons"),
+    [
+        ("draft", ["announce"]),
+        ("announced", ["pause", "close"]),
+        ("lobby", ["pause", "close"]),
+        ("live", ["pause", "close"]),
+        ("paused", ["resume", "close"]),
+        ("sold out", []),
+        ("closed", []),
+    ],
+)
+def test_page_offers_what_makes_sense(desk, phase, buttons):
+    drop = make_drop(phase=phase, product=make_product(pictures=1))
+
+    assert offered(desk("merchandisers"), drop) == buttons
+
+
+def test_page_offers_ops_the_pause_only(desk):
+    client = desk("ops")
+
+    assert offered(client, make_drop(phase="live")) == ["pause"]
+    assert offered(client, make_drop(phase="paused")) == ["resume"]
+    assert offered(client, make_drop(phase="draft")) == []
+
+
+def test_pause_before_the_opening_can_be_resumed(desk):
+    drop = make_drop(phase="lobby")
+    client = desk("merchandisers")
+    client.post(page(drop, "pause"), {"reason": "not yet"})
+
+    assert offered(client, drop) == ["close", "resume"] or offered(client, drop) == ["resume", "close"]
+
+
+def test_announce_asks_first(desk):
+    drop = make_drop(phase="draft", product=make_product(pictures=1))
+
+    answer = desk("merchandisers").get(page(drop, "announce"))
+
+    assert (answer.status_code, answer.context["missing"]) == (200, [])
+    assert Unit.objects.count() == 0
+
+
+def test_announce_is_done_once_by_two_clicks(desk):
+    drop = make_drop(phase="draft", quantity=5, product=make_product(pictures=1))
+    client = desk("merchandisers")
+
+    answers = [client.post(page(drop, "announce"), follow=True) for _click in range(2)]
+
+    assert [str(message) for answer in answers for message in answer.context["messages"]] == [
+        "The drop is announced."
+    ] * 2
+    assert Unit.objects.filter(edition__drop=drop).count() == 5
+    assert list(AuditEntry.objects.values_list("who__username", "act")) == [("merchandisers", "announced")]
+
+
+def test_announce_says_what_is_missing_before_and_after_the_click(desk):
+    drop = make_drop(phase="draft", editions=0, product=make_product(pictures=1))
+    client = desk("merchandisers")
+    sentence = "Editions: there is none. Add one at least, with its price and quantity."
+
+    before, after = client.get(page(drop, "announce")), client.post(page(drop, "announce"))
+
+    assert before.context["missing"] == [sentence]
+    assert (after.status_code, after.context["why"]) == (409, [sentence])
+    assert Drop.objects.get().announced_at is None
+
+
+def test_pause_wants_a_reason(desk):
+    drop = make_drop(phase="live")
+
+    answer = desk("ops").post(page(drop, "pause"), {"reason": " "})
+
+    assert (answer.status_code, answer.context["form"].errors) == (422, {"reason": ["This field is required."]})
+    assert Pause.objects.count() == 0
+
+
+def test_pause_and_resume_are_journaled_with_their_person(desk):
+    drop = make_drop(phase="live", slug="zero")
+    client = desk("ops")
+
+    client.post(page(drop, "pause"), {"reason": "bots"})
+    client.post(page(drop, "resume"))
+
+    assert list(AuditEntry.objects.order_by("id").values_list("who__username", "about", "act", "after")) == [
+        ("ops", "drop:zero", "paused", {"reason": "bots"}),
+        ("ops", "drop:zero", "resumed", {}),
+    ]
+
+
+def test_close_ends_the_drop(desk):
+    drop = make_drop(phase="live")
+
+    desk("merchandisers").post(page(drop, "close"))
+
+    drop = Drop.objects.get()
+    assert lifecycle.phase(drop=drop, now=drop.closed_at) == lifecycle.Phase.CLOSED
+
+
+def test_close_of_a_draft_is_refused_with_words(desk):
+    drop = make_drop(phase="draft")
+
+    answer = desk("merchandisers").post(page(drop, "close"))
+
+    assert (answer.status_code, answer.context["why"]) == (
+        409,
+        ["A draft can't be closed. Delete it if it isn't wanted."],
+    )
+
+
+@pytest.mark.parametrize("name", actions.ACTS)
+def test_act_is_refused_to_those_who_may_not(desk, name):
+    drop = make_drop(phase="live")
+    client = desk()
+
+    assert [client.get(page(drop, name)).status_code, client.post(page(drop, name)).status_code] == [403, 403]
+    assert AuditEntry.objects.count() == 0
+
+
+@pytest.mark.parametrize("name", ["announce", "close"])
+def test_act_of_merchandisers_is_refused_to_ops(desk, name):
+    assert desk("ops").post(page(make_drop(phase="live"), name)).status_code == 403
+
+
+def test_act_on_no_drop_is_not_found(desk):
+    drop = make_drop(phase="draft")
+    address = page(drop, "close")
+    drop.delete()
+
+    assert desk("merchandisers").get(address).status_code == 404
+
+
+def test_act_from_another_site_is_refused(desk):
+    drop = make_drop(phase="live")
+
+    answer = desk("merchandisers").post(page(drop, "close"), headers={"sec-fetch-site": "cross-site"})
+
+    assert answer.status_code == 403
+    assert Drop.objects.get().closed_at is None

@@ -1,0 +1,86 @@
+"""Ceilings of operators, and pauses to look at."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from drops import admission
+from drops.models import Ceiling
+from shop.models import AuditEntry
+from tests.admin_clients import queries
+from tests.factories import make_drop
+
+ADD = reverse("admin:drops_ceiling_add")
+
+
+@pytest.mark.parametrize("minutes", ["", "10"])
+def test_operator_sets_a_ceiling_in_place_of_the_one_before(desk, minutes):
+    drop = make_drop(phase="live", slug="zero")
+    client = desk("ops")
+    client.post(ADD, {"drop": drop.pk, "shoppers": 50, "reason": "slow bank", "minutes": ""})
+
+    answer = client.post(ADD, {"drop": drop.pk, "shoppers": 5, "reason": "slower bank", "minutes": minutes})
+
+    assert answer.status_code == 302
+    ceiling = Ceiling.objects.get()
+    assert (ceiling.drop, ceiling.kind, ceiling.shoppers, ceiling.reason) == (drop, "operator", 5, "slower bank")
+    if minutes:
+        assert timedelta(minutes=9) < ceiling.ends_at - timezone.now() <= timedelta(minutes=10)
+    else:
+        assert ceiling.ends_at is None
+    assert AuditEntry.objects.values_list("about", "act", "after").first() == (
+        "drop:zero",
+        "ceiling set",
+        {"shoppers": 5, "reason": "slower bank", "minutes": int(minutes) if minutes else None},
+    )
+
+
+def test_operator_bounds_all_drops_together_and_lifts_it_again(desk):
+    client = desk("ops")
+    client.post(ADD, {"drop": "", "shoppers": 0, "reason": "stop", "minutes": ""})
+    ceiling = Ceiling.objects.get()
+
+    client.post(reverse("admin:drops_ceiling_delete", args=[ceiling.pk]), {"post": "yes"})
+
+    assert ceiling.drop is None
+    assert Ceiling.objects.count() == 0
+    assert list(AuditEntry.objects.order_by("id").values_list("about", "act")) == [
+        ("drops", "ceiling set"),
+        ("drops", "ceiling lifted"),
+    ]
+
+
+def test_operator_may_not_lift_the_shops_own(desk):
+    admission.set_ceiling(drop=None, kind=admission.PAYMENT_BUDGET, shoppers=3, reason="calls")
+    ceiling = Ceiling.objects.get()
+
+    answer = desk("ops").post(reverse("admin:drops_ceiling_delete", args=[ceiling.pk]), {"post": "yes"})
+
+    assert answer.status_code == 403
+    assert Ceiling.objects.count() == 1
+
+
+def test_merchandiser_may_look_at_ceilings_only(desk):
+    client = desk("merchandisers")
+
+    assert client.get(reverse("admin:drops_ceiling_changelist")).status_code == 200
+    assert client.post(ADD, {"shoppers": 0, "reason": "stop"}).status_code == 403
+
+
+@pytest.mark.parametrize("model", ["ceiling", "pause", "hold"])
+def test_lists_ask_as_much_for_three_rows_as_for_one(desk, model):
+    client = desk("ops")
+
+    def more():
+        drop = make_drop(phase="paused")
+        admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=3, reason="calls")
+
+    address = reverse(f"admin:drops_{model}_changelist")
+    more()
+    one, _answer = queries(client, address)
+    more()
+    more()
+
+    assert queries(client, address)[0] == one

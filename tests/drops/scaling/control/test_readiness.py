@@ -1,0 +1,173 @@
+"""Go / no-go: what is READY bounds admission; what is not is told, with what to do, and the drop still sells."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from drops import admission
+from drops.models import Ceiling, Drop
+from drops.scaling.control import readiness, scale_plans
+from drops.scaling.control.tick import tick
+from drops.scaling.models import Alert, ScalePlan, Share, Step, Target
+from drops.waitingroom.gatekeeper import ceilings
+from shop.models import Mail
+from tests.drops.scaling.clock import pass_time
+from tests.drops.scaling.cloud import Crash, make_target
+from tests.drops.scaling.ticks import ticks
+from tests.factories import make_drop
+
+pytestmark = pytest.mark.django_db
+HOUR = 3600
+
+
+@pytest.fixture
+def prepared(cloud, settings):
+    """A drop whose crowd needs more web than there is; its lobby opens in an hour."""
+    settings.READY_PER_SECOND = 4
+    target = make_target(cloud, name="web", size=2, headroom_percent=0, lead_seconds=600)
+    Share.objects.create(target=target, group="web", per_second=10)
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    pass_time(0.8 * HOUR)
+    return drop
+
+
+def verdict(drop):
+    return ScalePlan.objects.get(drop=drop)
+
+
+def ready_ceiling():
+    return Ceiling.objects.filter(kind=admission.READY, drop=None).first()
+
+
+def test_judge_says_go_and_admits_what_was_planned(prepared, cloud, settings):
+    ticks(cloud, 3)
+    assert verdict(prepared).verdict == ""
+
+    pass_time(150)  # the go / no-go has come
+    tick(who="test")
+
+    found = verdict(prepared)
+    assert (found.verdict, found.verdict_words) == ("go", [])
+    assert found.reachable >= int(found.plan["per_second"]) > settings.READY_PER_SECOND
+    assert ready_ceiling().shoppers >= found.reachable * 10
+    shared = ceilings.shared(standing=list(admission.ceilings()), busy=0)
+    assert [bound.shoppers for bound in shared][1:] == [ready_ceiling().shoppers]
+
+
+def test_judge_says_no_go_which_target_why_and_what_is_reachable(prepared, cloud, settings):
+    settings.OPS_MAIL = "ops@shop.example"
+    cloud.quota = 3
+    ticks(cloud, 3)
+    pass_time(150)
+    tick(who="test")
+
+    found = verdict(prepared)
+    step = Step.objects.get()
+    assert (found.verdict, step.state) == ("no go", "degraded")
+    assert found.verdict_words[0] == (
+        f"web has 2 instances of {step.wanted} instances: The quota is used up. Ask for more."
+    )
+    assert ready_ceiling().shoppers == found.reachable * 10 == settings.READY_PER_SECOND * 10
+    alert = Alert.objects.get(about=f"drop:{prepared.slug} no go")
+    assert alert.words.splitlines()[-1] == f"It sells: {found.reachable} shoppers a second can be let in."
+    assert Mail.objects.filter(about=f"alert:{alert.pk}").count() == 1
+
+
+def test_judge_turns_to_go_when_it_is_there_after_all(prepared, cloud):
+    cloud.quota = 3
+    ticks(cloud, 3)
+    pass_time(150)
+    tick(who="test")
+    low = ready_ceiling().shoppers
+
+    cloud.quota = 100
+    pass_time(300)
+    ticks(cloud, 3)
+
+    assert verdict(prepared).verdict == "go"
+    assert ready_ceiling().shoppers > low
+    assert not Alert.objects.filter(ended_at=None).exists()
+
+
+def test_judge_lowers_admission_below_the_baseline_only_for_what_is_known_to_be_less(prepared, cloud, settings):
+    ticks(cloud, 3)
+    pass_time(HOUR / 2)
+    ticks(cloud, 3)
+    high = ready_ceiling().shoppers
+
+    cloud.faults["web"] = "error"  # unknown: the last verified figure stays
+    tick(who="test")
+    pass_time(400)
+    tick(who="test")
+    assert ready_ceiling().shoppers == high
+
+    cloud.faults.clear()
+    cloud.fleets["web"].serving = 1
+    pass_time(400)
+    tick(who="test")
+    assert ready_ceiling().shoppers == settings.READY_PER_SECOND * 10 / 2
+    assert verdict(prepared).verdict == "no go"
+
+
+def test_judge_lifts_the_ceiling_before_anything_falls(prepared, cloud):
+    ticks(cloud, 3)
+    pass_time(HOUR / 2)
+    ticks(cloud, 3)
+    assert ready_ceiling() is not None
+
+    Drop.objects.update(closed_at=timezone.now())
+    tick(who="test")
+
+    assert ready_ceiling() is None
+
+
+def test_judge_has_lifted_the_ceiling_when_the_first_target_is_asked_to_fall(prepared, cloud):
+    ticks(cloud, 3)
+    pass_time(HOUR / 2)
+    ticks(cloud, 3)
+    Drop.objects.update(closed_at=timezone.now())
+    cloud.crash = "before"
+
+    with pytest.raises(Crash):
+        tick(who="test")
+
+    assert ready_ceiling() is None
+
+
+def test_verified_is_what_was_read_even_if_a_call_failed_since_and_unknown_later():
+    now = timezone.now()
+    target = Target(ready_size=1, asked_size=6, baseline_size=2, seen_at=now, failures=1)
+
+    assert readiness.verified(target=target, now=now) == 1
+    assert readiness.verified(target=target, now=now + timedelta(seconds=46)) is None
+    target.failures = 0
+    assert readiness.verified(target=target, now=now + timedelta(seconds=46)) == 1
+    target.ready_size, target.asked_size = 6, 2  # it is asked to fall
+    assert readiness.verified(target=target, now=now) == 2
+
+
+def test_judge_of_a_refused_plan_leaves_the_baseline(prepared, cloud):
+    Target.objects.update(connections=10_000)
+    scale_plans.expect(drop=prepared, expected=30_000, who=None)
+    pass_time(150)
+    tick(who="test")
+
+    found = verdict(prepared)
+    assert (found.verdict, found.reachable, ready_ceiling()) == ("no go", None, None)
+    assert found.verdict_words == found.plan["problems"]
+
+
+def test_judge_tells_that_a_step_waits_for_a_yes(prepared, cloud):
+    Target.objects.update(ops_ceiling=3)
+    scale_plans.expect(drop=prepared, expected=20_000, who=None)
+    ticks(cloud, 3)
+    pass_time(150)
+    tick(who="test")
+
+    assert (
+        verdict(prepared)
+        .verdict_words[0]
+        .endswith("the rest waits for a yes from ops. Approve the plan on the drop's page.")
+    )

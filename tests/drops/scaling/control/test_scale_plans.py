@@ -1,0 +1,245 @@
+"""From the number typed to steps: planned at once, moved with the drop, raised but never lowered under way."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db.models import F
+from django.utils import timezone
+
+from drops import drop_actions
+from drops.models import Drop
+from drops.scaling.control import scale_plans, steps
+from drops.scaling.control.tick import tick
+from drops.scaling.models import Alert, ScalePlan, Share, Step, Target
+from shop.models import AuditEntry
+from tests.drops.scaling.clock import pass_time
+from tests.drops.scaling.cloud import make_target
+from tests.drops.scaling.ticks import ticks
+from tests.factories import make_drop
+
+pytestmark = pytest.mark.django_db
+HOUR = 3600
+
+
+@pytest.fixture
+def gate(cloud):
+    """A fleet that carries the gate's group, of which a crowd needs more than its two."""
+    target = make_target(cloud, name="gate", size=2, headroom_percent=0, lead_seconds=600)
+    Share.objects.create(target=target, group="gate", per_second=30)
+    return target
+
+
+def test_expect_plans_and_makes_steps(gate):
+    who = User.objects.create_user("merch")
+    drop = make_drop(quantity=500)
+
+    scale_plan = scale_plans.expect(drop=drop, expected=20_000, who=who)
+
+    step = Step.objects.get()
+    assert (scale_plan.expected, scale_plan.plan["problems"], scale_plan.planned_at is not None) == (
+        20_000,
+        [],
+        True,
+    )
+    assert (step.state, step.target, step.wanted > 2) == ("planned", gate, True)
+    assert step.needed_at == drop.lobby_opens_at - timedelta(seconds=600)
+    entry = AuditEntry.objects.get()
+    assert (entry.act, entry.who, entry.about) == ("expect", who, f"drop:{drop.slug}")
+    assert (entry.before, entry.after) == ({"expected": None}, {"expected": 20_000})
+
+
+def test_expect_the_same_again_writes_no_journal(gate):
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+
+    assert (Step.objects.count(), AuditEntry.objects.count()) == (1, 1)
+
+
+@pytest.mark.parametrize("expected", [0, -1, 10_000_001])
+def test_expect_refuses_what_can_not_be(gate, expected):
+    with pytest.raises(scale_plans.PlanRefused, match=r"^Expected shoppers: "):
+        scale_plans.expect(drop=make_drop(), expected=expected, who=None)
+
+    assert (ScalePlan.objects.count(), Step.objects.count()) == (0, 0)
+
+
+def test_expect_refuses_a_drop_that_is_over(gate):
+    with pytest.raises(scale_plans.PlanRefused, match="is over"):
+        scale_plans.expect(drop=make_drop(phase="closed"), expected=100, who=None)
+
+
+def test_expect_makes_no_steps_of_a_draft_before_it_is_announced(gate):
+    drop = make_drop(phase="draft")
+    scale_plan = scale_plans.expect(drop=drop, expected=20_000, who=None)
+
+    assert (len(scale_plan.plan["lines"]), Step.objects.count()) == (1, 0)
+
+
+def test_expect_makes_no_step_of_a_plan_with_problems(gate):
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    Share.objects.update(per_second="0.01")
+    Target.objects.update(connections=10_000)
+
+    scale_plan = scale_plans.expect(drop=drop, expected=30_000, who=None)
+
+    assert (len(scale_plan.plan["problems"]) > 0, Step.objects.count()) == (True, 0)
+    assert Alert.objects.get(ended_at=None).about == f"drop:{drop.slug} plan"
+
+
+def test_expect_alerts_nobody_of_a_draft(gate):
+    drop = make_drop(phase="draft")
+    Drop.objects.filter(pk=drop.pk).update(opens_at=None, lobby_opens_at=None)
+    drop.refresh_from_db()
+
+    scale_plan = scale_plans.expect(drop=drop, expected=30_000, who=None)
+
+    assert (len(scale_plan.plan["problems"]) > 0, Alert.objects.count()) == (True, 0)
+
+
+def test_tick_plans_again_what_was_announced_later(gate, cloud):
+    drop = make_drop(phase="draft")
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    announced = make_drop()
+    Drop.objects.filter(pk=drop.pk).update(
+        announced_at=timezone.now(), nonce=announced.nonce, commitment=announced.commitment
+    )
+    drop_actions.make_units(drop=drop)
+    pass_time(300)
+
+    tick(who="test")
+
+    assert Step.objects.get().drop == drop
+
+
+def test_tick_moves_a_planned_step_with_its_drop(gate):
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    before = Step.objects.get()
+    move(drop, hours=5)
+
+    tick(who="test")
+
+    assert Step.objects.get().starts_at == before.starts_at + timedelta(hours=5)
+
+
+def test_tick_brings_back_what_was_ready_for_a_drop_that_moved_away_and_prepares_it_anew(gate, cloud):
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    pass_time(0.8 * HOUR)
+    ticks(cloud, 3)
+    step = Step.objects.get()
+    assert step.state == "ready"
+
+    move(drop, hours=24)
+    ticks(cloud, 3)
+    step.refresh_from_db()
+    assert (cloud.fleets["gate"].wanted, gate_of(step).baseline) == (2, None)
+    assert (step.state, step.requested_at, step.ended_at) == ("planned", None, None)
+
+
+def test_tick_does_not_plan_anew_what_ops_restored(gate, cloud):
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    steps.restore_now(target=gate, who=None)
+    pass_time(300)
+
+    tick(who="test")
+    scale_plans.expect(drop=drop, expected=30_000, who=None)
+
+    assert Step.objects.get().state == "abandoned"
+
+
+def test_expect_more_raises_what_is_ready_and_less_lowers_nothing(gate, cloud):
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    pass_time(0.8 * HOUR)
+    ticks(cloud, 3)
+    first = Step.objects.get()
+
+    scale_plans.expect(drop=drop, expected=40_000, who=None)
+    raised = Step.objects.get()
+    assert (raised.wanted > first.wanted, raised.state, raised.ready_at) == (True, "requested", None)
+    ticks(cloud, 3)
+    assert (Step.objects.get().state, cloud.fleets["gate"].wanted) == ("ready", raised.wanted)
+
+    scale_plans.expect(drop=drop, expected=10_000, who=None)
+    ticks(cloud, 3)
+    assert (Step.objects.get().wanted, cloud.fleets["gate"].wanted) == (raised.wanted, raised.wanted)
+
+
+def test_approve_lets_what_is_beyond_ops_ceiling_go_on(gate, cloud):
+    Target.objects.update(ops_ceiling=3)
+    ops = User.objects.create_user("ops")
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    assert Step.objects.get().held_back is True
+    assert Alert.objects.get(ended_at=None).about == f"drop:{drop.slug} yes"
+
+    scale_plan = scale_plans.approve(drop=drop, who=ops)
+    step = Step.objects.get()
+    assert (step.held_back, scale_plan.approved) == (False, {str(gate.pk): step.wanted})
+    assert (scale_plan.approved_by, AuditEntry.objects.first().act) == (ops, "approved")
+
+    pass_time(100)
+    tick(who="test")
+    assert (Step.objects.get().held_back, Alert.objects.filter(ended_at=None).count()) == (False, 0)
+
+
+def test_approve_is_for_this_size_and_no_larger_one(gate):
+    Target.objects.update(ops_ceiling=3)
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.approve(drop=drop, who=None)
+
+    scale_plans.expect(drop=drop, expected=40_000, who=None)
+
+    assert Step.objects.get().held_back is True
+
+
+def test_expect_more_than_was_agreed_lets_nothing_fall_that_was(gate, cloud):
+    Target.objects.update(ops_ceiling=3)
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.approve(drop=drop, who=None)
+    pass_time(0.8 * HOUR)
+    ticks(cloud, 3)
+    agreed = cloud.fleets["gate"].wanted
+    assert agreed == Step.objects.get().wanted > 3
+
+    scale_plans.expect(drop=drop, expected=40_000, who=None)
+    ticks(cloud, 3)
+
+    assert (cloud.fleets["gate"].wanted, Step.objects.get().wanted > agreed) == (agreed, True)
+
+
+def test_approve_refuses_where_nothing_waits(gate):
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+
+    with pytest.raises(scale_plans.PlanRefused, match="waits for a yes"):
+        scale_plans.approve(drop=drop, who=None)
+
+
+def test_withdraw_takes_the_plan_away_until_something_was_requested(gate, cloud):
+    drop = make_drop(quantity=500)
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.withdraw(drop=drop, who=None)
+    assert (ScalePlan.objects.count(), Step.objects.count()) == (0, 0)
+
+    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    pass_time(0.8 * HOUR)
+    ticks(cloud, 3)
+    with pytest.raises(scale_plans.PlanRefused, match="restore now"):
+        scale_plans.withdraw(drop=drop, who=None)
+
+
+def gate_of(step):
+    return Target.objects.get(pk=step.target_id)
+
+
+def move(drop, *, hours):
+    later = timedelta(hours=hours)
+    Drop.objects.filter(pk=drop.pk).update(lobby_opens_at=F("lobby_opens_at") + later, opens_at=F("opens_at") + later)

@@ -1,0 +1,211 @@
+"""Whatever the order of ticks, crashes, overlaps, faults and moved drops: at the end every target is where it was.
+
+The machine does to pre-scaling what the world may do to it, and looks after each act. In the control one rule is taken
+out: what is asked of a target is committed before the call.
+"""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.conf import settings as django_settings
+from django.db import transaction
+from django.utils import timezone
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, rule, run_state_machine_as_test
+
+from drops import lifecycle
+from drops.models import Drop, Unit
+from drops.scaling.control import heartbeat, scale_plans, steps
+from drops.scaling.control.tick import tick
+from drops.scaling.models import Step, Target
+from drops.scaling.planning.planner import PlanLine
+from drops.scaling.providers import PROVIDERS
+from tests.drops.scaling.clock import pass_time
+from tests.drops.scaling.cloud import Crash, StandIn, make_target, served
+from tests.factories import make_drop
+
+pytestmark = pytest.mark.django_db
+HOUR = timedelta(hours=1)
+NAMES = ("store", "fleet", "workers")
+WANTED = st.lists(st.integers(1, 9), min_size=3, max_size=3)
+FAULTS = ("refuse", "throttle", "error", "garbage", "lost", "lie", "late")
+
+
+class Prescaling(RuleBasedStateMachine):
+    """The world, and what must hold in it whatever happens."""
+
+    drops = Bundle("drops")
+    careless = False
+
+    def __init__(self):
+        super().__init__()
+        self.undone = transaction.atomic()
+        self.undone.__enter__()
+        self.serving = served()
+        self.cloud = self.serving.__enter__()
+        PROVIDERS["stand-in"] = StandIn
+        for tier, name in enumerate(NAMES):
+            make_target(self.cloud, name=name, size=2 + tier)
+        self.baseline = {name: self.cloud.fleets[name].wanted for name in NAMES}
+        self.drifted = set()
+
+    @initialize(target=drops, wanted=WANTED, lobby=st.integers(1, 3))
+    def prepare_first(self, wanted, lobby):
+        return self.prepare(wanted, lobby)
+
+    @rule(target=drops, wanted=WANTED, lobby=st.integers(1, 3))
+    def prepare(self, wanted, lobby):
+        drop = make_drop(lobby_opens_at=timezone.now() + lobby * HOUR, opens_at=timezone.now() + (lobby + 1) * HOUR)
+        scale_plans.follow(drop=drop, lines=lines(drop, wanted), now=heartbeat.database_now())
+        return drop
+
+    @rule(drop=drops, wanted=WANTED, hours=st.integers(-2, 30))
+    def move(self, drop, wanted, hours):
+        """The drop moves, and another number is typed: it is planned again."""
+        drop.refresh_from_db()
+        Drop.objects.filter(pk=drop.pk).update(
+            lobby_opens_at=drop.lobby_opens_at + hours * HOUR, opens_at=drop.opens_at + hours * HOUR
+        )
+        drop.refresh_from_db()
+        if not is_over(drop):
+            scale_plans.follow(drop=drop, lines=lines(drop, wanted), now=heartbeat.database_now())
+
+    @rule(drop=consumes(drops), how=st.sampled_from(["closed_at", "cancelled_at", "sold out"]))
+    def end(self, drop, how):
+        drops = Drop.objects.filter(pk=drop.pk)
+        if how == "sold out":
+            drops.update(sealed=1, sealed_at=timezone.now())
+            Unit.objects.filter(edition__drop=drop).update(withheld_at=timezone.now(), withheld_reason="sample")
+        else:
+            drops.update(**{how: timezone.now()})
+
+    @rule(crash=st.sampled_from(["", "", "before", "after"]))
+    def tick(self, crash=""):
+        self.cloud.crash = crash
+        before = {target.name: target.asked_size for target in Target.objects.all()}
+        effects = len(self.cloud.effects)
+        try:
+            if self.careless:  # the call is made before what it does is committed: a crash forgets it
+                with transaction.atomic():
+                    tick(who="test")
+            else:
+                tick(who="test")
+        except Crash:
+            pass
+        self.cloud.crash = ""
+        self.look(before, self.cloud.effects[effects:])
+
+    def look(self, before, effects):
+        holding = set(Step.objects.filter(state="holding").values_list("target__name", flat=True))
+        for target in Target.objects.all():
+            asked, was = target.asked_size, before[target.name]
+            assert not (target.name in holding and was and asked and asked < was), "a wanted size fell in a drop"
+        for effect in effects:
+            assert effect.after >= self.baseline[effect.name], "it was brought below its baseline"
+        once = Counter(effect.key for effect in self.cloud.effects if effect.name not in self.drifted)
+        assert not [key for key, times in once.items() if times > 1 and key != "late"], "a step had two effects"
+
+    @rule(steps=st.integers(1, 9))
+    def go_on(self, steps):
+        self.cloud.go_on(steps)
+
+    @rule(seconds=st.sampled_from([15, 61, 600, 3600]), times=st.integers(1, 3))
+    def ticks(self, seconds, times):
+        for _ in range(times):
+            pass_time(seconds)
+            self.tick()
+            self.cloud.go_on()
+
+    @rule(name=st.sampled_from(NAMES), fault=st.sampled_from(["", *FAULTS]))
+    def fault(self, name, fault):
+        self.cloud.faults[name] = fault
+
+    @rule(paused=st.booleans())
+    def pause(self, paused):
+        steps.pause(who=None, reason="why not") if paused else steps.resume(who=None)
+
+    @rule(name=st.sampled_from(NAMES), size=st.integers(10, 20))
+    def interfere(self, name, size):
+        """Somebody else changes a target: before a lease that is its new baseline, in one it is drift."""
+        if self.cloud.fleets[name].coming:
+            return
+        self.cloud.fleets[name].wanted = size
+        self.drifted.add(name)
+        if Target.objects.get(name=name).baseline is None:
+            self.baseline[name] = size
+
+    def teardown(self):
+        try:
+            self.finish()
+        finally:
+            del PROVIDERS["stand-in"]
+            self.serving.__exit__()
+            transaction.set_rollback(True)
+            self.undone.__exit__(None, None, None)
+
+    def finish(self):
+        """All faults end, all drops end, ops restore what drifted: then everything stands where it did."""
+        self.cloud.faults.clear()
+        steps.resume(who=None)
+        Drop.objects.filter(closed_at=None).update(closed_at=timezone.now())
+        for _ in range(40):
+            pass_time(400)
+            self.tick()
+            self.cloud.go_on()
+            for target in Target.objects.exclude(stopped_at=None):
+                steps.restore_now(target=target, who=None)
+            if not steps.live().exists() and not Target.objects.filter(baseline__isnull=False).exists():
+                break
+        assert {name: self.cloud.fleets[name].wanted for name in NAMES} == self.baseline
+        assert set(Step.objects.values_list("state", flat=True)) <= {"restored", "abandoned"}
+        assert set(Target.objects.values_list("baseline", "asked", "before")) == {(None, None, None)}
+
+
+class CommittedLate(Prescaling):
+    """Control: what is asked is committed after the call."""
+
+    careless = True
+
+
+def lines(drop, wanted):
+    needed_at = drop.lobby_opens_at - timedelta(seconds=django_settings.SCALING_GO_SECONDS)
+    return [
+        PlanLine(
+            target_id=target.pk, target=target.name, unit="instances", wanted=size, allowed=size, now_size=2,
+            tier=NAMES.index(target.name), starts_at=needed_at - HOUR, needed_at=needed_at, held_back=False,
+            reasons=(), price=None,
+        )
+        for target, size in zip(Target.objects.order_by("pk"), wanted, strict=True)
+    ]  # fmt: skip
+
+
+def is_over(drop):
+    return lifecycle.phase(drop=Drop.objects.with_state().get(pk=drop.pk), now=timezone.now()) in lifecycle.OVER
+
+
+def run(machine, examples):
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=25,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            print_blob=False,
+            report_multiple_bugs=False,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_everything_ends_where_it_was():
+    run(Prescaling, 25)
+
+
+def test_a_version_that_commits_after_the_call_does_not():
+    with pytest.raises(AssertionError):
+        run(CommittedLate, 100)

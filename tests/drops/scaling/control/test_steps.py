@@ -1,0 +1,119 @@
+"""The moves of a step, and what ops may do: each guarded, each in the journal."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from drops.lifecycle import Phase
+from drops.scaling.control import provider_calls, steps
+from drops.scaling.control.tick import tick
+from drops.scaling.models import Alert, Step
+from shop.models import AuditEntry
+from tests.drops.scaling.cloud import make_step, make_target
+
+pytestmark = pytest.mark.django_db
+State = Step.State
+
+
+@pytest.mark.parametrize(
+    ("state", "phase", "seconds", "to"),
+    [
+        ("planned", Phase.ANNOUNCED, (60, 30), None),
+        ("planned", Phase.LOBBY, (-60, -90), None),
+        ("planned", Phase.CANCELLED, (60, 30), "abandoned"),
+        ("requested", Phase.ANNOUNCED, (60, 30), None),
+        ("requested", Phase.ANNOUNCED, (60, 0), "degraded"),
+        ("converging", Phase.ANNOUNCED, (60, 0), "degraded"),
+        ("converging", Phase.CLOSED, (60, 30), "releasing"),
+        ("ready", Phase.ANNOUNCED, (60, 0), None),
+        ("ready", Phase.LOBBY, (0, -30), "holding"),
+        ("degraded", Phase.LOBBY, (0, -30), "holding"),
+        ("holding", Phase.LIVE, (-60, -90), None),
+        ("holding", Phase.PAUSED, (-60, -90), None),
+        ("holding", Phase.SOLD_OUT, (-60, -90), "releasing"),
+        ("releasing", Phase.SOLD_OUT, (-60, -90), None),
+        ("restored", Phase.CLOSED, (-60, -90), None),
+        ("abandoned", Phase.CLOSED, (-60, -90), None),
+    ],
+)
+def test_next_state_follows_the_drop_and_the_clock(cloud, state, phase, seconds, to):
+    now, (lobby, needed) = timezone.now(), seconds
+    step = make_step(target=make_target(cloud))
+    step.state, step.needed_at = state, now + timedelta(seconds=needed)
+    step.drop.lobby_opens_at = now + timedelta(seconds=lobby)
+
+    assert steps.next_state(step=step, phase=phase, now=now) == to
+
+
+def test_move_does_nothing_to_a_step_that_moved_since_it_was_read(cloud):
+    step = make_step(target=make_target(cloud))
+    again = Step.objects.get()
+    assert steps.move(step=step, to=State.ABANDONED) is True
+
+    assert steps.move(step=again, to=State.REQUESTED) is False
+    assert Step.objects.get().state == "abandoned"
+
+
+def test_restore_now_abandons_what_was_only_planned(cloud):
+    ops = User.objects.create_user("ops")
+    target = make_target(cloud)
+    step = make_step(target=target)
+
+    steps.restore_now(target=target, who=ops)
+
+    step.refresh_from_db()
+    assert (step.state, step.message) == ("abandoned", "Ops restored its target.")
+    entry = AuditEntry.objects.get()
+    assert (entry.who, entry.about, entry.act) == (ops, f"target:{target.name}", "restore now")
+
+
+def test_ops_are_told_when_there_is_nothing_to_do(cloud):
+    target = make_target(cloud)
+
+    with pytest.raises(steps.StepRefused, match="there is nothing to restore"):
+        steps.restore_now(target=target, who=None)
+    with pytest.raises(steps.StepRefused, match="is not stopped"):
+        steps.resume_target(target=target, who=None)
+    with pytest.raises(steps.StepRefused, match="is not stopped"):
+        steps.abandon(target=target, who=None)
+    assert AuditEntry.objects.count() == 0
+
+
+def test_take_up_tries_again_at_once_what_was_refused(cloud):
+    target = make_target(cloud)
+    make_step(target=target)
+    cloud.quota = 4
+    tick(who="test")
+    cloud.quota = 9
+    tick(who="test")
+    assert len(cloud.effects) == 0  # it waits
+
+    steps.resume_target(target=target, who=None)
+    tick(who="test")
+
+    assert len(cloud.effects) == 1
+    assert not Alert.objects.filter(ended_at=None).exists()
+
+
+def test_pause_and_resume_twice_are_one_act_each(cloud):
+    for _ in range(2):
+        steps.pause(who=None, reason="why not")
+    for _ in range(2):
+        steps.resume(who=None)
+
+    assert [entry.act for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
+
+
+def test_test_reads_a_target_and_keeps_what_came_of_it(cloud):
+    target = make_target(cloud, size=3)
+    call = provider_calls.test(target=target, who="anna")
+    assert (call.act, call.who, call.fault, call.after["size"]) == ("test", "anna", "", 3)
+
+    cloud.fleets.clear()
+    assert provider_calls.test(target=target, who="anna").fault == "There is no such fleet."
+    target.kind = "no such"
+    assert provider_calls.test(target=target, who="anna").fault.startswith("There is no kind of target “no such”.")
+    target.refresh_from_db()
+    assert (target.seen, cloud.asked) == (None, [])

@@ -1,0 +1,326 @@
+"""Ticks: from a plan's steps to targets at their size, and back to exactly where they were."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from drops.models import Drop
+from drops.scaling.control import steps
+from drops.scaling.control.tick import tick
+from drops.scaling.models import Alert, Call, Heartbeat, ScalePlan, Step
+from shop.models import AuditEntry
+from tests.drops.scaling.clock import pass_time
+from tests.drops.scaling.cloud import make_step, make_target
+from tests.drops.scaling.ticks import close, state, ticks
+from tests.factories import make_drop, make_hold
+
+pytestmark = pytest.mark.django_db
+HOUR = 3600
+
+
+def test_tick_grows_a_fleet_holds_it_and_brings_it_back(cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    fleet = cloud.fleets[target.name]
+
+    tick(who="test")
+    target.refresh_from_db()
+    assert (state(step), fleet.wanted, target.baseline, target.asked_size) == ("converging", 6, {"wanted": 2}, 6)
+
+    cloud.go_on(steps=2)
+    tick(who="test")
+    target.refresh_from_db()
+    assert (state(step), target.ready_size) == ("converging", 4)
+
+    cloud.go_on()
+    tick(who="test")
+    assert state(step) == "ready"
+
+    pass_time(2 * HOUR)  # the lobby is open
+    tick(who="test")
+    assert state(step) == "holding"
+
+    close(step.drop)
+    tick(who="test")
+    assert (state(step), fleet.wanted) == ("releasing", 2)
+
+    cloud.go_on()
+    tick(who="test")
+    target.refresh_from_db()
+    assert (state(step), target.baseline, target.asked, target.ready_size) == ("restored", None, None, 2)
+    assert [(effect.before, effect.after) for effect in cloud.effects] == [(2, 6), (6, 2)]
+
+
+def test_tick_reads_a_fleet_that_is_only_held_now_and_then(cloud, settings):
+    settings.SCALING_TICK_SECONDS = 1
+    step = make_step(target=make_target(cloud))
+    ticks(cloud)
+    pass_time(2 * HOUR)
+    tick(who="test")
+    assert state(step) == "holding"
+    read = Call.objects.filter(act="read").count
+
+    known = read()
+    tick(who="test")
+    assert read() == known
+
+    pass_time(15)
+    tick(who="test")
+    assert read() == known + 1
+
+    close(step.drop)
+    tick(who="test")
+    assert state(step) == "releasing"
+
+
+def test_tick_does_nothing_before_its_time(cloud):
+    target = make_target(cloud)
+    step = make_step(target=target, starts_at=timezone.now() + timedelta(hours=1))
+
+    tick(who="test")
+
+    assert (state(step), cloud.asked) == ("planned", [])
+
+
+def test_tick_is_not_ready_by_an_accepted_call(cloud):
+    target = make_target(cloud)
+    step = make_step(target=target)
+    cloud.faults[target.name] = "lie"
+
+    ticks(cloud, 3)
+
+    assert state(step) == "converging"
+
+
+def test_tick_repeats_a_demand_under_its_key_and_makes_another_for_another(cloud):
+    target = make_target(cloud)
+    make_step(target=target, wanted=6)
+    cloud.faults[target.name] = "lie"
+    tick(who="test")
+    tick(who="test")
+    make_step(target=target, wanted=8)
+    tick(who="test")
+
+    sizes, keys = zip(*((size, key) for _name, size, key in cloud.asked), strict=True)
+    assert sizes == (6, 6, 8)
+    assert (keys[0] == keys[1], keys[1] == keys[2], len(keys[0])) == (True, False, 32)
+
+
+def test_tick_twice_has_one_effect(cloud):
+    target = make_target(cloud)
+    make_step(target=target)
+
+    for _ in range(3):
+        tick(who="test")
+
+    assert len(cloud.effects) == 1
+
+
+def test_tick_leaves_a_target_alone_that_another_works_on(cloud):
+    target = make_target(cloud)
+    make_step(target=target)
+    type(target).objects.update(busy_until=timezone.now() + timedelta(seconds=30))
+
+    assert tick(who="test") == [f"{target.name}: another tick works on it."]
+    assert cloud.asked == []
+
+    pass_time(31)
+    tick(who="test")
+    assert len(cloud.asked) == 1
+
+
+def test_tick_gives_overlapping_drops_the_larger_floor(cloud):
+    target = make_target(cloud, size=2)
+    small, large = make_step(target=target, wanted=4), make_step(target=target, wanted=8)
+    ticks(cloud, 2)
+    assert cloud.fleets[target.name].wanted == 8
+
+    close(large.drop)
+    ticks(cloud, 3)
+    assert (state(large), state(small), cloud.fleets[target.name].wanted) == ("restored", "ready", 4)
+
+    close(small.drop)
+    ticks(cloud, 3)
+    assert (state(small), cloud.fleets[target.name].wanted) == ("restored", 2)
+
+
+def test_tick_lets_nothing_fall_while_another_drop_holds(cloud):
+    target = make_target(cloud, size=2)
+    small, large = make_step(target=target, wanted=4), make_step(target=target, wanted=8)
+    ticks(cloud, 2)
+    pass_time(2 * HOUR)
+    tick(who="test")
+
+    close(large.drop)
+    ticks(cloud, 3)
+    assert (state(large), state(small), cloud.fleets[target.name].wanted) == ("releasing", "holding", 8)
+
+    close(small.drop)
+    ticks(cloud, 3)
+    assert (state(large), state(small), cloud.fleets[target.name].wanted) == ("restored", "restored", 2)
+
+
+def test_tick_scales_data_stores_first_and_brings_them_back_last(cloud):
+    drop = make_drop()
+    store, fleet = make_target(cloud, name="store"), make_target(cloud, name="fleet")
+    make_step(target=store, drop=drop, tier=0)
+    step = make_step(target=fleet, drop=drop, tier=1)
+
+    tick(who="test")
+    assert [name for name, _size, _key in cloud.asked] == ["store"]
+    assert (state(step), step.message) == ("planned", "It waits for store, which comes first.")
+
+    ticks(cloud)
+    close(drop)
+    ticks(cloud)
+    assert [(effect.name, effect.after) for effect in cloud.effects] == [
+        ("store", 6),
+        ("fleet", 6),
+        ("fleet", 2),
+        ("store", 2),
+    ]
+
+
+def test_tick_brings_nothing_back_while_a_sold_out_drop_has_holds(cloud):
+    drop = make_drop(phase="live", quantity=1)
+    step = make_step(target=make_target(cloud), drop=drop)
+    ticks(cloud)
+    hold = make_hold(drop=drop, index=1)
+    tick(who="test")
+    assert state(step) == "holding"
+
+    type(hold).objects.filter(pk=hold.pk).update(state="allocated", ended_at=timezone.now())
+    ticks(cloud)
+    assert state(step) == "restored"
+
+
+def test_tick_abandons_the_plan_of_a_cancelled_drop(cloud):
+    step = make_step(target=make_target(cloud), starts_at=timezone.now() + timedelta(hours=1))
+    Drop.objects.update(cancelled_at=timezone.now())
+
+    tick(who="test")
+
+    assert (state(step), cloud.asked) == ("abandoned", [])
+
+
+def test_tick_brings_back_a_target_whose_drop_was_deleted(cloud):
+    target = make_target(cloud)
+    step = make_step(target=target)
+    ticks(cloud, 2)
+    Step.objects.filter(pk=step.pk).delete()
+
+    ticks(cloud, 3)
+
+    target.refresh_from_db()
+    assert (cloud.fleets[target.name].wanted, target.baseline) == (2, None)
+
+
+def test_tick_follows_a_kind_that_needs_several_calls(cloud):
+    target = make_target(cloud, size=2, kind="staged")
+    step = make_step(target=target, wanted=9)
+
+    ticks(cloud)
+    assert (state(step), [effect.after for effect in cloud.effects]) == ("ready", [4, 6, 8, 9])
+
+    close(step.drop)
+    ticks(cloud)
+    assert (state(step), cloud.fleets[target.name].wanted) == ("restored", 2)
+
+
+def test_tick_asks_for_nothing_while_it_is_paused(cloud):
+    held, new = make_target(cloud), make_target(cloud)
+    step = make_step(target=held)
+    ticks(cloud, 2)
+    steps.pause(who=None, reason="the provider is down")
+    asked = len(cloud.asked)
+    later = make_step(target=new)
+    close(step.drop)
+
+    ticks(cloud, 3)
+    assert (state(step), state(later), len(cloud.asked)) == ("releasing", "planned", asked)
+    assert Alert.objects.get(ended_at=None).about == "paused"
+    held.refresh_from_db()
+    assert held.asked_size == 6
+
+    steps.resume(who=None)
+    ticks(cloud, 3)
+    assert (state(step), state(later), Alert.objects.filter(ended_at=None).count()) == ("restored", "ready", 0)
+    assert [entry.act for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
+
+
+def test_tick_does_not_repeat_a_demand_while_it_is_paused(cloud):
+    target = make_target(cloud)
+    make_step(target=target)
+    cloud.faults[target.name] = "lie"
+    tick(who="test")
+    steps.pause(who=None, reason="why not")
+
+    tick(who="test")
+
+    assert len(cloud.asked) == 1
+
+
+def test_tick_claims_up_to_ops_ceiling_until_they_say_yes(cloud):
+    target = make_target(cloud, ops_ceiling=4)
+    step = make_step(target=target, wanted=9, held_back=True)
+    ticks(cloud, 3)
+    assert (state(step), cloud.fleets[target.name].wanted) == ("converging", 4)
+
+    Step.objects.update(held_back=False)
+    ticks(cloud, 3)
+    assert (state(step), cloud.fleets[target.name].wanted) == ("ready", 9)
+
+
+def test_tick_asks_nothing_new_of_a_disabled_target_but_brings_it_back(cloud):
+    one, other = make_target(cloud), make_target(cloud, enabled=False)
+    step, waiting = make_step(target=one), make_step(target=other)
+    ticks(cloud, 2)
+    type(one).objects.update(enabled=False)
+    close(step.drop)
+
+    ticks(cloud, 3)
+
+    assert (state(step), state(waiting)) == ("restored", "planned")
+
+
+def test_tick_says_what_it_would_do_and_writes_nothing(cloud):
+    target = make_target(cloud)
+    step = make_step(target=target)
+
+    assert tick(who="test", dry_run=True) == [f"{target.name}: would be asked for 6 instances."]
+
+    assert (state(step), cloud.asked, Call.objects.count(), Heartbeat.objects.count()) == ("planned", [], 0, 0)
+    target.refresh_from_db()
+    assert (target.baseline, target.seen) == (None, None)
+
+
+def test_tick_keeps_a_row_of_every_call(cloud):
+    target = make_target(cloud)
+    make_step(target=target)
+    tick(who="beat")
+    cloud.faults[target.name] = "error"
+    tick(who="command")
+
+    rows = [(call.act, call.who, call.before, call.fault, call.request_id) for call in Call.objects.order_by("id")]
+    assert rows == [
+        ("read", "beat", None, "", ""),
+        ("ask", "beat", {"wanted": 2}, "", "r-1"),
+        ("read", "command", None, "It answered 503 and nothing that can be read.", ""),
+    ]
+
+
+def test_tick_reads_every_target_now_and_then_while_a_drop_is_to_come(cloud):
+    target = make_target(cloud, size=5)
+    tick(who="test")
+    target.refresh_from_db()
+    assert target.seen is None
+
+    make_step(target=make_target(cloud), starts_at=timezone.now() + timedelta(hours=1))
+    ScalePlan.objects.create(
+        drop=Drop.objects.get(), expected=100, plan={}, planned_at=timezone.now() + timedelta(hours=1)
+    )
+    tick(who="test")
+
+    target.refresh_from_db()
+    assert (target.seen["size"], target.baseline) == (5, None)

@@ -1,0 +1,232 @@
+"""Ticks after a crash, a fault, or somebody else's change: nothing is concluded, nothing is done twice."""
+
+import pytest
+from django.utils import timezone
+
+from drops.scaling.control import steps
+from drops.scaling.control.tick import tick
+from drops.scaling.models import Alert, Call, Heartbeat, Target
+from shop.models import AuditEntry
+from tests.drops.scaling.clock import pass_time
+from tests.drops.scaling.cloud import Crash, make_step, make_target
+from tests.drops.scaling.ticks import close, state, ticks
+from tests.factories import make_drop
+
+pytestmark = pytest.mark.django_db
+HOUR = 3600
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_tick_after_a_crash_finds_its_own_doing(cloud, when):
+    target = make_target(cloud)
+    step = make_step(target=target)
+    cloud.crash = when
+
+    with pytest.raises(Crash):
+        tick(who="test")
+    tick(who="test")
+    assert state(step) == "requested"  # the dead one's turn has not ended
+
+    pass_time(61)
+    ticks(cloud, 3)
+
+    assert (state(step), len(cloud.effects), Alert.objects.count()) == ("ready", 1, 0)
+    assert len({key for _name, _size, key in cloud.asked}) == 1
+
+
+def test_tick_stops_what_somebody_else_changed(cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    ticks(cloud, 2)
+    cloud.fleets[target.name].wanted = 4
+
+    tick(who="test")
+    asked = len(cloud.asked)
+    close(step.drop)
+    ticks(cloud)
+
+    target.refresh_from_db()
+    assert (target.stopped_at is not None, state(step), len(cloud.asked)) == (True, "releasing", asked)
+    assert cloud.fleets[target.name].wanted == 4
+    alert = Alert.objects.get()
+    assert alert.about == f"target:{target.pk} drift"
+    assert alert.words == (
+        f"{target.name}: somebody else changed it to 4 instances while pre-scaling had asked for 6 instances. "
+        "It is left alone. On its page: let it go on, restore it, or leave it as it is."
+    )
+
+
+def test_restore_now_brings_a_drifted_target_back(cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    ticks(cloud, 2)
+    cloud.fleets[target.name].wanted = 4
+    tick(who="test")
+
+    steps.restore_now(target=target, who=None)
+    ticks(cloud, 3)
+
+    assert (state(step), cloud.fleets[target.name].wanted) == ("restored", 2)
+    assert Alert.objects.filter(ended_at=None).count() == 0
+    assert AuditEntry.objects.get().act == "restore now"
+
+
+def test_take_up_goes_on_from_what_somebody_else_set(cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    ticks(cloud, 2)
+    cloud.fleets[target.name].wanted = 4
+    tick(who="test")
+
+    step.refresh_from_db()
+    assert "somebody else" in step.message
+    steps.resume_target(target=target, who=None)
+    ticks(cloud, 3)
+
+    step.refresh_from_db()
+    assert (step.state, step.message, cloud.fleets[target.name].wanted) == ("ready", "", 6)
+
+
+@pytest.mark.parametrize(
+    ("quiet", "said"),
+    [
+        ({"paused": True}, "Pre-scaling is paused."),
+        ({"stopped": True}, "Somebody changed it."),
+        ({"enabled": False}, "Its target is switched off."),
+    ],
+)
+def test_step_says_why_nothing_is_asked(cloud, quiet, said):
+    target = make_target(cloud, size=2, enabled=quiet.get("enabled", True))
+    step = make_step(target=target, wanted=6)
+    if quiet.get("paused"):
+        steps.pause(who=None, reason="a new balancer")
+    if quiet.get("stopped"):
+        Target.objects.update(stopped_at=timezone.now(), stopped_reason=said)
+    ticks(cloud, 2)
+
+    step.refresh_from_db()
+    assert (step.state, step.message, cloud.fleets[target.name].wanted) == ("planned", said, 2)
+
+
+def test_let_go_leaves_what_somebody_else_set(cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    ticks(cloud, 2)
+    cloud.fleets[target.name].wanted = 4
+    tick(who="test")
+
+    steps.abandon(target=target, who=None)
+    ticks(cloud, 3)
+
+    target.refresh_from_db()
+    assert (state(step), cloud.fleets[target.name].wanted, target.baseline) == ("restored", 4, None)
+
+
+def test_tick_is_degraded_at_the_go_and_ready_after_all(cloud):
+    target = make_target(cloud)
+    step = make_step(target=target)
+    cloud.faults[target.name] = "lie"
+    tick(who="test")
+    pass_time(HOUR * 0.9)  # the go / no-go was
+    tick(who="test")
+    assert state(step) == "degraded"
+
+    cloud.faults.clear()
+    ticks(cloud, 3)
+    assert state(step) == "ready"
+
+
+def test_tick_tries_again_later_and_later_and_tells_of_a_refusal(cloud):
+    target = make_target(cloud)
+    step = make_step(target=target)
+    cloud.quota = 4
+
+    waits = []
+    for _ in range(8):
+        tick(who="test")
+        target.refresh_from_db()
+        waits.append(round((target.retry_at - Heartbeat.objects.get().ticked_at).total_seconds()))
+        pass_time(waits[-1])
+
+    assert waits == [5, 10, 20, 40, 80, 160, 300, 300]
+    assert (state(step), step.message) == ("requested", "The quota is used up. Ask for more.")
+    assert Alert.objects.get().words.startswith(f"{target.name}: The quota is used up. Ask for more.")
+
+    cloud.quota = 100
+    pass_time(300)
+    ticks(cloud, 2)
+    assert (state(step), Alert.objects.filter(ended_at=None).count()) == ("ready", 0)
+
+
+@pytest.mark.parametrize("fault", ["throttle", "error", "garbage", "hang", "lost"])
+def test_tick_concludes_nothing_from_a_call_that_failed(cloud, fault):
+    target = make_target(cloud)
+    step = make_step(target=target)
+    cloud.faults[target.name] = fault
+
+    tick(who="test")
+    assert state(step) in {"planned", "requested"}
+
+    cloud.faults.clear()
+    pass_time(HOUR / 60)
+    ticks(cloud, 3)
+    assert (state(step), len(cloud.effects)) == ("ready", 1)
+
+
+def test_tick_keeps_the_last_verified_size_in_mid_drop_and_alerts(cloud):
+    target = make_target(cloud)
+    make_step(target=target, drop=make_drop(phase="live"))
+    ticks(cloud)
+    cloud.faults[target.name] = "error"
+
+    tick(who="test")
+
+    target.refresh_from_db()
+    assert target.ready_size == 6
+    assert Alert.objects.get(ended_at=None).about == f"target:{target.pk} fault"
+
+
+def test_tick_takes_an_effect_that_comes_late_for_its_own(cloud):
+    target = make_target(cloud, size=2)
+    step = make_step(target=target, wanted=6)
+    cloud.faults[target.name] = "late"
+    tick(who="test")
+    cloud.faults[target.name] = "error"
+    tick(who="test")
+    close(step.drop)
+    del cloud.faults[target.name]
+    cloud.go_on()  # the first call has its effect now
+
+    pass_time(60)
+    ticks(cloud)
+
+    assert (state(step), cloud.fleets[target.name].wanted, Alert.objects.count()) == ("restored", 2, 0)
+
+
+def test_tick_looks_after_others_while_one_kind_is_broken(cloud):
+    broken, sound = make_target(cloud), make_target(cloud)
+    make_step(target=broken)
+    step = make_step(target=sound)
+    del broken.where["name"]
+    broken.save()
+
+    with pytest.raises(KeyError):
+        tick(who="test")
+    ticks(cloud, 3)
+
+    assert state(step) == "ready"
+
+
+def test_tick_looks_after_those_that_answer_first(cloud):
+    silent, sound = make_target(cloud), make_target(cloud)
+    for target in (silent, sound):
+        make_step(target=target)
+    cloud.faults[silent.name] = "error"
+    tick(who="test")
+    pass_time(HOUR / 60)
+
+    tick(who="test")
+
+    calls = Call.objects.order_by("-pk").values_list("target", flat=True)
+    assert calls[0] == silent.pk
+    assert sound.pk in calls[1:4]

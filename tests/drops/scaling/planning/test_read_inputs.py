@@ -1,0 +1,214 @@
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+from django.utils import timezone
+
+from drops.models import Checkpoint, Hold
+from drops.scaling.models import Call, Demand, ScalePlan, Step, Target
+from drops.scaling.planning import history, prices, read_inputs
+from drops.scaling.planning.planner import plan
+from drops.scaling.providers import PROVIDERS
+from payments.processing import rate_limit
+from tests.factories import make_drop, make_hold
+
+pytestmark = pytest.mark.django_db
+MINUTE = timedelta(minutes=1)
+
+
+def make_target(*, group="web", per_second=30, **fields):
+    name = fields.pop("name", "web fleet")
+    target = Target.objects.create(
+        **{"name": name, "kind": "gunicorn", "resource": name, "ceiling": 50, "lead_seconds": 5} | fields
+    )
+    if group:
+        target.shares.create(group=group, per_second=per_second)
+    return target
+
+
+def make_step(*, target, seconds, drop=None, **fields):
+    """A step that was ready so many seconds after its demand."""
+    now = timezone.now()
+    step = Step.objects.create(
+        **{"drop": drop or make_drop(), "target": target, "wanted": 6, "tier": 1, "starts_at": now, "needed_at": now}
+        | {"state": "restored", "requested_at": now - timedelta(seconds=seconds), "ready_at": now, "ended_at": now}
+        | fields
+    )
+    Call.objects.create(target=target, step=step, act="ask", milliseconds=1, who="test")
+    return step
+
+
+def read(drop=None, expected=1000):
+    return read_inputs.read(drop=drop or make_drop(), expected=expected, now=timezone.now())
+
+
+def only():
+    (target,) = read().targets
+    return target
+
+
+def test_read_takes_settings_and_stock(settings):
+    settings.CHECKOUT_SLOTS, settings.READY_PER_SECOND, settings.SCALING_GO_SECONDS = 120, 30, 60.0
+    found = read(make_drop(quantity=7, editions=2))
+
+    assert (found.units, found.checkout_slots, found.baseline_per_second, found.go_seconds) == (14, 120, 30, 60.0)
+    assert (found.expected, found.over, found.connections_elsewhere >= 10) == (1000, False, True)
+    assert read(make_drop(phase="draft", quantity=5)).units == 5
+    assert read(make_drop(phase="closed")).over is True
+
+
+def test_read_knows_the_payment_rate_as_the_budget_does(settings):
+    for each, everything in ((20, 80), (50, 90)):
+        settings.STRIPE_CALLS_PER_OPERATION, settings.STRIPE_CALLS_PER_SECOND = each, everything
+        assert read_inputs.payments_per_second() == rate_limit.payments_per_second()
+
+
+def test_read_asks_the_database_what_it_allows():
+    allowed, used = read_inputs.connections()
+
+    assert 0 < used <= allowed + 10
+
+
+def test_read_leaves_out_what_it_cannot_plan_with_and_says_so():
+    make_target(name="odd", kind="abacus")
+    make_target(name="idle", group=None)
+    make_target(name="off", enabled=False)
+    found = read()
+
+    assert found.targets == ()
+    assert found.left_out == (
+        "odd: there is no kind “abacus”. It is left out; choose its kind again on its page.",
+        "idle carries no group: it is left out. Add a share to it on its page.",
+    )
+
+
+def test_read_takes_the_baseline_then_the_last_reading_then_the_floor():
+    target = make_target(floor=3)
+    assert only().now_size == 3
+    Target.objects.update(seen={"size": 5, "serving": 5})
+    assert only().now_size == 5
+    Target.objects.filter(pk=target.pk).update(baseline={"workers": 4}, baseline_size=4)
+    assert only().now_size == 4
+
+
+def test_read_counts_a_grown_fleet_as_ours():
+    grown = make_target(name="web", connections=6, baseline={"workers": 1}, baseline_size=1, ready_size=8)
+
+    assert (only().now_size, read_inputs.standing(only())) == (1, 8)
+
+    grown.ready_size = None
+    grown.save()
+    assert read_inputs.standing(only()) == 1
+
+
+def test_read_learns_the_lead_time_from_moves_that_were_asked_for():
+    target = make_target()
+    make_step(target=target, seconds=40)
+    make_step(target=target, seconds=20)
+    assert only().lead_seconds == 60
+
+    make_step(target=target, seconds=400).calls.all().delete()  # ready without a call: nothing was moved
+    assert only().lead_seconds == 60
+
+
+def test_read_counts_what_other_drops_hold():
+    target, mine = make_target(), make_drop()
+    make_step(target=target, seconds=9, state="holding", ended_at=None, wanted=9)
+    make_step(target=target, seconds=9, drop=mine, state="holding", ended_at=None, wanted=12)
+
+    assert read(mine).targets[0].lowest_by_others == 9
+
+
+def test_read_takes_a_price_as_set_or_from_the_table():
+    make_target()
+    assert only().price_per_hour is None
+    Target.objects.update(kind="ecs")
+    assert (only().price_per_hour, only().price_reason) == (
+        Decimal("0.04937"),
+        "$0.04937 an hour: a Fargate task of 1 vCPU and 2 GB, Linux on x86: 0.04048 + 2 × 0.004445 (2026-11-24)",
+    )
+    Target.objects.update(price_per_hour=Decimal("0.10000"))
+    assert only().price_per_hour == Decimal("0.10000")
+
+
+def test_price_table_has_every_kind_that_has_a_price():
+    wanted = {kind.price_key for kind in PROVIDERS.values() if kind.price_key}
+
+    assert wanted <= set(prices.table().hourly)
+    assert all(entry.source.startswith("https://") and entry.price > 0 for entry in prices.table().hourly.values())
+
+
+def test_read_takes_what_ops_agreed_to():
+    drop = make_drop()
+    ScalePlan.objects.create(drop=drop, expected=5, approved={"7": 40})
+
+    assert read(drop).approved == {7: 40}
+
+
+def test_read_learns_from_the_last_drops():
+    drop = make_drop(phase="live")
+    Checkpoint.objects.filter(drop=drop).update(joined=1000, counter_limit=1000, entered=100)
+    Demand.objects.create(drop=drop, group="web", shoppers=1000, requests=1500)
+    mine = make_drop(phase="live")
+    Checkpoint.objects.filter(drop=mine).update(joined=1000, counter_limit=1000, entered=100)
+    Demand.objects.create(drop=mine, group="web", shoppers=1000, requests=9000)
+    rehearsal = make_drop(phase="live", listed=False)
+    Demand.objects.create(drop=rehearsal, group="gate", shoppers=1000, peak_per_second=900)
+
+    assert read(mine).weights["web"].per_admitted == 15
+    assert read(mine).weights["gate"].peak_per_shopper is None
+
+
+def test_read_learns_how_long_a_checkout_takes_and_how_much_a_hold():
+    drop = make_drop(phase="live", quantity=60)
+    first = drop.editions.get()
+    now = timezone.now()
+    for index in range(20):
+        make_hold(drop=drop, index=index, wanted={first.pk: 2 if index < 10 else 1}, state="allocated", ended_at=now)
+    Hold.objects.update(created_at=now - timedelta(seconds=30))
+    found = read(make_drop())
+
+    assert (found.units_per_hold, round(found.checkout_seconds)) == (1.5, 30)
+    assert found.checkout_reason == "about 30 s from the hold to the authorised payment, the mean of the last 20 orders"
+    assert read(make_drop(limit_per_order=1)).units_per_hold == 1.0
+
+
+def test_read_assumes_a_minute_until_enough_was_sold():
+    assert read().checkout_reason == "about 60 s from the hold to the authorised payment, an assumption"
+
+
+def test_read_asks_no_more_for_three_targets_than_for_one(django_assert_num_queries):
+    drop = make_drop()
+    drop = type(drop).objects.with_state().get(pk=drop.pk)
+    make_target()
+    with django_assert_num_queries(12, exact=False) as one:
+        read(drop)
+    make_target(name="more", group="gate")
+    make_target(name="still more", group="edge")
+
+    with django_assert_num_queries(len(one)):
+        read(drop)
+
+
+def test_a_plan_of_rows_is_a_plan():
+    make_target()
+    planned = plan(read(make_drop(quantity=500), expected=20_000))
+
+    assert [(line.target, line.wanted, line.unit) for line in planned.lines] == [("web fleet", 8, "workers")]
+    assert planned.problems == ()
+
+
+def test_suggest_is_a_fifth_more_than_the_largest_of_late():
+    for joined in (100, 1000, 700, 300):  # the newest last; four drops, of which three count
+        drop = make_drop(phase="live")
+        Checkpoint.objects.filter(drop=drop).update(joined=joined, counter_limit=joined)
+        type(drop).objects.filter(pk=drop.pk).update(opens_at=drop.opens_at + joined * timedelta(microseconds=1))
+
+    found = history.suggest(drop=make_drop())
+
+    assert found.expected == 1200
+    assert found.reason.endswith("the most of the last 3 drops; and a fifth more.")
+
+
+def test_suggest_nothing_before_the_first_drop():
+    assert history.suggest(drop=make_drop()).expected == 0

@@ -1,0 +1,184 @@
+"""What AWS answers when it does not do what it is asked, and what boto3 says when nobody answers."""
+
+import sys
+
+import pytest
+
+from drops.scaling.providers import ApplyRefused, Missing, OutcomeUnclear
+from drops.scaling.providers.aws.aurora_serverless import AuroraServerless
+from drops.scaling.providers.aws.ecs import EcsService
+from drops.scaling.providers.aws.errors import plain, shortened
+from drops.scaling.providers.aws.lambda_ import LambdaConcurrency
+
+REGION = "eu-central-1"
+ECS = EcsService, {"region": REGION, "cluster": "shop", "service": "web"}, "DescribeServices"
+RDS = AuroraServerless, {"region": REGION, "cluster": "shop"}, "DescribeDBClusters"
+CLOUDWATCH = AuroraServerless, {"region": REGION, "cluster": "shop"}, "GetMetricData"
+LAMBDA = LambdaConcurrency, {"region": REGION, "function": "pay", "alias": "live"}, "GetAlias"
+SERVICES = pytest.mark.parametrize("called", [ECS, RDS, CLOUDWATCH, LAMBDA], ids=["ecs", "rds", "cloudwatch", "lambda"])
+
+
+def fault_of(cloud, called, kind, said="No.", *, status=400):
+    """Read a target whose service meets a fault; what was raised, and how often it was asked."""
+    for instance in cloud.instances.values():
+        instance.klass = "db.serverless"
+    make, where, operation = called
+    cloud.fault(operation, kind, said, status=status, times=99)
+    with pytest.raises((ApplyRefused, OutcomeUnclear)) as caught:
+        make(where=where).read()
+    return caught.value, cloud.asked(operation)
+
+
+@SERVICES
+@pytest.mark.parametrize(
+    ("answer", "error", "words"),
+    [
+        (("ThrottlingException", 400), OutcomeUnclear, "AWS is asked too often"),
+        (("TooManyRequestsException", 429), OutcomeUnclear, "AWS is asked too often"),
+        (("InternalFailure", 500), OutcomeUnclear, "AWS failed at"),
+        (("ServiceUnavailable", 503), OutcomeUnclear, "AWS failed at"),
+        (("ExpiredTokenException", 403), ApplyRefused, "The AWS credentials have expired (ExpiredToken)."),
+        (("RequestExpired", 400), ApplyRefused, "Set this machine's clock."),
+        (("UnrecognizedClientException", 400), ApplyRefused, "AWS in eu-central-1 does not know these credentials"),
+        (("SignatureDoesNotMatch", 403), ApplyRefused, "AWS in eu-central-1 does not know these credentials"),
+        (("LimitExceededException", 400), ApplyRefused, "An AWS quota is used up: No."),
+        (("InvalidDBClusterStateFault", 400), OutcomeUnclear, "AWS is still busy with"),
+        (("InsufficientDBInstanceCapacity", 400), OutcomeUnclear, "AWS has none of this class to spare now (No)."),
+        (("OddException", 400), ApplyRefused, "AWS refuses"),
+    ],
+)
+def test_an_error_is_a_sentence_and_is_asked_once(aws, called, answer, error, words):
+    code, status = answer
+    fault, asked = fault_of(aws, called, code, status=status)
+
+    assert type(fault) is error
+    assert words in str(fault)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("called", "action"),
+    [
+        (ECS, "ecs:DescribeServices"),
+        (RDS, "rds:DescribeDBClusters"),
+        (CLOUDWATCH, "cloudwatch:GetMetricData"),
+        (LAMBDA, "lambda:GetAlias"),
+    ],
+)
+def test_a_missing_permission_names_its_action(aws, called, action):
+    fault, _asked = fault_of(aws, called, "AccessDeniedException", status=403)
+
+    assert type(fault) is ApplyRefused
+    assert f"AWS does not allow {action} on" in str(fault)
+
+
+def test_a_missing_permission_is_named_as_aws_names_it(aws):
+    said = "User: arn:aws:iam::1:user/x is not authorized to perform: lambda:GetFunction on resource: y"
+
+    fault, _asked = fault_of(aws, LAMBDA, "AccessDeniedException", said, status=403)
+
+    assert "AWS does not allow lambda:GetFunction on alias live of function pay." in str(fault)
+
+
+@SERVICES
+def test_garbage_is_unknown(aws, called):
+    fault, _asked = fault_of(aws, called, "garbage")
+
+    assert type(fault) is OutcomeUnclear
+    assert "can't be read" in str(fault)
+
+
+@SERVICES
+def test_a_lost_answer_is_unknown(aws, called):
+    fault, _asked = fault_of(aws, called, "lost")
+
+    assert type(fault) is OutcomeUnclear
+    assert str(fault).startswith("No answer from AWS to ")
+
+
+@SERVICES
+def test_who_does_not_answer_is_not_waited_for(aws, called, monkeypatch):
+    monkeypatch.setattr("drops.scaling.providers.aws.client.READ_SECONDS", 0.2)
+
+    fault, asked = fault_of(aws, called, "hang")
+
+    assert type(fault) is OutcomeUnclear
+    assert "ReadTimeout" in str(fault)
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("called", "words"),
+    [
+        (ECS, "There is no ECS service shop/web in eu-west-9"),
+        (RDS, "There is no Aurora cluster shop in eu-west-9"),
+        (LAMBDA, "There is no alias live of function pay in eu-west-9"),
+    ],
+)
+def test_the_wrong_region_is_told(aws, called, words):
+    make, where, _operation = called
+
+    with pytest.raises(ApplyRefused, match=words):
+        make(where=where | {"region": "eu-west-9"}).read()
+
+
+def test_a_region_that_nobody_knows_is_told(aws, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nothing answers there
+
+    with pytest.raises(ApplyRefused, match="boto3 knows no region eu-west-9"):
+        EcsService(where=ECS[1] | {"region": "eu-west-9"}).read()
+    with pytest.raises(OutcomeUnclear, match="No answer from AWS to ecs:DescribeServices"):
+        EcsService(where=ECS[1]).read()
+
+
+def test_missing_credentials_are_told(aws, monkeypatch):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+
+    with pytest.raises(ApplyRefused, match="There are no AWS credentials"):
+        EcsService(where=ECS[1]).read()
+
+
+def test_an_unknown_profile_is_told(aws, monkeypatch):
+    monkeypatch.setenv("AWS_PROFILE", "other")
+
+    with pytest.raises(ApplyRefused, match="There are no AWS credentials"):
+        EcsService(where=ECS[1]).read()
+
+
+def test_an_endpoint_that_cannot_be_is_told(aws, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "not an address")
+
+    with pytest.raises(ApplyRefused, match="AWS_ENDPOINT_URL"):
+        EcsService(where=ECS[1]).read()
+
+
+def test_parameters_that_boto3_does_not_send_are_told(aws):
+    with pytest.raises(ApplyRefused, match="boto3 does not send lambda:PutProvisionedConcurrencyConfig"):
+        LambdaConcurrency(where=LAMBDA[1]).ask({"concurrency": -1}, key="one")
+
+
+def test_without_boto3_the_extra_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "botocore.session", None)
+
+    with pytest.raises(Missing, match='Install the extra "aws"'):
+        EcsService(where=ECS[1]).read()
+
+
+def test_time_outs_are_short_and_nothing_is_tried_twice(aws, monkeypatch):
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "9")
+
+    config = EcsService(where=ECS[1])._client("ecs").meta.config
+
+    assert (config.connect_timeout, config.read_timeout) == (2.0, 8.0)
+    assert config.retries["total_max_attempts"] == 1
+
+
+def test_codes_lose_their_dress():
+    codes = ("aws#ThrottlingException:http://x", "InvalidDBClusterStateFault", "com.x#LimitExceededException", "Odd")
+
+    assert [plain(code) for code in codes] == ["Throttling", "InvalidDBClusterState", "LimitExceeded", "Odd"]
+
+
+def test_long_words_are_cut():
+    assert shortened("a\n b. ") == "a b"
+    assert len(shortened("x" * 999)) == 110

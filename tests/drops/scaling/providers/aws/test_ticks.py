@@ -1,0 +1,140 @@
+"""The AWS kinds under real ticks: four targets of one drop grow, hold and come back, whatever AWS does meanwhile."""
+
+import pytest
+from django.utils import timezone
+
+from drops.models import Drop
+from drops.scaling.control.tick import tick
+from drops.scaling.models import Alert, Call, Step, Target
+from drops.scaling.providers import PROVIDERS
+from tests.drops.scaling.aws_cloud import REGION, Instance
+from tests.drops.scaling.clock import pass_time
+from tests.drops.scaling.cloud import make_step
+from tests.factories import make_drop
+
+pytestmark = pytest.mark.django_db
+
+SMALL, LARGE = "db.r7g.large", "db.r7g.2xlarge"
+CLUSTER = {"region": REGION, "cluster": "shop"}
+WHERE = {
+    "ecs": CLUSTER | {"service": "web"},
+    "aurora-serverless": CLUSTER,
+    "aurora-class": CLUSTER | {"classes": f"{SMALL}, {LARGE}"},
+    "lambda": {"region": REGION, "function": "pay", "alias": "live"},
+}
+WANTED = {"ecs": 40, "aurora-serverless": 17, "aurora-class": 8, "lambda": 50}
+
+
+@pytest.fixture
+def drop(aws):
+    """A drop's steps, one for a target of each AWS kind; the cluster has two instances of a class, and a serverless."""
+    aws.instances["shop-s"] = Instance("db.serverless")
+    aws.service.pace, aws.function.pace = 15, 20
+    drop = make_drop()
+    for key, where in WHERE.items():
+        kind = PROVIDERS[key]
+        kind.check(where)
+        target = Target.objects.create(
+            name=key, kind=key, where=where, resource=kind.resource(where), ceiling=100, lead_seconds=kind.lead_seconds
+        )
+        make_step(target=target, drop=drop, wanted=WANTED[key], tier=kind.tier)
+    return drop
+
+
+def stands(aws):
+    """Say how everything in the account stands."""
+    return {
+        "ecs": (aws.service.least, aws.service.most, aws.service.desired, aws.service.running),
+        "acu": aws.range,
+        "classes": {name: one.klass for name, one in aws.instances.items()},
+        "writer": aws.writer,
+        "lambda": (aws.function.wanted, aws.function.there),
+    }
+
+
+def tick_until(state, *, most=60, **others):
+    """Tick until the steps have come to a state, those of some kinds to another one."""
+    wanted = dict.fromkeys(WANTED, state) | others
+    for _tick in range(most):
+        tick(who="test")
+        pass_time(20)  # what is to be tried again, is
+        states = dict(Step.objects.values_list("target__kind", "state"))
+        if states == wanted:
+            return
+    raise AssertionError([states, list(Step.objects.values_list("target__kind", "message"))])
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        {},
+        dict.fromkeys(
+            ("UpdateService", "ModifyDBCluster", "ModifyDBInstance", "PutProvisionedConcurrencyConfig"), "lost"
+        ),
+        dict.fromkeys(
+            ("RegisterScalableTarget", "FailoverDBCluster", "GetMetricData", "GetAlias"), "ThrottlingException"
+        ),
+        dict.fromkeys(("UpdateService", "ModifyDBCluster", "FailoverDBCluster"), "lie"),
+        dict.fromkeys(("DescribeServices", "DescribeDBClusters", "GetProvisionedConcurrencyConfig"), "garbage"),
+    ],
+    ids=["nothing", "lost answers", "throttling", "lies", "garbage"],
+)
+def test_all_targets_of_a_drop_grow_and_come_back_exactly(aws, drop, faults):
+    before = stands(aws)
+    for operation, kind in faults.items():
+        aws.fault(operation, kind, times=2)
+
+    tick_until("ready")
+
+    assert stands(aws) == {
+        "ecs": (40, 40, 40, 40),
+        "acu": {"MinCapacity": 8.5, "MaxCapacity": 16.0},
+        "classes": {"shop-a": LARGE, "shop-b": LARGE, "shop-s": "db.serverless"},
+        "writer": "shop-b",
+        "lambda": (50, 50),
+    }
+    Drop.objects.filter(pk=drop.pk).update(closed_at=timezone.now())
+    for operation, kind in faults.items():
+        aws.fault(operation, kind, times=2)
+    tick_until("restored")
+
+    assert stands(aws) == before
+    assert set(Target.objects.values_list("baseline", "asked", "stopped_at")) == {(None, None, None)}
+    assert aws.writers_resized == 0
+    assert not Alert.objects.filter(about__endswith="drift").exists()
+
+
+def test_calls_leave_their_request_ids(aws, drop):
+    tick_until("ready")
+
+    asked = Call.objects.filter(act="ask", target__kind="lambda").get()
+    assert asked.request_id.startswith("request-")
+    assert (asked.before, asked.after, asked.fault) == ({"concurrency": 0}, {"concurrency": 50}, "")
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "words"),
+    [
+        ("UpdateService", "AccessDeniedException", "AWS does not allow ecs:UpdateService on ECS service shop/web."),
+        ("UpdateService", "ExpiredTokenException", "The AWS credentials have expired"),
+        ("RegisterScalableTarget", "LimitExceededException", "An AWS quota is used up: No."),
+    ],
+)
+def test_a_refusal_alerts_with_what_to_do_and_leaves_the_rest(aws, drop, operation, code, words):
+    aws.fault(operation, code, times=9999)
+
+    tick_until("ready", ecs="requested")
+
+    target = Target.objects.get(kind="ecs")
+    assert target.fault.startswith(words)
+    assert words in Alert.objects.get(target=target, ended_at=None).words
+
+
+def test_what_somebody_else_changed_is_left_alone(aws, drop):
+    tick_until("ready")
+    aws.range = {"MinCapacity": 3.0, "MaxCapacity": 16.0}
+
+    tick(who="test")
+
+    assert Target.objects.get(stopped_at__isnull=False).kind == "aurora-serverless"
+    assert aws.range == {"MinCapacity": 3.0, "MaxCapacity": 16.0}

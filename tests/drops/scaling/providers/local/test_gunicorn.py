@@ -1,0 +1,254 @@
+"""gunicorn's fleets, on real ones."""
+
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from gunicorn.ctl.protocol import ControlProtocol
+
+from drops.scaling.providers.base import ApplyRefused, BadLocator, OutcomeUnclear
+from drops.scaling.providers.local import gunicorn as module
+from drops.scaling.providers.local.gunicorn import Gunicorn
+from tests.drops.scaling.providers.local import fleets
+from tests.servers import until
+
+TWO, THREE = {"workers": 2}, {"workers": 3}
+
+
+def kind_at(path: Path) -> Gunicorn:
+    return Gunicorn(where={"socket": str(path)})
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short path: a socket's may have 107 bytes."""
+    return tmp_path_factory.mktemp("f")
+
+
+@pytest.fixture(params=["gthread", "asgi"])
+def fleet(request: pytest.FixtureRequest, folder: Path) -> Iterator[Gunicorn]:
+    """One worker of each kind that the shop runs."""
+    with fleets.gunicorn(folder, kind=request.param) as path:
+        kind = kind_at(path)
+        until(lambda: kind.read().serving == 1, "the first worker")
+        yield kind
+
+
+def test_read_tells_what_is_wanted_and_what_serves(fleet):
+    reading = fleet.read()
+
+    assert (reading.state, reading.size, reading.serving, reading.moving) == ({"workers": 1}, 1, 1, False)
+    assert reading.words == "1 of 1 workers serve"
+    assert reading.cpu_seconds is None or reading.cpu_seconds > 0
+    assert fleet.is_ready(reading, {"workers": 1})
+
+
+def test_ask_grows_and_shrinks_to_a_size(fleet):
+    for state in (THREE, {"workers": 1}):
+        fleet.ask(state, key="k")
+        until(lambda state=state: fleet.is_ready(fleet.read(), state), str(state))
+
+    assert fleet.read().serving == 1
+
+
+def test_ask_again_changes_nothing(fleet):
+    said = [fleet.ask(THREE, key="k").words for _ in range(3)]
+
+    assert said == ["1 → 3 workers", "3 → 3 workers", "3 → 3 workers"]
+    assert fleet.read().size == 3
+
+
+def test_connection_that_is_open_while_workers_start_leaves_no_traceback(fleet, folder):
+    with closing(socket.socket(socket.AF_UNIX)) as idle:
+        idle.connect(str(folder / "fleet.ctl"))
+        idle.sendall(ControlProtocol.encode_message({"id": 1, "command": "show stats"}))
+        ControlProtocol.read_message(idle)
+        fleet.ask(TWO, key="k")
+        until(lambda: fleet.is_ready(fleet.read(), TWO), "two workers")
+
+    said = (folder / "log").read_text()
+    assert "1 → 2 workers" in said
+    assert "Traceback" not in said
+
+
+def test_worker_that_still_loads_is_not_ready(folder):
+    with fleets.gunicorn(folder) as path:
+        kind = kind_at(path)
+        until(lambda: kind.read().serving == 1, "the first worker")
+        (folder / "may-load").unlink()
+        kind.ask(TWO, key="k")
+        until(lambda: not kind.read().moving, "the second worker's process")
+        loading = kind.read()
+        (folder / "may-load").touch()
+        until(lambda: kind.is_ready(kind.read(), TWO), "the second worker")
+
+    assert (loading.state, loading.serving, kind.is_ready(loading, TWO)) == (TWO, 1, False)
+
+
+def test_cpu_seconds_count_workers_that_are_gone(folder):
+    with fleets.gunicorn(folder, workers=2) as path:
+        kind = kind_at(path)
+        until(lambda: kind.read().serving == 2, "both workers")
+        before = kind.read().cpu_seconds
+        kind.ask({"workers": 1}, key="k")
+        until(lambda: kind.is_ready(kind.read(), {"workers": 1}), "one worker")
+        after = kind.read().cpu_seconds
+
+    assert before is not None
+    assert after is not None
+    assert 0 < before <= after
+
+
+# --- faults --------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def between(real: Path, path: Path, *, spoil: Callable[[dict[str, object], socket.socket], bool]) -> Iterator[None]:
+    """Stand between client and fleet: `spoil(command, client)` says whether it has spoiled that answer."""
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    server.listen()
+
+    def serve() -> None:
+        while True:
+            try:
+                client, _ = server.accept()
+            except OSError:
+                return
+            with client:
+                while pass_one(client):
+                    pass
+
+    def pass_one(client: socket.socket) -> bool:
+        try:
+            command = ControlProtocol.read_message(client)
+        except ConnectionError:
+            return False
+        try:
+            with closing(socket.socket(socket.AF_UNIX)) as fleet:
+                fleet.settimeout(1)
+                fleet.connect(str(real))
+                ControlProtocol.write_message(fleet, command)
+                answer = ControlProtocol.read_message(fleet)
+        except OSError:  # gunicorn makes its socket anew as it forks; the client will dial again
+            return False
+        if spoil(command, client):
+            return False
+        ControlProtocol.write_message(client, answer)
+        return True
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield
+    server.shutdown(socket.SHUT_RDWR)
+    server.close()
+    thread.join()
+
+
+def test_ask_whose_answer_was_lost_has_one_effect(folder):
+    lost: list[object] = []
+
+    def spoil(command: dict[str, object], client: socket.socket) -> bool:
+        if str(command["command"]).startswith("worker") and not lost:
+            lost.append(command["command"])
+            return True
+        return False
+
+    with fleets.gunicorn(folder) as path:
+        until(lambda: kind_at(path).read().serving == 1, "the first worker")
+        with between(path, folder / "b", spoil=spoil):
+            kind_at(folder / "b").ask(THREE, key="k")
+        until(lambda: not kind_at(path).read().moving, "the fleet to settle")
+        size = kind_at(path).read().size
+
+    assert (lost, size) == (["worker add 2"], 3)
+
+
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\x02[]", b"\0\0\0\x02{}", b""])
+def test_read_of_garbage_is_unknown(folder, monkeypatch, answer):
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+
+    def spoil(command: dict[str, object], client: socket.socket) -> bool:
+        client.sendall(answer)
+        return True
+
+    with (
+        fleets.gunicorn(folder) as path,
+        between(path, folder / "b", spoil=spoil),
+        pytest.raises(OutcomeUnclear, match=r"^No gunicorn answers at .*/b \(\w+\)\. Look whether it runs"),
+    ):
+        kind_at(folder / "b").read()
+
+
+def test_read_where_nothing_runs_is_unknown(folder, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+
+    with pytest.raises(OutcomeUnclear, match=r"none\.ctl \(FileNotFoundError\)"):
+        kind_at(folder / "none.ctl").read()
+
+
+def test_read_of_a_fleet_that_hangs_is_unknown(folder, monkeypatch):
+    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(module, "SECONDS", 0.1)
+    with closing(socket.socket(socket.AF_UNIX)) as server:
+        server.bind(str(folder / "hangs"))
+        server.listen()
+
+        with pytest.raises(OutcomeUnclear, match=r"hangs \(TimeoutError\)"):
+            kind_at(folder / "hangs").read()
+
+
+def test_command_that_gunicorn_refuses_is_refused(folder):
+    with (
+        fleets.gunicorn(folder) as path,
+        closing(module._dial(str(path))) as connection,
+        pytest.raises(ApplyRefused, match="gunicorn refused “worker fly”: "),
+    ):
+        module._send(connection, "worker fly")
+
+
+# --- where ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, "Name gunicorn's control socket"),
+        ({"socket": " "}, "Name gunicorn's control socket"),
+        ({"socket": 7}, "Name gunicorn's control socket"),
+        ({"socket": "../web.ctl"}, "a file's name in RUN_DIR"),
+        ({"socket": "/" + "x" * 107}, "107 bytes are the most"),
+    ],
+)
+def test_check_refuses_what_is_no_socket(settings, given, said):
+    settings.RUN_DIR = "/run/shop"
+
+    with pytest.raises(BadLocator, match=said):
+        Gunicorn.check(given)
+
+
+def test_check_needs_a_run_dir_for_a_bare_name(settings):
+    settings.RUN_DIR = ""
+
+    with pytest.raises(BadLocator, match="RUN_DIR, which must be set"):
+        Gunicorn.check({"socket": "web.ctl"})
+    Gunicorn.check({"socket": "/run/shop/web.ctl"})
+
+
+def test_resource_is_the_same_however_the_socket_is_named(settings, folder):
+    settings.RUN_DIR = str(folder)
+    os.symlink(folder, folder / "also")
+
+    names = ["web.ctl", f"{folder}/web.ctl", f"{folder}/also/web.ctl"]
+    for name in names:
+        Gunicorn.check({"socket": name})
+
+    assert {Gunicorn.resource({"socket": name}) for name in names} == {f"gunicorn:{folder}/web.ctl"}
+
+
+def test_state_for_keeps_one_worker():
+    assert [Gunicorn().state_for(size, baseline={"workers": 4}) for size in (0, 2)] == [{"workers": 1}, {"workers": 2}]

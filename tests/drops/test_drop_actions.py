@@ -1,0 +1,323 @@
+"""drops.drop_actions: what a drop needs, and the acts on it."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from hashlib import sha256
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.utils import timezone
+
+from drops import drop_actions, lifecycle, stock
+from drops.models import Checkpoint, Drop, Edition, Hold, Pause, Unit
+from drops.waitingroom.protocol import places
+from shop.models import AuditEntry, Picture
+from tests.admin_clients import SECONDS, wait_for_a_waiter
+from tests.factories import make_drop, make_edition, make_hold, make_product, make_variant
+
+pytestmark = pytest.mark.django_db
+NOW = timezone.now()
+HOUR = timedelta(hours=1)
+
+
+def make_draft(**fields):
+    return make_drop(phase="draft", **{"pictures": 1, "quantity": 3} | fields)
+
+
+def lacks(drop, now=None):
+    return drop_actions.missing(drop=drop, now=now or timezone.now())
+
+
+def test_missing_finds_nothing_in_a_whole_draft():
+    assert lacks(make_draft()) == []
+
+
+def test_missing_names_each_time_that_is_not_set():
+    assert lacks(make_draft(opens_at=None, lobby_opens_at=None)) == [
+        "Opens: say when the drop opens.",
+        "Lobby opens: say when shoppers may line up, before the drop opens.",
+    ]
+
+
+def test_missing_tells_of_an_opening_in_the_past():
+    drop = make_draft()
+
+    assert lacks(drop, now=drop.opens_at) == ["Opens: that time has passed. Choose one that is still to come."]
+
+
+@pytest.mark.parametrize(
+    ("field", "sentence"),
+    [
+        ("lobby_opens_at", "Lobby opens: the lobby has to open before the drop does. Choose an earlier time."),
+        ("closes_at", "Closes: the drop would close before it opens. Choose a later time, or leave it empty."),
+    ],
+)
+def test_missing_tells_of_times_in_the_wrong_order(field, sentence):
+    drop = make_draft()
+    setattr(drop, field, drop.opens_at)
+
+    assert lacks(drop) == [sentence]
+
+
+def test_missing_tells_of_a_currency_that_cannot_be_charged():
+    assert lacks(make_draft(currency="XYZ"))[0].startswith("Currency: “XYZ” can't be charged. Choose one of AED, ")
+
+
+@pytest.mark.parametrize(
+    ("currency", "price", "least"), [("EUR", 49, "€0.50"), ("JPY", 49, "¥50"), ("GBP", 29, "£0.30")]
+)
+def test_missing_tells_of_a_price_below_what_stripe_charges(currency, price, least):
+    drop = make_draft(editions=0, currency=currency)
+    edition = make_edition(drop=drop, price=price)
+
+    sentence = f"Price of {edition.variant.sku}: Stripe charges {least} at least. Raise the price."
+    assert lacks(drop) == [sentence]
+    Edition.objects.filter(pk=edition.pk).update(price=price + 1)
+    assert lacks(drop) == []
+
+
+def test_missing_tells_of_a_variant_of_another_product():
+    drop = make_draft(editions=0)
+    edition = make_edition(drop=drop, variant=make_variant(product=make_product()))
+
+    assert lacks(drop) == [
+        f"Edition {edition.variant.sku}: the variant is of another product. Choose one of this drop's."
+    ]
+
+
+def test_missing_tells_of_a_limit_above_the_drops():
+    drop = make_draft(editions=0, limit_per_order=2)
+    edition = make_edition(drop=drop, limit_per_order=3)
+
+    assert lacks(drop) == [f"Limit per order of {edition.variant.sku}: choose 1 to 2, the drop's own limit."]
+
+
+def test_missing_tells_of_a_drop_without_editions():
+    assert lacks(make_draft(editions=0)) == ["Editions: there is none. Add one at least, with its price and quantity."]
+
+
+def test_missing_tells_of_a_limit_above_all_pieces():
+    assert lacks(make_draft(quantity=1, limit_per_order=2)) == [
+        "Limit per order: it is above the 1 pieces there are. Lower it."
+    ]
+
+
+def test_missing_tells_of_more_pieces_than_can_be_made():
+    assert lacks(make_draft(quantity=200_001)) == ["Quantity: a drop has 200,000 pieces at most. Lower the quantities."]
+
+
+def test_missing_tells_of_pictures_that_lead_or_speak_to_nobody():
+    drop = make_draft()
+    Picture.objects.update(role=Picture.Role.DETAIL, alt="")
+
+    assert lacks(drop) == [
+        "Pictures: the product has none in the role “hero”. Add one on the product's page.",
+        "Pictures: one has no alternative text. Write it on the product's page.",
+    ]
+
+
+def test_announce_fixes_the_drop_and_makes_its_units():
+    draft, who = make_draft(editions=2, quantity=3), User.objects.create_user("ada")
+
+    drop = drop_actions.announce(drop=draft, who=who)
+
+    secret = places.secret(bytes.fromhex(settings.SHUFFLE_KEY), drop.pk, bytes(drop.nonce))
+    assert bytes(drop.commitment) == sha256(secret).digest()
+    assert lifecycle.phase(drop=drop, now=timezone.now()) == lifecycle.Phase.ANNOUNCED
+    assert list(Unit.objects.filter(edition__drop=drop).values_list("number", flat=True)) == [1, 2, 3, 1, 2, 3]
+    assert Checkpoint.objects.filter(drop=drop).count() == 1
+    entry = AuditEntry.objects.get()
+    assert (entry.who, entry.about, entry.act) == (who, f"drop:{drop.slug}", "announced")
+    assert entry.after == {
+        "opens_at": str(drop.opens_at),
+        "units": 6,
+        "commitment": sha256(secret).hexdigest(),
+    }
+
+
+def test_announce_refuses_an_unready_drop_and_changes_nothing():
+    draft = make_draft(editions=0)
+
+    with pytest.raises(drop_actions.NotReady) as refusal:
+        drop_actions.announce(drop=draft, who=None)
+
+    assert refusal.value.missing == ["Editions: there is none. Add one at least, with its price and quantity."]
+    draft.refresh_from_db()
+    assert draft.announced_at is None
+    assert AuditEntry.objects.count() == 0
+
+
+def test_announce_lets_the_databases_clock_decide(monkeypatch):
+    draft = make_draft(opens_at=timezone.now() - HOUR, lobby_opens_at=timezone.now() - 2 * HOUR)
+    monkeypatch.setattr("django.utils.timezone.now", lambda: NOW - 5 * HOUR)  # a host whose clock is wrong
+
+    with pytest.raises(drop_actions.NotReady):
+        drop_actions.announce(drop=draft, who=None)
+
+    assert Unit.objects.count() == 0
+
+
+def test_announce_again_finds_the_drop_announced():
+    draft = make_draft()
+    first = drop_actions.announce(drop=draft, who=None)
+
+    second = drop_actions.announce(drop=draft, who=None)
+
+    assert (second.announced_at, second.commitment, second.number) == (
+        first.announced_at,
+        first.commitment,
+        first.number,
+    )
+    assert Unit.objects.count() == 3
+    assert AuditEntry.objects.count() == 1
+
+
+def test_announce_numbers_listed_drops_one_after_the_other():
+    first = drop_actions.announce(drop=make_draft(), who=None)
+    hidden = drop_actions.announce(drop=make_draft(listed=False), who=None)
+    second = drop_actions.announce(drop=make_draft(), who=None)
+
+    assert (second.number - first.number, hidden.number) == (1, None)
+
+
+def test_announce_makes_twenty_thousand_units_in_one_statement(django_assert_max_num_queries):
+    draft = make_draft(quantity=20_000)
+
+    with django_assert_max_num_queries(14) as queries:
+        drop_actions.announce(drop=draft, who=None)
+
+    assert stock.counts(drop=draft)[draft.editions.get().pk].free == 20_000
+    assert len([query for query in queries if "INSERT INTO drops_unit" in query["sql"]]) == 1
+
+
+def test_announce_twice_at_once_makes_the_units_once(race):
+    draft = make_draft(quantity=50)
+
+    results = race(2, lambda _i: drop_actions.announce(drop=draft, who=None))
+
+    assert [type(result) for result in results] == [Drop, Drop]
+    assert Unit.objects.filter(edition__drop=draft).count() == 50
+    assert AuditEntry.objects.filter(act="announced").count() == 1
+
+
+def test_announce_two_drops_at_once_gives_each_its_number(race):
+    drafts = [make_draft() for _ in range(4)]
+
+    results = race(4, lambda i: drop_actions.announce(drop=drafts[i], who=None))
+
+    numbers = sorted(drop.number for drop in results)
+    assert numbers == list(range(numbers[0], numbers[0] + 4))
+
+
+def test_pause_stops_the_drop_once():
+    drop = make_drop(phase="live")
+
+    drop_actions.pause(drop=drop, who=None, reason="bots")
+    drop_actions.pause(drop=drop, who=None, reason="clicked twice")
+
+    pause = Pause.objects.get(drop=drop)
+    assert (pause.reason, pause.ended_at) == ("bots", None)
+    assert lifecycle.phase(drop=Drop.objects.get(pk=drop.pk), now=timezone.now()) == lifecycle.Phase.PAUSED
+    assert list(AuditEntry.objects.values_list("act", "after")) == [("paused", {"reason": "bots"})]
+
+
+@pytest.mark.parametrize("phase", ["draft", "closed", "cancelled"])
+def test_pause_refuses_a_drop_that_does_not_run(phase):
+    drop = make_drop(phase=phase)
+
+    with pytest.raises(drop_actions.ActionRefused):
+        drop_actions.pause(drop=drop, who=None, reason="bots")
+
+    assert Pause.objects.count() == 0
+
+
+def test_pause_refuses_a_drop_past_its_closing_time():
+    drop = make_drop(phase="live", closes_at=timezone.now() - timedelta(seconds=1))
+
+    with pytest.raises(drop_actions.ActionRefused):
+        drop_actions.pause(drop=drop, who=None, reason="bots")
+
+
+def test_pause_twice_at_once_makes_one_pause(race):
+    drop = make_drop(phase="live")
+
+    results = race(4, lambda _i: drop_actions.pause(drop=drop, who=None, reason="bots"))
+
+    assert results == [None] * 4
+    assert Pause.objects.filter(drop=drop).count() == 1
+
+
+def test_resume_gives_open_holds_two_minutes_at_least():
+    drop = make_drop(phase="live")
+    short, long = make_hold(drop=drop, index=1), make_hold(drop=drop, index=2)
+    Hold.objects.filter(pk=short.pk).update(expires_at=timezone.now() - timedelta(minutes=9))
+    drop_actions.pause(drop=drop, who=None, reason="bots")
+
+    drop_actions.resume(drop=drop, who=None)
+
+    left = Hold.objects.get(pk=short.pk).expires_at - timezone.now()
+    assert timedelta(seconds=100) < left <= timedelta(seconds=120)
+    assert Hold.objects.get(pk=long.pk).expires_at == long.expires_at
+    assert Pause.objects.get(drop=drop).ended_at is not None
+
+
+def test_resume_again_does_nothing():
+    drop = make_drop(phase="paused")
+    drop_actions.resume(drop=drop, who=None)
+    ended = Pause.objects.get(drop=drop).ended_at
+
+    drop_actions.resume(drop=drop, who=None)
+
+    assert Pause.objects.get(drop=drop).ended_at == ended
+    assert list(AuditEntry.objects.values_list("act", flat=True)) == ["resumed"]
+
+
+def test_close_ends_the_drop_once():
+    drop = make_drop(phase="live")
+    drop_actions.close(drop=drop, who=None)
+    closed_at = Drop.objects.get(pk=drop.pk).closed_at
+
+    drop_actions.close(drop=drop, who=None)
+
+    assert Drop.objects.get(pk=drop.pk).closed_at == closed_at
+    assert list(AuditEntry.objects.values_list("act", flat=True)) == ["closed"]
+
+
+def test_close_ends_a_pause_so_that_its_holds_can_lapse():
+    drop = make_drop(phase="paused")
+
+    drop_actions.close(drop=drop, who=None)
+
+    assert Pause.objects.get(drop=drop).ended_at is not None
+
+
+def test_pause_that_waited_for_the_closing_is_refused(transactional_db):
+    drop = make_drop(phase="live")
+
+    def pause():
+        try:
+            drop_actions.pause(drop=drop, who=None, reason="bots")
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            drop_actions.close(drop=drop, who=None)
+            paused = pool.submit(pause)
+            wait_for_a_waiter()
+        with pytest.raises(drop_actions.ActionRefused):
+            paused.result(SECONDS)
+
+    assert Pause.objects.count() == 0  # an open one would keep the holds of a closed drop for ever
+
+
+def test_close_refuses_a_draft():
+    draft = make_draft()
+
+    with pytest.raises(drop_actions.ActionRefused):
+        drop_actions.close(drop=draft, who=None)
+
+    draft.refresh_from_db()
+    assert draft.closed_at is None

@@ -1,0 +1,120 @@
+import subprocess
+import sys
+
+import pytest
+
+from drops.waitingroom.gate.app import app
+from drops.waitingroom.protocol.config import ROOT
+from tests.drops.waitingroom.gate.conftest import JSON, ORIGIN
+from tests.servers import until
+
+
+def test_gate_imports_no_django():
+    code = "import drops.waitingroom.gate.app, sys; print(*{name.split('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert {"drops", "redis"} <= set(done.stdout.split())
+    assert {"django", "celery", "dropsite", "shop", "payments"}.isdisjoint(done.stdout.split())
+
+
+def test_life_does_not_begin_without_its_variables(environment, caller):
+    environment.delenv("TICKET_KEYS")
+    environment.delenv("SHOP_ORIGIN")
+
+    assert caller.start() == {
+        "type": "lifespan.startup.failed",
+        "message": "The gate can't start. These environment variables are missing or wrong: SHOP_ORIGIN, TICKET_KEYS.",
+    }
+    caller.stop()
+
+
+def test_life_begins_without_redis(environment, caller):
+    environment.setenv("LINE_REDIS_URL", "redis://127.0.0.1:1/0")
+    started = caller.start()
+    replies = [caller.get("/line/healthz"), caller.get("/line/x/status.json"), caller.join()]
+    caller.stop()
+
+    assert started == {"type": "lifespan.startup.complete"}
+    assert [reply.status for reply in replies] == [503, 503, 503]
+
+
+def test_a_connection_that_is_no_http_is_an_error_of_the_server(caller):
+    async def websocket():
+        await app({"type": "websocket"}, None, None)
+
+    with pytest.raises(NotImplementedError):
+        caller.run(websocket())
+
+
+def test_health_is_that_of_redis(mortal, environment, caller):
+    environment.setenv("LINE_REDIS_URL", mortal.url)
+    caller.start()
+    before = caller.get("/line/healthz").status
+    mortal.kill()
+    during = caller.get("/line/healthz").status
+    mortal.start()
+
+    assert (before, during) == (200, 503)
+    until(lambda: caller.get("/line/healthz").status == 200, "health")
+    caller.stop()
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"sec-fetch-site": "same-origin"}, 200),
+        ({"sec-fetch-site": "same-origin", "origin": "https://evil.example"}, 200),  # the browser knows better
+        ({"sec-fetch-site": "same-site", "origin": ORIGIN}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"sec-fetch-site": "none"}, 403),
+        ({"origin": ORIGIN}, 200),
+        ({"origin": "https://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({}, 403),
+    ],
+)
+@pytest.mark.parametrize("action", ["join", "enter"])
+def test_posts_come_from_the_shop_s_own_pages_only(gate, lobby, action, headers, status):
+    reply = gate.run(gate.ask("POST", f"/line/x/{action}", JSON | headers))
+    refused = "That isn't yours. Another site sent it."
+
+    assert (reply.status == 403 and reply.json["detail"].startswith(refused)) is (status == 403)
+    assert reply.set_cookies == [] or status == 200
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/line/", "/line/x", "/line//", "/line/x/y", "/line/x/join/", "/line/a b/join", "/other/x/join"]
+)
+def test_what_is_not_a_line_is_404(gate, path):
+    script, page = gate.get(path, JSON), gate.get(path, {"accept": "text/html"})
+
+    assert (script.status, page.status) == (404, 404)
+    assert script.json["detail"] == "There is nothing here. There may never have been."
+    assert 'href="/">To the next drop' in page.body
+
+
+@pytest.mark.parametrize("action", ["join", "enter"])
+def test_a_reloaded_answer_goes_back_to_the_line(gate, action):
+    reply = gate.get(f"/line/x/{action}")
+
+    assert (reply.status, reply.headers["location"]) == (303, "/line/x/")
+
+
+@pytest.mark.parametrize(("method", "action"), [("PUT", "join"), ("POST", "status.json"), ("DELETE", "")])
+def test_other_methods_are_405(gate, method, action):
+    assert gate.run(gate.ask(method, f"/line/x/{action}", JSON)).status == 405
+
+
+def test_cookies_are_bound_to_the_host_over_https(environment, caller, lobby):
+    environment.setenv("SHOP_ORIGIN", "https://shop.test")
+    environment.delenv("DEMO")
+    caller.start()
+    lines = caller.join().set_cookies
+    names = {line.split("=", 1)[0] for line in lines}
+    ticket = lines[0].split(";")[0]
+    again = caller.post("/line/x/join", JSON, cookies=ticket)
+    caller.stop()
+
+    assert names == {"__Host-ticket-x", "__Host-index-x"}
+    assert all("; Secure" in line and "Path=/" in line and "Domain" not in line for line in lines)
+    assert again.json == {"index": 0}

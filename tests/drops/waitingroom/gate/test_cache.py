@@ -1,0 +1,131 @@
+import asyncio
+import json
+
+import pytest
+
+from drops.waitingroom.gate.cache import MOST_UNKNOWN
+from drops.waitingroom.protocol import keys, status
+from tests.drops.waitingroom.gate.conftest import now_document
+from tests.drops.waitingroom.protocol.servers import adopt, publish
+from tests.servers import until
+
+
+def gets(server):
+    return server.info("commandstats").get("cmdstat_hgetall", {"calls": 0})["calls"]
+
+
+def test_status_is_served_from_memory_and_cacheable(gate, lobby):
+    gate.get("/line/x/status.json")
+    lobby.config_resetstat()
+
+    async def crowd():
+        return await asyncio.gather(*(gate.ask("GET", "/line/x/status.json") for _ in range(300)))
+
+    replies = gate.run(crowd())
+
+    assert {(reply.status, reply.body) for reply in replies} == {(200, lobby.get(keys.status("x")).decode())}
+    assert replies[0].headers == {
+        "x-content-type-options": "nosniff",
+        "referrer-policy": "same-origin",
+        "content-type": "application/json",
+        "cache-control": "public, s-maxage=1, stale-if-error=10",
+        "content-length": str(len(replies[0].body)),
+    }
+    assert replies[0].set_cookies == []
+    assert gets(lobby) <= 2  # of the background look, not of the 300
+
+
+def test_status_of_a_first_crowd_is_one_look_at_redis(gate, lobby):
+    lobby.config_resetstat()
+
+    async def crowd():
+        return await asyncio.gather(*(gate.ask("GET", "/line/x/status.json") for _ in range(100)))
+
+    assert {reply.status for reply in gate.run(crowd())} == {200}
+    assert gets(lobby) <= 2
+
+
+def test_status_follows_redis_within_a_second(gate, lobby):
+    gate.get("/line/x/status.json")
+    publish(lobby, status=now_document(tick=2))
+
+    until(lambda: gate.get("/line/x/status.json").json["tick"] == 2, "the next document")
+
+
+def test_status_of_an_unknown_name_is_asked_for_once_a_second(gate, server):
+    server.config_resetstat()
+    replies = [gate.get("/line/nothing/status.json") for _ in range(50)]
+
+    assert {reply.status for reply in replies} == {503}
+    assert replies[0].headers["cache-control"] == "no-store"
+    assert gets(server) <= 2
+
+
+def test_status_of_a_name_becomes_known_when_the_drop_is_announced(gate, server):
+    before = gate.get("/line/x/status.json").status
+    adopt(server, status=now_document())
+
+    assert before == 503
+    until(lambda: gate.get("/line/x/status.json").status == 200, "the announced drop")
+
+
+def test_status_is_unknown_where_the_line_has_none_yet_or_an_unreadable_one(gate, server):
+    adopt(server)
+    none = gate.get("/line/x/status.json").status
+    publish(server, status="{}")
+    gate.sees(lambda line: line.document == b"{}")
+
+    assert none == 503
+    assert gate.gate.lines.known["x"].doc is None
+
+
+def test_memory_is_not_filled_by_made_up_names(gate, server):
+    gate.gate.lines.unknown.update({str(number): float("inf") for number in range(MOST_UNKNOWN)})
+    gate.get("/line/nothing/status.json")
+
+    assert list(gate.gate.lines.unknown) == ["nothing"]
+
+
+def test_memory_forgets_what_nobody_asks_for_any_more(gate, lobby):
+    gate.get("/line/x/status.json")
+    gate.gate.lines.asked["x"] -= 11
+
+    until(lambda: gate.gate.lines.known == {} and gate.gate.lines.asked == {}, "the forgetting")
+
+
+def test_memory_outlives_a_short_loss_of_redis_only(gate, lobby):
+    gate.get("/line/x/status.json")
+    lobby.flushall()
+    kept = gate.get("/line/x/status.json").status
+    gate.gate.lines.known["x"].loaded -= status.UNKNOWN_AFTER + 1
+
+    assert kept == 200
+    until(lambda: gate.get("/line/x/status.json").status == 503, "the end of the memory")
+
+
+def test_redis_going_and_coming_is_said_once_each(mortal, environment, caller, caplog):
+    environment.setenv("LINE_REDIS_URL", mortal.url)
+    adopt(mortal.redis, status=now_document())
+    caller.start()
+    caller.get("/line/x/status.json")
+    mortal.kill()
+    until(lambda: not caller.gate.lines.reachable, "the loss")
+    stale = caller.get("/line/x/status.json").status
+    mortal.start()
+    caller.get("/line/x/status.json")
+    until(lambda: caller.gate.lines.reachable, "the return")
+    caller.stop()
+
+    assert stale == 200
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "the line's Redis is away",
+        "the line's Redis is back",
+    ]
+
+
+@pytest.mark.parametrize("look", [{}, {"title": "Größe"}])
+def test_a_line_keeps_its_look(gate, server, look):
+    adopt(server, look=look, status=now_document())
+    gate.get("/line/x/")
+
+    assert gate.gate.lines.known["x"].look == json.loads(json.dumps(look))

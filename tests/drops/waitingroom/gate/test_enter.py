@@ -1,0 +1,196 @@
+from time import time
+
+import pytest
+
+from drops.waitingroom.protocol import keys, lua, places, tickets
+from drops.waitingroom.protocol.tickets import Keys, Pass, Ticket
+from tests.drops.waitingroom.gate.conftest import JSON, called
+from tests.drops.waitingroom.protocol.servers import adopt, publish
+
+RING = Keys.parse("t1:" + "11" * 32)
+PASSES = Keys.parse("p1:" + "22" * 32)
+SEED = bytes(32)
+N = 10
+TICKET = Ticket(bytes(range(16)), 3)
+VALUE = tickets.sign_ticket(TICKET, "x", RING)
+PLACE = places.place(SEED, 3, N)
+
+
+@pytest.fixture
+def called_up(gate, lobby):
+    """A lobby of ten, everybody called, three may enter."""
+    called(lobby, n=N, cursor=N, allowance=3)
+    gate.get("/line/x/status.json")
+    return lobby
+
+
+def test_enter_gives_a_pass_and_the_way_to_the_pick_page(gate, called_up):
+    reply = gate.enter(VALUE)
+    admit = tickets.read_pass(reply.cookies["pass-x"], "x", PASSES)
+
+    assert (reply.status, reply.json) == (200, {"pick": "/drops/x/pick/"})
+    assert admit == Pass(TICKET.id, 3, PLACE, N, admit.entered)
+    assert 0 <= time() - admit.entered < 20
+
+
+def test_enter_sets_a_cookie_that_lasts_as_long_as_the_pass(gate, called_up):
+    (line,) = gate.enter(VALUE).set_cookies
+    seconds = int(line.split("Max-Age=")[1].split(";")[0])
+
+    assert 100 < seconds <= 120
+    assert line.endswith("; SameSite=Lax; HttpOnly")
+
+
+def test_enter_sends_a_form_to_the_pick_page(gate, called_up):
+    reply = gate.post("/line/x/enter", cookies=f"ticket-x={VALUE}")
+
+    assert (reply.status, reply.headers["location"]) == (303, "/drops/x/pick/")
+
+
+def test_enter_again_gives_the_same_pass_uncounted(gate, called_up):
+    first, again = gate.enter(VALUE), gate.enter(VALUE)
+
+    assert again.cookies == first.cookies
+    assert called_up.hget(keys.state("x"), "entered") == b"1"
+
+
+def test_enter_again_after_two_minutes_gives_a_new_pass_counted(gate, called_up):
+    gate.enter(VALUE)
+    before = int(time()) - 120
+    called_up.setrange(keys.entries("x"), 12, before.to_bytes(4))
+    again = tickets.read_pass(gate.enter(VALUE).cookies["pass-x"], "x", PASSES)
+
+    assert again.entered > before
+    assert called_up.hget(keys.state("x"), "entered") == b"2"
+
+
+@pytest.mark.parametrize(
+    ("value", "detail"),
+    [
+        ("", "You are not in this line. Join it first. A place at the end is still a place."),
+        ("1.t1.AAAA.AAAA", "That isn't yours."),
+        (tickets.sign_ticket(TICKET, "y", RING), "That isn't yours."),
+        (tickets.sign_ticket(TICKET, "x", Keys.parse("t0:" + "33" * 32)), "That isn't yours."),
+        ("2" + VALUE[1:], "That isn't yours."),
+    ],
+)
+def test_enter_refuses_who_has_no_ticket_of_this_line(gate, called_up, value, detail):
+    reply = gate.enter(value)
+
+    assert (reply.status, reply.set_cookies) == (403, [])
+    assert reply.json["detail"].startswith(detail)
+
+
+def test_enter_accepts_a_ticket_of_the_key_before(environment, caller, server, lobby):
+    environment.setenv("TICKET_KEYS", "t2:" + "44" * 32 + ",t1:" + "11" * 32)
+    caller.start()
+    called(lobby, n=N, cursor=N, allowance=3)
+
+    assert caller.enter(VALUE).status == 200
+    caller.stop()
+
+
+def test_enter_is_not_yet_from_memory_with_the_time_to_come_back(gate, lobby):
+    called(lobby, n=N, cursor=0, allowance=3, rate=0.0)
+    gate.get("/line/x/status.json")
+    lobby.config_resetstat()
+    replies = [gate.enter(VALUE) for _ in range(20)]
+
+    assert {reply.status for reply in replies} == {409}
+    assert replies[0].json | {"retry": 0} == {
+        "type": "about:blank",
+        "title": "Conflict",
+        "status": 409,
+        "detail": "Not yet. Your place is kept, and it is not your turn.",
+        "place": PLACE,
+        "cursor": 0,
+        "retry": 0,
+    }
+    assert {reply.headers["retry-after"] for reply in replies} == {str(reply.json["retry"]) for reply in replies}
+    assert all(7 <= reply.json["retry"] <= 10 for reply in replies)  # eight places ahead, and nobody is let in
+    assert "cmdstat_evalsha" not in lobby.info("commandstats")
+
+
+def test_enter_before_the_seal_is_not_yet_without_a_place(gate, lobby):
+    reply = gate.enter(VALUE)
+
+    assert (reply.status, reply.json["place"], reply.json["cursor"]) == (409, None, 0)
+
+
+def test_enter_comes_back_within_5_s_where_the_allowance_is_used_up(gate, called_up):
+    called(called_up, n=N, cursor=N, allowance=3)
+    for index in range(3):
+        gate.enter(tickets.sign_ticket(Ticket(bytes(16), index), "x", RING))
+    replies = [gate.enter(VALUE) for _ in range(20)]
+
+    assert {reply.status for reply in replies} == {409}
+    assert {reply.json["retry"] for reply in replies} <= {2, 3, 4, 5}
+
+
+def test_enter_waits_in_a_pause_also_where_memory_does_not_know_of_it_yet(gate, called_up):
+    publish(called_up, paused=True)
+    at_once = gate.enter(VALUE)
+    gate.sees(lambda line: line.paused)
+    later = gate.enter(VALUE)
+
+    assert [reply.status for reply in (at_once, later)] == [409, 409]
+    assert [reply.json["detail"] for reply in (at_once, later)] == ["Paused. Places are kept."] * 2
+
+
+def test_enter_is_gone_when_the_drop_is_closed(gate, called_up):
+    publish(called_up, closed=True)
+    at_once = gate.enter(VALUE)
+    gate.sees(lambda line: line.closed)
+
+    assert (at_once.status, gate.enter(VALUE).status) == (410, 410)
+
+
+def test_enter_asks_seldom_once_all_is_sold(gate, called_up):
+    called(called_up, n=N, cursor=N, allowance=3, phase="sold out")
+    gate.sees(lambda line: line.doc and line.doc["phase"] == "sold out")
+    reply = gate.enter(VALUE)
+
+    assert reply.status == 409
+    assert 20 <= reply.json["retry"] <= 30
+
+
+def test_enter_of_an_unknown_drop_is_503(gate):
+    assert gate.enter(VALUE).status == 503
+
+
+def test_enter_on_an_emptied_redis_is_503(gate, called_up):
+    called_up.flushall()
+    reply = gate.enter(VALUE)
+
+    assert (reply.status, reply.headers["retry-after"]) == (503, "2")
+
+
+def test_enter_refused_to_a_form_is_a_page_that_goes_back_to_the_line(gate, lobby):
+    called(lobby, n=N, cursor=0, allowance=3, rate=1.0)
+    reply = gate.post("/line/x/enter", {"accept": "text/html"}, cookies=f"ticket-x={VALUE}")
+
+    assert (reply.status, reply.headers["content-type"]) == (409, "text/html; charset=utf-8")
+    assert reply.headers["refresh"] == f"{reply.headers['retry-after']}; url=/line/x/"
+    assert "Not yet." in reply.body
+    assert "Nothing was charged." in reply.body
+    assert JSON["accept"] not in reply.body
+
+
+def test_enter_by_a_late_comer_stands_at_the_index(gate, lobby):
+    called(lobby, n=2, cursor=4, allowance=3)
+
+    assert tickets.read_pass(gate.enter(VALUE).cookies["pass-x"], "x", PASSES).place == 3
+
+
+def test_enter_is_decided_by_redis_where_memory_is_ahead_of_it(gate, called_up):
+    called_up.flushall()
+    adopt(called_up, epoch=2, counter=1000, limit=2000, cursor=PLACE, seal=lua.Seal(N, SEED))
+    reply = gate.enter(VALUE)
+
+    assert (reply.status, reply.json["place"], reply.json["cursor"]) == (409, PLACE, PLACE)
+
+
+def test_enter_without_a_fresh_document_says_come_back_in_10_s(gate, server):
+    adopt(server, cursor=0, seal=lua.Seal(N, SEED))
+
+    assert gate.enter(VALUE).json["retry"] == 10

@@ -1,0 +1,184 @@
+import asyncio
+from time import time
+
+import pytest
+
+from drops.waitingroom.protocol import keys, lua, tickets
+from drops.waitingroom.protocol.tickets import Keys
+from tests.drops.waitingroom.gate.conftest import JSON, called
+from tests.drops.waitingroom.protocol.servers import adopt, publish
+from tests.servers import until
+
+RING = Keys.parse("t1:" + "11" * 32)
+A, B = "a" * 32, "b" * 32
+FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html,application/xhtml+xml"}
+
+
+def test_join_gives_a_script_a_ticket_and_its_index(gate, lobby):
+    first, second = gate.join(A), gate.join(B)
+
+    assert (first.status, first.json, second.json) == (200, {"index": 0}, {"index": 1})
+    assert first.cookies["index-x"] == "0"
+    assert tickets.read_ticket(first.cookies["ticket-x"], "x", RING) == tickets.issue("x", 0, bytes.fromhex(A), RING)
+    assert first.headers["cache-control"] == "no-store"
+
+
+def test_join_sets_cookies_that_a_page_may_read_only_in_part(gate, lobby):
+    lines = gate.join().set_cookies
+
+    assert [line.split("; ", 1)[1] for line in lines] == [
+        "Path=/; Max-Age=604800; SameSite=Lax; HttpOnly",
+        "Path=/; Max-Age=604800; SameSite=Lax",
+    ]
+
+
+def test_join_sends_a_form_to_the_line(gate, lobby):
+    reply = gate.post("/line/x/join", FORM, f"key={A}".encode())
+
+    assert (reply.status, reply.headers["location"], reply.cookies["index-x"]) == (303, "/line/x/", "0")
+
+
+def test_join_recognises_a_repeat_by_its_client_key_from_script_and_form(gate, lobby):
+    first, other = gate.join(A), gate.join(B)
+    again = gate.post("/line/x/join", FORM, f"key={A.upper()}".encode())
+
+    assert (again.cookies, other.json) == (first.cookies, {"index": 1})
+
+
+@pytest.mark.parametrize("key", ["", "a", "z" * 32])
+def test_join_without_a_client_key_of_its_own_makes_each_a_newcomer(gate, lobby, key):
+    assert [gate.join(key).json["index"] for _ in range(2)] == [0, 1]
+
+
+def test_join_gives_who_has_a_ticket_the_same_one_without_redis(gate, lobby):
+    first = gate.join(A)
+    lobby.config_resetstat()
+    again = gate.post(
+        "/line/x/join", JSON | {"x-client-key": B}, cookies=f"other=1; ticket-x={first.cookies['ticket-x']}"
+    )
+
+    assert (again.json, again.cookies) == (first.json, first.cookies)
+    assert "cmdstat_evalsha" not in lobby.info("commandstats")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "1.t1.AAAA.AAAA",
+        tickets.sign_ticket(tickets.Ticket(bytes(16), 7), "y", RING),
+        tickets.sign_ticket(tickets.Ticket(bytes(16), 7), "x", Keys.parse("t0:" + "33" * 32)),
+    ],
+)
+def test_join_takes_a_ticket_that_is_not_ours_for_none(gate, lobby, value):
+    assert gate.post("/line/x/join", JSON, cookies=f"ticket-x={value}").json == {"index": 0}
+
+
+def test_join_of_many_in_one_turn_of_the_loop_is_one_call(gate, lobby):
+    gate.join(A)
+    lobby.config_resetstat()
+
+    async def crowd():
+        posts = (
+            gate.ask("POST", "/line/x/join", JSON | {"sec-fetch-site": "same-origin", "x-client-key": f"{n:032x}"})
+            for n in range(900)
+        )
+        return await asyncio.gather(*posts)
+
+    replies = gate.run(crowd())
+
+    assert sorted(reply.json["index"] for reply in replies) == list(range(1, 901))
+    assert lobby.info("commandstats")["cmdstat_evalsha"]["calls"] == 2  # of 500 and of 400
+
+
+def test_join_before_the_lobby_says_when_from_memory(gate, server):
+    opens = int(time()) + 100
+    adopt(server, lobby=opens)
+    server.config_resetstat()
+    reply = gate.join()
+
+    assert (reply.status, reply.headers["retry-after"], reply.json["lobby_opens"]) == (409, "30", opens)
+    assert reply.json["detail"].startswith("Not yet. The line opens at ")
+    assert "cmdstat_evalsha" not in server.info("commandstats")
+
+
+def test_join_in_the_last_second_before_the_lobby_is_for_redis_clock(gate, server):
+    adopt(server, lobby=0)
+    gate.join(A)
+    server.hset(keys.state("x"), "lobby", int(time()) + 100)
+
+    assert gate.join(B).status == 409
+
+
+def test_join_is_gone_when_the_drop_is_closed(gate, lobby):
+    gate.join(A)
+    publish(lobby, closed=True)
+
+    assert gate.join(B).status == 410
+    gate.sees(lambda line: line.closed)
+    assert gate.join(B).json["detail"] == "Closed. This drop is over. Orders that were placed stay as they are."
+
+
+def test_join_asks_for_patience_where_the_limit_is_reached(gate, server):
+    adopt(server, limit=1)
+    gate.join(A)
+    reply = gate.join(B)
+
+    assert (reply.status, reply.headers["retry-after"]) == (503, "1")
+    publish(server, limit=2)
+    assert gate.join(B).json == {"index": 1}
+
+
+def test_join_of_an_unknown_drop_is_503(gate):
+    assert gate.join().status == 503
+
+
+def test_join_on_an_emptied_redis_is_503_and_goes_on_at_the_committed_limit(gate, lobby):
+    gate.join(A)
+    lobby.flushall()
+    refused = gate.join(B)
+    adopt(lobby, epoch=2, counter=1000, limit=2000)
+
+    assert (refused.status, refused.headers["retry-after"]) == (503, "2")
+    assert gate.join(B).json == {"index": 1000}
+
+
+def test_join_without_redis_is_503_and_goes_on_after_it_is_back(mortal, environment, caller):
+    environment.setenv("LINE_REDIS_URL", mortal.url)
+    caller.start()
+    adopt(mortal.redis)
+    until(lambda: caller.join(A).status == 200, "the first join")
+    mortal.kill()
+    refused = caller.join(B)
+    mortal.start()
+    adopt(mortal.redis, epoch=2, counter=1000, limit=2000)
+
+    assert refused.status == 503
+    until(lambda: caller.join(B).status == 200, "a join after the restart")
+    assert caller.join(B).json == {"index": 1000}
+    caller.stop()
+
+
+def test_join_after_the_seal_stands_behind_the_lobby(gate, lobby):
+    gate.join(A)
+    n = lua.close_lobby(lobby, "x", term=1)
+    called(lobby, n=n, cursor=0, allowance=0)
+
+    assert gate.join(B).json == {"index": 1}
+
+
+def test_join_refuses_a_form_longer_than_any_of_ours(gate, lobby):
+    assert gate.post("/line/x/join", FORM, b"key=" + 5000 * b"a").status == 413
+
+
+def test_join_of_one_who_hangs_up_leaves_the_others_theirs(gate, lobby):
+    gate.join(A)
+
+    async def two():
+        headers = [JSON | {"sec-fetch-site": "same-origin", "x-client-key": key} for key in ("c" * 32, B)]
+        gone, stays = (asyncio.create_task(gate.ask("POST", "/line/x/join", each)) for each in headers)
+        while not gate.gate.joins.working:
+            await asyncio.sleep(0)
+        gone.cancel()
+        return await stays
+
+    assert gate.run(two()).json == {"index": 2}

@@ -1,0 +1,118 @@
+from typing import Any
+
+import pytest
+
+from drops.waitingroom.gate import texts
+from drops.waitingroom.gate.cache import CachedDrop, parse
+from drops.waitingroom.gate.panel import Panel, moment, tell
+from drops.waitingroom.protocol import status
+from tests.drops.waitingroom.protocol.servers import NOW, document
+
+S = {"sku": "ZERO-S", "band": "in", "free": 9, "held": 3, "name": "Small"}
+M = {"sku": "ZERO-M", "band": "held", "free": 0, "held": 4}
+ROWS = (("Small", "in"), ("ZERO-M", "held, may return"))
+
+
+def line(*, cursor: int = 0, n: int | None = None, paused: bool = False, **changed: object) -> CachedDrop:
+    state = {b"epoch": b"1", b"limit": b"1", b"cursor": b"%d" % cursor, b"paused": b"%d" % paused}
+    if n is not None:
+        state |= {b"n": b"%d" % n, b"seed": b"00" * 32}
+    found = parse(state, status.encode(document(cursor=cursor, sealed=n, **changed)).encode())
+    assert found is not None
+    return found
+
+
+def live(**changed: object) -> CachedDrop:
+    """A sealed line of which everybody joined late: the place is the index."""
+    said: dict[str, Any] = {"n": 0, "phase": "live", "rate": 2.0, "editions": [S, M]}
+    return line(**(said | changed))
+
+
+def late(number: int) -> str:
+    return f"You came after the draw, as number {number}."
+
+
+@pytest.mark.parametrize(
+    ("known", "index", "panel"),
+    [
+        (line(phase="announced"), None, Panel(f"The line opens at {moment(NOW - 60)}.", refresh=2)),
+        (
+            line(),
+            None,
+            Panel(f"The drop opens at {moment(NOW + 60)}.", notes=(texts.LOBBY_OUT,), action="join", refresh=30),
+        ),
+        (line(), 5, Panel(f"The drop opens at {moment(NOW + 60)}.", notes=(texts.LOBBY_IN,), refresh=30)),
+        (line(phase="opening"), 5, Panel(texts.OPENING_IN, refresh=3)),
+        (line(phase="opening"), None, Panel(texts.OPENING, action="join", refresh=3)),
+        (line(phase="live"), 5, Panel(texts.OPENING_IN, refresh=30)),
+        (live(), None, Panel(texts.OPEN, action="join", editions=ROWS, refresh=30)),
+        (live(phase="paused"), None, Panel(texts.PAUSED_NOW, action="join", editions=ROWS, refresh=30)),
+        (live(phase="paused"), 5, Panel(texts.PAUSED_NOW, notes=(late(6),), editions=ROWS, refresh=2)),
+        (live(paused=True), 5, Panel(texts.PAUSED_NOW, notes=(late(6),), editions=ROWS, refresh=2)),
+        (live(cursor=6), 5, Panel(texts.TURN, action="enter", editions=ROWS)),
+        (live(cursor=5), 5, Panel(texts.NEXT, "1", (late(6),), editions=ROWS, refresh=2)),
+        (live(cursor=3), 5, Panel("2 people in front of you.", "3", (texts.SOON, late(6)), "", ROWS, 2)),
+        (live(phase="sold out", editions=[], sentence="x"), 5, Panel("Gone.")),
+        (live(phase="closed"), 5, Panel(texts.CLOSED_NOW)),
+        (live(phase="cancelled"), None, Panel(texts.CANCELLED)),
+    ],
+)  # fmt: skip
+def test_tell_says_what_the_phase_and_the_place_mean(known, index, panel):
+    assert tell(known, index, NOW, 0.5) == panel
+
+
+def test_tell_keeps_the_place_when_the_document_is_too_old():
+    assert tell(live(), 5, NOW + 16, 0.5) == Panel("Reconnecting. Your place is kept.", refresh=10)
+
+
+def test_tell_says_what_is_over_however_old_the_document_is():
+    assert tell(live(phase="closed"), 5, NOW + 3000, 0.5) == Panel(texts.CLOSED_NOW)
+
+
+def test_tell_repeats_the_gatekeeper_s_sentence_once():
+    told = tell(live(sentence="Banks are slow."), 5, NOW, 0.5)
+    paused = tell(live(phase="paused", sentence=texts.PAUSED_NOW), None, NOW, 0.5)
+
+    assert (told.notes[-1], paused.notes) == ("Banks are slow.", ())
+
+
+@pytest.mark.parametrize(
+    ("index", "rate", "lead", "wait"),
+    [
+        (1, 0.0, "One person in front of you.", texts.STILL),
+        (30, 0.1, "30 people in front of you.", "About 4–8 minutes, at the pace of the last half minute."),
+        (9, 0.1, "9 people in front of you.", "About 1–3 minutes, at the pace of the last half minute."),
+        (9, 0.16, "9 people in front of you.", "About 1–2 minutes, at the pace of the last half minute."),
+        (9, 0.3, "9 people in front of you.", texts.SOON),
+        (9, 0.0012, "9 people in front of you.", "About 1–4 hours, at the pace of the last half minute."),
+    ],
+)
+def test_tell_gives_a_range_of_wait_and_its_reason(index, rate, lead, wait):
+    panel = tell(live(rate=rate), index, NOW, 0.5)
+
+    assert (panel.lead, panel.count, panel.notes) == (lead, str(index + 1), (wait, late(index + 1)))
+
+
+def test_tell_counts_those_in_front_from_the_cursor():
+    panel = tell(live(cursor=1000, rate=1000.0), 2416, NOW, 0.5)
+
+    assert (panel.count, panel.lead) == ("1,417", "1,416 people in front of you.")
+
+
+def test_tell_rounds_what_is_arithmetic_on_a_hash():
+    panels = [tell(line(n=9_000_000, phase="live", rate=5.0), index, NOW, 0.5) for index in range(3)]
+
+    assert all(panel.lead.startswith("About ") for panel in panels)
+    assert all(panel.lead.endswith("00,000 people in front of you.") for panel in panels)
+    assert all(panel.notes[1].endswith(" of 9,000,000.") for panel in panels)
+
+
+def test_tell_says_who_may_leave():
+    panel = tell(live(editions=[S]), 41_879, NOW, 0.5)
+
+    assert panel.notes[0] == "12 are left. You may leave without missing anything."
+
+
+@pytest.mark.parametrize(("at", "words"), [(0, "00:00 UTC, 1 January 1970"), (1, "00:00:01 UTC, 1 January 1970")])
+def test_moment_says_seconds_only_where_there_are_some(at, words):
+    assert moment(at) == words

@@ -1,0 +1,255 @@
+"""Who is let in, tick by tick."""
+
+from math import ceil
+
+import pytest
+from django.utils import timezone
+
+from drops import admission, drop_actions, holds
+from drops.models import Hold
+from drops.waitingroom.protocol import keys
+from tests.drops.waitingroom.gatekeeper.driving import SECOND, admitting, checkpoint, move, open_now
+from tests.factories import make_drop, make_hold, make_pass
+
+
+def test_nobody_is_let_in_within_five_seconds_of_the_seal(driven):
+    drop = make_drop(phase="lobby", quantity=2)
+    driven.tick()
+    driven.join(drop, 9)
+    open_now(drop)
+    driven.tick()
+    driven.tick()
+    assert (driven.state(drop)["cursor"], driven.state(drop)["allowance"]) == ("0", "0")
+
+    move(drop, sealed_at=timezone.now() - 5 * SECOND)
+    driven.tick()
+
+    assert (driven.state(drop)["cursor"], driven.state(drop)["allowance"]) == ("3", "3")
+    assert checkpoint(drop).reason == "Stock: 2 units are free."
+
+
+def test_as_many_are_let_in_as_the_stock_is_good_for(driven, window):
+    drop = admitting(driven, 100, quantity=10)
+
+    for _ in range(3):
+        driven.tick()
+        driven.enter(drop, range(100))
+        window()
+
+    assert driven.state(drop)["entered"] == "12"
+    assert driven.document(drop)["rate"] > 0
+
+
+def test_who_holds_something_no_longer_waits(driven):
+    drop = admitting(driven, 100, quantity=50)
+    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=5, reason="Slowly.")
+    driven.tick()
+    driven.enter(drop, range(5))
+    driven.tick()
+    assert checkpoint(drop).allowance == 5
+
+    for index in range(2):
+        make_hold(drop=drop, index=index)
+    driven.tick()
+
+    assert checkpoint(drop).allowance == 7
+
+
+def test_holds_make_room_only_when_they_come_back(driven, window):
+    drop = admitting(driven, 100, quantity=2)
+    driven.tick()
+    driven.enter(drop, range(3))
+    made = [make_hold(drop=drop, admit=make_pass(drop=drop, index=index)) for index in range(2)]
+    window()
+    driven.tick()
+    assert driven.enter(drop, range(3, 100)) == 0
+
+    for hold in made:
+        holds.release_open(hold=hold)
+    Hold.objects.update(entered_at=timezone.now() - 121 * SECOND)
+    driven.redis.delete(keys.seconds(drop.slug))
+    driven.keeper.memory.clear()
+    window()
+    driven.tick()
+
+    assert driven.enter(drop, range(3, 100)) == 3
+
+
+def with_25_inside(driven, *, held):
+    """A drop of 30 pieces that let 25 in, of whom so many hold one."""
+    drop = admitting(driven, 100, quantity=30)
+    driven.tick()
+    assert driven.enter(drop, range(25)) == 25
+    for index in range(held):
+        make_hold(drop=drop, index=index)
+    return drop
+
+
+def entered_ago(driven, drop, seconds, *, entries, took=1):
+    """Move every hold and so many entries into the past; `took` is from entering to the hold."""
+    entered = timezone.now() - seconds * SECOND
+    Hold.objects.update(entered_at=entered, created_at=entered + took * SECOND)
+    driven.redis.delete(keys.seconds(drop.slug))
+    driven.redis.hset(keys.seconds(drop.slug), str(int(entered.timestamp())), str(entries))
+    driven.keeper.memory.clear()
+
+
+@pytest.mark.parametrize(
+    ("held", "took", "ago", "waiting"),
+    [(20, 1, 25, 0), (20, 1, 15, 5), (20, 6, 25, 0), (20, 7, 25, 5), (20, 60, 25, 5), (19, 1, 25, 6)],
+)
+def test_who_takes_much_longer_than_others_is_not_waited_for(driven, held, took, ago, waiting):
+    """Of 25 who entered the others hold something: was that four times as long ago as they took, or 20 s at least?"""
+    drop = with_25_inside(driven, held=held)
+    entered_ago(driven, drop, ago, entries=25, took=took)
+
+    driven.tick()
+
+    assert checkpoint(drop).allowance == 25 + ceil((30 - held) * 1.2) - waiting
+
+
+def test_a_second_hold_says_nothing_of_how_long_choosing_takes(driven):
+    drop = with_25_inside(driven, held=21)
+    entered_ago(driven, drop, 25, entries=25)
+    Hold.objects.filter(index=20).update(nth=2, created_at=timezone.now() + 600 * SECOND)
+
+    driven.tick()
+
+    assert checkpoint(drop).allowance == 25 + 11
+
+
+def test_who_came_by_an_older_pass_makes_no_room_for_more(driven):
+    drop = with_25_inside(driven, held=20)
+    entered_ago(driven, drop, 25, entries=5)
+    entered = timezone.now() - 130 * SECOND
+    Hold.objects.update(entered_at=entered, created_at=entered + 60 * SECOND)
+
+    driven.tick()
+
+    assert checkpoint(drop).allowance == 25 + 12 - 5
+
+
+def test_more_are_called_in_the_stead_of_those_who_stay_away(driven, window):
+    drop = admitting(driven, 1000, quantity=10)
+    driven.tick()
+    assert driven.enter(drop, range(6)) == 6
+    driven.tick()
+    assert driven.state(drop)["cursor"] == "12"
+
+    window()
+    driven.tick()
+
+    assert driven.state(drop)["cursor"] == "24"
+    assert driven.enter(drop, range(12, 24)) == 6
+
+
+def test_who_was_told_to_come_back_is_let_in_before_newcomers(driven, window):
+    drop = admitting(driven, 100, quantity=50)
+    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=5, reason="Slowly.")
+    driven.tick()
+    assert driven.enter(drop, range(5)) == 5
+    window()
+    driven.tick()  # the allowance is used up: whoever comes is told to come back
+    admission.lift_ceiling(drop=drop, kind=admission.OPERATOR)
+
+    driven.tick()
+    assert (driven.state(drop)["cursor"], driven.state(drop)["allowance"]) == ("5", "60")
+
+    window()
+    driven.tick()
+    assert driven.state(drop)["cursor"] == "60"
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_slots_of_the_checkout_bound_admission(driven, settings, whole):
+    settings.CHECKOUT_SLOTS = 5
+    drop = admitting(driven, 100, quantity=50)
+    if whole:
+        other = make_drop(phase="live")
+        make_hold(drop=other, state="paying")
+        drop_actions.close(drop=other, who=None)
+
+    driven.tick()
+    driven.tick(1)  # the other is no longer told of each time; its hold counts all the same
+
+    assert driven.state(drop)["allowance"] == ("4" if whole else "5")
+    assert checkpoint(drop).reason == f"Checkout: {4 if whole else 5} of 5 slots are free."
+
+
+def test_ceilings_that_others_set_bound_admission_and_give_the_reason(driven):
+    drop = admitting(driven, 100, quantity=50)
+    admission.set_ceiling(drop=None, kind=admission.PAYMENT_BUDGET, shoppers=8, reason="Payments: 12 wait.")
+    driven.tick()
+    assert (driven.state(drop)["allowance"], checkpoint(drop).reason) == ("8", "Payments: 12 wait.")
+
+    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=9, reason="Slowly.")
+    admission.lift_ceiling(drop=None, kind=admission.PAYMENT_BUDGET)
+    driven.tick()
+    assert (driven.state(drop)["allowance"], checkpoint(drop).reason) == ("9", "Slowly.")
+
+
+def test_a_verified_capacity_takes_the_place_of_the_baseline(driven, settings):
+    settings.READY_PER_SECOND = 1
+    drop = admitting(driven, 100, quantity=50)
+    driven.tick()
+    assert checkpoint(drop).allowance == 10
+
+    admission.set_ceiling(drop=None, kind=admission.READY, shoppers=30, reason="Verified.")
+    driven.tick()
+
+    assert (checkpoint(drop).allowance, checkpoint(drop).reason) == (30, "Verified.")
+
+
+def test_two_running_drops_share_the_slots(driven, settings):
+    settings.CHECKOUT_SLOTS = 10
+    first = admitting(driven, 50, quantity=50)
+    second = admitting(driven, 50, quantity=50)
+
+    driven.tick()
+
+    assert [checkpoint(drop).allowance for drop in (first, second)] == [5, 5]
+
+
+def test_passes_that_wait_in_a_paused_drop_take_room_from_the_other(driven, settings):
+    settings.CHECKOUT_SLOTS = 10
+    paused = admitting(driven, 50, quantity=50)
+    driven.tick()
+    driven.enter(paused, range(4))
+    drop_actions.pause(drop=paused, who=None, reason="")
+    drop = admitting(driven, 50, quantity=50)
+
+    driven.tick()
+
+    assert checkpoint(drop).allowance == 6
+
+
+def test_in_a_pause_nobody_is_called_and_places_are_kept(driven, window):
+    drop = admitting(driven, 100, quantity=10)
+    driven.tick()
+    drop_actions.pause(drop=drop, who=None, reason="")
+    window()
+
+    driven.tick()
+
+    state, document = driven.state(drop), driven.document(drop)
+    assert (state["paused"], state["cursor"], state["allowance"]) == ("1", "12", "12")
+    assert (document["phase"], document["sentence"]) == ("paused", "Paused. Places are kept.")
+    assert driven.enter(drop, range(12)) == 0
+
+    drop_actions.resume(drop=drop, who=None)
+    driven.tick()
+
+    assert driven.document(drop)["phase"] == "live"
+    assert driven.enter(drop, range(12)) == 12
+
+
+def test_the_rate_is_that_of_the_beginning_until_somebody_has_entered(driven, settings):
+    settings.READY_PER_SECOND = 25
+    drop = admitting(driven, 100, quantity=10)
+    assert driven.document(drop)["rate"] == 25.0
+
+    driven.tick()
+    driven.enter(drop, range(12))
+    driven.tick()
+
+    assert 0 < driven.document(drop)["rate"] <= 12.0

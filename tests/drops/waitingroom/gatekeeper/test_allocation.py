@@ -1,0 +1,128 @@
+"""The arithmetic of one tick."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drops.waitingroom.gatekeeper import allocation
+from drops.waitingroom.gatekeeper.allocation import Bound, DropDemand
+
+AMPLE = Bound(10_000, "ample")
+
+
+def line(*, joined=1000, entered=0, waiting=0, own=10_000):
+    return DropDemand(joined=joined, entered=entered, waiting=waiting, own=(Bound(own, "own"),))
+
+
+def allowed(lines, *shared, elsewhere=0):
+    return [
+        verdict.allowance for verdict in allocation.allow(lines=lines, shared=shared or [AMPLE], elsewhere=elsewhere)
+    ]
+
+
+def test_allowance_is_what_entered_and_the_least_ceiling_less_who_waits():
+    assert allowed([line(entered=100, waiting=7, own=40)], Bound(50, "slots")) == [133]
+    assert allowed([line(entered=100, waiting=7, own=60)], Bound(50, "slots"), AMPLE) == [143]
+
+
+def test_allowance_is_never_below_what_entered():
+    assert allowed([line(entered=100, waiting=41, own=40)]) == [100]
+
+
+def test_the_ceiling_that_binds_gives_the_reason():
+    def reason(own, slots):
+        (verdict,) = allocation.allow(lines=[line(own=own)], shared=[AMPLE, Bound(slots, "slots")])
+        return verdict.bound.reason
+
+    assert [reason(5, 9), reason(9, 5)] == ["own", "slots"]
+
+
+def test_two_drops_share_a_ceiling_by_what_each_can_use():
+    big, small = line(), line(joined=10)
+
+    assert allowed([big, big], Bound(100, "slots")) == [50, 50]
+    assert allowed([big, small], Bound(100, "slots")) == [90, 10]
+    assert allowed([line(own=30), big], Bound(100, "slots")) == [30, 70]
+
+
+def test_passes_that_wait_in_any_drop_count_against_a_shared_ceiling():
+    assert allowed([line(waiting=20), line(waiting=10)], Bound(100, "slots"), elsewhere=10) == [30, 30]
+
+
+def test_a_lone_line_may_be_allowed_more_than_have_joined():
+    assert allowed([line(joined=0)], Bound(25, "slots")) == [25]
+
+
+numbers = st.integers(0, 10_000)
+
+
+@given(total=numbers, wanted=st.lists(numbers, min_size=1, max_size=6))
+def test_dividing_gives_all_away_and_robs_nobody_of_a_fair_share(total, wanted):
+    shares = allocation.divide(total, wanted)
+
+    assert sum(shares) == total
+    assert all(share >= min(want, total // len(wanted)) for share, want in zip(shares, wanted, strict=True))
+
+
+@given(
+    lines=st.lists(
+        st.builds(line, joined=numbers, entered=numbers, waiting=numbers, own=numbers), min_size=1, max_size=5
+    ),
+    shared=numbers,
+)
+def test_no_tick_lets_in_more_than_a_ceiling(lines, shared):
+    rooms = [a - each.entered for a, each in zip(allowed(lines, Bound(shared, "slots")), lines, strict=True)]
+
+    assert all(room >= 0 for room in rooms)
+    assert all(
+        room == 0 or room + each.waiting <= each.own[0].shoppers for room, each in zip(rooms, lines, strict=True)
+    )
+    assert sum(rooms) == 0 or sum(rooms) + sum(each.waiting for each in lines) <= shared
+
+
+@pytest.mark.parametrize(
+    ("free", "taken", "holds", "shoppers"),
+    [(40, 0, 0, 48), (55, 5, 5, 66), (10, 30, 10, 4), (1, 40, 40, 2), (0, 40, 40, 0), (3, 0, 0, 4)],
+)
+def test_stock_is_good_for_a_fifth_more_shoppers_than_holds(free, taken, holds, shoppers):
+    assert allocation.stock(free=free, taken=taken, holds=holds) == shoppers
+
+
+def call(*, cursor=0, joined=1000, entered=0, allowance=48, since=None):
+    return allocation.call(cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since)
+
+
+def test_the_first_call_is_as_large_as_the_allowance():
+    assert call() == 48
+
+
+def test_nobody_is_called_within_the_call_window():
+    assert call(cursor=48, entered=10, since=2.9) == 48
+    assert call(cursor=48, entered=48, allowance=60, since=3.0) == 60
+
+
+def test_nobody_is_called_while_the_allowance_is_used_up():
+    assert call(cursor=60, entered=48, allowance=48, since=99) == 60
+
+
+def test_steps_grow_when_only_a_part_of_those_called_comes():
+    assert call(cursor=48, entered=24, since=3) == 48 + 48
+    assert call(cursor=480, entered=1, since=3) == min(1000, 480 + 47 * 16)
+
+
+def test_the_cursor_stays_within_who_joined_and_never_goes_back():
+    assert call(joined=20) == 20
+    assert call(cursor=50, joined=20, allowance=99) == 50
+
+
+@given(cursor=numbers, joined=numbers, entered=numbers, allowance=numbers, since=st.none() | st.floats(0, 60))
+def test_the_cursor_only_grows_and_calls_nobody_who_is_not_there(cursor, joined, entered, allowance, since):
+    moved = allocation.call(cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since)
+
+    assert moved == cursor or cursor < moved <= joined
+
+
+def test_the_lease_is_ten_seconds_of_joins_and_a_thousand_at_least():
+    assert allocation.lease(joined=500, limit=0, per_second=3) == 1500
+    assert allocation.lease(joined=500, limit=0, per_second=5000) == 50_500
+    assert allocation.lease(joined=500, limit=90_000, per_second=5000) == 90_000

@@ -1,0 +1,94 @@
+"""What the leader's statements let through, and what not."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from drops.models import Checkpoint, Drop
+from drops.waitingroom.gatekeeper import checkpoints, leader
+from tests.factories import make_drop
+
+pytestmark = pytest.mark.django_db
+
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def term() -> int:
+    taken, _ = leader.take(holder="a")
+    assert taken is not None
+    return taken
+
+
+def sealed(drop):
+    return Drop.objects.values_list("sealed", flat=True).get(pk=drop.pk)
+
+
+def test_sealing_commits_the_size_once(term):
+    drop = make_drop(phase="opening")
+
+    assert checkpoints.seal(term=term, drop=drop, n=7) is True
+    assert (drop.sealed, drop.sealed_at is not None) == (7, True)
+    assert checkpoints.seal(term=term, drop=drop, n=8) is False
+    assert sealed(drop) == 7
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"opens_at": timezone.now() + timedelta(hours=1)},
+        {"closed_at": timezone.now()},
+        {"cancelled_at": timezone.now()},
+        {"closes_at": timezone.now() - SECOND, "opens_at": timezone.now() - 2 * SECOND},
+    ],
+)
+def test_nothing_is_sealed_before_its_time_or_after_its_end(term, fields):
+    drop = make_drop(phase="opening")
+    Drop.objects.update(**fields)
+
+    assert checkpoints.seal(term=term, drop=drop, n=7) is False
+    assert sealed(drop) is None
+
+
+def test_an_older_term_commits_nothing(term):
+    drop = make_drop(phase="live")
+    row = Checkpoint.objects.get()
+    row.tick = 5
+
+    with pytest.raises(checkpoints.LeadershipLost):
+        checkpoints.commit(term=term - 1, checkpoints=[row])
+    assert checkpoints.seal(term=term - 1, drop=make_drop(phase="opening"), n=7) is False
+
+    assert Checkpoint.objects.get(drop=drop).tick == 0
+
+
+def test_cursor_and_limit_never_go_back(term):
+    make_drop(phase="live")
+    Checkpoint.objects.update(cursor=50, counter_limit=2000, allowance=60)
+    row = Checkpoint.objects.get()
+    row.cursor, row.counter_limit, row.allowance = 40, 1900, 55
+
+    checkpoints.commit(term=term, checkpoints=[row])
+
+    assert Checkpoint.objects.values_list("cursor", "counter_limit", "allowance").get() == (50, 2000, 55)
+
+
+def test_a_drop_is_noted_as_sold_out_only_while_nothing_is_left():
+    drop, left = make_drop(phase="sold out"), make_drop(phase="live")
+    Drop.objects.update(sold_out_at=None)
+
+    checkpoints.sell_out(drop=drop)
+    checkpoints.sell_out(drop=left)
+
+    assert list(Drop.objects.filter(sold_out_at__isnull=False)) == [drop]
+
+
+def test_the_note_is_taken_away_only_when_something_came_back():
+    drop, left = make_drop(phase="sold out"), make_drop(phase="live")
+    Drop.objects.update(sold_out_at=timezone.now())
+
+    checkpoints.come_back(drop=drop)
+    checkpoints.come_back(drop=left)
+
+    assert list(Drop.objects.filter(sold_out_at=None)) == [left]

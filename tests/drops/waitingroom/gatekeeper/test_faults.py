@@ -1,0 +1,148 @@
+"""Redis or Postgres that are away, emptied or older than they should be."""
+
+import logging
+
+import pytest
+from django.db import connection
+
+from drops.models import Checkpoint
+from drops.waitingroom.gatekeeper import loop
+from drops.waitingroom.protocol import keys, lua
+from tests.drops.waitingroom.gatekeeper.driving import admitting, checkpoint, open_now
+from tests.factories import make_drop
+
+
+def test_an_emptied_redis_is_taken_back_and_no_index_comes_twice(driven):
+    drop = make_drop(phase="lobby")
+    driven.tick()
+    before = driven.join(drop, 5)
+    driven.tick()
+    before += driven.join(drop, 2)
+
+    driven.redis.flushdb()
+    with pytest.raises(lua.Unadopted):
+        driven.join(drop, 1)
+    driven.tick()
+    after = driven.join(drop, 4)
+
+    assert before == list(range(7))
+    assert after == [1005, 1006, 1007, 1008]
+    assert (checkpoint(drop).epoch, driven.document(drop)["epoch"]) == (2, 2)
+
+
+@pytest.mark.parametrize("damage", ["limit", "epoch", "run", "drop", "checkpoint"])
+def test_a_redis_that_is_not_what_postgres_knows_of_is_adopted_anew(driven, damage):
+    drop = make_drop(phase="lobby")
+    driven.tick()
+    driven.join(drop, 5)
+    driven.tick()
+    if damage == "checkpoint":
+        Checkpoint.objects.update(run_id="f" * 40)
+    elif damage in {"limit", "run"}:
+        driven.redis.hdel(keys.state(drop.slug), damage)
+    else:
+        driven.redis.hset(keys.state(drop.slug), damage, 7)
+
+    driven.tick()
+
+    row = checkpoint(drop)
+    assert (row.epoch, row.run_id) == (8 if damage == "epoch" else 2, lua.run_id(driven.redis))
+    assert driven.join(drop, 1) == [1005]
+    driven.tick()
+    assert checkpoint(drop).epoch == row.epoch
+
+
+def test_an_emptied_redis_keeps_cursor_seal_and_who_entered(driven):
+    drop = admitting(driven, 100, quantity=10)
+    driven.tick()
+    driven.enter(drop, range(12))
+    driven.tick()
+
+    driven.redis.flushdb()
+    driven.tick()
+
+    state = driven.state(drop)
+    assert (state["n"], state["cursor"], state["allowance"], state["entered"]) == ("100", "12", "12", "12")
+    driven.tick()
+    assert checkpoint(drop).allowance == 12  # the passes given before the loss still wait
+
+
+def test_a_redis_that_is_ahead_of_postgres_is_adopted_beyond_what_it_gave(driven):
+    drop = make_drop(phase="lobby")
+    driven.tick()
+    driven.join(drop, 900)
+    driven.tick()
+    Checkpoint.objects.update(counter_limit=10, joined=0)  # as after a restore of an old backup
+    limit = int(driven.state(drop)["limit"])
+
+    driven.tick()
+
+    assert driven.join(drop, 1) == [limit]
+
+
+def test_a_postgres_that_was_put_back_to_an_older_term_leads_again(driven, another):
+    drop = make_drop(phase="lobby")
+    driven.tick()
+    driven.redis.hset(keys.state(drop.slug), "term", 41)
+
+    driven.tick()
+    assert driven.keeper.term is None
+    driven.tick()
+
+    assert (driven.keeper.term, driven.state(drop)["term"]) == (42, "42")
+
+
+def unreachable(driven):
+    driven.keeper.redis = loop.connect("redis://127.0.0.1:1/0")
+
+
+def test_without_redis_a_tick_commits_and_one_line_is_logged(driven, caplog):
+    drop = make_drop(phase="lobby")
+    driven.tick()
+    unreachable(driven)
+
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            driven.tick()
+
+    assert checkpoint(drop).tick == 4
+    assert checkpoint(drop).reason == "The line's Redis doesn't answer."
+    assert [record.getMessage().split(";")[0] for record in caplog.records] == ["Redis doesn't answer"]
+
+    driven.keeper.redis = driven.redis
+    driven.tick()
+
+    assert [record.getMessage() for record in caplog.records[1:]] == ["Redis answers again."]
+    assert driven.document(drop)["tick"] == 5
+
+
+def test_a_drop_whose_time_has_come_without_redis_waits_for_its_seal(driven):
+    drop = make_drop(phase="lobby")
+    driven.tick()
+    driven.join(drop, 3)
+    open_now(drop)
+    unreachable(driven)
+    driven.tick()
+    drop.refresh_from_db()
+    assert drop.sealed is None
+
+    driven.keeper.redis = driven.redis
+    driven.tick()
+
+    drop.refresh_from_db()
+    assert drop.sealed == 3
+
+
+def test_without_postgres_the_loop_goes_on_and_says_so_once(driven, caplog):
+    make_drop(phase="lobby")
+    driven.tick()
+    backend = "SELECT pg_terminate_backend(pg_backend_pid())"
+    for _ in range(2):
+        with pytest.raises(Exception, match="terminating connection"), connection.cursor() as cursor:
+            cursor.execute(backend)
+        assert driven.keeper.tick_safely() == 1.0
+
+    assert driven.keeper.tick_safely() == 1.0  # ticks again
+
+    lines = [record.getMessage().split(";")[0] for record in caplog.records if record.name.startswith("drops")]
+    assert lines == ["Postgres doesn't answer", "Postgres answers again."]

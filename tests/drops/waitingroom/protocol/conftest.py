@@ -1,0 +1,39 @@
+"""Redis servers for the scripts' tests: not the one of the running tests, since these are emptied and killed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from tests.drops.waitingroom.protocol.servers import LineServer
+
+
+@pytest.fixture(scope="session")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LineServer]:
+    server = LineServer(tmp_path_factory.mktemp("line"), durable=False)
+    yield server
+    server.end()
+
+
+@pytest.fixture
+def server(shared_server: LineServer) -> Redis:
+    """An empty Redis."""
+    shared_server.redis.flushall()
+    return shared_server.redis
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[LineServer]:
+    """A Redis server that the test may kill; it keeps an append-only file."""
+    found = LineServer(tmp_path)
+    yield found
+    found.end()
+
+
+@pytest.fixture
+def forgetful(tmp_path: Path) -> Iterator[LineServer]:
+    """A Redis server that the test may kill; it comes back with what the last SAVE wrote."""
+    found = LineServer(tmp_path, durable=False)
+    yield found
+    found.end()

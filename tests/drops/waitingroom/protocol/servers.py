@@ -1,0 +1,118 @@
+"""A Redis server of a test's own, one that may be killed; and waiting, bounded."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from deploy.local.ports import free_port
+from deploy.local.valkey import binary
+from drops.waitingroom.protocol import lua
+from drops.waitingroom.protocol import status as documents
+from drops.waitingroom.protocol.status import Status
+from tests.servers import until
+
+SECONDS = 20
+DROP = UUID("c0ffee00-0000-4000-8000-000000000001")
+NOW = 1_795_000_000.0
+
+
+class LineServer:
+    """One server on a port of its own. `durable` keeps an append-only file; without, only SAVE leaves anything."""
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.command = [binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+        self.command += ["--appendonly", "yes" if durable else "no", "--loglevel", "nothing"]
+        self.redis = Redis.from_url(self.url)
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(self.answers, "the Redis server")
+
+    def client(self) -> Redis:
+        """One more client, for one more thread."""
+        return Redis.from_url(self.url)
+
+    def answers(self) -> bool:
+        try:
+            return bool(self.redis.ping())
+        except RedisError:
+            return False
+
+    def kill(self) -> None:
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+    def restart(self) -> None:
+        self.kill()
+        self.start()
+
+    def end(self) -> None:
+        self.redis.close()
+        self.kill()
+
+
+def adopt(server: Redis, slug: str = "x", **changed: object) -> None:
+    """Adopt the server for drop `slug` as a first gatekeeper does; `changed` replaces what the call says."""
+    numbers = {
+        "term": 1,
+        "epoch": 1,
+        "counter": 0,
+        "limit": 1000,
+        "cursor": 0,
+        "allowance": 0,
+        "entered": 0,
+        "lobby": 0,
+    }
+    said: dict[str, Any] = (
+        {"drop": DROP, "run_id": lua.run_id(server), "paused": False, "closed": False} | numbers | changed
+    )
+    lua.adopt(server, slug, **said)
+
+
+def publish(server: Redis, slug: str = "x", **changed: object) -> None:
+    """Publish as the gatekeeper of term 1 does when nothing has moved; `changed` replaces what the call says."""
+    said: dict[str, Any] = {
+        "term": 1,
+        "limit": 0,
+        "cursor": 0,
+        "allowance": 0,
+        "paused": False,
+        "closed": False,
+        "status": "",
+    } | changed
+    lua.publish(server, slug, **said)
+
+
+def document(**changed: object) -> Status:
+    """A status document of a lobby, at NOW, 60 s before the opening."""
+    found = {
+        "v": 1,
+        "epoch": 1,
+        "tick": 1,
+        "now": NOW,
+        "slug": "x",
+        "drop": str(DROP),
+        "phase": "lobby",
+        "lobby_opens": NOW - 60,
+        "opens": NOW + 60,
+        "closes": None,
+        "sealed": None,
+        "commitment": "00" * 32,
+        "secret": None,
+        "cursor": 0,
+        "joined": 0,
+        "rate": 0.0,
+        "poll": documents.POLL,
+        "editions": [],
+        "sentence": "",
+    }
+    return found | changed  # type: ignore[return-value]

@@ -1,0 +1,83 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from drops.waitingroom.protocol import status
+from tests.drops.waitingroom.protocol.servers import NOW, document
+
+CHANCES = st.floats(0, 1)
+
+
+def test_decode_reads_what_encode_wrote():
+    doc = document(sentence="Größe M is gone.")
+
+    assert status.decode(status.encode(doc).encode()) == doc
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"v":2}', b"\xff"])
+def test_decode_refuses_what_is_of_no_version_of_ours(text):
+    with pytest.raises(status.Unreadable):
+        status.decode(text)
+
+
+@pytest.mark.parametrize(("age", "known"), [(0, True), (15, True), (15.1, False)])
+def test_a_document_says_nothing_after_15_seconds(age, known):
+    assert status.is_fresh(document(), NOW + age) is known
+
+
+@pytest.mark.parametrize(
+    ("place", "rate", "expected"),
+    [
+        (9, 2.0, (0.0, 0.0)),
+        (10, 2.0, (0.4, 0.75)),
+        (1009, 2.0, (400.0, 750.0)),
+        (1009, 0.0, None),
+    ],
+)
+def test_wait_is_a_range_round_the_pace(place, rate, expected):
+    assert status.wait(document(phase="live", cursor=10, rate=rate), place) == expected
+
+
+@given(st.integers(-100, 600), CHANCES)
+def test_poll_after_brings_the_lobby_back_within_3_s_of_the_opening(left, chance):
+    after = status.poll_after(document(opens=NOW + left), None, NOW, chance)
+
+    assert after <= 30
+    assert after == 30 or max(0, left) + 1 <= after <= max(0, left) + 3
+
+
+@pytest.mark.parametrize(
+    ("place", "rate", "expected"),
+    [
+        (99, 0.8, 5.0),  # the shorter wait is 100 s; ÷ 20
+        (10, 1.0, 2.0),
+        (100_000, 1.0, 30.0),
+        (100, 0.0, 30.0),
+        (10, 0.0, 11.0),  # nobody is let in: what comes back goes to those in front
+        (0, 0.0, 2.0),
+        (None, 0.0, 30.0),
+        (None, 1.0, 30.0),
+    ],
+)
+def test_poll_after_follows_the_wait_within_bounds(place, rate, expected):
+    doc = document(phase="live", rate=rate)
+
+    assert status.poll_after(doc, place, NOW, 0.5) == expected
+
+
+@given(st.integers(0, 10**7), st.floats(0, 1000), CHANCES)
+def test_poll_after_is_never_fast_and_never_silent(place, rate, chance):
+    after = status.poll_after(document(phase="live", rate=rate), place, NOW, chance)
+
+    assert 1.6 <= after < 36.1
+
+
+def test_poll_after_is_quick_while_the_order_is_drawn():
+    assert status.poll_after(document(phase="opening"), None, NOW, 0.5) == 2.5
+
+
+@pytest.mark.parametrize(("phase", "left"), [("lobby", 601), ("announced", 541)])
+def test_poll_after_is_rare_long_before_the_opening(phase, left):
+    doc = document(phase=phase, opens=NOW + left, lobby_opens=NOW + left + 60)
+
+    assert status.poll_after(doc, None, NOW, 0.5) == 300

@@ -1,0 +1,3 @@
+from tests.admin_clients import desk
+
+__all__ = ["desk"]

@@ -1,0 +1,198 @@
+"""The "now" page: which drop, what the machinery says, how it stays fresh."""
+
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from drops import drop_actions
+from drops.models import Checkpoint, Leadership
+from drops.scaling.models import Alert, Heartbeat, ScalePlan
+from dropsite.backoffice import now
+from payments.models import Attempt, Event
+from shop.core import outbox
+from shop.models import Mail
+from tests.factories import make_drop, make_hold
+from tests.payments.order_factory import submit
+
+PAGE = reverse("admin:now")
+
+
+def titles(answer):
+    return answer.context["overview"] and answer.context["overview"].drop.title
+
+
+def test_page_refreshes_itself_and_is_kept_nowhere(desk):
+    make_drop(phase="live")
+
+    answer = desk("ops").get(PAGE)
+
+    assert (answer["Refresh"], "no-store" in answer["Cache-Control"]) == ("5", True)
+    assert "<script" not in answer.content.decode().split("<body", 1)[1]
+
+
+@pytest.mark.parametrize(
+    ("phase", "opens_in", "seconds"),
+    [
+        ("lobby", timedelta(hours=1), "5"),
+        ("paused", timedelta(hours=-1), "5"),
+        ("announced", timedelta(days=3), "60"),
+        ("announced", timedelta(minutes=10), "5"),
+        ("closed", timedelta(hours=-1), "60"),
+    ],
+)
+def test_page_refreshes_often_only_while_something_happens(desk, phase, opens_in, seconds):
+    opens_at = timezone.now() + opens_in
+    lobby = opens_at - (timedelta(hours=2) if phase == "lobby" else timedelta(minutes=1))
+    make_drop(phase=phase, opens_at=opens_at, lobby_opens_at=lobby)
+
+    assert desk("ops").get(PAGE)["Refresh"] == seconds
+
+
+def test_page_refreshes_often_until_the_last_hold_is_over(desk):
+    drop = make_drop(phase="live")
+    make_hold(drop=drop)
+    drop_actions.close(drop=drop, who=None)
+
+    assert desk("ops").get(PAGE)["Refresh"] == "5"
+
+
+def test_page_says_when_no_drop_is_announced(desk):
+    make_drop(phase="draft")
+
+    answer = desk("merchandisers").get(PAGE)
+
+    assert "No drop is announced." in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("phases", "first"),
+    [
+        (["announced", "lobby", "paused", "live"], "live"),
+        (["announced", "lobby", "paused", "closed"], "paused"),
+        (["announced", "lobby", "closed"], "lobby"),
+        (["closed", "sold out", "announced"], "announced"),
+        (["draft", "closed"], "closed"),
+    ],
+)
+def test_page_shows_the_drop_of_the_moment(desk, phases, first):
+    for phase in phases:
+        make_drop(phase=phase, title=phase)
+
+    assert titles(desk("ops").get(PAGE)) == first
+
+
+def test_page_shows_the_next_of_two_that_come(desk):
+    soon = timezone.now() + timedelta(hours=2)
+    for title, opens_at in (("later", soon + timedelta(hours=9)), ("soon", soon)):
+        make_drop(phase="announced", title=title, opens_at=opens_at, lobby_opens_at=opens_at - timedelta(hours=1))
+
+    assert titles(desk("ops").get(PAGE)) == "soon"
+
+
+def test_page_counts_down_to_the_next_change(desk):
+    make_drop(phase="lobby", opens_at=timezone.now() + timedelta(hours=3, minutes=30, seconds=30))
+
+    assert "in 3\xa0hours, 30\xa0minutes" in desk("ops").get(PAGE).content.decode()
+
+
+def test_page_shows_line_stock_and_money(desk):
+    drop = make_drop(phase="live", quantity=5)
+    Checkpoint.objects.filter(drop=drop).update(
+        counter_limit=2000, joined=1204, cursor=77, allowance=60, entered=55, reason="checkout slots"
+    )
+    submit(make_hold(drop=drop, index=1), "ctoken_1")
+    make_hold(drop=drop, index=2)
+
+    answer = desk("ops").get(PAGE)
+
+    text = " ".join(answer.content.decode().split())
+    assert [n for n in (1204, 77, 60, 55) if f"<dd> {n} </dd>" not in text] == []
+    assert "Bound by: checkout slots" in text
+    standing = answer.context["overview"]
+    assert (standing.total.free, standing.total.held, standing.total.total) == (3, 2, 5)
+    assert dict(standing.holds) == {"open": 1, "paying": 1, "allocated": 0, "released": 0, "returned": 0}
+    assert (standing.orders, standing.paid, standing.captured) == (1, 0, "€0")
+
+
+def test_page_names_the_leader_while_it_leads(desk):
+    client = desk("ops")
+    Leadership.objects.update_or_create(
+        pk=1, defaults={"term": 4, "holder": "box-1:77", "until": timezone.now() + timedelta(seconds=60)}
+    )
+    assert "box-1:77" in client.get(PAGE).content.decode()
+
+    Leadership.objects.update(until=timezone.now() - timedelta(seconds=1))
+
+    assert "nobody leads" in client.get(PAGE).content.decode()
+
+
+def test_ages_tell_what_waits_too_long():
+    at, on = timezone.now(), "pytest"
+    none = now.Age("", None, at, now.UNSENT)
+    fresh = now.Age(on, at - timedelta(seconds=9), at, now.UNSENT)
+    stale = now.Age(on, at - timedelta(seconds=71), at, now.UNSENT)
+
+    assert [(age.late, age.text) for age in (none, fresh, stale)] == [
+        (False, "none"),
+        (False, "9 seconds"),
+        (True, "1 minute 11 seconds"),
+    ]
+
+
+@pytest.mark.django_db
+def test_ages_are_those_of_the_oldest_that_wait():
+    at = timezone.now()
+    for seconds in (40, 60):
+        drop = make_drop(phase="live")
+        order = submit(make_hold(drop=drop), "ctoken_1")
+        then = at - timedelta(seconds=seconds)
+        Attempt.objects.filter(payment__order=order).update(created_at=then)
+        type(order).objects.filter(pk=order.pk).update(created_at=then)
+        Event.objects.create(id=f"evt_{seconds}", type="x", livemode=False, payload={}, received_at=then)
+        outbox.put(kind="x", about=str(seconds), to="ada@example.com", subject="", text="", html="")
+        Mail.objects.filter(about=str(seconds)).update(created_at=then)
+    Event.objects.create(
+        id="evt_old", type="x", livemode=False, payload={}, state="settled", received_at=at, settled_at=at
+    )
+
+    assert [age.text for age in now.ages(now=at)] == ["1 minute"] * 4
+
+
+def test_page_is_refused_to_those_who_may_not_see_drops(desk):
+    assert desk().get(PAGE).status_code == 403
+
+
+def test_page_is_reached_from_the_desks_first_page(desk):
+    assert f'href="{PAGE}"' in desk("merchandisers").get(reverse("admin:index")).content.decode()
+    assert f'href="{PAGE}"' not in desk().get(reverse("admin:index")).content.decode()
+
+
+def test_page_asks_for_the_desks_door_first(client, desk):
+    answer = client.get(PAGE)
+
+    assert (answer.status_code, answer["Location"]) == (302, f"{reverse('admin:login')}?next={PAGE}")
+
+
+def test_page_tells_how_pre_scaling_stands(desk):
+    drop = make_drop(phase="lobby")
+    ScalePlan.objects.create(drop=drop, expected=20_000, verdict="no go", verdict_at=timezone.now())
+    Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
+    Alert.objects.create(about="pulse", words="Pre-scaling stands still.")
+
+    answer = desk("merchandisers").get(PAGE)
+
+    text = answer.content.decode()
+    assert answer.context["pulse_age"].late
+    assert ("no go" in text, "20,000 people expected" in text, "Pre-scaling stands still." in text) == (True,) * 3
+    assert reverse("admin:scaling_scaleplan_change", args=[drop.pk]) in text
+
+
+def test_pulse_is_not_late_while_nothing_is_to_be_scaled(desk):
+    make_drop(phase="lobby")
+    Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
+
+    age = desk("ops").get(PAGE).context["pulse_age"]
+
+    assert (age.late, age.text) == (False, "none")

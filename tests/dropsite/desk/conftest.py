@@ -1,3 +1,0 @@
-from tests.desks import desk
-
-__all__ = ["desk"]

@@ -1,0 +1,44 @@
+"""What a hold says line by line."""
+
+import pytest
+
+from payments.orders import line_items
+from tests.factories import make_drop, make_edition, make_hold, make_product, make_variant
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.parametrize(
+    ("numbers", "words"),
+    [
+        ([37], "No. 37 of 2,500"),
+        ([37, 1041], "No. 37 and No. 1,041 of 2,500"),
+        ([3, 9, 12], "No. 3, No. 9 and No. 12 of 2,500"),
+    ],
+)
+def test_write_the_numbers_of_pieces(numbers, words):
+    assert line_items.numbered(numbers=numbers, of=2500) == words
+
+
+def test_list_the_editions_of_a_hold_in_the_drops_order():
+    drop = make_drop(phase="live", editions=0, product=make_product(name="0 kg"), limit_per_order=3)
+    large, small = (
+        make_edition(drop=drop, variant=make_variant(product=drop.product, axes={"size": size}), **fields)
+        for size, fields in {"L": {"quantity": 1, "position": 2}, "S": {"quantity": 2, "position": 1}}.items()
+    )
+    hold = make_hold(drop=drop, wanted={large.pk: 1, small.pk: 2})
+
+    held = line_items.of(hold=hold)
+
+    assert [(line.name, line.numbers, line.of, line.quantity, line.sum) for line in held] == [
+        ("0 kg S", [1, 2], 2, 2, 19200),
+        ("0 kg L", [1], 1, 1, 9600),
+    ]
+    assert line_items.headline(lines=held) == "No. 1 and No. 2 of 2 and No. 1 of 1"
+    assert line_items.pieces(lines=held) == "No. 1, No. 2 and No. 1"
+
+
+def test_say_how_many_there_were_once_the_units_have_left():
+    hold = make_hold(drop=make_drop(phase="live"), state="released")
+
+    assert [(line.numbers, line.words) for line in line_items.of(hold=hold)] == [([], "1")]

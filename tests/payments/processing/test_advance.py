@@ -1,0 +1,283 @@
+"""Orders are settled against a sandbox that really runs."""
+
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+
+from drops import holds
+from drops.models import Hold, Unit
+from payments import invariants
+from payments.models import Attempt, LedgerEntry, Order, Payment
+from payments.orders import status
+from payments.processing import advance, gateway, recovery
+from shop.models import Mail
+from tests.payments.order_factory import make_order, states, submit
+
+pytestmark = pytest.mark.usefixtures("transactional_db")
+
+
+def broken(order):
+    return [(check.name, check.detail) for check in invariants.check(drop=order.hold.drop) if not check.ok]
+
+
+def attempts(order):
+    return list(Attempt.objects.filter(payment__order=order).values_list("state", "decline_code"))
+
+
+def read(order):
+    return status.read(order=Order.objects.select_related("payment", "hold").get(pk=order.pk))
+
+
+def sweep(order):
+    """Advance the order as a sweep would that comes later."""
+    Order.objects.filter(pk=order.pk).update(leased_until=F("leased_until") - timedelta(minutes=1))
+    return advance.advance_order(order_id=order.pk)
+
+
+def test_advance_captures_what_the_bank_allows(till):
+    order = make_order(till)
+    assert read(order).name == "asking"
+
+    advance.advance_order(order_id=order.pk)
+
+    assert states(order) == ("captured", "allocated")
+    entry = LedgerEntry.objects.get(order=order)
+    assert (entry.kind, entry.amount, entry.currency) == ("capture", 10090, "EUR")
+    assert read(order).name == "placed"
+    assert broken(order) == []
+
+
+def test_advance_writes_one_mail_with_the_numbers(till):
+    order = make_order(till)
+
+    advance.advance_order(order_id=order.pk)
+    advance.advance_order(order_id=order.pk)
+
+    mail = Mail.objects.get(about=f"order:{order.uuid}")
+    number = Unit.objects.get(hold=order.hold).number
+    assert f"No. {number} of 1" in mail.text
+    assert f"No. {number} of 1" in mail.html
+    assert (mail.to, order.number in mail.text) == ("ada@example.com", True)
+
+
+def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirmed_again(till):
+    order = make_order(till, card="visa_chargeDeclinedInsufficientFunds")
+
+    advance.advance_order(order_id=order.pk)
+
+    assert states(order) == ("created", "open")
+    assert attempts(order) == [("declined", "insufficient_funds")]
+    told = read(order)
+    assert (told.name, "not enough money" in told.message) == ("declined", True)
+    intent = Payment.objects.get(order=order).intent_id
+
+    again = submit(order.hold, till.token())
+    advance.advance_order(order_id=order.pk)
+
+    assert again.pk == order.pk
+    assert states(order) == ("captured", "allocated")
+    assert Payment.objects.get(order=order).intent_id == intent
+    assert broken(order) == []
+
+
+@pytest.mark.parametrize("token", ["of another mode", "used before"])
+def test_advance_asks_for_the_card_again_if_its_token_cannot_be_used(till, token):
+    order = make_order(till)
+    bad = till.live_token()
+    if token == "used before":
+        bad = till.token()
+        till.client.v1.payment_intents.confirm(till.intent().id, {"confirmation_token": bad})
+    Attempt.objects.filter(payment__order=order).update(confirmation_token=bad)
+
+    advance.advance_order(order_id=order.pk)
+
+    assert states(order) == ("created", "open")
+    assert attempts(order) == [("declined", "card_again")]
+    told = read(order)
+    assert told.name == "declined"
+    assert told.message == "The card form's answer could not be used. Fill in the card again. Nothing was charged."
+    submit(order.hold, till.token())
+    advance.advance_order(order_id=order.pk)
+    assert states(order) == ("captured", "allocated")
+    assert broken(order) == []
+
+
+def test_advance_gives_a_declined_hold_at_least_two_minutes(till):
+    order = make_order(till, card="visa_chargeDeclined")
+    Hold.objects.filter(pk=order.hold_id).update(expires_at=F("created_at") + timedelta(seconds=1))
+
+    advance.advance_order(order_id=order.pk)
+
+    hold = Hold.objects.get(pk=order.hold_id)
+    assert hold.expires_at - hold.created_at > timedelta(seconds=119)
+
+
+def test_advance_voids_after_the_third_decline(till):
+    order = make_order(till, card="visa_chargeDeclined")
+    advance.advance_order(order_id=order.pk)
+    for _again in range(2):
+        submit(order.hold, till.token("pm_card_visa_chargeDeclined"))
+        advance.advance_order(order_id=order.pk)
+
+    assert states(order) == ("voided", "released")
+    assert Unit.objects.filter(edition__drop=order.hold.drop, hold=None).count() == 1
+    assert "three times" in read(order).message
+    assert broken(order) == []
+
+
+def test_advance_cancels_an_intent_that_asks_for_another_step(till):
+    order = make_order(till, card="authenticationRequired")
+
+    advance.advance_order(order_id=order.pk)
+
+    assert states(order) == ("voided", "released")
+    assert "another step" in read(order).message
+    assert gateway.retrieve(intent_id=Payment.objects.get(order=order).intent_id).status == "canceled"
+    assert broken(order) == []
+
+
+@pytest.mark.parametrize("operation", ["create", "confirm", "capture"])
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"kind": "error", "when": "before"},
+        {"kind": "error", "when": "after"},
+        {"kind": "drop", "when": "before"},
+        {"kind": "drop", "when": "after"},
+        {"kind": "outage", "when": "before"},
+        {"kind": "lag", "when": "after", "seconds": 3},
+    ],
+    ids=["500", "done and 500", "dropped", "done and dropped", "outage", "done and too slow"],
+)
+def test_advance_ends_the_order_once_whatever_one_call_does(till, operation, fault):
+    order = make_order(till)
+    till.control("faults", operation=f"payment_intents.{operation}", **fault)
+
+    advance.advance_order(order_id=order.pk)
+    for _later in range(3):
+        sweep(order)
+
+    assert states(order) == ("captured", "allocated")
+    assert LedgerEntry.objects.filter(order=order).count() == 1
+    assert Mail.objects.filter(about=f"order:{order.uuid}").count() == 1
+    assert broken(order) == []
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_advance_concludes_a_decline_only_from_a_new_charge(till, when):
+    order = make_order(till, card="visa_chargeDeclined")
+    till.control("faults", operation="payment_intents.confirm", kind="drop", when=when)
+
+    advance.advance_order(order_id=order.pk)
+    assert states(order) == ("confirming", "paying")
+    assert attempts(order) == [("unknown", "")]
+    sweep(order)
+
+    assert states(order) == ("created", "open")
+    assert [state for state, _code in attempts(order)] == ["declined"]
+    assert broken(order) == []
+
+
+def test_advance_voids_a_late_authorisation(till):
+    order = make_order(till)
+    till.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
+    advance.advance_order(order_id=order.pk)
+    Payment.objects.filter(order=order).update(first_sent_at=F("first_sent_at") - timedelta(minutes=11))
+
+    sweep(order)
+
+    assert states(order) == ("voided", "released")
+    assert "too long" in read(order).message
+    assert broken(order) == []
+
+
+def test_advance_voids_when_the_units_are_gone(till):
+    order = make_order(till)
+    advance.advance_order(order_id=order.pk, states={"new"})
+    holds.release_unpaid(hold=order.hold)  # as if its intent had been canceled meanwhile
+
+    advance.advance_order(order_id=order.pk)
+
+    assert states(order) == ("voided", "released")
+    assert "The last one went" in read(order).message
+    assert broken(order) == []
+
+
+def test_advance_withholds_the_units_when_the_capture_is_refused(till):
+    order = make_order(till)
+    advance.advance_order(order_id=order.pk, states=advance.ASKING)
+    till.control("expire", payment_intent=Payment.objects.get(order=order).intent_id)
+
+    advance.advance_order(order_id=order.pk)
+
+    assert states(order) == ("voided", "returned")
+    assert Unit.objects.get(edition__drop=order.hold.drop).withheld_reason == "capture refused"
+    assert broken(order) == []
+
+
+def test_advance_leaves_an_order_alone_that_somebody_advances(till):
+    order = make_order(till)
+    assert advance.lease(order_id=order.pk) is not None
+
+    assert advance.advance_order(order_id=order.pk) is None
+    assert states(order) == ("new", "paying")
+
+
+def test_move_refuses_from_a_state_that_the_payment_has_left(till):
+    order = make_order(till)
+    mine, theirs = (Payment.objects.get(order=order) for _reader in range(2))
+    advance.move(theirs, Payment.State.CREATED, intent_id="pi_theirs")
+
+    with pytest.raises(advance.Moved):
+        advance.move(mine, Payment.State.CREATED, intent_id="pi_mine")
+
+    assert Payment.objects.get(order=order).intent_id == "pi_theirs"
+
+
+def test_end_refuses_an_attempt_that_is_over(till):
+    order = make_order(till)
+    attempt = Attempt.objects.get(payment__order=order)
+    advance.advance_order(order_id=order.pk)
+
+    with pytest.raises(advance.Moved):
+        advance.end(attempt, Attempt.State.DECLINED, "late")
+
+    assert attempts(order) == [("authorised", "")]
+
+
+def test_withdraw_lets_a_hold_go_whose_attempt_was_never_sent(till):
+    order = make_order(till)
+    Attempt.objects.update(created_at=F("created_at") - timedelta(minutes=16))
+
+    assert recovery.withdraw_unsent() == 1
+
+    assert states(order) == ("voided", "released")
+    assert attempts(order) == [("withdrawn", "")]
+    assert "could not ask your bank" in read(order).message
+    assert broken(order) == []
+
+
+def test_give_up_leaves_an_attempt_alone_that_was_sent_after_all(till):
+    order = make_order(till)
+    seen = Attempt.objects.get(payment__order=order)
+    till.control("faults", operation="payment_intents.confirm", kind="drop", when="before")
+    advance.advance_order(order_id=order.pk)
+
+    assert not recovery.expire_unsent(attempt=seen)
+
+    assert states(order) == ("confirming", "paying")
+
+
+def test_claim_finds_an_intent_whose_hold_was_given_back(till):
+    order = make_order(till, card="visa_chargeDeclined")
+    advance.advance_order(order_id=order.pk)
+    holds.release_open(hold=order.hold)
+    Payment.objects.update(changed_at=F("changed_at") - timedelta(minutes=1))
+
+    assert recovery.claim_stalled(most=10) == [order.pk]
+    assert recovery.claim_stalled(most=10) == []  # claimed for five seconds
+    sweep(order)
+
+    assert states(order) == ("voided", "released")
+    assert broken(order) == []

@@ -1,0 +1,80 @@
+"""The budget of calls to Stripe."""
+
+from collections import Counter
+from datetime import timedelta
+
+import pytest
+from django.db.models import F
+
+from drops.models import Ceiling
+from payments.models import Attempt, Bucket
+from payments.processing import rate_limit
+from tests.factories import make_drop
+from tests.payments.order_factory import make_order
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def narrow(settings):
+    settings.STRIPE_CALLS_PER_SECOND, settings.STRIPE_CALLS_PER_OPERATION = 8, 3
+
+
+def take(operation):
+    """How many calls in a row the budget allows; rows are filled by time, so one more may slip in."""
+    for count in range(50):
+        try:
+            rate_limit.acquire(operation=operation)
+        except rate_limit.RateLimited:
+            return count
+    return 50
+
+
+def test_take_allows_a_seconds_worth_of_one_kind(narrow):
+    assert take(rate_limit.CONFIRM) in {3, 4}
+    assert take(rate_limit.CREATE) in {3, 4}
+
+
+def test_take_leaves_captures_out_of_the_last_quarter_of_the_common_bucket(narrow, settings):
+    settings.STRIPE_CALLS_PER_OPERATION = 50
+
+    assert take(rate_limit.CAPTURE) in {6, 7}
+    assert take(rate_limit.CONFIRM) >= 2
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_take_never_overdraws_when_all_take_at_once(race, narrow):
+    def one(_i):
+        try:
+            rate_limit.acquire(operation=rate_limit.CONFIRM)
+        except rate_limit.RateLimited:
+            return "spent"
+        return "taken"
+
+    results = Counter(race(12, one))
+
+    assert results["taken"] in {3, 4}
+    assert Bucket.objects.filter(tokens__lt=0).count() == 0
+
+
+def test_set_ceiling_writes_nothing_between_drops():
+    make_drop(phase="announced")
+
+    rate_limit.set_ceiling()
+
+    assert Ceiling.objects.count() == 0
+
+
+@pytest.mark.parametrize(("age", "shoppers"), [(0, 199), (11, 99), (31, 0)])
+def test_set_ceiling_follows_the_age_of_the_oldest_unsent_attempt(till, settings, age, shoppers):
+    settings.STRIPE_CALLS_PER_OPERATION, settings.STRIPE_CALLS_PER_SECOND = 20, 80
+    order = make_order(till)
+    wait(Attempt.objects.filter(payment__order=order), age)
+
+    rate_limit.set_ceiling()
+
+    assert Ceiling.objects.get(kind="payment budget").shoppers == shoppers
+
+
+def wait(attempts, seconds):
+    attempts.update(created_at=F("created_at") - timedelta(seconds=seconds))

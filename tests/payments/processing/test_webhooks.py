@@ -1,0 +1,122 @@
+"""Events arrive twice, late, in any order, from elsewhere, and forged."""
+
+import json
+from datetime import timedelta
+
+import pytest
+import stripe
+from django.db.models import F
+
+from payments.models import Event, Payment
+from payments.processing import advance, gateway, webhooks
+from tests.payments.order_factory import make_order, states
+
+pytestmark = pytest.mark.usefixtures("transactional_db")
+
+
+def event(settings, **fields):
+    said = {
+        "id": "evt_1",
+        "object": "event",
+        "type": "payment_intent.succeeded",
+        "livemode": False,
+        "data": {"object": {"object": "payment_intent", "id": "pi_1", "metadata": {"shop": settings.SHOP_ORIGIN}}},
+    }
+    return said | fields
+
+
+def signed(said, secret="whsec_sandbox", at=None):
+    return signed_text(json.dumps(said), secret, at)
+
+
+def signed_text(body, secret="whsec_sandbox", at=None):
+    header = stripe.WebhookSignature.generate_signature_header(body, secret, at)
+    return {"body": body.encode(), "signature": header}
+
+
+def stored():
+    return list(Event.objects.values_list("id", "state", "reason"))
+
+
+def test_receive_stores_an_event_once(till, settings):
+    for _twice in range(2):
+        webhooks.receive(**signed(event(settings)))
+
+    assert stored() == [("evt_1", "stored", "")]
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"livemode": True}, "other mode"),
+        ({"type": "customer.created"}, "unused type"),
+        (
+            {"data": {"object": {"object": "payment_intent", "id": "pi_1", "metadata": {"shop": "https://a.example"}}}},
+            "other deployment",
+        ),
+    ],
+    ids=["other mode", "unused type", "other deployment"],
+)
+def test_receive_stores_what_is_foreign_as_ignored(till, settings, fields, reason):
+    webhooks.receive(**signed(event(settings, **fields)))
+
+    assert stored() == [("evt_1", "ignored", reason)]
+
+
+def test_receive_refuses_a_forged_event(till, settings):
+    with pytest.raises(gateway.InvalidEvent):
+        webhooks.receive(**signed(event(settings), secret="whsec_guess"))
+    with pytest.raises(gateway.InvalidEvent):
+        webhooks.receive(**signed(event(settings), at=1_600_000_000))
+    with pytest.raises(gateway.InvalidEvent):
+        webhooks.receive(body=b"{}", signature="")
+    assert stored() == []
+
+
+@pytest.mark.parametrize("said", ['{"object": "event"}', "[1]", "7", "{"])
+def test_receive_refuses_what_is_signed_but_no_event(till, said):
+    with pytest.raises(gateway.InvalidEvent):
+        webhooks.receive(**signed_text(said))
+
+
+def test_receive_refuses_bytes_that_are_no_text(till):
+    with pytest.raises(gateway.InvalidEvent, match="the body is no event"):
+        webhooks.receive(body=b"\xff", signature="t=1,v1=00")
+
+
+def test_settle_marks_events_of_payments_that_are_over(till, settings):
+    order = make_order(till)
+    advance.advance_order(order_id=order.pk)
+    intent = Payment.objects.get(order=order).intent_id
+    about = {"object": "payment_intent", "id": intent, "metadata": {"shop": settings.SHOP_ORIGIN}}
+    webhooks.receive(**signed(event(settings, data={"object": about})))
+
+    assert webhooks.process_stored() == []
+    assert stored() == [("evt_1", "settled", "")]
+
+
+def test_settle_names_the_order_whose_confirm_got_no_answer(till, settings):
+    order = make_order(till)
+    till.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
+    advance.advance_order(order_id=order.pk)
+    intent = Payment.objects.get(order=order).intent_id
+    about = {"object": "payment_intent", "id": intent, "metadata": {"shop": settings.SHOP_ORIGIN}}
+    webhooks.receive(**signed(event(settings, type="payment_intent.amount_capturable_updated", data={"object": about})))
+
+    assert webhooks.process_stored() == []  # who asked may still have the answer
+    Payment.objects.update(changed_at=F("changed_at") - timedelta(minutes=1))
+    Event.objects.update(received_at=F("received_at") - timedelta(seconds=3))
+    assert webhooks.process_stored() == [order.pk]
+    advance.advance_order(order_id=order.pk)
+    assert states(order) == ("captured", "allocated")
+    assert webhooks.process_stored() == []
+
+
+def test_settle_waits_for_an_event_that_came_before_our_commit_and_then_ignores_it(till, settings):
+    webhooks.receive(**signed(event(settings)))
+
+    assert webhooks.process_stored() == []
+    assert stored() == [("evt_1", "stored", "")]
+    Event.objects.update(received_at=F("received_at") - timedelta(minutes=11))
+    webhooks.process_stored()
+    assert stored() == [("evt_1", "ignored", "unknown intent")]

@@ -1,0 +1,63 @@
+"""Tasks are handed on at once, or not at all."""
+
+import pytest
+
+from dropsite.celery import app
+from payments import dispatch
+from payments.models import Order
+
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture(autouse=True)
+def broker():
+    """Call it with an address to use another broker for the test."""
+    own = app.conf.broker_url
+
+    def use(url):
+        app.conf.broker_url = url
+
+    yield use
+    app.conf.broker_url = own
+    dispatch.Broker.at.cache_clear()
+
+
+def waiting(queue):
+    with app.connection_for_read("memory://") as connection:
+        channel, found = connection.channel(), []
+        while message := channel.basic_get(queue, no_ack=True):
+            found.append(channel.message_to_python(message).payload[1])
+    return found
+
+
+@pytest.mark.parametrize(
+    ("act", "queue"), [(dispatch.enqueue_confirm, "checkout"), (dispatch.enqueue_advance, "capture")]
+)
+def test_hand_on_an_order_to_its_queue(broker, act, queue):
+    broker("memory://")
+    waiting(queue)
+
+    act(order=Order(pk=7, number="7KQ2-9XMD"))
+
+    assert waiting(queue) == [{"order_id": 7}]
+
+
+def test_hand_on_nothing_while_the_broker_is_away(broker, caplog):
+    broker(NOWHERE)
+
+    for _ in range(3):
+        dispatch.enqueue_confirm(order=Order(pk=7, number="7KQ2-9XMD"))
+
+    assert [record.message.split(":")[0] for record in caplog.records] == [
+        "order 7KQ2-9XMD waits for the sweep, the broker is away"
+    ]
+
+
+def test_ask_the_broker_again_after_a_rest(broker, monkeypatch, caplog):
+    monkeypatch.setattr(dispatch, "REST", 0.0)
+    broker(NOWHERE)
+
+    for _ in range(3):
+        dispatch.enqueue_confirm(order=Order(pk=7, number="7KQ2-9XMD"))
+
+    assert len(caplog.records) == 3
