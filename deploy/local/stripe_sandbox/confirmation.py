@@ -23,7 +23,10 @@ DECLINE_PARAMS = {"expired_card": "exp_month", "incorrect_cvc": "cvc"}
 
 
 def confirm(transaction: Transaction, intent: StripeObject, params: dict[str, Any], *, account: str) -> StripeObject:
-    """Attempt the payment. If the bank declines, everything is in the transaction and the card's error is raised."""
+    """Attempt the payment.
+
+    A decline raises the card's ApiError, which commits the failed attempt.
+    """
     _check_confirmable(intent)
     intent["capture_method"] = params.get("capture_method", intent["capture_method"])
     payment_method, card, return_url = _choose_payment_method(transaction, intent, params, account=account)

@@ -64,8 +64,9 @@ def page(
 
 
 def _after_cursor(ids: list[str], params: dict[str, Any], *, noun: str) -> list[str]:
-    """Return the ids to walk through: with `ending_before` the newer ones, oldest first; else the older, newest first.
+    """Return the ids on the page's side of the cursor, nearest first.
 
+    That is the newer ones with `ending_before`, the older ones with `starting_after`, and all without a cursor.
     Raises ApiError if the cursor isn't among the ids.
     """
     backwards = "ending_before" in params

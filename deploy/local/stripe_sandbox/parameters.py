@@ -136,7 +136,10 @@ def nested(required: tuple[str, ...] = (), **schema: Parser) -> Parser:
 
 
 def metadata(value: Any, name: str) -> dict[str, str]:
-    """Return changes to metadata: an empty value unsets its key. An empty string unsets all keys: returned as `{}`."""
+    """Return the changes to metadata, in which an empty value unsets its key.
+
+    An empty string for the whole parameter unsets all keys; it is returned as `{}`.
+    """
     if value == "":
         return {}
     if not isinstance(value, dict) or not all(isinstance(item, str) for item in value.values()):

@@ -146,7 +146,9 @@
     }
 
     create(type, options = {}) {
-      if (type !== "payment") throw new IntegrationError(`The sandbox supports the payment element only, not ${type}.`);
+      if (type !== "payment") {
+        throw new IntegrationError(`The sandbox supports the payment element only, not ${type}.`);
+      }
       if (this._element) throw new IntegrationError("Can only create one Element of type payment.");
       this._element = new Element(this, options);
       return this._element;
@@ -161,7 +163,9 @@
     }
 
     async submit() {
-      if (!this._element) throw new IntegrationError("Create and mount a Payment Element before calling elements.submit().");
+      if (!this._element) {
+        throw new IntegrationError("Create and mount a Payment Element before calling elements.submit().");
+      }
       const result = await this._element._request("submit");
       this._submitted = !result.error;
       return result;
