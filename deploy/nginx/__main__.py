@@ -1,6 +1,6 @@
 """The edge's configuration: `python -m deploy.nginx [--out FILE | --test | --run]`.
 
-Prints it by default. --test lets nginx read it; --run becomes nginx. The template's head lists the variables.
+Without an option it is printed. The head of deploy/nginx/nginx.conf.template lists the environment variables.
 """
 
 import argparse
@@ -13,10 +13,10 @@ from deploy.nginx import rendering
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.nginx", description=__doc__)
-    what = parser.add_mutually_exclusive_group()
-    what.add_argument("--out", type=Path, metavar="FILE", help="write it there")
-    what.add_argument("--test", action="store_true", help="write it into the edge's folder and let nginx check it")
-    what.add_argument("--run", action="store_true", help="the same, then become nginx")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--out", type=Path, metavar="FILE", help="write it to this file")
+    action.add_argument("--test", action="store_true", help="write it into the edge's folder and have nginx check it")
+    action.add_argument("--run", action="store_true", help="write it into the edge's folder and run nginx")
     args = parser.parse_args()
     try:
         if args.run:
