@@ -6,11 +6,11 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from deploy.local.environment import take_demo_environment
+from deploy.local.environment import use_demo_environment
 
 
 def main() -> None:
-    take_demo_environment()
+    use_demo_environment()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dropsite.settings")
     execute_from_command_line(sys.argv)
 

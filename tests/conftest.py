@@ -18,10 +18,9 @@ from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
 from redis import Redis
 
-from deploy.local import browser as chromium
-from deploy.local import demo
+from deploy.local import chromium, demo
 from deploy.local.programs import ROOT
-from deploy.local.stack import Running, Stack
+from deploy.local.stack import RunningStack, Stack
 from drops import queries
 from tests import databases
 
@@ -106,7 +105,7 @@ def line_redis() -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="session")
-def stack() -> Iterator[Running]:
+def stack() -> Iterator[RunningStack]:
     """The running shop: `.environment`, `.pid(program)`, `.kill(program)`, `.wait_until_up()`."""
     folder = os.environ.get("TEST_STACK")
     if not folder:
@@ -116,7 +115,7 @@ def stack() -> Iterator[Running]:
 
 
 @pytest.fixture(scope="session")
-def manage(stack: Running) -> Manage:
+def manage(stack: RunningStack) -> Manage:
     """`manage("announce", "x")`: run a command against the running shop; its output. Fails the test if it fails."""
 
     def run(*words: str) -> str:

@@ -1,9 +1,9 @@
 """The shop on this machine.
 
 demo      all of it, with a drop that opens in a minute, until Ctrl-C
-reset     delete the demo's state: the next demo starts anew
-servers   Postgres and two Redis only, until Ctrl-C; their addresses are left in var/servers/env
-test      start all of it, run pytest (arguments after --), leave nothing
+reset     delete the demo's data: the next demo starts from scratch
+servers   only Postgres and the two Redis servers, until Ctrl-C; var/servers/env has their addresses
+test      run pytest (arguments after --) on servers of its own, then remove them
 """
 
 import argparse
@@ -12,41 +12,47 @@ import time
 
 from deploy.local import demo, environment, ports, testing
 from deploy.local.processes import interruptible
-from deploy.local.programs import DATA, ROOT
+from deploy.local.programs import DATA_SERVERS, ROOT
 from deploy.local.stack import Stack, StackError, remove
 
+POLL_SECONDS = 1
 
-def servers() -> int:
+
+def run_servers() -> int:
     """Raises: BadPort, StackError."""
-    stack = Stack(folder=ROOT / "var/servers", programs=DATA, ports_=ports.usual())
+    stack = Stack(folder=ROOT / "var/servers", programs=DATA_SERVERS, port_numbers=ports.configured())
     with interruptible(), stack:
-        print(f"Postgres and two Redis run. Their addresses: . {stack.folder}/env", flush=True)
+        print(f"Postgres and two Redis servers are running. To use them: . {stack.folder}/env", flush=True)
         while stack.is_running():
-            time.sleep(1)
+            time.sleep(POLL_SECONDS)
     return 0
 
 
 def reset() -> int:
     """Raises: StackError."""
     remove(environment.DEMO_FOLDER)
-    print("The demo's data is gone. The next `make demo` starts anew.")
+    print("The demo's data has been deleted. The next `make demo` starts from scratch.")
     return 0
 
 
 def main() -> int:
+    """Return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m deploy.local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=["demo", "reset", "servers", "test"])
-    parser.add_argument("--crowd", type=int, metavar="N", help="shoppers in the demo's crowd (DEMO_CROWD, 150)")
-    parser.add_argument("words", nargs="*", metavar="-- PYTEST", help="arguments for pytest")
-    args = parser.parse_args()
+    parser.add_argument("command", choices=["demo", "reset", "servers", "test"])
+    parser.add_argument("--crowd", type=int, metavar="N", help="simulated shoppers in the demo (DEMO_CROWD, 150)")
+    parser.add_argument("pytest_arguments", nargs="*", metavar="-- PYTEST", help="arguments for pytest")
+    options = parser.parse_args()
     try:
-        if args.what == "demo":
-            return demo.run(crowd=demo.crowd_size() if args.crowd is None else args.crowd)
-        if args.what == "test":
-            return testing.run(args.words)
-        return {"reset": reset, "servers": servers}[args.what]()
+        if options.command == "demo":
+            crowd = demo.crowd_size() if options.crowd is None else options.crowd
+            return demo.run(crowd=crowd)
+        if options.command == "test":
+            return testing.run(options.pytest_arguments)
+        if options.command == "servers":
+            return run_servers()
+        return reset()
     except (StackError, ports.BadPort) as error:
         print(error, file=sys.stderr)
         return 1

@@ -1,7 +1,7 @@
 """`make demo`: the whole shop on this machine, with a drop that opens in a minute, until Ctrl-C.
 
-This process owns the terminal: it starts the supervisor, prints what the programs say, and ends everything on
-INT, TERM or HUP. Supervisor itself would take a closed terminal for a wish to start anew.
+This process owns the terminal: it starts the supervisor, prints what the programs log, and ends everything on INT, TERM
+or HUP. Supervisor itself would take HUP, which a closed terminal sends, for a request to restart.
 """
 
 import json
@@ -18,11 +18,12 @@ from deploy.local.programs import PROGRAMS
 from deploy.local.stack import Stack, StackError
 
 POLL_SECONDS = 0.1
-START_POLL_SECONDS = 0.3  # each look asks three servers
-PATIENCE_SECONDS = 45  # of nothing but our own words; then what the programs say may help
-USUAL_CROWD = 150
-OPEN = ("edge", "web", "gate", "demo")  # what it takes for the shop to be open
-# One machine, one person: what the demo gives each group. Production sets these for itself.
+START_POLL_SECONDS = 0.3  # each of these polls asks three servers
+QUIET_START_SECONDS = 45  # afterwards the programs' logs are shown, which may explain the delay
+REQUEST_TIMEOUT_SECONDS = 5
+DEFAULT_CROWD = 150
+NEEDED_PROGRAMS = ("edge", "web", "gate", "demo")  # when these are up, the shop can be visited
+# One machine, one visitor: what the demo gives each group. Production has its own values.
 SIZES = {
     "EDGE_WORKERS": "1",
     "WEB_WORKERS": "1",
@@ -36,93 +37,100 @@ SIZES = {
     "BACKGROUND_PROCESSES": "1",
     "GUNICORN_LOG_LEVEL": "warning",
     "CELERY_LOG_LEVEL": "WARNING",
-    # A drop that opens in a minute leaves pre-scaling half of one: seconds take the place of minutes.
+    # A drop that opens in a minute leaves pre-scaling half a minute, so seconds take the place of minutes.
     "SCALING_TICK_SECONDS": "2",
     "SCALING_GO_SECONDS": "3",
 }
 
 
-def say(text: str = "") -> None:
+def write(text: str = "") -> None:
+    """Print a line at once."""
     print(text, flush=True)
 
 
 class Tail:
-    """What the programs have said since the last look, on our own output."""
+    """Copies the programs' log to our own output."""
 
     def __init__(self, log: IO[bytes]) -> None:
         self.log = log
 
     def show(self) -> None:
-        if text := self.log.read():
+        """Print what has been logged since the last call."""
+        text = self.log.read()
+        if text:
             sys.stdout.buffer.write(text)
             sys.stdout.buffer.flush()
 
 
-def fetch(address: str) -> bytes | None:
-    """The body of a page that answers 200, else None. Never through a proxy."""
+def fetch(url: str) -> bytes | None:
+    """Return the body of a page that answers 200, otherwise None. Never uses a proxy."""
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(address, timeout=5) as answer:
-            return bytes(answer.read()) if answer.status == 200 else None
-    except OSError:  # what urllib raises is one
+        with opener.open(url, timeout=REQUEST_TIMEOUT_SECONDS) as response:
+            return bytes(response.read()) if response.status == 200 else None
+    except OSError:  # includes everything that urllib raises
         return None
 
 
 def welcome(variables: dict[str, str]) -> None:
-    """The shop's address comes first."""
-    say(f"\nshop     {variables['SHOP_ORIGIN']}")
-    say(f"admin    {variables['SHOP_ORIGIN']}/admin/   user admin, password {variables['DEMO_ADMIN_PASSWORD']}")
-    say(f"mails    http://127.0.0.1:{variables['PORT_MAIL_PAGE']}")
-    say(f"Stripe   {variables['STRIPE_API_BASE']}   (the sandbox that stands in for it)")
-    say("end      Ctrl-C\n")
+    """Print the addresses, the shop's first."""
+    shop = variables["SHOP_ORIGIN"]
+    write(f"\nshop     {shop}")
+    write(f"admin    {shop}/admin/   user admin, password {variables['DEMO_ADMIN_PASSWORD']}")
+    write(f"emails   http://127.0.0.1:{variables['PORT_MAIL_PAGE']}")
+    write(f"Stripe   {variables['STRIPE_API_BASE']}   (the sandbox that stands in for it)")
+    write("stop     Ctrl-C\n")
 
 
-def opening(shop: str) -> str:
-    """When the drop opens that `manage.py demo` has just announced, as the shop's own API says it."""
-    for drop in json.loads(fetch(f"{shop}api/v1/drops/") or "{}").get("results", []):
+def describe_opening(shop: str) -> str:
+    """Return when the drop opens that `manage.py demo` has just announced, as the shop's API says."""
+    drops = json.loads(fetch(f"{shop}api/v1/drops/") or "{}").get("results", [])
+    for drop in drops:
         if drop["phase"] in {"announced", "lobby"}:
             opens = datetime.fromisoformat(drop["times"]["opens"]).astimezone()
-            return f"{drop['name']} opens at {opens:%H:%M:%S}, its lobby half a minute before."
+            return f"{drop['name']} opens at {opens:%H:%M:%S}; its lobby opens half a minute earlier."
     return ""
 
 
 def watch(stack: Stack, tail: Tail) -> None:
-    """Greet as soon as the shop is open, then show what is said until the supervisor ends. Raises: StackError."""
-    begun, shop = time.monotonic(), f"{stack.environment['SHOP_ORIGIN']}/"
-    say("Starting. The first time this takes half a minute.")
-    while stack.missing(OPEN) or fetch(shop) is None:
-        if time.monotonic() - begun > PATIENCE_SECONDS:
+    """Print the addresses as soon as the shop is up, then the logs until the supervisor ends. Raises: StackError."""
+    started = time.monotonic()
+    shop = f"{stack.environment['SHOP_ORIGIN']}/"
+    write("Starting. The first start takes about half a minute.")
+    while stack.missing(NEEDED_PROGRAMS) or fetch(shop) is None:
+        if time.monotonic() - started > QUIET_START_SECONDS:
             tail.show()
         time.sleep(START_POLL_SECONDS)
     welcome(stack.environment)
-    say(f"Up after {time.monotonic() - begun:.0f} s. {opening(shop)}\n")
+    write(f"Up after {time.monotonic() - started:.0f} s. {describe_opening(shop)}\n")
     while stack.is_running():
         tail.show()
         time.sleep(POLL_SECONDS)
-    raise StackError("The supervisor has ended.")
+    raise StackError("The supervisor has stopped.")
 
 
 def crowd_size() -> int:
-    """Raises: StackError if DEMO_CROWD is no number."""
-    size = os.environ.get("DEMO_CROWD") or str(USUAL_CROWD)
+    """Return the number of simulated shoppers. Raises: StackError if DEMO_CROWD isn't a number."""
+    size = os.environ.get("DEMO_CROWD") or str(DEFAULT_CROWD)
     if not size.isdigit():
-        raise StackError(f"DEMO_CROWD={size} is no number of shoppers; 0 is for none.")
+        raise StackError(f"DEMO_CROWD={size} is not a number of shoppers; 0 means none.")
     return int(size)
 
 
 def run(*, crowd: int) -> int:
-    """Raises: BadPort, StackError."""
-    chosen = ports.usual()
+    """Run the demo until it is interrupted; return the exit code. Raises: BadPort, StackError."""
+    port_numbers = ports.configured()
     folder = environment.DEMO_FOLDER
     if environment.is_running(folder):
         shop = environment.read(folder / "env").get("SHOP_ORIGIN", "")
-        raise StackError(f"The demo runs already: {shop}. End it first (Ctrl-C where it was started).")
-    ports.refuse_busy(ports=chosen, command="make demo")
-    programs = [name for name in PROGRAMS if crowd or name != "crowd"]
-    sizes = {name: os.environ.get(name) or size for name, size in SIZES.items()}
-    expected = os.environ.get("SCALING_EXPECT") or str(crowd or USUAL_CROWD)
-    own = {"DEMO_CROWD": str(crowd), "SCALING_EXPECT": expected, "OPS_MAIL": "ops@dropsite.example"}
-    stack = Stack(folder=folder, programs=programs, ports_=chosen, settings=sizes | own)
+        raise StackError(f"The demo is already running: {shop}. Stop it first (Ctrl-C where it was started).")
+    ports.refuse_busy(port_numbers=port_numbers, command="make demo")
+    stack = Stack(
+        folder=folder,
+        programs=[name for name in PROGRAMS if crowd or name != "crowd"],
+        port_numbers=port_numbers,
+        settings=_settings(crowd),
+    )
     with interruptible():
         try:
             stack.start()
@@ -131,9 +139,15 @@ def run(*, crowd: int) -> int:
                 try:
                     watch(stack, tail)
                 finally:
-                    say("Stopping.")
+                    write("Stopping.")
                     stack.stop()
                     tail.show()
         finally:
             stack.stop()
     return 0
+
+
+def _settings(crowd: int) -> dict[str, str]:
+    sizes = {name: os.environ.get(name) or size for name, size in SIZES.items()}
+    expected = os.environ.get("SCALING_EXPECT") or str(crowd or DEFAULT_CROWD)
+    return sizes | {"DEMO_CROWD": str(crowd), "SCALING_EXPECT": expected, "OPS_MAIL": "ops@dropsite.example"}

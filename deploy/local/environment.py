@@ -1,6 +1,6 @@
-"""The environment of a local stack: made once per state folder, written there for people and for manage.py.
+"""The environment variables of a local stack: made once per state folder, written there for people and for manage.py.
 
-Only the standard library, and little of it: manage.py imports this before anything else.
+It imports little, and only from the standard library: manage.py imports this before anything else.
 """
 
 import fcntl
@@ -16,8 +16,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DEMO_FOLDER = ROOT / "var/demo"
 
-# Whoever sets one of these has said where the shop's servers are: the demo's are not taken then.
-DECIDES = (
+# If one of these is set, the shop's servers are configured, and the demo's are not used instead.
+SERVER_VARIABLES = (
     "DEMO",
     "DATABASE_URL",
     "LINE_REDIS_URL",
@@ -27,10 +27,12 @@ DECIDES = (
     "STRIPE_WEBHOOK_SECRET",
 )
 
+LOOPBACK = "127.0.0.1"
+LOOPBACK_NAMES = "127.0.0.1,localhost"
+PASSWORDS = ("POSTGRES", "LINE_REDIS", "BROKER_REDIS")
 SELLER = "Dropsite Editions\\n1 Loopback Lane\\n10115 Berlin\\nGermany"
 
-
-# What the shop uses; an endpoint at Stripe is set up for the same (payments/processing/webhooks.py).
+# The events that the shop handles (payments/processing/webhooks.py); an endpoint at Stripe must send the same ones.
 WEBHOOK_EVENTS = (
     "amount_capturable_updated",
     "canceled",
@@ -42,41 +44,40 @@ WEBHOOK_EVENTS = (
 
 
 def run_folder(folder: Path) -> Path:
-    """Where a stack's sockets are: the path of a socket may have 107 bytes, too few for many a home."""
+    """Return the folder for a stack's sockets. It is in /tmp, since the path of a socket is limited to 107 bytes."""
     name = f"dropsite-{os.geteuid()}-{sha256(bytes(folder.resolve())).hexdigest()[:8]}"
     return Path("/tmp", name)  # noqa: S108 its owner is checked, its mode is 700
 
 
 def _new_secrets() -> dict[str, str]:
-    """What must not be guessed. The password of the admin is for typing, so it is shorter."""
     keys = {f"{name}_KEYS": f"k1:{secrets.token_hex(32)}" for name in ("TICKET", "PASS", "HOLD")}
-    passwords = {f"{name}_PASSWORD": secrets.token_hex(16) for name in ("POSTGRES", "LINE_REDIS", "BROKER_REDIS")}
-    return (
-        keys
-        | passwords
-        | {
-            "SECRET_KEY": secrets.token_urlsafe(48),
-            "SHUFFLE_KEY": secrets.token_hex(32),
-            "STRIPE_SECRET_KEY": f"sk_test_{secrets.token_hex(16)}",
-            "STRIPE_PUBLISHABLE_KEY": f"pk_test_{secrets.token_hex(16)}",
-            "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(16)}",
-            "DEMO_ADMIN_PASSWORD": "-".join(secrets.token_hex(2) for _ in range(4)),
-        }
-    )
+    passwords = {f"{name}_PASSWORD": secrets.token_hex(16) for name in PASSWORDS}
+    # People type the admin's password, so it is shorter than the others.
+    admin_password = "-".join(secrets.token_hex(2) for _ in range(4))
+    return {
+        **keys,
+        **passwords,
+        "SECRET_KEY": secrets.token_urlsafe(48),
+        "SHUFFLE_KEY": secrets.token_hex(32),
+        "STRIPE_SECRET_KEY": f"sk_test_{secrets.token_hex(16)}",
+        "STRIPE_PUBLISHABLE_KEY": f"pk_test_{secrets.token_hex(16)}",
+        "STRIPE_WEBHOOK_SECRET": f"whsec_{secrets.token_hex(16)}",
+        "DEMO_ADMIN_PASSWORD": admin_password,
+    }
 
 
 def _secrets(folder: Path) -> dict[str, str]:
-    """The secrets of a state folder: read, or made and kept; one that an older version lacked is added."""
+    """Return the secrets of a state folder; those that it lacks are made and stored."""
     path = folder / "secrets.json"
-    kept = json.loads(path.read_text()) if path.exists() else {}
-    found = _new_secrets() | kept
-    if found != kept:
-        write_private(path, json.dumps(found, indent=1))
-    return found
+    stored = json.loads(path.read_text()) if path.exists() else {}
+    complete = _new_secrets() | stored
+    if complete != stored:
+        write_private(path, json.dumps(complete, indent=1))
+    return complete
 
 
 def write_private(path: Path, text: str) -> None:
-    """Put a file of mode 600 in place as a whole, never half of it."""
+    """Replace a file by one of mode 600 in one step, so that no reader sees half of it."""
     fresh = path.with_name(f"{path.name}.new")
     fresh.unlink(missing_ok=True)
     with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -84,85 +85,83 @@ def write_private(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def compose(*, folder: Path, ports: Mapping[str, int]) -> dict[str, str]:
-    """All variables of a stack whose state lies in `folder`: those of the shop and those of the local servers."""
-    kept = _secrets(folder)
-    passwords = {name: kept.pop(f"{name}_PASSWORD") for name in ("POSTGRES", "LINE_REDIS", "BROKER_REDIS")}
-    at = {name: f"127.0.0.1:{port}" for name, port in ports.items()}
-    return (
-        kept
-        | {name: str(port) for name, port in ports.items()}
-        | {
-            "DEMO": "1",
-            "DATABASE_URL": f"postgresql://shop:{passwords['POSTGRES']}@{at['PORT_POSTGRES']}/shop",
-            "LINE_REDIS_URL": f"redis://:{passwords['LINE_REDIS']}@{at['PORT_LINE_REDIS']}/0",
-            "BROKER_URL": f"redis://:{passwords['BROKER_REDIS']}@{at['PORT_BROKER_REDIS']}/0",
-            "SANDBOX_DIR": str(folder / "sandbox"),
-            "SANDBOX_SECRET_KEY": kept["STRIPE_SECRET_KEY"],
-            "SANDBOX_PUBLISHABLE_KEY": kept["STRIPE_PUBLISHABLE_KEY"],
-            "SANDBOX_ORIGIN": f"http://{at['PORT_SANDBOX']}",
-            "SANDBOX_SHOP_ORIGINS": f"http://{at['PORT_EDGE']},http://localhost:{ports['PORT_EDGE']}",
-            "SANDBOX_WEBHOOK_URL": f"http://{at['PORT_EDGE']}/webhooks/stripe/",
-            "SANDBOX_WEBHOOK_SECRET": kept["STRIPE_WEBHOOK_SECRET"],
-            "SANDBOX_WEBHOOK_EVENTS": ",".join(f"payment_intent.{name}" for name in WEBHOOK_EVENTS),
-            "STRIPE_API_BASE": f"http://{at['PORT_SANDBOX']}",
-            "STRIPE_JS_URL": f"http://{at['PORT_SANDBOX']}/stripe.js",
-            "SHOP_ORIGIN": f"http://{at['PORT_EDGE']}",
-            "ALLOWED_HOSTS": "127.0.0.1,localhost",
-            "SHOP_NAME": "Dropsite",
-            "SHOP_TIME_ZONE": "Europe/Berlin",
-            "SELLER": SELLER,
-            "MAIL_FROM": "Dropsite <shop@dropsite.example>",
-            "EMAIL_URL": f"smtp://{at['PORT_SMTP']}",
-            "MEDIA_ROOT": str(folder / "media"),
-            "STATIC_ROOT": str(folder / "static"),
-            "RUN_DIR": str(run_folder(folder)),
-            "STACK_FOLDER": str(folder),
-            "STACK_LOG": str(folder / "log"),
-            "EDGE_ACCESS_LOG": str(folder / "edge.log"),
-            "LOG_LEVEL": "WARNING",
-        }
-    )
+def compose(*, folder: Path, port_numbers: Mapping[str, int]) -> dict[str, str]:
+    """Return all variables of a stack with this state folder: the shop's and the local servers'."""
+    stored = _secrets(folder)
+    passwords = {name: stored.pop(f"{name}_PASSWORD") for name in PASSWORDS}
+    address = {name: f"{LOOPBACK}:{port}" for name, port in port_numbers.items()}
+    shop = f"http://{address['PORT_EDGE']}"
+    sandbox = f"http://{address['PORT_SANDBOX']}"
+    return {
+        **stored,
+        **{name: str(port) for name, port in port_numbers.items()},
+        "DEMO": "1",
+        "DATABASE_URL": f"postgresql://shop:{passwords['POSTGRES']}@{address['PORT_POSTGRES']}/shop",
+        "LINE_REDIS_URL": f"redis://:{passwords['LINE_REDIS']}@{address['PORT_LINE_REDIS']}/0",
+        "BROKER_URL": f"redis://:{passwords['BROKER_REDIS']}@{address['PORT_BROKER_REDIS']}/0",
+        "SANDBOX_DIR": str(folder / "sandbox"),
+        "SANDBOX_SECRET_KEY": stored["STRIPE_SECRET_KEY"],
+        "SANDBOX_PUBLISHABLE_KEY": stored["STRIPE_PUBLISHABLE_KEY"],
+        "SANDBOX_ORIGIN": sandbox,
+        "SANDBOX_SHOP_ORIGINS": f"{shop},http://localhost:{port_numbers['PORT_EDGE']}",
+        "SANDBOX_WEBHOOK_URL": f"{shop}/webhooks/stripe/",
+        "SANDBOX_WEBHOOK_SECRET": stored["STRIPE_WEBHOOK_SECRET"],
+        "SANDBOX_WEBHOOK_EVENTS": ",".join(f"payment_intent.{name}" for name in WEBHOOK_EVENTS),
+        "STRIPE_API_BASE": sandbox,
+        "STRIPE_JS_URL": f"{sandbox}/stripe.js",
+        "SHOP_ORIGIN": shop,
+        "ALLOWED_HOSTS": LOOPBACK_NAMES,
+        "SHOP_NAME": "Dropsite",
+        "SHOP_TIME_ZONE": "Europe/Berlin",
+        "SELLER": SELLER,
+        "MAIL_FROM": "Dropsite <shop@dropsite.example>",
+        "EMAIL_URL": f"smtp://{address['PORT_SMTP']}",
+        "MEDIA_ROOT": str(folder / "media"),
+        "STATIC_ROOT": str(folder / "static"),
+        "RUN_DIR": str(run_folder(folder)),
+        "STACK_FOLDER": str(folder),
+        "STACK_LOG": str(folder / "log"),
+        "EDGE_ACCESS_LOG": str(folder / "edge.log"),
+        "LOG_LEVEL": "WARNING",
+    }
 
 
-def of_programs(variables: Mapping[str, str]) -> dict[str, str]:
-    """The whole environment of the programs: ours, what was inherited, and what keeps them quiet and on loopback."""
-    near = "127.0.0.1,localhost"  # else requests asks a company's proxy for the sandbox on this machine
+def for_programs(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the complete environment of the programs: what they inherit, what keeps them quiet, and the variables."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DJANGO_"))}
-    return (
-        inherited
-        | {
-            "PATH": path,
-            "PYTHONPATH": str(ROOT),
-            "PYTHONUNBUFFERED": "1",
-            "PYTHONDONTWRITEBYTECODE": "",  # a dozen processes load the same modules: compile them once
-            "NO_PROXY": near,
-            "no_proxy": near,
-            "C_FORCE_ROOT": "1",
-            # Celery warns of root at each start; a container's root is what the demo is often run by.
-            "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
-        }
-        | dict(variables)
-    )
+    return {
+        **inherited,
+        "PATH": path,
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "PYTHONDONTWRITEBYTECODE": "",  # a dozen processes load the same modules: compile them once
+        # Otherwise requests would send calls to the sandbox on this machine through a company's proxy.
+        "NO_PROXY": LOOPBACK_NAMES,
+        "no_proxy": LOOPBACK_NAMES,
+        # Celery warns about root at each start, and in containers the demo often runs as root.
+        "C_FORCE_ROOT": "1",
+        "PYTHONWARNINGS": "ignore:You're running the worker with superuser privileges",
+        **variables,
+    }
 
 
 def write(path: Path, variables: Mapping[str, str]) -> None:
-    """Leave the variables as lines for a shell: `. var/demo/env`."""
+    """Write the variables as lines for a shell: `. var/demo/env`."""
     write_private(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items())))
 
 
 def read(path: Path) -> dict[str, str]:
-    """The variables that `write` left."""
-    words = shlex.split(path.read_text())
-    return dict(word.split("=", 1) for word in words if word != "export")
+    """Return the variables of a file that `write` has written."""
+    assignments = [part for part in shlex.split(path.read_text()) if part != "export"]
+    return dict(assignment.split("=", 1) for assignment in assignments)
 
 
 def is_running(folder: Path) -> bool:
-    """Whether a stack runs on this state folder now: it holds the lock as long as one of its runners lives."""
+    """Whether a stack is running with this state folder: its supervisor holds the lock."""
     try:
         with open(folder / "lock", "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared: two who look must not see each other
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two such checks don't block each other
     except BlockingIOError:
         return True
     except FileNotFoundError:
@@ -170,12 +169,13 @@ def is_running(folder: Path) -> bool:
     return False
 
 
-def take_demo_environment(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Let a bare `manage.py` speak to the demo that runs here: take its variables, and say so.
+def use_demo_environment(environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let a plain `manage.py` use the running demo: take over its variables and print a line.
 
-    Does nothing if one of DECIDES is set, or no demo runs.
+    Does nothing if one of SERVER_VARIABLES is set, or if no demo is running.
     """
-    if any(name in environment for name in DECIDES) or not is_running(DEMO_FOLDER):
+    is_configured = any(name in environment for name in SERVER_VARIABLES)
+    if is_configured or not is_running(DEMO_FOLDER):
         return
     environment.update(read(DEMO_FOLDER / "env"))
-    print(f"Using the demo that runs now, {environment['SHOP_ORIGIN']} (var/demo/env).", file=sys.stderr)
+    print(f"Using the running demo, {environment['SHOP_ORIGIN']} (var/demo/env).", file=sys.stderr)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 HOST = "127.0.0.1"
 
-USUAL = {
+DEFAULT_PORTS = {
     "PORT_EDGE": 8000,
     "PORT_WEB": 8001,
     "PORT_GATE": 8002,
@@ -20,62 +20,63 @@ USUAL = {
     "PORT_BROKER_REDIS": 8009,
 }
 
-
-FREE = range(20_000, 32_000)  # Linux connects from 32768 on, macOS from 49152 on
-TRIES = 1_000
+# Below the ports that the kernel uses for outgoing connections: from 32768 on Linux, from 49152 on macOS.
+FREE_RANGE = range(20_000, 32_000)
+MAX_TRIES = 1_000
 
 
 class BadPort(Exception):
-    """A port cannot be used; the message is one sentence for whoever started us."""
+    """A port can't be used; the message is for the person who started the program."""
 
 
-def usual(*, environment: Mapping[str, str] = os.environ) -> dict[str, int]:
-    """The demo's ports, where the environment names no other. Raises: BadPort."""
-    ports = {}
-    for name, port in USUAL.items():
-        text = environment.get(name) or str(port)
+def configured(*, environment: Mapping[str, str] = os.environ) -> dict[str, int]:
+    """Return the ports that the environment names, otherwise the default ones. Raises: BadPort."""
+    port_numbers: dict[str, int] = {}
+    for name, default in DEFAULT_PORTS.items():
+        text = environment.get(name) or str(default)
         if not text.isdigit() or not 0 < int(text) < 65536:
-            raise BadPort(f"{name}={text} is not a port: give a number from 1 to 65535.")
-        ports[name] = int(text)
-    twice = [name for name in ports if list(ports.values()).count(ports[name]) > 1]
-    if twice:
-        raise BadPort(f"{' and '.join(twice)} are the same port {ports[twice[0]]}: give each its own.")
-    return ports
+            raise BadPort(f"{name}={text} is not a port: use a number from 1 to 65535.")
+        port = int(text)
+        for other, taken in port_numbers.items():
+            if port == taken:
+                raise BadPort(f"{other} and {name} are the same port {port}: give each its own.")
+        port_numbers[name] = port
+    return port_numbers
 
 
 def free() -> dict[str, int]:
-    """A free port for each name, all different."""
+    """Return a free port for each name, all different."""
     found: set[int] = set()
-    while len(found) < len(USUAL):
+    while len(found) < len(DEFAULT_PORTS):
         found.add(free_port())
-    return dict(zip(USUAL, found, strict=True))
+    return dict(zip(DEFAULT_PORTS, found, strict=True))
 
 
 def free_port() -> int:
-    """A port that nothing uses now, below those that the kernel gives to outgoing connections.
+    """Return a port that nothing uses now, from FREE_RANGE.
 
-    One of the kernel's choice (port 0) may be another connection's own a moment later, before a server listens on it.
+    A port of the kernel's choice (port 0) could be taken by an outgoing connection before a server listens on it.
     Raises: OSError.
     """
-    for _ in range(TRIES):
-        port = random.choice(FREE)  # no secret
+    for _ in range(MAX_TRIES):
+        port = random.choice(FREE_RANGE)
         with socket.socket() as probe:
             try:
                 probe.bind((HOST, port))
             except OSError:
                 continue
             return port
-    raise OSError(f"No port from {FREE.start} to {FREE.stop - 1} is free.")
+    raise OSError(f"No port from {FREE_RANGE.start} to {FREE_RANGE.stop - 1} is free.")
 
 
-def refuse_busy(*, ports: Mapping[str, int], command: str) -> None:
-    """Raises BadPort, naming the setting, if another program listens on one of them."""
-    for name, port in ports.items():
+def refuse_busy(*, port_numbers: Mapping[str, int], command: str) -> None:
+    """Check that no other program listens on one of the ports. Raises: BadPort, which names the setting."""
+    for name, port in port_numbers.items():
         with socket.socket() as listener:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 listener.bind((HOST, port))
             except OSError as error:
                 raise BadPort(
-                    f"Port {port} is not free ({error.strerror}). Choose another: {name}={port + 100} {command}"
+                    f"Port {port} is not free ({error.strerror}). Choose a different one: {name}={port + 100} {command}"
                 ) from error

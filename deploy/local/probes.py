@@ -1,4 +1,7 @@
-"""Is it there yet? One cheap question per program, asked over its own protocol without a client library."""
+"""Readiness probes: one cheap question per program, over its own protocol.
+
+No client library is imported: the probes run in processes that start once for each program.
+"""
 
 import http.client
 import os
@@ -8,35 +11,41 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
-SECONDS = 2.0
+TIMEOUT_SECONDS = 2.0
+PROTOCOL_3_0 = 196608  # of Postgres: 3 << 16
 
 
-def _dial(url: str) -> socket.socket:
+def _connect(url: str) -> socket.socket:
     parts = urlsplit(url)
-    return socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 0), timeout=SECONDS)
+    return socket.create_connection((parts.hostname or "127.0.0.1", parts.port or 0), timeout=TIMEOUT_SECONDS)
 
 
 def _postgres(environment: Mapping[str, str]) -> bool:
-    """A start-up packet is answered by "R" (who are you) once the server takes sessions, by "E" before."""
-    parts = urlsplit(environment["DATABASE_URL"])
-    words = b"user\0%b\0database\0%b\0\0" % ((parts.username or "").encode(), parts.path[1:].encode())
-    with _dial(environment["DATABASE_URL"]) as connection:
-        connection.sendall(struct.pack("!ii", len(words) + 8, 196608) + words)
+    """Whether a start-up packet is answered by "R" (authentication request), not by "E" (error)."""
+    url = urlsplit(environment["DATABASE_URL"])
+    user = (url.username or "").encode()
+    database = url.path[1:].encode()
+    parameters = b"user\0%b\0database\0%b\0\0" % (user, database)
+    with _connect(environment["DATABASE_URL"]) as connection:
+        connection.sendall(struct.pack("!ii", len(parameters) + 8, PROTOCOL_3_0) + parameters)
         return connection.recv(1) == b"R"
 
 
 def _redis(url: str) -> bool:
-    """PING is answered by an error while the server still loads its file."""
-    with _dial(url) as connection:
+    """Whether PING is answered by PONG; while the server loads its file, the answer is an error."""
+    with _connect(url) as connection:
         connection.sendall(f"AUTH default {urlsplit(url).password}\r\nPING\r\n".encode())
-        answer = b""
-        while answer.count(b"\r\n") < 2 and (part := connection.recv(200)):
-            answer += part
-        return answer.endswith(b"+PONG\r\n")
+        answers = b""
+        while answers.count(b"\r\n") < 2:
+            received = connection.recv(200)
+            if not received:
+                break
+            answers += received
+        return answers.endswith(b"+PONG\r\n")
 
 
 def _http(port: str, path: str) -> bool:
-    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=SECONDS)
+    connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", path, headers={"Host": "127.0.0.1"})
         return connection.getresponse().status == 200
@@ -45,12 +54,12 @@ def _http(port: str, path: str) -> bool:
 
 
 def _listens(port: str) -> bool:
-    with socket.create_connection(("127.0.0.1", int(port)), timeout=SECONDS):
+    with socket.create_connection(("127.0.0.1", int(port)), timeout=TIMEOUT_SECONDS):
         return True
 
 
-def finished(name: str, environment: Mapping[str, str]) -> Path:
-    """The file that exists once a program that runs once has ended well."""
+def done_file(name: str, environment: Mapping[str, str]) -> Path:
+    """Return the path of the file that exists once a program that runs only once has succeeded."""
     return Path(environment["RUN_DIR"], f"{name}.done")
 
 
@@ -64,14 +73,14 @@ PROBES: dict[str, Callable[[Mapping[str, str]], bool]] = {
     "web": lambda environment: _http(environment["PORT_WEB"], "/healthz/ready"),
     "hooks": lambda environment: _http(environment["PORT_HOOKS"], "/healthz/live"),
     "edge": lambda environment: _listens(environment["PORT_EDGE"]),
-    "release": lambda environment: finished("release", environment).exists(),
-    "demo": lambda environment: finished("demo", environment).exists(),
-    "crowd": lambda environment: finished("crowd", environment).exists(),
+    "release": lambda environment: done_file("release", environment).exists(),
+    "demo": lambda environment: done_file("demo", environment).exists(),
+    "crowd": lambda environment: done_file("crowd", environment).exists(),
 }
 
 
 def is_up(name: str, environment: Mapping[str, str] = os.environ) -> bool:
-    """Whether the program does its work now; a program without a probe always does."""
+    """Whether the program is ready; one without a probe always is."""
     try:
         return name not in PROBES or PROBES[name](environment)
     except (OSError, http.client.HTTPException):

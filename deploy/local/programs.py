@@ -1,31 +1,31 @@
-"""The programs of a local stack: what each runs, waits for, and how it is stopped.
+"""The programs of a local stack: what each runs, what it waits for, and how it is stopped.
 
-The Procfile says how the shop's own programs are started; here stand only those that exist locally and
-what a Procfile has no word for: group, needs, signal. Groups stop in the order front, app, data.
+The Procfile says how the shop's own programs are started. Here are the programs that only exist locally, and what a
+Procfile can't express: group, needs, signal. Groups stop in the order front, app, data.
 """
 
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
-GROUPS = {"data": 10, "app": 30, "front": 40}  # name: priority of supervisor; the highest stops first
+GROUP_PRIORITIES = {"data": 10, "app": 30, "front": 40}  # supervisor's: the highest stops first
 
 
 class Program(NamedTuple):
-    """`needs` are probes (see probes.py); those on programs that the stack leaves out are dropped."""
+    """`needs` are programs that must be up first (see probes.py), as far as they are part of the stack."""
 
     group: str
     needs: tuple[str, ...] = ()
     stop: str = "TERM"
-    once: bool = False  # runs to its end, is not restarted; others may need it
-    command: str = ""  # a line of shell; empty: the Procfile's line of that name
+    once: bool = False  # runs to its end and isn't restarted; others may need its success
+    command: str = ""  # a shell command; empty: the Procfile's command of that name
 
 
 PROGRAMS = {
     "postgres": Program("data", stop="INT", command="python -m deploy.local.postgres"),
     "line-redis": Program("data", command="python -m deploy.local.valkey line-redis"),
     "broker-redis": Program("data", command="python -m deploy.local.valkey broker-redis"),
-    "mail-catcher": Program("data", command="python -m deploy.local.mails"),
+    "mail-catcher": Program("data", command="python -m deploy.local.mail_catcher"),
     "sandbox": Program(
         "data",
         command="gunicorn deploy.local.stripe_sandbox.app:app -k asgi --asgi-lifespan on -w 1"
@@ -47,12 +47,12 @@ PROGRAMS = {
     "crowd": Program("front", needs=("demo", "edge"), once=True, command="exec python manage.py crowd"),
 }
 
-DATA = ("postgres", "line-redis", "broker-redis")
-SHOP = tuple(name for name in PROGRAMS if name not in {"demo", "crowd"})
+DATA_SERVERS = ("postgres", "line-redis", "broker-redis")
+SHOP_PROGRAMS = tuple(name for name in PROGRAMS if name not in {"demo", "crowd"})
 
 
 def procfile(path: Path = ROOT / "Procfile") -> dict[str, str]:
-    """{name: line of shell} of a Procfile."""
+    """Return {name: shell command} of a Procfile."""
     lines = {}
     for line in path.read_text().splitlines():
         name, colon, command = line.partition(":")
@@ -62,5 +62,5 @@ def procfile(path: Path = ROOT / "Procfile") -> dict[str, str]:
 
 
 def command(name: str) -> str:
-    """The line of shell that starts a program."""
+    """Return the shell command that starts a program."""
     return PROGRAMS[name].command or procfile()[name]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import psutil
 
 from deploy.local import environment, postgres, processes
-from deploy.local.programs import DATA, ROOT
+from deploy.local.programs import DATA_SERVERS, ROOT
 from deploy.local.stack import Stack, StackError, remove
 
 FOLDER = ROOT / "var" / f"test-{os.getpid()}"
@@ -31,7 +31,7 @@ def clear_leftovers() -> None:
 def pytest_environment(stack: Stack) -> dict[str, str]:
     """What the tests themselves see: the data servers, and where a whole shop may be started."""
     kept = {name: value for name, value in stack.environment.items() if name not in postgres.UNSAFE}
-    return environment.of_programs(kept) | {
+    return environment.for_programs(kept) | {
         "DATABASE_POOL_SIZE": "32",  # a race has a connection for each of its threads
         "RUN_DIR": str(stack.folder),
         "TEST_RUN": str(os.getpid()),
@@ -45,7 +45,7 @@ def _collect_static(stack: Stack) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "manage.py", "collectstatic", "--noinput", "--verbosity", "0"],
         cwd=ROOT,
-        env=environment.of_programs(stack.environment),
+        env=environment.for_programs(stack.environment),
         preexec_fn=processes.die_with_parent,  # noqa: PLW1509 it only calls the kernel
     )
 
@@ -73,7 +73,7 @@ def run(words: Sequence[str]) -> int:
     """The exit code of pytest; 130 when interrupted. Raises: StackError."""
     code = 130
     clear_leftovers()
-    stack = Stack(folder=FOLDER, programs=DATA, settings=postgres.UNSAFE)
+    stack = Stack(folder=FOLDER, programs=DATA_SERVERS, settings=postgres.UNSAFE)
     with processes.interruptible():
         try:
             stack.start()

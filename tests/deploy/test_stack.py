@@ -15,8 +15,8 @@ import pytest
 from redis import Redis
 
 from deploy.local import environment, ports, postgres
-from deploy.local.programs import DATA, PROGRAMS, ROOT, command, procfile
-from deploy.local.stack import Running, Stack, StackError, remove
+from deploy.local.programs import DATA_SERVERS, PROGRAMS, ROOT, command, procfile
+from deploy.local.stack import RunningStack, Stack, StackError, remove
 from tests.servers import until
 
 SECONDS = 30
@@ -30,7 +30,7 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 def test_servers_keep_what_was_written_over_a_restart(folder):
-    with Stack(folder=folder, programs=DATA) as stack:
+    with Stack(folder=folder, programs=DATA_SERVERS) as stack:
         first = stack.environment
         with psycopg.connect(first["DATABASE_URL"], autocommit=True) as connection:
             connection.execute("CREATE TABLE kept (n int)")
@@ -41,7 +41,7 @@ def test_servers_keep_what_was_written_over_a_restart(folder):
             client.set("kept", 1)
 
     assert not environment.is_running(folder)
-    with Stack(folder=folder, programs=DATA) as stack:
+    with Stack(folder=folder, programs=DATA_SERVERS) as stack:
         assert stack.environment["SECRET_KEY"] == first["SECRET_KEY"]
         with psycopg.connect(stack.environment["DATABASE_URL"]) as connection:
             assert connection.execute("SELECT count(*) FROM kept").fetchone() == (0,)
@@ -100,7 +100,8 @@ def test_second_stack_on_the_same_folder_is_refused(folder):
 
 @pytest.mark.parametrize(
     ("number", "programs"),
-    [(number, ["line-redis"]) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)] + [(signal.SIGKILL, DATA)],
+    [(number, ["line-redis"]) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
+    + [(signal.SIGKILL, DATA_SERVERS)],
 )
 def test_no_process_is_left_however_the_launcher_ends(folder, number, programs):
     code = (
@@ -136,7 +137,7 @@ def test_removed_state_is_gone_wherever_it_lay(folder):
 
 def test_running_stack_is_seen_from_outside(folder):
     with Stack(folder=folder, programs=["line-redis"]) as stack:
-        seen = Running(folder)
+        seen = RunningStack(folder)
         assert (seen.pid("line-redis"), seen.missing(), seen.is_running()) == (stack.pid("line-redis"), [], True)
     assert not seen.is_running()
 
@@ -144,9 +145,9 @@ def test_running_stack_is_seen_from_outside(folder):
 def test_free_ports_differ_and_are_none_that_connections_get_from_the_kernel():
     found = set(ports.free().values())
 
-    assert len(found) == len(ports.USUAL)
-    assert found < set(ports.FREE)
-    assert ports.FREE.stop <= int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    assert len(found) == len(ports.DEFAULT_PORTS)
+    assert found < set(ports.FREE_RANGE)
+    assert ports.FREE_RANGE.stop <= int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
 
 
 def test_busy_port_is_named_with_its_setting():
@@ -155,7 +156,7 @@ def test_busy_port_is_named_with_its_setting():
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ports.BadPort, match=rf"Port {port} is not free .*PORT_EDGE=\d+ make demo"):
-            ports.refuse_busy(ports={"PORT_EDGE": port}, command="make demo")
+            ports.refuse_busy(port_numbers={"PORT_EDGE": port}, command="make demo")
 
 
 @pytest.mark.parametrize(
@@ -164,7 +165,7 @@ def test_busy_port_is_named_with_its_setting():
 )
 def test_senseless_ports_are_refused(given, said):
     with pytest.raises(ports.BadPort, match=said):
-        ports.usual(environment=given)
+        ports.configured(environment=given)
 
 
 def test_every_line_of_the_procfile_is_run_and_no_other():
@@ -176,15 +177,15 @@ def test_every_line_of_the_procfile_is_run_and_no_other():
 def test_demo_environment_is_taken_only_while_a_demo_runs(folder, monkeypatch, capsys):
     monkeypatch.setattr(environment, "DEMO_FOLDER", folder)
     nothing: dict[str, str] = {}
-    environment.take_demo_environment(nothing)
+    environment.use_demo_environment(nothing)
     with Stack(folder=folder, programs=["line-redis"]) as stack:
         mine = {"DATABASE_URL": "postgresql://elsewhere/shop"}
-        environment.take_demo_environment(mine)
+        environment.use_demo_environment(mine)
         taken: dict[str, str] = {}
-        environment.take_demo_environment(taken)
+        environment.use_demo_environment(taken)
         expected = stack.environment
     over: dict[str, str] = {}
-    environment.take_demo_environment(over)
+    environment.use_demo_environment(over)
 
     assert (nothing, mine, over) == ({}, {"DATABASE_URL": "postgresql://elsewhere/shop"}, {})
     assert taken == expected

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from deploy.local.programs import ROOT
-from deploy.local.stack import Running
+from deploy.local.stack import RunningStack
 from tests.conftest import Manage
 from tests.servers import until
 
@@ -29,7 +29,7 @@ Look = Callable[[Page, str], None]
 
 
 @pytest.fixture(scope="session")
-def shop(stack: Running) -> str:
+def shop(stack: RunningStack) -> str:
     """The shop's origin."""
     return stack.environment["SHOP_ORIGIN"]
 

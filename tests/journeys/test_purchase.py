@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from deploy.local.stack import Running
+from deploy.local.stack import RunningStack
 from tests.journeys.conftest import Look, Visit, read
 from tests.servers import until
 
@@ -53,14 +53,14 @@ def get_in(page: Page, look: Look) -> None:
     page.wait_for_url("**/holds/*/")
 
 
-def wait_for_mail(stack: Running, words: str) -> None:
+def wait_for_mail(stack: RunningStack, words: str) -> None:
     """Wait, bounded, until the mail catcher shows the words."""
     address = f"http://127.0.0.1:{stack.environment['PORT_MAIL_PAGE']}/messages.json"
     until(lambda: words in read(address).read().decode(), f"a mail that says {words}")
 
 
 @pytest.mark.parametrize("size", ["phone", "desktop"])
-def test_buys_one_after_a_decline(size: str, stack: Running, lobby: str, visit: Visit, look: Look) -> None:
+def test_buys_one_after_a_decline(size: str, stack: RunningStack, lobby: str, visit: Visit, look: Look) -> None:
     shop = stack.environment["SHOP_ORIGIN"]
     page = visit(size)
     page.goto(shop)

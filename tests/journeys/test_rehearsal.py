@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from deploy.local.programs import ROOT
-from deploy.local.stack import Running
+from deploy.local.stack import RunningStack
 from tests.conftest import Manage
 
 SECONDS = 400
@@ -33,7 +33,7 @@ def test_rehearse_sells_a_drop_of_its_own(manage: Manage, tmp_path: Path) -> Non
     assert "no index is given twice" in said
 
 
-def test_rehearse_ends_well_though_programs_are_killed(stack: Running, tmp_path: Path) -> None:
+def test_rehearse_ends_well_though_programs_are_killed(stack: RunningStack, tmp_path: Path) -> None:
     words = ["rehearse", "--units", "12", "--shoppers", "40", "--seed", "4", "--json", str(tmp_path / "report.json")]
     victims = ["gate", "gatekeeper", "capture", "checkout", "line-redis", "web"]
     said = []
@@ -57,7 +57,7 @@ def test_rehearse_ends_well_though_programs_are_killed(stack: Running, tmp_path:
     stack.wait_until_up()
 
 
-def test_rehearse_refuses_a_drop_that_is_not_there(stack: Running) -> None:
+def test_rehearse_refuses_a_drop_that_is_not_there(stack: RunningStack) -> None:
     words = ["rehearse", "--drop", "no-such-drop", "--shoppers", "1"]
 
     done = subprocess.run(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from deploy.local.stack import Running
+from deploy.local.stack import RunningStack
 from tests.conftest import Manage
 from tests.journeys.conftest import announced, read, read_json
 from tests.servers import until
@@ -22,16 +22,16 @@ def prepared(manage: Manage) -> Iterator[str]:
     until(lambda: "No step is under way" in manage("scale", "status"), "the baseline again", seconds=SECONDS)
 
 
-def processes(stack: Running) -> dict[str, int]:
+def processes(stack: RunningStack) -> dict[str, int]:
     """How many processes do the work of each, as `ps` counts them."""
     return {name: len(psutil.Process(stack.pid(name)).children()) for name in FLEETS}
 
 
-def said(stack: Running, text: str) -> bool:
+def said(stack: RunningStack, text: str) -> bool:
     return any(line.endswith(text) for line in stack.log.read_text(errors="replace").splitlines())
 
 
-def at_planned_size(stack: Running, manage: Manage, slug: str, *states: str) -> dict[str, int] | None:
+def at_planned_size(stack: RunningStack, manage: Manage, slug: str, *states: str) -> dict[str, int] | None:
     """The sizes that the drop's steps want, once all are in such a state and there are so many processes."""
     told = manage("scale", "status", "--drop", slug)
     rows = re.findall(rf"^{slug} +(\w+) (?:fleet|pool) +(\d+) +(\w+) ", told, re.MULTILINE)
@@ -40,7 +40,7 @@ def at_planned_size(stack: Running, manage: Manage, slug: str, *states: str) -> 
 
 
 def test_fleets_grow_before_the_lobby_and_shrink_after_the_drop(
-    stack: Running, manage: Manage, shop: str, prepared: str
+    stack: RunningStack, manage: Manage, shop: str, prepared: str
 ) -> None:
     baseline = processes(stack)
     grown = until(lambda: at_planned_size(stack, manage, prepared, "ready", "holding"), "all there", seconds=SECONDS)
@@ -60,7 +60,7 @@ def test_fleets_grow_before_the_lobby_and_shrink_after_the_drop(
     assert said(stack, f"| {held['web']} → 1 workers")
 
 
-def test_figures_for_autoscalers_stay_behind_the_edge(stack: Running, shop: str, live_drop: str) -> None:
+def test_figures_for_autoscalers_stay_behind_the_edge(stack: RunningStack, shop: str, live_drop: str) -> None:
     near = read_json(f"http://127.0.0.1:{stack.environment['PORT_WEB']}/metrics/scaling.json")
 
     assert set(near["fleets"]) == {"gate", "web", "hooks"}

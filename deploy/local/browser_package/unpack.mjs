@@ -1,5 +1,5 @@
-// node unpack.mjs FOLDER: unpack the Chromium of node_modules/@sparticuz/chromium. Its own unpacking goes to /tmp,
-// with rights for the first user only.
+// node unpack.mjs FOLDER: unpack the Chromium of node_modules/@sparticuz/chromium. The package's own unpacking writes to
+// /tmp, with rights for its first user only.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { brotliDecompressSync } from "node:zlib";

@@ -15,7 +15,7 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from deploy.local.supervision import Remote
+from deploy.local.supervisord import SupervisorClient
 from dropsite.loadtest.cost.figures import Cost, FrequentStatement
 from dropsite.loadtest.cost.processes import ProcessSampler
 
@@ -46,7 +46,7 @@ class CostMeasurement:
     def __init__(self) -> None:
         self.own_statements = 0  # sent by the load test itself, which the shop doesn't pay for
         run_dir = os.environ.get("RUN_DIR", "")
-        self._sampler = ProcessSampler(Remote(Path(run_dir))) if run_dir else None
+        self._sampler = ProcessSampler(SupervisorClient(Path(run_dir))) if run_dir else None
         self._statements_before: dict[int, StatementCount] = {}
         self._commands_before: dict[str, int] = {}
         self._crowd_cpu_before = 0.0

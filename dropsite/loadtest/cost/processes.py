@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from deploy.local.supervision import Remote
+from deploy.local.supervisord import SupervisorClient
 from dropsite.loadtest.cost.figures import NOT_THE_SHOP
 
 SAMPLE_SECONDS = 1.0
@@ -74,7 +74,7 @@ def read_memory_mib(pid: int) -> float:
 class ProcessSampler:
     """Samples every second until `stop`. A program that is killed keeps what it was last seen to have used."""
 
-    remote: Remote
+    supervisor: SupervisorClient
     first_seconds: dict[tuple[str, int], float] = field(default_factory=dict)  # CPU by program and pid
     last_seconds: dict[tuple[str, int], float] = field(default_factory=dict)
     memory_mib: dict[str, float] = field(default_factory=dict)  # by program, when the shop's total was largest
@@ -101,7 +101,7 @@ class ProcessSampler:
 
     def program_pids(self) -> dict[str, int]:
         """Return {program: the pid of its first process}."""
-        return {name: info["pid"] for name, info in self.remote.all().items() if info["pid"]}
+        return {name: info["pid"] for name, info in self.supervisor.program_info().items() if info["pid"]}
 
     def sample(self, *, with_memory: bool) -> None:
         """Read the CPU time, and the memory if asked for, of every program."""
