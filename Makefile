@@ -29,12 +29,9 @@ verify: .venv/synced
 	@test -n "$$STRIPE_SECRET_KEY" || { echo "Name a key of Stripe's test mode: STRIPE_SECRET_KEY=sk_test_… make verify"; exit 1; }
 	@CONTRACT_API_BASE=https://api.stripe.com .venv/bin/python -m pytest -c $(CONTRACT)/pytest.ini $(CONTRACT) $(ARGS)
 
-# Take up what pyproject.toml asks for; UPGRADE=1 for the newest that it allows.
+# Compile pyproject.toml to deploy/requirements/*.txt again; UPGRADE=1 for the newest versions that it allows.
 lock: .venv/synced
-	@$(UV) pip compile pyproject.toml --universal --generate-hashes --no-header --quiet $(if $(UPGRADE),--upgrade) \
-	  --output-file $(REQUIREMENTS)/run.txt
-	@$(UV) pip compile pyproject.toml --group dev --universal --generate-hashes --no-header --quiet $(if $(UPGRADE),--upgrade) \
-	  --output-file $(REQUIREMENTS)/dev.txt
+	@.venv/bin/python -m deploy.lock $(if $(UPGRADE),--upgrade)
 
 # uv installs everything, itself included, at the versions and hashes of dev.txt. The system's Python comes first: it is
 # built with profile-guided optimisation, which version managers leave out by default. PYTHON=… names another.

@@ -14,9 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
+from deploy import lock
+
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
-REQUIREMENTS = ROOT / "deploy/requirements"
 
 # As a deployment looks. Nothing is asked for there: port 9 of this machine has nobody behind it.
 PRODUCTION = {
@@ -52,7 +53,7 @@ def _run(*words: str) -> subprocess.CompletedProcess[str]:
     kept = {name: value for name, value in os.environ.items() if name not in {"DEMO", "STRIPE_API_BASE"}}
     program = BIN / words[0]
     command = [str(program) if program.exists() else words[0], *words[1:]]
-    environment = kept | PRODUCTION | {"UV_SYSTEM_CERTS": "1", "UV_NO_PROGRESS": "1"}
+    environment = kept | PRODUCTION
     return subprocess.run(
         command,
         cwd=ROOT,
@@ -76,19 +77,17 @@ def tool(*words: str) -> Callable[[], tuple[bool, str]]:
 
 
 def requirements() -> tuple[bool, str]:
-    """Whether compiling pyproject.toml again, with the present file as the preference, gives the present file."""
-    said = []
-    for name, group in {"run": (), "dev": ("--group", "dev")}.items():
-        with tempfile.TemporaryDirectory() as folder:
-            fresh, kept = Path(folder, f"{name}.txt"), REQUIREMENTS / f"{name}.txt"
+    """Whether compiling pyproject.toml again, with the present files as the preference, gives the present files."""
+    failures = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in lock.FILES:
+            fresh, kept = Path(folder, name), lock.REQUIREMENTS / name
             shutil.copy(kept, fresh)
-            words = ("--universal", "--generate-hashes", "--no-header", "--quiet", "--output-file", str(fresh))
-            done = _run("uv", "pip", "compile", "pyproject.toml", *group, *words)
-            if done.returncode:
-                said.append(done.stdout)
+            if failure := lock.compile_file(name, output=fresh, constraints=Path(folder, "dev.txt")):
+                failures.append(failure)
             elif fresh.read_text() != kept.read_text():
-                said.append(f"{kept.relative_to(ROOT)} is not what pyproject.toml asks for: make lock")
-    return not said, "\n".join(said)
+                failures.append(f"{kept.relative_to(ROOT)} is not what pyproject.toml asks for: make lock")
+    return not failures, "\n".join(failures)
 
 
 CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {

@@ -121,7 +121,7 @@ def _extra() -> SimpleNamespace:
         from botocore.parsers import ResponseParserError  # noqa: PLC0415 an extra
         from botocore.session import Session  # noqa: PLC0415 an extra
     except ImportError as error:
-        raise Missing(_('boto3 is not installed. Install the extra "aws": uv sync --extra aws, or boto3.')) from error
+        raise Missing(_('boto3 is not installed. Install the extra "aws": deploy/requirements/aws.txt.')) from error
     return SimpleNamespace(
         Session=Session,
         Config=Config,

@@ -289,7 +289,7 @@ def _extra() -> SimpleNamespace:
         from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError  # noqa: A004, PLC0415 likewise
     except ImportError as error:
         raise Missing(
-            _('The Kubernetes client is not installed. Install the extra "kubernetes": uv sync --extra kubernetes.')
+            _('The Kubernetes client is missing. Install the extra "kubernetes": deploy/requirements/kubernetes.txt.')
         ) from error
     return SimpleNamespace(
         ApiClient=client.ApiClient,
