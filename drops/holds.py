@@ -37,55 +37,65 @@ KEPT = Change(Hold.objects.filter(pk=Given("hold"), state=PAYING), state=ALLOCAT
 
 
 class NotLive(HoldRefused):
-    """The drop is not open, paused, closed or called off."""
+    """The drop is not open yet, paused, closed or cancelled."""
 
-    message = _("The drop is not taking holds at the moment. Your place is kept.")
-    status = 409
+    title = _("This drop isn't taking orders right now.")
+    reason = _("Your place is kept.")
 
 
 class WrongQuantity(HoldRefused):
-    message = _("That is more or less than one order may hold. Choose another quantity.")
+    """The order would be empty, or larger than `limit`."""
+
+    title = _("Choose a different quantity.")
     status = 422
+
+    def __init__(self, *, limit: int) -> None:
+        super().__init__()
+        text = ngettext("An order can have %(limit)s piece.", "An order can have up to %(limit)s pieces.", limit)
+        self.reason = text % {"limit": limit}
 
 
 class ForeignEdition(HoldRefused):
-    message = _("That edition is not part of this drop. Choose one from the list.")
+    title = _("That edition isn't part of this drop.")
+    reason = _("Choose one from the list.")
     status = 422
 
 
 class UsedUp(HoldRefused):
-    message = _("This ticket has had its two holds. Others are deciding now.")
-    status = 409
+    title = _("You've used both your holds.")
+    reason = _("Each ticket can hold twice. After that, it's someone else's turn.")
 
 
 class HoldOver(HoldRefused):
-    message = _("Your hold ended. The unit went back. You keep your place.")
+    title = _("Your hold has ended.")
+    reason = _("What you held has been released. You keep your place.")
     status = 410
 
 
 class Gone(HoldRefused):
-    message = _("Gone. Every unit of this edition is sold.")
+    title = _("Sold out.")
+    reason = _("Every piece of this edition has been sold.")
     status = 410
 
 
 class NoneFree(HoldRefused):
-    """Not as many are free as were wanted. `offers` says how many are, per edition; `held` may come back."""
-
-    status = 409
+    """Fewer are free than were wanted. `offers` says how many are, per edition; `held` more may come back."""
 
     def __init__(self, *, offers: Mapping[int, int], held: int) -> None:
         super().__init__()
         self.offers, self.held = dict(offers), held
-
-    @property
-    def message(self) -> str:  # type: ignore[override]
-        held = ngettext(
-            "%(n)s is held by somebody who is deciding.", "%(n)s are held by people who are deciding.", self.held
-        ) % {"n": self.held}
-        free = sum(self.offers.values())
+        free = sum(offers.values())
         if free:
-            return ngettext("Only %(n)s is free.", "Only %(n)s are free.", free) % {"n": free} + " " + held
-        return str(_("None free.")) + " " + held
+            text = ngettext("Only %(n)s is available right now.", "Only %(n)s are available right now.", free)
+            self.title = text % {"n": free}
+        else:
+            self.title = _("None available right now.")
+        self.reason = ""
+        if held:
+            text = ngettext(
+                "%(n)s is in a checkout and may come back.", "%(n)s are in checkouts and may come back.", held
+            )
+            self.reason = text % {"n": held}
 
 
 def place(*, drop: Drop, admit: Pass, wanted: Mapping[int, int]) -> Hold:
@@ -113,7 +123,7 @@ def chosen_editions(*, drop: Drop, wanted: Mapping[int, int]) -> list[Edition]:
         raise ForeignEdition
     within = all(1 <= wanted[edition.pk] <= edition.limit_per_order for edition in editions)
     if not (editions and within and sum(wanted.values()) <= drop.limit_per_order):
-        raise WrongQuantity
+        raise WrongQuantity(limit=drop.limit_per_order)
     return editions
 
 

@@ -1,15 +1,17 @@
-"""The base of what a shopper may be refused: a sentence for them and the status of the page that says it."""
-
-from typing import ClassVar
+"""The base of what a shopper may be refused on the way to a hold: what happened and what to do, for a page."""
 
 from django.utils.functional import Promise
 
 
 class HoldRefused(Exception):
-    """A hold could not be had, or is over. Nothing was changed and no money moved."""
+    """There is no hold, or it is over. Nothing was changed and nothing was charged.
 
-    message: ClassVar[str | Promise]
-    status: ClassVar[int] = 409
+    `title` is one sentence saying what happened, `reason` says why and what to do next; `status` is the page's.
+    """
+
+    title: str | Promise
+    reason: str | Promise
+    status = 409
 
     def __str__(self) -> str:
-        return str(self.message)
+        return f"{self.title} {self.reason}".strip()

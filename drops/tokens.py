@@ -15,12 +15,14 @@ from drops.waitingroom.protocol.tickets import Forged, Keys, Pass
 
 
 class NoPass(HoldRefused):
-    message = _("It is not your turn in this browser. Go to the drop's page and enter there; your place is kept.")
+    title = _("You need to enter the drop first.")
+    reason = _("Your two minutes to choose are up, or you entered in another browser. Enter again; your place is kept.")
     status = 403
 
 
 class PassEnded(HoldRefused):
-    message = _("Your turn to choose lasted two minutes. Go to the drop's page and enter again; your place is kept.")
+    title = _("Your two minutes to choose are up.")
+    reason = _("Go back to the drop and enter again. Your place is kept.")
     status = 410
 
 

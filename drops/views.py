@@ -90,7 +90,7 @@ def hold(request: HttpRequest, slug: str) -> HttpResponse:
     page = glimpsed(slug)
     try:
         admit = tokens.read_pass(request=request, drop=page.drop, now=timezone.now())
-        placed = holds.place(drop=page.drop, admit=admit, wanted=wanted(request.POST))
+        placed = holds.place(drop=page.drop, admit=admit, wanted=wanted(request.POST, limit=page.drop.limit_per_order))
     except HoldRefused as refusal:
         return refused(request, page, refusal)
     response = redirect(checkout(placed))
@@ -147,7 +147,7 @@ def seconds(page: DropPage) -> int:
     return LONGEST if page.phase in {Phase.CLOSED, Phase.CANCELLED} else 1
 
 
-def wanted(form: QueryDict) -> dict[int, int]:
+def wanted(form: QueryDict, *, limit: int) -> dict[int, int]:
     """Read {edition id: quantity} from a form. Raises WrongQuantity, ForeignEdition for what no form of ours sends."""
     asked = {name.removeprefix("quantity-"): form.get(name, "") for name in form if name.startswith("quantity-")}
     if "edition" in form:
@@ -158,11 +158,11 @@ def wanted(form: QueryDict) -> dict[int, int]:
             raise holds.ForeignEdition
         digits = text.strip() or "0"
         if not (digits.isascii() and digits.isdigit() and int(digits[:9]) <= MOST):
-            raise holds.WrongQuantity
+            raise holds.WrongQuantity(limit=limit)
         if int(digits):
             result[int(edition)] = int(digits)
     if not result:
-        raise holds.WrongQuantity
+        raise holds.WrongQuantity(limit=limit)
     return result
 
 
@@ -190,14 +190,13 @@ def held_text(hold: Hold) -> str:
     listed = ", ".join(number_format(number, force_grouping=True) for number in numbers)
     if hold.state == Hold.State.ALLOCATED:
         return ngettext("Yours: No. %(n)s", "Yours: No. %(n)s", len(numbers)) % {"n": listed}
-    return ngettext("You hold No. %(n)s", "You hold No. %(n)s", len(numbers)) % {"n": listed}
+    return ngettext("Held for you: No. %(n)s", "Held for you: No. %(n)s", len(numbers)) % {"n": listed}
 
 
 def refused(request: HttpRequest, page: DropPage, refusal: HoldRefused) -> HttpResponse:
-    """Say why there is no hold, that no money moved, and what to do next: the smaller number, or back to the page."""
-    what, _dot, why = str(refusal).partition(". ")
+    """Answer with why there is no hold, and what to do next: a smaller quantity, or back to the page."""
     links = [{"url": reverse("drop", args=[page.drop.slug]), "text": _("Back to the drop")}]
-    context: dict[str, Any] = {"what": f"{what}." if why else what, "why": why, "next": links}
+    context: dict[str, Any] = {"title": refusal.title, "reason": refusal.reason, "links": links}
     if isinstance(refusal, holds.NoneFree) and refusal.offers:
         context["offer"] = {
             "url": reverse("hold", args=[page.drop.slug]),

@@ -39,7 +39,7 @@ def refuse(request: HttpRequest, *, status: int, detail: str) -> HttpResponse:
     """Answer with the page of that status, or with problem details if the client asks for JSON."""
     if problems.is_wanted(request):
         return problems.response(status=status, detail=detail)
-    return caching.private(render(request, [f"{status}.html", "refusal.html"], {"what": detail}, status=status))
+    return caching.private(render(request, [f"{status}.html", "refusal.html"], {"title": detail}, status=status))
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -93,5 +93,5 @@ def form_refused(request: HttpRequest, why: str) -> HttpResponse:
     if problems.is_wanted(request):
         return problems.response(status=403, detail=why)
     return caching.private(
-        render(request, "refusal.html", {"what": _("This request was blocked."), "why": why}, status=403)
+        render(request, "refusal.html", {"title": _("This request was blocked."), "reason": why}, status=403)
     )

@@ -83,7 +83,7 @@ def quote(request: HttpRequest, token: str) -> HttpResponse:
         country = request.GET.get("country", "")
         price = pricing.quote(lines=line_items.of(hold=hold), currency=hold.currency, country=country)
     except KeyError:
-        detail = str(submit.BadCountry.message)
+        detail = str(submit.BadCountry())
         return problems.response(status=422, detail=detail, errors=[{"field": "country", "detail": detail}])
     return caching.private(JsonResponse(rendering.sums(price)))
 
@@ -159,7 +159,7 @@ def ordered(token: str) -> Order:
 
 def fields_refused(request: HttpRequest, *, hold: Hold, token: str, form: CheckoutForm) -> HttpResponse:
     """Say field by field what can't be used; everything that was written stays."""
-    detail = _("Something is missing or can't be used. Nothing was charged.")
+    detail = _("Please check the marked fields. You haven't been charged.")
     if problems.is_wanted(request):
         errors = [{"field": name, "detail": str(said)} for name, all_ in form.errors.items() for said in all_]
         return problems.response(status=422, detail=detail, errors=errors)
@@ -173,14 +173,14 @@ def fields_refused(request: HttpRequest, *, hold: Hold, token: str, form: Checko
 
 def refused(request: HttpRequest, *, hold: Hold, token: str, refusal: submit.CheckoutRefused) -> HttpResponse:
     """Say why the order was not taken; its page leads back."""
-    detail = str(refusal)
     if problems.is_wanted(request):
+        detail = str(refusal)
         field = FIELDS.get(type(refusal))
         errors = [{"field": field, "detail": detail}] if field else []
         return problems.response(status=refusal.status, detail=detail, errors=errors)
     if isinstance(refusal, submit.Lapsed):
         return rendering.hold_ended(request, hold)
-    return rendering.refused(request, hold=hold, token=token, what=detail, status=refusal.status)
+    return rendering.refused(request, hold=hold, token=token, refusal=refusal)
 
 
 def to_order(hold: Hold) -> HttpResponse:

@@ -26,7 +26,7 @@ ADDRESS = tuple(field.name for field in fields(Address))
 def one_line(value: str) -> None:
     """Refuse line breaks and other control characters: what is written goes on a parcel and into a mail."""
     if CONTROL.search(value):
-        raise ValidationError(_("Write this on one line, without special characters."), code="control")
+        raise ValidationError(_("Remove line breaks and control characters."), code="control")
 
 
 def words(name: str, *, most: int, **options: Any) -> forms.CharField:
@@ -35,7 +35,7 @@ def words(name: str, *, most: int, **options: Any) -> forms.CharField:
         max_length=most,
         validators=[one_line],
         widget=forms.TextInput(attrs={"autocomplete": name}),
-        error_messages={"required": _("This is needed to send the parcel.")},
+        error_messages={"required": _("We need this to ship your order.")},
         **options,
     )
 
@@ -59,32 +59,39 @@ class CheckoutForm(forms.Form):
     """What a shopper writes on the checkout page. The card itself never comes here."""
 
     email = forms.EmailField(
-        label=_("Mail"),
+        label=_("Email"),
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email"}),
         error_messages={
-            "required": _("The order is sent to this address."),
-            "invalid": _("That is no mail address. It looks like ada@example.com."),
+            "required": _("Enter your email address. We'll send your confirmation there."),
+            "invalid": _("Enter a valid email address, such as ada@example.com."),
         },
     )
     name = words("name", label=_("Name"), most=120)
-    line1 = words("address-line1", label=_("Street and number"), most=120)
-    line2 = words("address-line2", label=_("More of the address (optional)"), most=120, required=False)
+    line1 = words("address-line1", label=_("Address line 1"), most=120)
+    line2 = words("address-line2", label=_("Address line 2 (optional)"), most=120, required=False)
     postcode = words("postal-code", label=_("Postcode"), most=16, required=False)
-    city = words("address-level2", label=_("Town"), most=80)
+    city = words("address-level2", label=_("Town or city"), most=80)
     region = words("address-level1", label=_("State or region (optional)"), most=80, required=False)
     country = forms.ChoiceField(
         label=_("Country"),
         choices=lambda: countries(order=None),
         widget=CountrySelect(attrs={"autocomplete": "country"}),
-        error_messages={"invalid_choice": _("We don't send there. Choose a country from the list.")},
+        error_messages={
+            "required": _("We need this to ship your order."),
+            "invalid_choice": _("We don't ship to that country. Choose one from the list."),
+        },
     )
     shown_total = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
     confirmation_token = forms.CharField(
         max_length=80,
         widget=forms.HiddenInput,
-        validators=[RegexValidator(r"\Actoken_[A-Za-z0-9_]+\Z", _("The card form gave no answer. Try again."))],
-        error_messages={"required": _("Fill in the card form, then press Pay.")},
+        validators=[
+            RegexValidator(
+                r"\Actoken_[A-Za-z0-9_]+\Z", _("Your card details couldn't be read. Please enter them again.")
+            )
+        ],
+        error_messages={"required": _("Enter your card details, then press Pay.")},
     )
 
     def clean(self) -> dict[str, object]:
@@ -92,7 +99,7 @@ class CheckoutForm(forms.Form):
         data = super().clean() or self.cleaned_data
         country = data.get("country")
         if country and country not in NO_POSTCODES and not data.get("postcode") and "postcode" not in self.errors:
-            self.add_error("postcode", _("Parcels to this country need a postcode."))
+            self.add_error("postcode", _("Enter a postcode. Parcels to this country need one."))
         return data
 
     def address(self) -> Address:

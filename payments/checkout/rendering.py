@@ -16,6 +16,7 @@ from drops.models import Hold
 from drops.waitingroom.protocol import keys
 from payments.checkout import pricing
 from payments.checkout.forms import CheckoutForm
+from payments.checkout.submit import CheckoutRefused
 from payments.models import Order
 from payments.orders import line_items
 from payments.orders.line_items import LineItem
@@ -51,7 +52,9 @@ def checkout(
         "sums": sums(quote),
         "paused": is_paused(hold),
         "again": order is not None,
-        "said": _("Your bank said no. Nothing was charged.") if order and order.payment.declines else "",
+        "said": _("Your bank declined the payment. You haven't been charged.")
+        if order and order.payment.declines
+        else "",
         "stripe_js": settings.STRIPE_JS_URL,
         "stripe_key": settings.STRIPE_PUBLISHABLE_KEY,
     }
@@ -102,20 +105,24 @@ def picture_of(product: Product, held: list[LineItem]) -> Picture | None:
 def hold_ended(request: HttpRequest, hold: Hold) -> HttpResponse:
     """Say that the hold is over, when it ended, that nothing was charged, and where to go on; 410."""
     ended = hold.ended_at or hold.expires_at
-    next_ = [{"url": reverse("drop", args=[hold.drop.slug]), "text": _("Back to the drop")}]
     context = {
-        "what": _("Your hold ended at %(time)s.") % {"time": clock(ended)},
-        "why": _("The unit went back. You keep your place."),
-        "next": next_,
+        "title": _("Your hold ended at %(time)s.") % {"time": clock(ended)},
+        "reason": _("What you held has been released. You keep your place."),
+        "links": [{"url": reverse("drop", args=[hold.drop.slug]), "text": _("Back to the drop")}],
     }
     response = theme.page(request, "refusal.html", context, product=hold.drop.product, status=410)
     return forget(caching.private(response), hold)
 
 
-def refused(request: HttpRequest, *, hold: Hold, token: str, what: str, status: int) -> HttpResponse:
+def refused(request: HttpRequest, *, hold: Hold, token: str, refusal: CheckoutRefused) -> HttpResponse:
     """Say why the order was not taken and lead back to the checkout page."""
-    context = {"what": what, "next": [{"url": reverse("checkout", args=[token]), "text": _("Back to the payment")}]}
-    return caching.private(theme.page(request, "refusal.html", context, product=hold.drop.product, status=status))
+    context = {
+        "title": refusal.title,
+        "reason": refusal.reason,
+        "links": [{"url": reverse("checkout", args=[token]), "text": _("Back to checkout")}],
+    }
+    page = theme.page(request, "refusal.html", context, product=hold.drop.product, status=refusal.status)
+    return caching.private(page)
 
 
 def forget(response: HttpResponse, hold: Hold) -> HttpResponse:
@@ -142,7 +149,11 @@ def sums(quote: pricing.Quote) -> dict[str, Any]:
         return money.text(amount=amount, currency=quote.currency)
 
     tax = {"tax": text(quote.tax), "percent": f"{quote.tax_percent.normalize():f}"}
-    included = _("%(tax)s of it is tax (%(percent)s %%)") if quote.tax_in_price else _("%(tax)s tax (%(percent)s %%)")
+    included = (
+        _("The total includes %(tax)s tax (%(percent)s%%).")
+        if quote.tax_in_price
+        else _("Plus %(tax)s tax (%(percent)s%%).")
+    )
     return {
         "subtotal": text(quote.subtotal),
         "shipping": text(quote.shipping),

@@ -5,7 +5,6 @@ The winning UPDATE on the hold (open → paying) decides who pays, so two clicks
 
 import secrets
 from dataclasses import asdict, dataclass
-from typing import ClassVar
 
 from django.conf import settings
 from django.db import transaction
@@ -22,39 +21,48 @@ from shop.core.prepared import Given, Insert, Read
 
 ORDER_OF = Read(Order.objects.select_related("payment").filter(hold=Given("hold")))
 ORDER, PAYMENT, ATTEMPT = Insert(Order), Insert(Payment), Insert(Attempt)
+NOT_CHARGED = _("You haven't been charged.")
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O 1 I L: numbers are read aloud
 
 
 class CheckoutRefused(Exception):
-    """The order was not taken; nothing was changed and no money moved."""
+    """The order was not taken; nothing was changed and nothing was charged.
 
-    message: ClassVar[str | Promise]
-    status: ClassVar[int] = 409
+    `title` is one sentence saying what happened, `reason` says what to do next; `status` is the answer's.
+    """
+
+    title: str | Promise
+    reason: str | Promise = ""
+    status = 409
 
     def __str__(self) -> str:
-        return str(self.message)
+        return " ".join(str(text) for text in (self.title, self.reason, NOT_CHARGED) if text)
 
 
 class Lapsed(CheckoutRefused):
-    message = _("Your hold ended before you paid. Nothing was charged.")
+    title = _("Your hold ended before you paid.")
     status = 410
 
 
 class TotalChanged(CheckoutRefused):
-    message = _("The total is another one than the page showed. Look at it again before you pay. Nothing was charged.")
+    title = _("The total has changed since this page was loaded.")
+    reason = _("Please check it before you pay.")
 
 
 class CountryFixed(CheckoutRefused):
-    message = _("The order was begun for another country, and its total can't change now. Choose that country again.")
+    title = _("You started this order with a different country, so its total is fixed.")
+    reason = _("Choose that country again.")
 
 
 class BadToken(CheckoutRefused):
-    message = _("The card form gave no usable answer. Fill it in again. Nothing was charged.")
+    title = _("Your card details couldn't be read.")
+    reason = _("Please enter them again.")
     status = 422
 
 
 class BadCountry(CheckoutRefused):
-    message = _("We don't send to that country. Choose one from the list.")
+    title = _("We don't ship to that country.")
+    reason = _("Choose one from the list.")
     status = 422
 
 

@@ -29,6 +29,7 @@ class LineItem:
 
     variant_id: int
     name: str  # the product's and what tells the edition from the others: "0 kg M"
+    edition: str  # what tells it from the others alone: "M"
     numbers: list[int]  # of its units; empty once they left the hold
     of: int  # how many pieces of the edition exist
     quantity: int
@@ -55,6 +56,7 @@ def of(*, hold: Hold) -> list[LineItem]:
         LineItem(
             variant_id=edition.variant_id,
             name=f"{drop.product.name} {edition.variant.name}".strip(),
+            edition=edition.variant.name or drop.product.name,
             numbers=numbers,
             of=edition.quantity,
             quantity=quantity,
@@ -68,23 +70,41 @@ def of(*, hold: Hold) -> list[LineItem]:
 
 
 def headline(*, lines: list[LineItem]) -> str:
-    """Write what somebody has in one go: "No. 37 of 500", "No. 3 of 200 and No. 9 of 100"."""
-    return _(" and ").join(line.words for line in lines)
+    """Return what is held in one go: "No. 37 of 500", "Silver No. 3 of 200 and Bronze No. 3 of 100"."""
+    if len(lines) == 1:
+        return lines[0].words
+    return listed([in_edition(line, line.words) for line in lines])
 
 
 def pieces(*, lines: list[LineItem]) -> str:
-    """Name the pieces for a sentence: "No. 37", "No. 37 and No. 41"."""
-    return together([number for line in lines for number in line.numbers])
+    """Name the pieces for a sentence: "No. 37", "No. 37 and No. 41", "Silver No. 1 and Bronze No. 1"."""
+    if len(lines) == 1:
+        return listed(numbers_of(lines[0].numbers))
+    return listed([in_edition(line, number) for line in lines for number in numbers_of(line.numbers)])
+
+
+def in_edition(line: LineItem, numbers: str) -> str:
+    """Return "Silver No. 37", since editions have numbers of their own."""
+    return _("%(edition)s %(numbers)s") % {"edition": line.edition, "numbers": numbers}
 
 
 def numbered(*, numbers: Sequence[int], of: int) -> str:
-    """Write "No. 37 of 500", "No. 37 and No. 41 of 500"."""
-    return _("%(numbers)s of %(of)s") % {"numbers": together(numbers), "of": f"{of:,}"}
+    """Return "No. 37 of 500", "No. 37 and No. 41 of 500"."""
+    return _("%(numbers)s of %(of)s") % {"numbers": listed(numbers_of(numbers)), "of": f"{of:,}"}
 
 
-def together(numbers: Sequence[int]) -> str:
-    """Write "No. 3", "No. 3 and No. 9", "No. 3, No. 9 and No. 12"."""
-    words = [_("No. %(number)s") % {"number": f"{number:,}"} for number in numbers]
-    if len(words) < 2:
-        return "".join(words)
-    return _("%(first)s and %(last)s") % {"first": ", ".join(words[:-1]), "last": words[-1]}
+def numbers_of(numbers: Sequence[int]) -> list[str]:
+    """Return ["No. 37", "No. 1,041"]."""
+    return [_("No. %(number)s") % {"number": f"{number:,}"} for number in numbers]
+
+
+def listed(items: Sequence[str]) -> str:
+    """Return "A", "A and B", "A, B and C"."""
+    if not items:
+        return ""
+    text = items[0]
+    for item in items[1:-1]:
+        text = _("%(list)s, %(next)s") % {"list": text, "next": item}
+    if len(items) > 1:
+        text = _("%(list)s and %(last)s") % {"list": text, "last": items[-1]}
+    return text

@@ -9,24 +9,39 @@ from django.utils.translation import gettext_lazy as _
 from drops.models import Hold
 from payments.models import Attempt, Order, Payment
 
-DECLINED_AS = {  # decline codes that tell a shopper what to do; the others say no more than "no"
-    "insufficient_funds": _("Your bank said no: not enough money on that card."),
-    "expired_card": _("Your bank said no: that card has expired."),
-    "incorrect_cvc": _("Your bank said no: the security code is another one."),
-    "authentication_required": _("Your bank asked for another step, which this shop can't take."),
-    Attempt.CARD_AGAIN: _("The card form's answer could not be used. Fill in the card again."),
-}
-NO = _("Your bank said no.")
-VOIDED_AS = {
-    "lost": _("The last one went while your bank was thinking. The authorisation is cancelled. Nothing was charged."),
-    "late": _("Your bank took too long. The authorisation is cancelled. Nothing was charged."),
-    "declined": _("Your bank said no three times. Nothing was charged. The unit went back."),
-    "action": _(
-        "Your bank asked for another step, which this shop can't take. Nothing was charged. The unit went back."
+DECLINED_AS = {  # decline codes that tell a shopper what to do; the others say no more than "declined"
+    "insufficient_funds": _(
+        "Your bank declined the payment: there isn't enough money on that card. You haven't been charged."
     ),
-    "withdrawn": _("We could not ask your bank in time. Nothing was charged. The unit went back."),
-    "refused": _("Your bank took its word back. Nothing was charged. The unit went back."),
-    "released": _("Your hold ended before you paid. Nothing was charged. The unit went back."),
+    "expired_card": _("Your bank declined the payment: that card has expired. You haven't been charged."),
+    "incorrect_cvc": _(
+        "Your bank declined the payment: the security code (CVC) is incorrect. You haven't been charged."
+    ),
+    "authentication_required": _(
+        "Your bank wants to confirm this payment with you, which this shop can't do. "
+        "You haven't been charged; please use another card."
+    ),
+    Attempt.CARD_AGAIN: _("Your card details couldn't be read. Please enter them again. You haven't been charged."),
+}
+DECLINED = _("Your bank declined the payment. You haven't been charged.")
+ASKING = _("We're waiting for your bank. Please don't pay again – this page updates by itself.")
+VOIDED_AS = {
+    "lost": _(
+        "The last piece was sold while your bank was processing. You haven't been charged; "
+        "any pending amount will disappear from your statement."
+    ),
+    "late": _(
+        "Your bank took too long, so we cancelled the payment. You haven't been charged; "
+        "any pending amount will disappear from your statement."
+    ),
+    "declined": _("Your bank declined the payment three times. You haven't been charged. Your hold has been released."),
+    "action": _(
+        "Your bank wants to confirm this payment with you, which this shop can't do. "
+        "You haven't been charged. Your hold has been released."
+    ),
+    "withdrawn": _("We couldn't reach your bank in time. You haven't been charged. Your hold has been released."),
+    "refused": _("Your bank withdrew the authorisation. You haven't been charged. Your hold has been released."),
+    "released": _("Your hold ended before you paid. You haven't been charged. Your hold has been released."),
 }
 
 
@@ -57,16 +72,15 @@ def read(*, order: Order) -> OrderStatus:
     """Tell where the order stands. Never says that it failed before Stripe has said so."""
     payment, hold = order.payment, order.hold
     if payment.state == Payment.State.CAPTURED:
-        return OrderStatus(Name.PLACED, str(_("It is yours.")))
+        return OrderStatus(Name.PLACED, str(_("Paid. It's yours.")))
     if payment.state == Payment.State.VOIDED:
         return OrderStatus(Name.OVER, str(VOIDED_AS.get(payment.void_reason, VOIDED_AS["released"])))
     if hold.state == Hold.State.OPEN and payment.declines:
-        said = DECLINED_AS.get(last_code(payment), NO)
-        nothing = _("Nothing was charged.")
-        return OrderStatus(Name.DECLINED, f"{said} {nothing}", hold_ends=hold.expires_at)
+        message = DECLINED_AS.get(last_code(payment), DECLINED)
+        return OrderStatus(Name.DECLINED, str(message), hold_ends=hold.expires_at)
     if hold.state == Hold.State.RELEASED:
         return OrderStatus(Name.OVER, str(VOIDED_AS["released"]))
-    return OrderStatus(Name.ASKING, str(_("Your bank is thinking. Don't pay again; this page will say.")))
+    return OrderStatus(Name.ASKING, str(ASKING))
 
 
 def last_code(payment: Payment) -> str:

@@ -121,7 +121,7 @@ def test_place_says_that_others_may_return_theirs():
         place(drop, index=2)
 
     assert (refusal.value.offers, refusal.value.held) == ({}, 1)
-    assert str(refusal.value) == "None free. 1 is held by somebody who is deciding."
+    assert str(refusal.value) == "None available right now. 1 is in a checkout and may come back."
 
 
 def test_place_says_gone_when_all_are_sold():

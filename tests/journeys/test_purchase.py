@@ -25,11 +25,11 @@ def pay(page: Page, number: str) -> None:
 def fill_address(page: Page) -> None:
     """Say where it goes."""
     for label, text in (
-        ("Mail", "ada@example.com"),
+        ("Email", "ada@example.com"),
         ("Name", "Ada Lovelace"),
-        ("Street and number", "12 St James's Square"),
+        ("Address line 1", "12 St James's Square"),
         ("Postcode", "SW1Y 4JH"),
-        ("Town", "London"),
+        ("Town or city", "London"),
     ):
         page.get_by_label(label, exact=True).fill(text)
     page.get_by_label("Country").select_option("GB")
@@ -71,7 +71,7 @@ def test_buys_one_after_a_decline(size: str, stack: RunningStack, lobby: str, vi
     fill_address(page)
 
     pay(page, DECLINED)
-    expect(page.get_by_text("Your bank said no. Nothing was charged.")).to_be_visible()
+    expect(page.get_by_text("Your bank declined the payment. You haven't been charged.")).to_be_visible()
     look(page, "declined")
 
     again = page.get_by_role("link", name="Try again")

@@ -144,7 +144,7 @@ def rate(row: DropSnapshot) -> float:
 def sentence(row: DropSnapshot) -> str:
     """Say what shoppers should know of the line beyond the numbers; often nothing."""
     if row.phase is Phase.PAUSED:
-        return _("Paused. Places are kept.")
+        return _("Paused. Your place is kept.")
     if row.phase is not Phase.LIVE or row.free:
         return ""
-    return _("Every piece is held at the moment. Those that are given back go to the next in line.")
+    return _("All remaining pieces are in checkouts. Any that come back go to the next in line.")

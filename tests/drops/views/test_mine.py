@@ -26,7 +26,7 @@ def test_tells_a_browser_what_it_holds(client: Client) -> None:
     number = hold.units.get().number
     assert json.loads(response.content) == {
         "url": placed["Location"],
-        "text": f"You hold No. {number}",
+        "text": f"Held for you: No. {number}",
         "ends": hold.expires_at.timestamp(),
     }
     assert response["Cache-Control"] == "no-store"

@@ -124,7 +124,7 @@ def test_refuses_without_a_pass(client: Client) -> None:
     for response in (client.get(f"/drops/{drop.slug}/pick/"), choose(client, drop, edition=drop.editions.get().pk)):
         assert response.status_code == 403
         assert response["Cache-Control"] == "no-store"
-        assert "It is not your turn in this browser." in response.content.decode()
+        assert "You need to enter the drop first." in response.content.decode()
 
 
 def test_refuses_a_forged_or_foreign_pass(client: Client) -> None:
@@ -143,7 +143,7 @@ def test_refuses_a_pass_that_ended(client: Client) -> None:
     response = choose(client, drop, edition=drop.editions.get().pk)
 
     assert response.status_code == 410
-    assert "your place is kept" in response.content.decode()
+    assert "Your place is kept." in response.content.decode()
 
 
 def test_offers_the_smaller_number_that_is_free(client: Client) -> None:
@@ -156,12 +156,12 @@ def test_offers_the_smaller_number_that_is_free(client: Client) -> None:
 
     html = response.content.decode()
     assert response.status_code == 409
-    assert "Only 1 is free." in html
+    assert "Only 1 is available right now." in html
     assert f'<input type="hidden" name="quantity-{edition.pk}" value="1">' in html
     assert "csrfmiddlewaretoken" in html
 
 
-def test_says_how_many_are_deciding_when_none_is_free(client: Client) -> None:
+def test_says_how_many_may_come_back_when_none_is_free(client: Client) -> None:
     drop = make_drop(phase="live", quantity=1, limit_per_order=1)
     make_hold(drop=drop, index=1)
     let_in(client, drop, index=2)
@@ -169,7 +169,7 @@ def test_says_how_many_are_deciding_when_none_is_free(client: Client) -> None:
     response = choose(client, drop, edition=drop.editions.get().pk)
 
     assert response.status_code == 409
-    assert "1 is held by somebody who is deciding." in response.content.decode()
+    assert "1 is in a checkout and may come back." in response.content.decode()
 
 
 def test_says_gone_when_all_is_sold(client: Client) -> None:

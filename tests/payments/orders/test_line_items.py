@@ -34,8 +34,8 @@ def test_list_the_editions_of_a_hold_in_the_drops_order():
         ("0 kg S", [1, 2], 2, 2, 19200),
         ("0 kg L", [1], 1, 1, 9600),
     ]
-    assert line_items.headline(lines=held) == "No. 1 and No. 2 of 2 and No. 1 of 1"
-    assert line_items.pieces(lines=held) == "No. 1, No. 2 and No. 1"
+    assert line_items.headline(lines=held) == "S No. 1 and No. 2 of 2 and L No. 1 of 1"
+    assert line_items.pieces(lines=held) == "S No. 1, S No. 2 and L No. 1"
 
 
 def test_say_how_many_there_were_once_the_units_have_left():

@@ -69,7 +69,7 @@ def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirm
     assert states(order) == ("created", "open")
     assert attempts(order) == [("declined", "insufficient_funds")]
     told = read(order)
-    assert (told.name, "not enough money" in told.message) == ("declined", True)
+    assert (told.name, "isn't enough money" in told.message) == ("declined", True)
     intent = Payment.objects.get(order=order).intent_id
 
     again = submit(order.hold, till.token())
@@ -96,7 +96,7 @@ def test_advance_asks_for_the_card_again_if_its_token_cannot_be_used(till, token
     assert attempts(order) == [("declined", "card_again")]
     told = read(order)
     assert told.name == "declined"
-    assert told.message == "The card form's answer could not be used. Fill in the card again. Nothing was charged."
+    assert told.message == "Your card details couldn't be read. Please enter them again. You haven't been charged."
     submit(order.hold, till.token())
     advance.advance_order(order_id=order.pk)
     assert states(order) == ("captured", "allocated")
@@ -132,7 +132,7 @@ def test_advance_cancels_an_intent_that_asks_for_another_step(till):
     advance.advance_order(order_id=order.pk)
 
     assert states(order) == ("voided", "released")
-    assert "another step" in read(order).message
+    assert "wants to confirm this payment with you" in read(order).message
     assert gateway.retrieve(intent_id=Payment.objects.get(order=order).intent_id).status == "canceled"
     assert broken(order) == []
 
@@ -200,7 +200,7 @@ def test_advance_voids_when_the_units_are_gone(till):
     advance.advance_order(order_id=order.pk)
 
     assert states(order) == ("voided", "released")
-    assert "The last one went" in read(order).message
+    assert "The last piece was sold" in read(order).message
     assert broken(order) == []
 
 
@@ -254,7 +254,7 @@ def test_withdraw_lets_a_hold_go_whose_attempt_was_never_sent(till):
 
     assert states(order) == ("voided", "released")
     assert attempts(order) == [("withdrawn", "")]
-    assert "could not ask your bank" in read(order).message
+    assert "couldn't reach your bank" in read(order).message
     assert broken(order) == []
 
 

@@ -27,7 +27,7 @@ def test_show_what_is_held_until_when_and_what_it_costs(shopper):
     assert f"No. {number} is held for you until " in said
     assert "Shipping €4.90" in said
     assert "Pay €100.90" in said
-    assert "€16.11 of it is tax (19 %)" in said
+    assert "The total includes €16.11 tax (19%)." in said
     assert 'name="shown_total" value="10090"' in answer.content.decode()
 
 
@@ -42,7 +42,7 @@ def test_show_every_edition_of_a_hold(shopper):
     said = text(shopper.get(address(hold)))
 
     assert f"No. 1 of 1, {drop.product.name} S No. 1 of 1, {drop.product.name} L" in said
-    assert "No. 1 and No. 1 are held for you until" in said
+    assert "S No. 1 and L No. 1 are held for you until" in said
     assert "Pay €196.90" in said
 
 
@@ -93,7 +93,7 @@ def test_quote_another_country_for_the_script(shopper):
     assert shopper.get(address(make_open_hold(), "quote/?country=FR")).json() == {
         "subtotal": "€96",
         "shipping": "€12.90",
-        "tax": "€17.39 of it is tax (19 %)",
+        "tax": "The total includes €17.39 tax (19%).",
         "total": "€108.90",
         "pay": "Pay €108.90",
         "amount": 10890,
@@ -166,7 +166,8 @@ def test_say_that_the_hold_ended(shopper, settings, state):
 
     assert (answer.status_code, answer["Cache-Control"]) == (410, "no-store")
     assert re.search(
-        r"Your hold ended at \d\d:\d\d CES?T\. The unit went back\. You keep your place\. You haven't been charged\.",
+        r"Your hold ended at \d\d:\d\d CES?T\. What you held has been released\. You keep your place\. "
+        r"You haven't been charged\.",
         text(answer),
     )
     assert f'href="/drops/{hold.drop.slug}/"' in answer.content.decode()

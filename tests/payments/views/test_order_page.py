@@ -17,7 +17,7 @@ def test_say_that_the_bank_is_asked(shopper):
 
     page, state = shopper.get(order_address(order)), shopper.get(order_address(order, "state.json"))
 
-    said = "Your bank is thinking. Don't pay again; this page will say."
+    said = "We're waiting for your bank. Please don't pay again – this page updates by itself."
     assert said in text(page)
     assert order.number in text(page)
     assert state.json() == {"state": "asking", "message": said, "final": False}
@@ -46,10 +46,12 @@ def test_lead_back_to_the_payment_after_a_decline_with_all_that_was_written(shop
 
     page, again = shopper.get(order_address(order)), shopper.get(address(order.hold))
 
-    assert f"Your bank said no. Nothing was charged. No. {number} is held for you until" in text(page)
+    assert f"Your bank declined the payment. You haven't been charged. No. {number} is held for you until" in text(page)
     assert f'href="{address(order.hold)}"' in page.content.decode()
     assert again.status_code == 200
-    assert f"Your bank said no. Nothing was charged. No. {number} is held for you until" in text(again)
+    assert f"Your bank declined the payment. You haven't been charged. No. {number} is held for you until" in text(
+        again
+    )
     assert 'value="1 Loopback Lane"' in again.content.decode()
     assert '<option value="JP"' not in again.content.decode()
 
@@ -70,9 +72,12 @@ def test_pay_again_after_a_decline_goes_on_with_the_same_order(shopper):
     [
         (
             "lost",
-            "The last one went while your bank was thinking. The authorisation is cancelled. Nothing was charged.",
+            (
+                "The last piece was sold while your bank was processing. You haven't been charged; "
+                "any pending amount will disappear from your statement."
+            ),
         ),
-        ("released", "Your hold ended before you paid. Nothing was charged. The unit went back."),
+        ("released", "Your hold ended before you paid. You haven't been charged. Your hold has been released."),
     ],
 )
 def test_say_that_nothing_was_charged_when_it_is_over(shopper, reason, said):

@@ -233,7 +233,7 @@ def test_in_a_pause_nobody_is_called_and_places_are_kept(driven, window):
 
     state, document = driven.state(drop), driven.document(drop)
     assert (state["paused"], state["cursor"], state["allowance"]) == ("1", "12", "12")
-    assert (document["phase"], document["sentence"]) == ("paused", "Paused. Places are kept.")
+    assert (document["phase"], document["sentence"]) == ("paused", "Paused. Your place is kept.")
     assert driven.enter(drop, range(12)) == 0
 
     drop_actions.resume(drop=drop, who=None)

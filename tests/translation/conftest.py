@@ -1,0 +1,42 @@
+"""The pseudo-language, served."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.utils import translation
+
+from dropsite.celery import app
+from tests.translation import pseudo
+
+
+@pytest.fixture(scope="session")
+def catalogues(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the pseudo-language's catalogue, as `make messages` and a translator would leave it."""
+    folder = tmp_path_factory.mktemp("locale")
+    pseudo.write_catalogue(folder)
+    return folder
+
+
+@pytest.fixture
+def pseudo_language(catalogues: Path, settings: Any) -> Iterator[None]:
+    """The shop in the pseudo-language; its own name and address are in brackets."""
+    settings.LOCALE_PATHS = [catalogues]
+    settings.LANGUAGES = [(pseudo.LANGUAGE, "Pseudo")]
+    settings.LANGUAGE_CODE = pseudo.LANGUAGE
+    settings.SHOP_NAME = "⟦Shop⟧"
+    settings.SELLER = "⟦Seller\nHamburg⟧"
+    with translation.override(pseudo.LANGUAGE):
+        yield
+
+
+@pytest.fixture
+def shopper(settings: Any) -> Iterator[Client]:
+    """A browser on a page of the shop; what is queued goes nowhere."""
+    broker: Any = app.conf
+    own = broker.broker_url
+    broker.broker_url = broker.broker_read_url = broker.broker_write_url = "memory://"
+    yield Client(headers={"Origin": settings.SHOP_ORIGIN})
+    broker.broker_url = broker.broker_read_url = broker.broker_write_url = own
