@@ -1,10 +1,11 @@
 # make demo    the whole shop on this machine, with a drop that opens in a minute; Ctrl-C ends it
 # make test    every test, on servers of its own (ARGS="-k line" for some)
+# make unit    the tests that need no more than Postgres and Redis
 # make check   style, types, imports, templates, migrations, requirements
 # make messages  collect the texts that shoppers read for translators (NEW=de begins a language)
 # Needs Python 3.11 or newer and make. Ports are settings: PORT_EDGE=8100 make demo
 
-.PHONY: demo demo-reset test check messages verify lock
+.PHONY: demo demo-reset test unit check messages verify lock
 REQUIREMENTS = deploy/requirements
 UV = UV_SYSTEM_CERTS=1 UV_NO_PROGRESS=1 .venv/bin/uv
 
@@ -15,7 +16,10 @@ demo-reset: .venv/synced
 	@.venv/bin/python -m deploy.local reset
 
 test: .venv/synced
-	@.venv/bin/python -m deploy.local test -- $(ARGS)
+	@.venv/bin/python -m deploy.local test --lane unit --lane servers --lane journeys -- $(ARGS)
+
+unit: .venv/synced
+	@.venv/bin/python -m deploy.local test --lane unit -- $(ARGS)
 
 check: .venv/synced
 	@.venv/bin/python -m deploy.checks

@@ -5,8 +5,6 @@ whole shop, which it then speaks to as a visitor does.
 """
 
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -19,15 +17,28 @@ from pytest_django import DjangoDbBlocker
 from redis import Redis
 
 from deploy.local import chromium, demo
-from deploy.local.programs import ROOT
 from deploy.local.stack import RunningStack, Stack
 from drops import queries
 from tests import databases
+from tests.lanes import (
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_terminal_summary,
+    server_lane,
+)
+
+__all__ = [
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_terminal_summary",
+    "server_lane",
+]
 
 SECONDS = 30
 
 Race = Callable[[int, Callable[[int], object]], list[object]]
-Manage = Callable[..., str]
 
 databases.choose_redis()
 
@@ -110,28 +121,9 @@ def stack() -> Iterator[RunningStack]:
     folder = os.environ.get("TEST_STACK")
     if not folder:
         pytest.fail("This test needs the whole shop: run it by `make test`, or `python -m deploy.local test -- …`.")
-    with Stack(folder=Path(folder), settings=demo.SIZES) as running:
+    own = f"{folder}-{databases.worker_number()}"
+    with Stack(folder=Path(own), settings=demo.SIZES) as running:
         yield running
-
-
-@pytest.fixture(scope="session")
-def manage(stack: RunningStack) -> Manage:
-    """`manage("announce", "x")`: run a command against the running shop; its output. Fails the test if it fails."""
-
-    def run(*words: str) -> str:
-        done = subprocess.run(
-            [sys.executable, "manage.py", *words],
-            check=False,
-            cwd=ROOT,
-            env=os.environ | stack.environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
-
-    return run
 
 
 @pytest.fixture(scope="session")

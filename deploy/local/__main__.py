@@ -3,7 +3,7 @@
 demo      all of it, with a drop that opens in a minute, until Ctrl-C
 reset     delete the demo's data: the next demo starts from scratch
 servers   only Postgres and the two Redis servers, until Ctrl-C; var/servers/env has their addresses
-test      run pytest (arguments after --) on servers of its own, then remove them
+test      run pytest (arguments after --) on servers of its own, then remove them; --lane for lanes side by side
 """
 
 import argparse
@@ -42,14 +42,15 @@ def main() -> int:
     )
     parser.add_argument("command", choices=["demo", "reset", "servers", "test"])
     parser.add_argument("--crowd", type=int, metavar="N", help="simulated shoppers in the demo (DEMO_CROWD, 150)")
+    parser.add_argument("--lane", action="append", choices=testing.LANES, default=[], help="tests; may be repeated")
     parser.add_argument("pytest_arguments", nargs="*", metavar="-- PYTEST", help="arguments for pytest")
-    options = parser.parse_args()
+    options = parser.parse_intermixed_args()  # as `test --lane unit -- -k line`
     try:
         if options.command == "demo":
             crowd = demo.crowd_size() if options.crowd is None else options.crowd
             return demo.run(crowd=crowd)
         if options.command == "test":
-            return testing.run(options.pytest_arguments)
+            return testing.run(options.pytest_arguments, lanes=options.lane)
         if options.command == "servers":
             return run_servers()
         return reset()

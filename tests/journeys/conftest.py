@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from deploy.local.programs import ROOT
 from deploy.local.stack import RunningStack
-from tests.conftest import Manage
+from tests.journeys.inside import Inside
 from tests.servers import until
 
 ARTEFACTS = ROOT / "var/artefacts"
@@ -34,10 +34,17 @@ def shop(stack: RunningStack) -> str:
     return stack.environment["SHOP_ORIGIN"]
 
 
-def announced(manage: Manage, *, opens_in: float, lobby_before: float, **more: float) -> str:
+@pytest.fixture(scope="session")
+def inside(stack: RunningStack) -> Iterator[Inside]:
+    """A process inside the shop: `inside.call(function, …)`, `inside.manage("announce", "x")`."""
+    with Inside(stack.environment) as process:
+        yield process
+
+
+def announced(inside: Inside, *, opens_in: float, lobby_before: float, **more: float) -> str:
     """Announce the demo's next drop, which closes the one before; its slug. `more`: its other options."""
     options = {"opens_in": opens_in, "lobby_before": lobby_before, **more}
-    said = manage(
+    said = inside.manage(
         "demo", *(word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value)))
     )
     found = re.search(r"^(\S+) opens at", said, re.MULTILINE)
@@ -51,18 +58,18 @@ def wait_for(phase: str, *, shop: str, slug: str) -> None:
 
 
 @pytest.fixture
-def lobby(shop: str, manage: Manage) -> str:
+def lobby(shop: str, inside: Inside) -> str:
     """A drop whose lobby is open and that opens in a few seconds, of this test alone."""
-    slug = announced(manage, opens_in=12, lobby_before=11)
+    slug = announced(inside, opens_in=8, lobby_before=7.5)
     wait_for("lobby", shop=shop, slug=slug)
     until(lambda: read(f"{shop}/line/{slug}/status.json").status == 200, "a gate that knows the drop")
     return slug
 
 
 @pytest.fixture(scope="module")
-def live_drop(shop: str, manage: Manage) -> str:
+def live_drop(shop: str, inside: Inside) -> str:
     """A drop that is live, for the tests of a module that announces none."""
-    slug = announced(manage, opens_in=3, lobby_before=2)
+    slug = announced(inside, opens_in=3, lobby_before=2)
     wait_for("live", shop=shop, slug=slug)
     return slug
 

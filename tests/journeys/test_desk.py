@@ -3,26 +3,19 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.conftest import Manage
+from tests.journeys import rows
 from tests.journeys.conftest import ARTEFACTS, Visit
-
-PERSON = """
-from django.contrib.auth.models import Group, User
-user, _ = User.objects.get_or_create(username="mia", defaults={"is_staff": True})
-user.set_password("a-password-for-the-test")
-user.save()
-user.groups.add(Group.objects.get(name="merchandisers"))
-"""
+from tests.journeys.inside import Inside
 
 
 @pytest.fixture
-def merchandiser(shop: str, manage: Manage, visit: Visit, live_drop: str) -> Page:
+def merchandiser(shop: str, inside: Inside, visit: Visit, live_drop: str) -> Page:
     """The desk's first page, signed in, in a shop that has products."""
-    manage("shell", "-c", PERSON)
+    inside.call(rows.add_person, name="mia", group="merchandisers")
     page = visit("desktop")
     page.goto(f"{shop}/admin/")
     page.get_by_label("Username").fill("mia")
-    page.get_by_label("Password").fill("a-password-for-the-test")
+    page.get_by_label("Password").fill(rows.PASSWORD)
     page.get_by_role("button", name="Log in").click()
     return page
 

@@ -1,8 +1,7 @@
-"""A whole crowd against the running shop: the drop sells, the books hold, and killed programs change nothing of it."""
+"""A whole crowd against the running shop: the drop sells and the books hold."""
 
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -10,17 +9,15 @@ from typing import Any
 
 from deploy.local.programs import ROOT
 from deploy.local.stack import RunningStack
-from tests.conftest import Manage
-
-SECONDS = 400
+from tests.journeys.inside import Inside
 
 
 def outcome(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
 
 
-def test_rehearse_sells_a_drop_of_its_own(manage: Manage, tmp_path: Path) -> None:
-    said = manage(
+def test_rehearse_sells_a_drop_of_its_own(inside: Inside, tmp_path: Path) -> None:
+    said = inside.manage(
         "rehearse", "--units", "12", "--shoppers", "40", "--seed", "3", "--json", str(tmp_path / "report.json")
     )
 
@@ -31,30 +28,6 @@ def test_rehearse_sells_a_drop_of_its_own(manage: Manage, tmp_path: Path) -> Non
     assert report["ends"]["has an order"] <= report["orders"]
     assert report["cost"]["statements"] > 0
     assert "no index is given twice" in said
-
-
-def test_rehearse_ends_well_though_programs_are_killed(stack: RunningStack, tmp_path: Path) -> None:
-    words = ["rehearse", "--units", "12", "--shoppers", "40", "--seed", "4", "--json", str(tmp_path / "report.json")]
-    victims = ["gate", "gatekeeper", "capture", "checkout", "line-redis", "web"]
-    said = []
-    with subprocess.Popen(
-        [sys.executable, "manage.py", *words],
-        cwd=ROOT,
-        env=os.environ | stack.environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:  # one every five seconds while the crowd is there
-            said.append(line)
-            if " s  " in line and victims:
-                stack.kill(victims.pop(0), signal.SIGKILL)
-        assert process.wait(SECONDS) == 0, "".join(said)
-
-    assert victims == []
-    assert outcome(tmp_path / "report.json")["ok"]
-    stack.wait_until_up()
 
 
 def test_rehearse_refuses_a_drop_that_is_not_there(stack: RunningStack) -> None:

@@ -7,8 +7,8 @@ import psutil
 import pytest
 
 from deploy.local.stack import RunningStack
-from tests.conftest import Manage
 from tests.journeys.conftest import announced, read, read_json
+from tests.journeys.inside import Inside
 from tests.servers import until
 
 SECONDS = 90  # a plan, a lead time, a drop, and the way back
@@ -16,10 +16,10 @@ FLEETS = ("gate", "web", "checkout")
 
 
 @pytest.fixture
-def prepared(manage: Manage) -> Iterator[str]:
+def prepared(inside: Inside) -> Iterator[str]:
     """A drop that a crowd is expected at; whoever comes next finds everything at its baseline."""
-    yield announced(manage, opens_in=34, lobby_before=4, closes_after=4, expected=150)
-    until(lambda: "No step is under way" in manage("scale", "status"), "the baseline again", seconds=SECONDS)
+    yield announced(inside, opens_in=34, lobby_before=4, closes_after=4, expected=150)
+    until(lambda: "No step is under way" in inside.manage("scale", "status"), "the baseline again", seconds=SECONDS)
 
 
 def processes(stack: RunningStack) -> dict[str, int]:
@@ -31,22 +31,23 @@ def said(stack: RunningStack, text: str) -> bool:
     return any(line.endswith(text) for line in stack.log.read_text(errors="replace").splitlines())
 
 
-def at_planned_size(stack: RunningStack, manage: Manage, slug: str, *states: str) -> dict[str, int] | None:
+def at_planned_size(stack: RunningStack, inside: Inside, slug: str, *states: str) -> dict[str, int] | None:
     """The sizes that the drop's steps want, once all are in such a state and there are so many processes."""
-    told = manage("scale", "status", "--drop", slug)
+    told = inside.manage("scale", "status", "--drop", slug)
     rows = re.findall(rf"^{slug} +(\w+) (?:fleet|pool) +(\d+) +(\w+) ", told, re.MULTILINE)
     wanted = {name: int(size) for name, size, _state in rows}
     return wanted if {row[2] for row in rows} <= {*states} and processes(stack) == wanted else None
 
 
+@pytest.mark.long
 def test_fleets_grow_before_the_lobby_and_shrink_after_the_drop(
-    stack: RunningStack, manage: Manage, shop: str, prepared: str
+    stack: RunningStack, inside: Inside, shop: str, prepared: str
 ) -> None:
     baseline = processes(stack)
-    grown = until(lambda: at_planned_size(stack, manage, prepared, "ready", "holding"), "all there", seconds=SECONDS)
+    grown = until(lambda: at_planned_size(stack, inside, prepared, "ready", "holding"), "all there", seconds=SECONDS)
     phase = read_json(f"{shop}/api/v1/drops/{prepared}/")["phase"]
-    held = until(lambda: at_planned_size(stack, manage, prepared, "holding"), "all held", seconds=SECONDS)
-    status = manage("scale", "status", "--drop", prepared)
+    held = until(lambda: at_planned_size(stack, inside, prepared, "holding"), "all held", seconds=SECONDS)
+    status = inside.manage("scale", "status", "--drop", prepared)
     until(lambda: processes(stack) == baseline, "the baseline", seconds=SECONDS)
 
     assert grown

@@ -9,7 +9,7 @@ from tests.deploy.stripe_sandbox import process
 
 
 @pytest.fixture(scope="session")
-def till_process(tmp_path_factory) -> Iterator[process.SandboxProcess]:
+def till_process(server_lane: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.SandboxProcess]:
     with process.SandboxProcess(tmp_path_factory.mktemp("till")) as running:
         yield running
 

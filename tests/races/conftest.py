@@ -12,6 +12,11 @@ from tests.races.servers import OwnRedis
 __all__ = ["cloud", "own_redis", "till", "till_process"]
 
 
+@pytest.fixture(autouse=True)
+def lane(server_lane: None) -> None:
+    """Run the tests of this folder among the servers."""
+
+
 @pytest.fixture
 def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
     """A Redis that the test may kill and start again."""

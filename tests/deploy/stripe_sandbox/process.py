@@ -27,6 +27,7 @@ CARD_FORM = {
 }
 WEBHOOK_SECRET = "whsec_sandbox"
 SHOP_ORIGIN = "http://shop.localhost:8000"
+INHERITED = ("PATH", "HOME", "LANG", "TEST_RUN")
 ROOT = Path(__file__).parents[3]
 
 stripe.enable_telemetry = False
@@ -48,7 +49,7 @@ class SandboxProcess:
         self.http = requests.Session()
         self.http.trust_env = False  # else a proxy would be used for 127.0.0.1 too
         self.process: subprocess.Popen[bytes] | None = None
-        self.environ = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {
+        self.environ = {name: os.environ[name] for name in INHERITED if name in os.environ} | {
             "DEMO": "1",
             "PYTHONPATH": str(ROOT),
             "SANDBOX_DIR": str(folder / "state"),

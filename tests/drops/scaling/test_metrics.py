@@ -87,7 +87,7 @@ def test_saturation_without_cpu_time_is_not_known():
     assert metrics.saturation("web", reading(None), at=100.0) is None
 
 
-def test_fleets_are_those_that_run_here(settings, tmp_path_factory):
+def test_fleets_are_those_that_run_here(server_lane, settings, tmp_path_factory):
     folder = tmp_path_factory.mktemp("m")
     settings.RUN_DIR = str(folder)
     with fleets.gunicorn(folder, port=True) as path:

@@ -10,6 +10,11 @@ from tests.drops.scaling.providers.kube import kube
 __all__ = ["aws", "kube"]
 
 
+@pytest.fixture(autouse=True)
+def lane(server_lane: None) -> None:
+    """Run the tests of this folder among the servers."""
+
+
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """An account on this machine, with credentials for it in the environment."""

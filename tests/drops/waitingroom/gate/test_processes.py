@@ -19,6 +19,8 @@ from tests.drops.waitingroom.gate.conftest import JSON, OURS
 from tests.drops.waitingroom.protocol.servers import LineServer, adopt
 from tests.servers import until
 
+pytestmark = pytest.mark.usefixtures("server_lane")
+
 
 class Process:
     """One gunicorn with one worker."""

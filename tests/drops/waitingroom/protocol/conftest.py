@@ -24,7 +24,7 @@ def server(shared_server: LineServer) -> Redis:
 
 
 @pytest.fixture
-def mortal(tmp_path: Path) -> Iterator[LineServer]:
+def mortal(server_lane: None, tmp_path: Path) -> Iterator[LineServer]:
     """A Redis server that the test may kill; it keeps an append-only file."""
     found = LineServer(tmp_path)
     yield found
@@ -32,7 +32,7 @@ def mortal(tmp_path: Path) -> Iterator[LineServer]:
 
 
 @pytest.fixture
-def forgetful(tmp_path: Path) -> Iterator[LineServer]:
+def forgetful(server_lane: None, tmp_path: Path) -> Iterator[LineServer]:
     """A Redis server that the test may kill; it comes back with what the last SAVE wrote."""
     found = LineServer(tmp_path, durable=False)
     yield found
