@@ -1,6 +1,6 @@
-"""`make check`: style, types, imports, templates, migrations, settings of production, requirements. No server runs.
+"""`make check`: style, types, imports, templates, migrations, production settings, requirements. Starts no server.
 
-One line each; what a check that failed had to say comes at the end. Two at a time, as most machines have more cores.
+Each check prints one line; the output of those that failed comes at the end. Two run at a time.
 """
 
 import os
@@ -18,8 +18,9 @@ from deploy import lock
 
 ROOT = Path(__file__).resolve().parents[1]
 BIN = Path(sys.executable).parent
+MAX_PARALLEL = 2
 
-# As a deployment looks. Nothing is asked for there: port 9 of this machine has nobody behind it.
+# The settings of a deployment. Nothing connects to the servers: no program listens on port 9 of this machine.
 PRODUCTION = {
     "SECRET_KEY": "a-key-for-checks-only-" + "0123456789abcdefghijklmnopqrstuvwxyz" * 2,
     "SHOP_ORIGIN": "https://shop.example",
@@ -36,28 +37,30 @@ PRODUCTION = {
     "SHUFFLE_KEY": "04" * 32,
     "SELLER": "A seller",
     "LOG_LEVEL": "CRITICAL",
-    # makemigrations would compare with the history in a database, which a change of the models does not need.
+    # makemigrations would compare with the history in a database, which isn't needed to find missing migrations.
     "PYTHONWARNINGS": "ignore:Got an error checking a consistent migration history",
 }
+NOT_INHERITED = {"DEMO", "STRIPE_API_BASE"}
 
 
 class Result(NamedTuple):
+    """The outcome of one check."""
+
     name: str
     ok: bool
     seconds: float
     output: str
 
 
-def _run(*words: str) -> subprocess.CompletedProcess[str]:
-    """A tool of the virtual environment, with the variables of a deployment and none of this shell's."""
-    kept = {name: value for name, value in os.environ.items() if name not in {"DEMO", "STRIPE_API_BASE"}}
-    program = BIN / words[0]
-    command = [str(program) if program.exists() else words[0], *words[1:]]
-    environment = kept | PRODUCTION
+def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a tool, of the virtual environment if it has it, with the settings of a deployment."""
+    program = BIN / arguments[0]
+    command = [str(program) if program.exists() else arguments[0], *arguments[1:]]
+    inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     return subprocess.run(
         command,
         cwd=ROOT,
-        env=environment,
+        env={**inherited, **PRODUCTION},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -66,28 +69,30 @@ def _run(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def tool(*words: str) -> Callable[[], tuple[bool, str]]:
-    """A check that is one command."""
+def tool(*arguments: str) -> Callable[[], tuple[bool, str]]:
+    """Return a check that runs one command."""
 
     def check() -> tuple[bool, str]:
-        done = _run(*words)
-        return done.returncode == 0, done.stdout
+        process = _run(*arguments)
+        return process.returncode == 0, process.stdout
 
     return check
 
 
-def requirements() -> tuple[bool, str]:
-    """Whether compiling pyproject.toml again, with the present files as the preference, gives the present files."""
-    failures = []
+def check_requirements() -> tuple[bool, str]:
+    """Compile pyproject.toml again, preferring the locked versions; it must give the same files."""
+    problems = []
     with tempfile.TemporaryDirectory() as folder:
         for name in lock.FILES:
-            fresh, kept = Path(folder, name), lock.REQUIREMENTS / name
-            shutil.copy(kept, fresh)
-            if failure := lock.compile_file(name, output=fresh, constraints=Path(folder, "dev.txt")):
-                failures.append(failure)
-            elif fresh.read_text() != kept.read_text():
-                failures.append(f"{kept.relative_to(ROOT)} is not what pyproject.toml asks for: make lock")
-    return not failures, "\n".join(failures)
+            locked = lock.REQUIREMENTS / name
+            compiled = Path(folder, name)
+            shutil.copy(locked, compiled)  # uv prefers the versions of an existing output file
+            problem = lock.compile_file(name, output=compiled, constraints=Path(folder, "dev.txt"))
+            if problem:
+                problems.append(problem)
+            elif compiled.read_text() != locked.read_text():
+                problems.append(f"{locked.relative_to(ROOT)} does not match pyproject.toml: run make lock")
+    return not problems, "\n".join(problems)
 
 
 CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
@@ -98,28 +103,32 @@ CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "templates (djlint)": tool("djlint", "templates", "--lint", "--quiet"),
     "migrations": tool("python", "manage.py", "makemigrations", "--check", "--dry-run"),
     "deployment (check --deploy)": tool("python", "manage.py", "check", "--deploy", "--fail-level", "WARNING"),
-    "requirements": requirements,
+    "requirements": check_requirements,
 }
 
 
-def _checked(name: str) -> Result:
-    begun = time.monotonic()
+def _run_check(name: str) -> Result:
+    started = time.monotonic()
     ok, output = CHECKS[name]()
-    result = Result(name, ok, time.monotonic() - begun, output.strip())
-    print(f"{'ok' if ok else 'failed':<8}{name}  {result.seconds:.1f} s", flush=True)
+    result = Result(name, ok, time.monotonic() - started, output.strip())
+    status = "ok" if ok else "failed"
+    print(f"{status:<8}{name}  {result.seconds:.1f} s", flush=True)
     return result
 
 
 def main() -> int:
-    """1 if one fails."""
-    with ThreadPoolExecutor(2) as pool:
-        results = list(pool.map(_checked, CHECKS))
+    """Return the exit code: 1 if a check fails."""
+    with ThreadPoolExecutor(MAX_PARALLEL) as pool:
+        results = list(pool.map(_run_check, CHECKS))
     failed = [result for result in results if not result.ok]
     for result in failed:
         print(f"\n---- {result.name}\n{result.output}")
-    last = f"{len(failed)} of {len(results)} checks failed: " + ", ".join(result.name for result in failed)
-    print(f"\n{last}" if failed else f"\nAll {len(results)} checks hold.")
-    return int(bool(failed))
+    if failed:
+        names = ", ".join(result.name for result in failed)
+        print(f"\n{len(failed)} of {len(results)} checks failed: {names}")
+        return 1
+    print(f"\nAll {len(results)} checks passed.")
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The mail catcher, spoken to over SMTP and HTTP."""
+"""The mail catcher, over SMTP and HTTP."""
 
 import json
 import os
@@ -23,10 +23,10 @@ def catcher() -> Iterator[Stack]:
         remove(folder)
 
 
-def send(stack: Stack, *, subject: str, number: str) -> None:
+def send(stack: Stack, *, subject: str, message_id: str) -> None:
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = "Shop <shop@example.com>", "a@example.com", subject
-    message["Message-ID"] = f"<{number}@example.com>"
+    message["Message-ID"] = f"<{message_id}@example.com>"
     message.set_content("No. 37 of 500 – it is yours.")
     message.add_alternative("<p>No. 37 of <b>500</b></p>", subtype="html")
     with smtplib.SMTP("127.0.0.1", int(stack.environment["PORT_SMTP"])) as client:
@@ -39,10 +39,10 @@ def get(stack: Stack, path: str) -> str:
         return str(answer.read().decode())
 
 
-def test_mails_are_listed_newest_first_and_repeats_are_marked(catcher):
-    send(catcher, subject="First", number="1")
-    send(catcher, subject="Second", number="2")
-    send(catcher, subject="First", number="1")
+def test_mails_are_listed_newest_first_with_repeats_marked(catcher: Stack) -> None:
+    send(catcher, subject="First", message_id="1")
+    send(catcher, subject="Second", message_id="2")
+    send(catcher, subject="First", message_id="1")
 
     mails = json.loads(get(catcher, "/messages.json"))
 
@@ -58,8 +58,8 @@ def test_mails_are_listed_newest_first_and_repeats_are_marked(catcher):
     assert "<b>500</b>" in get(catcher, f"/mails/{mails[0]['id']}/html")
 
 
-def test_mails_survive_a_kill(catcher):
-    send(catcher, subject="Kept", number="3")
+def test_mails_survive_a_kill(catcher: Stack) -> None:
+    send(catcher, subject="Kept", message_id="3")
     before = json.loads(get(catcher, "/messages.json"))
 
     killed = catcher.pid("mail-catcher")

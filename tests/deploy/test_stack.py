@@ -1,4 +1,4 @@
-"""Starting, restarting and ending local servers."""
+"""Starting, restarting and stopping local servers."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
     remove(path)
 
 
-def test_servers_keep_what_was_written_over_a_restart(folder):
+def test_servers_keep_data_over_a_restart(folder: Path) -> None:
     with Stack(folder=folder, programs=DATA_SERVERS) as stack:
         first = stack.environment
         with psycopg.connect(first["DATABASE_URL"], autocommit=True) as connection:
@@ -49,7 +49,7 @@ def test_servers_keep_what_was_written_over_a_restart(folder):
             assert client.get("kept") == b"1"
 
 
-def test_state_that_was_deleted_by_hand_begins_anew(folder):
+def test_stack_starts_from_scratch_after_its_folder_was_deleted(folder: Path) -> None:
     for _start in range(2):
         with Stack(folder=folder, programs=["postgres"]) as stack:
             connection = psycopg.connect(stack.environment["DATABASE_URL"], autocommit=True)
@@ -59,17 +59,17 @@ def test_state_that_was_deleted_by_hand_begins_anew(folder):
         shutil.rmtree(folder)
 
 
-def test_killed_program_is_restarted_and_said_so(folder):
+def test_killed_program_is_restarted_and_logged(folder: Path) -> None:
     with Stack(folder=folder, programs=["line-redis"]) as stack:
         killed = stack.pid("line-redis")
         stack.kill("line-redis", signal.SIGKILL)
         stack.wait_until_restarted("line-redis", pid=killed)
-        said = stack.log.read_text()
+        output = stack.log.read_text()
 
-    assert said.splitlines() == ["line-redis    | restarted: it had ended"]
+    assert output.splitlines() == ["line-redis    | restarted: it had ended"]
 
 
-def test_killed_edge_comes_back_and_its_old_workers_are_gone(folder):
+def test_killed_edge_is_restarted_without_its_old_workers(folder: Path) -> None:
     with Stack(folder=folder, programs=["edge"]) as stack:
         killed = stack.pid("edge")
         workers = [child.pid for child in psutil.Process(killed).children()]
@@ -83,14 +83,14 @@ def test_killed_edge_comes_back_and_its_old_workers_are_gone(folder):
     assert workers
 
 
-def test_secrets_are_for_the_owner_only(folder):
+def test_secrets_are_readable_by_the_owner_only(folder: Path) -> None:
     with Stack(folder=folder, programs=["line-redis"]) as stack:
         assert {(folder / name).stat().st_mode & 0o777 for name in ("env", "secrets.json")} == {0o600}
         assert stack.run.stat().st_mode & 0o777 == 0o700
     assert not stack.run.exists()
 
 
-def test_second_stack_on_the_same_folder_is_refused(folder):
+def test_second_stack_with_the_same_folder_is_refused(folder: Path) -> None:
     with Stack(folder=folder, programs=["line-redis"]):
         with pytest.raises(StackError, match="is in use"):
             Stack(folder=folder, programs=["line-redis"]).start()
@@ -103,7 +103,7 @@ def test_second_stack_on_the_same_folder_is_refused(folder):
     [(number, ["line-redis"]) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     + [(signal.SIGKILL, DATA_SERVERS)],
 )
-def test_no_process_is_left_however_the_launcher_ends(folder, number, programs):
+def test_no_process_is_left_when_the_launcher_ends(folder: Path, number: int, programs: list[str]) -> None:
     code = (
         "from pathlib import Path; from deploy.local.processes import interruptible; import time\n"
         "from deploy.local.stack import Stack\n"
@@ -124,7 +124,7 @@ def test_no_process_is_left_however_the_launcher_ends(folder, number, programs):
     assert len(started) > len(programs) + 1
 
 
-def test_removed_state_is_gone_wherever_it_lay(folder):
+def test_remove_deletes_the_data_outside_the_folder_too(folder: Path) -> None:
     with Stack(folder=folder, programs=["postgres"]):
         home = postgres.home_of(folder)
         assert (home / "data/PG_VERSION").exists()
@@ -135,14 +135,16 @@ def test_removed_state_is_gone_wherever_it_lay(folder):
     assert not home.exists()
 
 
-def test_running_stack_is_seen_from_outside(folder):
+def test_running_stack_is_visible_to_other_processes(folder: Path) -> None:
     with Stack(folder=folder, programs=["line-redis"]) as stack:
-        seen = RunningStack(folder)
-        assert (seen.pid("line-redis"), seen.missing(), seen.is_running()) == (stack.pid("line-redis"), [], True)
-    assert not seen.is_running()
+        outside = RunningStack(folder)
+        assert outside.pid("line-redis") == stack.pid("line-redis")
+        assert outside.missing() == []
+        assert outside.is_running()
+    assert not outside.is_running()
 
 
-def test_free_ports_differ_and_are_none_that_connections_get_from_the_kernel():
+def test_free_ports_differ_and_are_not_used_for_outgoing_connections() -> None:
     found = set(ports.free().values())
 
     assert len(found) == len(ports.DEFAULT_PORTS)
@@ -150,7 +152,7 @@ def test_free_ports_differ_and_are_none_that_connections_get_from_the_kernel():
     assert ports.FREE_RANGE.stop <= int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
 
 
-def test_busy_port_is_named_with_its_setting():
+def test_refuse_busy_names_the_port_and_its_setting() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -160,33 +162,37 @@ def test_busy_port_is_named_with_its_setting():
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("variables", "message"),
     [({"PORT_WEB": "x"}, "PORT_WEB=x is not a port"), ({"PORT_WEB": "8000"}, "PORT_EDGE and PORT_WEB are the same")],
 )
-def test_senseless_ports_are_refused(given, said):
-    with pytest.raises(ports.BadPort, match=said):
-        ports.configured(environment=given)
+def test_configured_refuses_invalid_ports(variables: dict[str, str], message: str) -> None:
+    with pytest.raises(ports.BadPort, match=message):
+        ports.configured(environment=variables)
 
 
-def test_every_line_of_the_procfile_is_run_and_no_other():
-    own = {name for name, program in PROGRAMS.items() if not program.command}
-    assert own == set(procfile())
+def test_programs_without_a_command_are_those_of_the_procfile() -> None:
+    without_command = {name for name, program in PROGRAMS.items() if not program.command}
+
+    assert without_command == set(procfile())
     assert all(command(name) for name in PROGRAMS)
 
 
-def test_demo_environment_is_taken_only_while_a_demo_runs(folder, monkeypatch, capsys):
+def test_use_demo_environment_needs_a_running_demo_and_no_other_servers(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(environment, "DEMO_FOLDER", folder)
-    nothing: dict[str, str] = {}
-    environment.use_demo_environment(nothing)
-    with Stack(folder=folder, programs=["line-redis"]) as stack:
-        mine = {"DATABASE_URL": "postgresql://elsewhere/shop"}
-        environment.use_demo_environment(mine)
-        taken: dict[str, str] = {}
-        environment.use_demo_environment(taken)
-        expected = stack.environment
-    over: dict[str, str] = {}
-    environment.use_demo_environment(over)
+    before: dict[str, str] = {}
+    during: dict[str, str] = {}
+    configured = {"DATABASE_URL": "postgresql://elsewhere/shop"}
+    after: dict[str, str] = {}
 
-    assert (nothing, mine, over) == ({}, {"DATABASE_URL": "postgresql://elsewhere/shop"}, {})
-    assert taken == expected
+    environment.use_demo_environment(before)
+    with Stack(folder=folder, programs=["line-redis"]) as stack:
+        environment.use_demo_environment(during)
+        environment.use_demo_environment(configured)
+        expected = stack.environment
+    environment.use_demo_environment(after)
+
+    assert (before, during, after) == ({}, expected, {})
+    assert configured == {"DATABASE_URL": "postgresql://elsewhere/shop"}
     assert capsys.readouterr().err.count("\n") == 1
