@@ -30,7 +30,7 @@ password=stack
 [rpcinterface:supervisor]
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
-[eventlistener:log_prefixer]
+[eventlistener:log-prefixer]
 command={python} -m deploy.local.log_prefixer
 events=PROCESS_LOG,PROCESS_STATE
 buffer_size=2000

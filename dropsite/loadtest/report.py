@@ -225,6 +225,7 @@ def _targets(cost: Cost, *, orders: int, shoppers: int) -> str:
 def _assertions(result: Result) -> str:
     rows = ["Checks"]
     for assertion in result.assertions:
-        verdict = "ok" if assertion.ok else "FAILED"
-        rows.append(f"{verdict:<8}{assertion.name}: {assertion.detail}")
+        status = "ok" if assertion.ok else "FAILED"
+        detail = f": {assertion.detail}" if assertion.detail else ""
+        rows.append(f"{status:<8}{assertion.name}{detail}")
     return "\n".join(rows)
