@@ -8,6 +8,7 @@ import pytest
 from django.test import Client
 from django.utils import translation
 
+from drops.waitingroom.gate.language import language
 from dropsite.celery import app
 from tests.translation import pseudo
 
@@ -28,8 +29,10 @@ def pseudo_language(catalogues: Path, settings: Any) -> Iterator[None]:
     settings.LANGUAGE_CODE = pseudo.LANGUAGE
     settings.SHOP_NAME = "⟦Shop⟧"
     settings.SELLER = "⟦Seller\nHamburg⟧"
+    language.activate(pseudo.LANGUAGE, folder=catalogues)
     with translation.override(pseudo.LANGUAGE):
         yield
+    language.activate("en", folder=catalogues)
 
 
 @pytest.fixture

@@ -1,11 +1,12 @@
 """Shoppers' texts can be translated: in a pseudo-language, no page, refusal or email has plain English left."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from django.test import Client
 
-from tests.translation import pages
+from tests.translation import gate_pages, pages
 from tests.translation.pages import Page
 from tests.translation.pseudo import accent, untranslated
 
@@ -16,6 +17,12 @@ def test_pages_leave_nothing_untranslated(
     visit: Callable[[Client], Iterator[Page]], pseudo_language: None, shopper: Client
 ) -> None:
     found = {name: rest for name, page in visit(shopper) if (rest := untranslated(page))}
+
+    assert found == {}
+
+
+def test_the_gate_leaves_nothing_untranslated(pseudo_language: None, tmp_path: Path) -> None:
+    found = {name: rest for name, page in gate_pages.gate(tmp_path) if (rest := untranslated(page))}
 
     assert found == {}
 

@@ -18,6 +18,8 @@ from drops.waitingroom.gate import responses, texts
 from drops.waitingroom.gate.context import GateContext
 from drops.waitingroom.gate.enter import enter
 from drops.waitingroom.gate.joins import join
+from drops.waitingroom.gate.language import gettext as _
+from drops.waitingroom.gate.language import language
 from drops.waitingroom.gate.panel import tell
 from drops.waitingroom.gate.refusals import GateRefused, stuck
 from drops.waitingroom.gate.requests import Receive, Request, Scope, Send, TooLong
@@ -51,6 +53,7 @@ async def live(scope: Scope, receive: Receive, send: Send) -> None:
     except config.ConfigError as error:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
+    language.activate(found.language, folder=config.ROOT / "locale")
     gate = scope["state"]["gate"] = GateContext(found)
     gate.start()
     await send({"type": "lifespan.startup.complete"})
@@ -82,7 +85,7 @@ async def route(gate: GateContext, path: str, request: Request) -> Response:
 def refuse(gate: GateContext, slug: str, request: Request, refused: GateRefused) -> Response:
     """Say it to who asked. `slug` is empty if no line is meant."""
     if request.wants_json:
-        detail = f"{refused.what} {refused.why}"
+        detail = f"{refused.title} {refused.reason}"
         return responses.problem(refused.status, detail, retry=refused.retry, **refused.members)
     line = gate.lines.known.get(slug)
     return gate.pages.refusal(refused, slug=slug, look=line.look if line else {})
@@ -92,14 +95,14 @@ def wrong_method(slug: str, request: Request, methods: tuple[str, ...]) -> Respo
     """Send a form's answer that was reloaded back to the line. Raises: Refused."""
     if request.method == "GET":
         return responses.redirect(f"/line/{slug}/")
-    raise GateRefused(texts.WRONG_METHOD, words={"allowed": ", ".join(methods)})
+    raise GateRefused(texts.WRONG_METHOD, values={"allowed": ", ".join(methods)})
 
 
 async def status(gate: GateContext, slug: str, request: Request) -> Response:
     """Answer `GET /line/<slug>/status.json`: the same for everybody, so the edge keeps it for a second."""
     line = await gate.lines.get(slug)
     if line is None or not line.document:
-        return responses.problem(503, texts.UNKNOWN, retry=UNKNOWN_SECONDS)
+        return responses.problem(503, _(texts.UNKNOWN), retry=UNKNOWN_SECONDS)
     return Response(200, STATUS_HEADERS, line.document)
 
 
@@ -119,7 +122,9 @@ async def show(gate: GateContext, slug: str, request: Request) -> Response:
 async def health(gate: GateContext) -> Response:
     """Answer `GET /line/healthz`."""
     return (
-        responses.data({"redis": True}) if await gate.is_healthy() else responses.problem(503, texts.UNKNOWN, retry=1)
+        responses.data({"redis": True})
+        if await gate.is_healthy()
+        else responses.problem(503, _(texts.UNKNOWN), retry=1)
     )
 
 

@@ -64,4 +64,4 @@ async def _index(gate: GateContext, slug: str, client: str) -> int:
 
 def _early(opens: float) -> GateRefused:
     retry = min(LONGEST_WAIT, max(1, math.ceil(opens - time())))
-    return GateRefused(texts.NOT_OPEN, retry=retry, words={"time": moment(opens)}, lobby_opens=opens)
+    return GateRefused(texts.NOT_OPEN, retry=retry, values={"time": moment(opens)}, lobby_opens=opens)

@@ -12,6 +12,7 @@ from string import Template
 
 from drops.waitingroom.gate import responses, texts
 from drops.waitingroom.gate.cache import CachedDrop
+from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.panel import Panel
 from drops.waitingroom.gate.refusals import GateRefused
 from drops.waitingroom.gate.responses import Response
@@ -45,6 +46,7 @@ class Pages:
 
     def __init__(self, config: Config) -> None:
         self.shop = config.shop_name
+        self.language = config.language
         self.manifest = Manifest(config.static_root)
         folder = ROOT / "templates" / "gate"
         self.templates = {path.stem: Template(path.read_text()) for path in folder.glob("*.html")}
@@ -52,46 +54,52 @@ class Pages:
     def line(self, slug: str, line: CachedDrop, panel: Panel) -> Response:
         """The panel of the line, as a page of its own."""
         title = line.look.get("title") or slug
-        again = texts.AGAIN.format(seconds=panel.refresh) if panel.refresh else ""
-        keep = texts.KEEP.format(again=again) if panel.count else ""
+        keep = [_(texts.KEEP)] if panel.count else []
+        if panel.count and panel.refresh:
+            keep.append(_(texts.AGAIN).format(seconds=panel.refresh))
         main = self._fill(
             "line",
-            {"title": title, "lead": panel.lead, "slug": slug, "to_drop": texts.TO_DROP},
+            {"title": title, "lead": panel.lead, "slug": slug, "to_drop": _(texts.TO_DROP)},
             count=_count(panel.count),
-            keep=f'<p class="small">{escape(keep)}</p>' if keep else "",
+            keep=f'<p class="small">{escape(" ".join(keep))}</p>' if keep else "",
             notes="\n".join(f"<p>{escape(note)}</p>" for note in panel.notes),
             editions=_rows(panel.editions),
             action=self._action(slug, panel),
         )
-        html, source = self._page(texts.IN_LINE.format(title=title), main, title, line.look)
+        html, source = self._page(_(texts.IN_LINE).format(title=title), main, title, line.look)
         return responses.page(200, html, style_source=source, refresh=str(panel.refresh or ""))
 
     def refusal(self, refused: GateRefused, *, slug: str, look: Mapping[str, str]) -> Response:
         """A refusal as a page. It goes back to the line by itself when it may; a join waits for another press."""
         back = f"/line/{slug}/"
-        url, text = (back, texts.TO_LINE) if slug else ("/", texts.TO_FRONT)
+        url, text = (back, _(texts.TO_LINE)) if slug else ("/", _(texts.TO_FRONT))
         action = self._join(slug, refused.key) if refused.key else self._fill("back", {"url": url, "text": text})
-        words = {"what": refused.what, "why": refused.why, "money": texts.NOTHING_CHARGED}
+        words = {"title": refused.title, "reason": refused.reason, "money": _(texts.NOT_CHARGED)}
         main = self._fill("refusal", words, action=action)
-        html, source = self._page(refused.what, main, look.get("title") or self.shop, look)
+        html, source = self._page(refused.title, main, look.get("title") or self.shop, look)
         refresh = f"{refused.retry}; url={back}" if refused.retry is not None and slug and not refused.key else ""
         return responses.page(refused.status, html, style_source=source, retry=refused.retry, refresh=refresh)
 
     def _join(self, slug: str, key: str) -> str:
-        return self._fill("join", {"slug": slug, "key": key, "text": texts.JOIN})
+        return self._fill("join", {"slug": slug, "key": key, "text": _(texts.JOIN)})
 
     def _action(self, slug: str, panel: Panel) -> str:
         if panel.action == "join":
             return self._join(slug, secrets.token_hex(16))
         if panel.action == "enter":
-            return self._fill("enter", {"slug": slug, "text": texts.ENTER})
+            return self._fill("enter", {"slug": slug, "text": _(texts.ENTER)})
         return ""
 
     def _page(self, title: str, main: str, subject: str, look: Mapping[str, str]) -> tuple[str, str]:
         style = css(look)
         words = {
             "title": f"{title} · {self.shop}",
-            "description": texts.DESCRIPTION.format(title=subject),
+            "description": _(texts.DESCRIPTION).format(title=subject),
+            "skip": _(texts.SKIP),
+            "navigation": _(texts.SHOP),
+            "archive": _(texts.ARCHIVE),
+            "how": _(texts.HOW),
+            "language": self.language,
             "shop": self.shop,
             "stylesheet": self.manifest.url("shop/site.css"),
             "icon": self.manifest.url("shop/icon.svg"),
@@ -123,7 +131,8 @@ def _count(count: str) -> str:
     if not count:
         return ""
     size = min(len(count), 9)
-    return f'<p class="count chars-{size}"><span class="visually-hidden">{texts.PLACE} </span>{escape(count)}</p>'
+    label = f'<span class="visually-hidden">{escape(_(texts.PLACE))} </span>'
+    return f'<p class="count chars-{size}">{label}{escape(count)}</p>'
 
 
 def _rows(rows: tuple[tuple[str, str], ...]) -> str:
@@ -132,4 +141,4 @@ def _rows(rows: tuple[tuple[str, str], ...]) -> str:
     items = "".join(
         f'<li class="row"><span>{escape(name)}</span><span>{escape(band)}</span></li>' for name, band in rows
     )
-    return f'<h2 class="visually-hidden">{texts.EDITIONS}</h2><ul class="rows">{items}</ul>'
+    return f'<h2 class="visually-hidden">{escape(_(texts.EDITIONS))}</h2><ul class="rows">{items}</ul>'

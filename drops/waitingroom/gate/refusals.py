@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drops.waitingroom.gate import texts
+from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.texts import Refusal
 from drops.waitingroom.protocol import lua
 
@@ -12,7 +13,7 @@ CROWDED_SECONDS = 1  # so is the limit of the counter raised
 
 
 class GateRefused(Exception):
-    """Nothing was done. `words` fill the texts, `members` go into the problem for scripts, `retry` is in seconds.
+    """Nothing was done. `values` fill the reason, `members` go into the problem for scripts, `retry` is in seconds.
 
     `key` is the client key of a join that may be sent again as it was: a form's sender has to press once more.
     """
@@ -22,14 +23,14 @@ class GateRefused(Exception):
         refusal: Refusal,
         *,
         retry: int | None = None,
-        words: Mapping[str, Any] | None = None,
+        values: Mapping[str, Any] | None = None,
         key: str = "",
         **members: Any,
     ) -> None:
-        super().__init__(refusal.what)
+        super().__init__(refusal.title)
         self.status = refusal.status
-        self.what = refusal.what
-        self.why = refusal.why.format(retry=retry, **(words or {}))
+        self.title = _(refusal.title)
+        self.reason = _(refusal.reason).format(retry=retry, **(values or {}))
         self.retry = retry
         self.key = key
         self.members = members

@@ -1,74 +1,102 @@
-"""Every sentence that the gate says to a person, in one place."""
+"""Every sentence that the gate shows, in one place. They are marked here, and translated where they are used."""
 
 from typing import NamedTuple
 
+from drops.waitingroom.gate.language import N_
+
 
 class Refusal(NamedTuple):
-    """What a refused request is told: the title, why and what next. The texts may hold {names} to be filled."""
+    """What a refused request is told: what happened, then why and what to do. The texts may hold {names} to fill in."""
 
     status: int
-    what: str
-    why: str
+    title: str
+    reason: str
 
 
-UNKNOWN = "The line is unknown here at this moment. Places are kept."
-NOTHING_CHARGED = "Nothing was charged."
+UNKNOWN = N_("The line's status is unknown right now. Your place is kept.")
+NOT_CHARGED = N_("You haven't been charged.")
 
-OTHER_SITE = Refusal(403, "That isn't yours.", "Another site sent it. Press the button on the drop's own page.")
-NO_TICKET = Refusal(403, "You are not in this line.", "Join it first. A place at the end is still a place.")
-FORGED = Refusal(403, "That isn't yours.", "This ticket is not one of this line's. Join the line for one of your own.")
-NOT_OPEN = Refusal(409, "Not yet.", "The line opens at {time}. Being early changes nothing.")
-NOT_DRAWN = Refusal(409, "Not yet.", "The order is drawn when the drop opens. You are in it.")
-NOT_CALLED = Refusal(409, "Not yet.", "Your place is kept, and it is not your turn.")
-NOT_NOW = Refusal(409, "In a moment.", "It is your turn. As many people as can be served are choosing at this moment.")
-NONE_LEFT = Refusal(409, "Gone.", "Nothing is left. If something comes back, it is for whoever asks next.")
-PAUSED = Refusal(409, "Paused.", "Places are kept.")
-CLOSED = Refusal(410, "Closed.", "This drop is over. Orders that were placed stay as they are.")
-CROWDED = Refusal(
-    503, "The door is stuck.", "So many people came at once. You are not in the line yet. Press the button again."
+UNAVAILABLE = N_("The line is temporarily unavailable.")
+NOT_YOUR_TURN = N_("It isn't your turn yet.")
+
+OTHER_SITE = Refusal(
+    403, N_("This request was blocked."), N_("It came from another site. Use the button on the drop's own page.")
 )
-NOT_JOINED = Refusal(503, "The door is stuck.", "You are not in the line yet. Press the button again.")
-STUCK = Refusal(503, "The door is stuck.", "Your place is kept. Trying again in {retry} s.")
-TOO_LONG = Refusal(413, "Too long.", "That is not a form of ours.")
-NOTHING_HERE = Refusal(404, "There is nothing here.", "There may never have been.")
-WRONG_METHOD = Refusal(405, "That doesn't work here.", "This address takes {allowed}.")
+NO_TICKET = Refusal(403, N_("You're not in this line."), N_("Join the line first."))
+FORGED = Refusal(
+    403, N_("This ticket isn't valid."), N_("It wasn't issued for this line. Join the line to get your own.")
+)
+NOT_OPEN = Refusal(409, N_("The line isn't open yet."), N_("It opens at {time}. Joining early makes no difference."))
+NOT_DRAWN = Refusal(
+    409, N_("Places haven't been drawn yet."), N_("They're drawn when the drop opens. You're in the line.")
+)
+NOT_CALLED = Refusal(409, NOT_YOUR_TURN, N_("Your place is kept."))
+NOT_NOW = Refusal(409, N_("One moment."), N_("It's your turn, but we can only let in so many people at once."))
+NONE_LEFT = Refusal(
+    409, N_("Sold out."), N_("If a piece becomes available again, it goes to the next person who asks.")
+)
+PAUSED = Refusal(409, N_("Paused."), N_("Your place is kept."))
+CLOSED = Refusal(410, N_("This drop has ended."), N_("Paid orders will be shipped."))
+CROWDED = Refusal(
+    503,
+    UNAVAILABLE,
+    N_("So many people arrived at once that you're not in the line yet. Press the button again."),
+)
+NOT_JOINED = Refusal(503, UNAVAILABLE, N_("You're not in the line yet. Press the button again."))
+STUCK = Refusal(503, UNAVAILABLE, N_("Your place is kept. Trying again in {retry} s."))
+TOO_LONG = Refusal(413, N_("That request is too large."), N_("It didn't come from one of our forms."))
+NOTHING_HERE = Refusal(404, N_("We can't find that page."), N_("Check the address, or go to the next drop."))
+WRONG_METHOD = Refusal(405, N_("That doesn't work here."), N_("This address only accepts {allowed}."))
 
-TO_DROP = "To the drop"
-TO_LINE = "Back to the line"
-TO_FRONT = "To the next drop"
-JOIN = "Join the line"
-ENTER = "Enter the drop"
-DESCRIPTION = "The line for {title}: your place, how long it may take, and what is left."
-IN_LINE = "{title}: the line"
+SKIP = N_("Skip to content")
+SHOP = N_("Shop")
+ARCHIVE = N_("Archive")
+HOW = N_("How a drop works")
+TO_DROP = N_("Go to the drop")
+TO_LINE = N_("Back to the line")
+TO_FRONT = N_("Go to the next drop")
+JOIN = N_("Join the line")
+ENTER = N_("Enter the drop")
+DESCRIPTION = N_("The line for {title}: your place, how long it may take, and what is left.")
+IN_LINE = N_("The line for {title}")
 
-ANNOUNCED = "The line opens at {time}."
-LOBBY = "The drop opens at {time}."
-LOBBY_IN = "You are in. Order is drawn at opening, so being early changes nothing."
-LOBBY_OUT = "The order is drawn at opening, so being early changes nothing."
-OPENING = "The order is being drawn."
-OPENING_IN = "You are in. The order is being drawn."
-OPEN = "Open. Who joins now stands behind everybody who is in the line."
-NEXT = "You are next."
-AHEAD_ONE = "One person in front of you."
-AHEAD = "{count} people in front of you."
-AHEAD_ABOUT = "About {count} people in front of you."
-DRAWN = "The draw put you at about {number} of {all}."
-LATE = "You came after the draw, as number {number}."
-LEAVE = "{left} are left. You may leave without missing anything."
-TURN = "Your turn. It stays your turn while anything is left."
-PAUSED_NOW = "Paused. Places are kept."
-GONE = "Gone."
-CLOSED_NOW = "This drop is over. What was bought is on its way."
-CANCELLED = "This drop was called off. Nobody was charged."
-RECONNECTING = "Reconnecting. Your place is kept."
-KEEP = "Keep this page or close it. Your place is kept.{again}"
-AGAIN = " This page looks again in {seconds} s."
+ANNOUNCED = N_("The line opens at {time}.")
+LOBBY = N_("The drop opens at {time}.")
+LOBBY_IN = N_("You're in. Places are drawn when the drop opens.")
+LOBBY_OUT = N_("Places are drawn when the drop opens, so joining early makes no difference.")
+OPENING = N_("Places are being drawn.")
+OPENING_IN = N_("You're in. Places are being drawn.")
+OPEN = N_("The drop is open. If you join now, you'll be placed behind everyone already in line.")
+NEXT = N_("You're next.")
+AHEAD_ABOUT = N_("About {n} people are ahead of you.")
+DRAWN = N_("The draw put you at about place {n} of {all}.")
+LATE = N_("You joined after the draw, as number {n}.")
+FEW = N_("Only {n} left. With this many people ahead of you, you're unlikely to get one.")
+TURN = N_("It's your turn, and it stays your turn while pieces are left.")
+PAUSED_NOW = N_("Paused. Your place is kept.")
+SOLD_OUT = N_("Sold out")
+CLOSED_NOW = N_("This drop has ended. Paid orders will be shipped.")
+CANCELLED = N_("This drop was cancelled. Nobody was charged.")
+RECONNECTING = N_("Reconnecting. Your place is kept.")
+KEEP = N_("You can close this page. Your place is kept.")
+AGAIN = N_("This page reloads in {seconds} s.")
 
-STILL = "Nobody is being let in at the moment."
-SOON = "Less than a minute, at the pace of the last half minute."
-WAIT_HOURS = "About {low}–{high} hours, at the pace of the last half minute."
-WAIT = "About {low}–{high} minutes, at the pace of the last half minute."
+STILL = N_("The line isn't moving right now.")
+SOON = N_("It will take less than a minute.")
+WAIT_HOURS = N_("It will take about {low}–{high} hours.")
+WAIT = N_("It will take about {low}–{high} minutes.")
 
-BANDS = {"in": "in", "low": "low", "held": "held, may return", "gone": "gone"}
-PLACE = "Your place"
-EDITIONS = "What is left"
+BANDS = {
+    "in": N_("Available"),
+    "low": N_("Few left"),
+    "held": N_("In checkouts, may come back"),
+    "gone": SOLD_OUT,
+}
+PLACE = N_("Your place")
+EDITIONS = N_("What is left")
+
+MOMENT = N_("{time} UTC, {day} {month} {year}")
+MONTHS = (
+    N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"),
+    N_("July"), N_("August"), N_("September"), N_("October"), N_("November"), N_("December"),
+)  # fmt: skip

@@ -24,6 +24,7 @@ class Config:
     ticket_keys: Keys
     pass_keys: Keys
     shop_name: str
+    language: str
     static_root: Path
 
 
@@ -57,6 +58,7 @@ def read(environ: Mapping[str, str]) -> Config:
         ticket_keys=keys("TICKET_KEYS"),
         pass_keys=keys("PASS_KEYS"),
         shop_name=environ.get("SHOP_NAME", "Dropsite"),
+        language=environ.get("LANGUAGE_CODE") or "en",
         static_root=Path(environ.get("STATIC_ROOT") or ROOT / "var" / "static"),
     )
     if faults:

@@ -76,7 +76,7 @@ def test_health_is_that_of_redis(mortal, environment, caller):
 @pytest.mark.parametrize("action", ["join", "enter"])
 def test_posts_come_from_the_shop_s_own_pages_only(gate, lobby, action, headers, status):
     reply = gate.run(gate.ask("POST", f"/line/x/{action}", JSON | headers))
-    refused = "That isn't yours. Another site sent it."
+    refused = "This request was blocked. It came from another site."
 
     assert (reply.status == 403 and reply.json["detail"].startswith(refused)) is (status == 403)
     assert reply.set_cookies == [] or status == 200
@@ -89,8 +89,8 @@ def test_what_is_not_a_line_is_404(gate, path):
     script, page = gate.get(path, JSON), gate.get(path, {"accept": "text/html"})
 
     assert (script.status, page.status) == (404, 404)
-    assert script.json["detail"] == "There is nothing here. There may never have been."
-    assert 'href="/">To the next drop' in page.body
+    assert script.json["detail"] == "We can't find that page. Check the address, or go to the next drop."
+    assert 'href="/">Go to the next drop' in page.body
 
 
 @pytest.mark.parametrize("action", ["join", "enter"])

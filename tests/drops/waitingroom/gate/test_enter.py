@@ -67,11 +67,11 @@ def test_enter_again_after_two_minutes_gives_a_new_pass_counted(gate, called_up)
 @pytest.mark.parametrize(
     ("value", "detail"),
     [
-        ("", "You are not in this line. Join it first. A place at the end is still a place."),
-        ("1.t1.AAAA.AAAA", "That isn't yours."),
-        (tickets.sign_ticket(TICKET, "y", RING), "That isn't yours."),
-        (tickets.sign_ticket(TICKET, "x", Keys.parse("t0:" + "33" * 32)), "That isn't yours."),
-        ("2" + VALUE[1:], "That isn't yours."),
+        ("", "You're not in this line. Join the line first."),
+        ("1.t1.AAAA.AAAA", "This ticket isn't valid."),
+        (tickets.sign_ticket(TICKET, "y", RING), "This ticket isn't valid."),
+        (tickets.sign_ticket(TICKET, "x", Keys.parse("t0:" + "33" * 32)), "This ticket isn't valid."),
+        ("2" + VALUE[1:], "This ticket isn't valid."),
     ],
 )
 def test_enter_refuses_who_has_no_ticket_of_this_line(gate, called_up, value, detail):
@@ -101,7 +101,7 @@ def test_enter_is_not_yet_from_memory_with_the_time_to_come_back(gate, lobby):
         "type": "about:blank",
         "title": "Conflict",
         "status": 409,
-        "detail": "Not yet. Your place is kept, and it is not your turn.",
+        "detail": "It isn't your turn yet. Your place is kept.",
         "place": PLACE,
         "cursor": 0,
         "retry": 0,
@@ -134,7 +134,7 @@ def test_enter_waits_in_a_pause_also_where_memory_does_not_know_of_it_yet(gate, 
     later = gate.enter(VALUE)
 
     assert [reply.status for reply in (at_once, later)] == [409, 409]
-    assert [reply.json["detail"] for reply in (at_once, later)] == ["Paused. Places are kept."] * 2
+    assert [reply.json["detail"] for reply in (at_once, later)] == ["Paused. Your place is kept."] * 2
 
 
 def test_enter_is_gone_when_the_drop_is_closed(gate, called_up):
@@ -171,8 +171,8 @@ def test_enter_refused_to_a_form_is_a_page_that_goes_back_to_the_line(gate, lobb
 
     assert (reply.status, reply.headers["content-type"]) == (409, "text/html; charset=utf-8")
     assert reply.headers["refresh"] == f"{reply.headers['retry-after']}; url=/line/x/"
-    assert "Not yet." in reply.body
-    assert "Nothing was charged." in reply.body
+    assert "It isn&#x27;t your turn yet." in reply.body
+    assert "You haven&#x27;t been charged." in reply.body
     assert JSON["accept"] not in reply.body
 
 

@@ -97,7 +97,7 @@ def test_join_before_the_lobby_says_when_from_memory(gate, server):
     reply = gate.join()
 
     assert (reply.status, reply.headers["retry-after"], reply.json["lobby_opens"]) == (409, "30", opens)
-    assert reply.json["detail"].startswith("Not yet. The line opens at ")
+    assert reply.json["detail"].startswith("The line isn't open yet. It opens at ")
     assert "cmdstat_evalsha" not in server.info("commandstats")
 
 
@@ -115,7 +115,7 @@ def test_join_is_gone_when_the_drop_is_closed(gate, lobby):
 
     assert gate.join(B).status == 410
     gate.sees(lambda line: line.closed)
-    assert gate.join(B).json["detail"] == "Closed. This drop is over. Orders that were placed stay as they are."
+    assert gate.join(B).json["detail"] == "This drop has ended. Paid orders will be shipped."
 
 
 def test_join_asks_for_patience_where_the_limit_is_reached(gate, server):

@@ -58,7 +58,7 @@ def test_line_is_a_whole_page_of_one_s_own_that_renews_itself(gate, lobby):
 
     assert (reply.status, reply.headers["cache-control"], reply.headers["refresh"]) == (200, "no-store", "30")
     assert shape.all("html") == [{"lang": "en"}]
-    assert "<title>0 &lt;kg&gt;: the line · Testsite</title>" in reply.body
+    assert "<title>The line for 0 &lt;kg&gt; · Testsite</title>" in reply.body
     assert {"name": "robots", "content": "noindex"} in shape.all("meta")
     assert shape.all("form") == shape.all("script") == []
     assert len(reply.body) < 4000
@@ -84,9 +84,9 @@ def test_line_shows_the_place_and_what_is_left(gate, lobby):
     reply = gate.get("/line/x/", cookies=f"ticket-x={tickets.sign_ticket(Ticket(bytes(16), 2416), 'x', RING)}")
 
     assert '<p class="count chars-5"><span class="visually-hidden">Your place </span>2,417</p>' in reply.body
-    assert "<span>B&amp;Z</span><span>in</span>" in reply.body
-    again = f"This page looks again in {reply.headers['refresh']} s."
-    assert f"Keep this page or close it. Your place is kept. {again}" in reply.body
+    assert "<span>B&amp;Z</span><span>Available</span>" in reply.body
+    again = f"This page reloads in {reply.headers['refresh']} s."
+    assert f"You can close this page. Your place is kept. {again}" in reply.body
     Shape(reply.body)
 
 
@@ -124,7 +124,7 @@ def test_a_form_that_could_not_join_is_offered_the_same_join_again(gate, server)
 
     assert (refused.status, refused.headers["retry-after"]) == (503, "2")
     assert "refresh" not in refused.headers  # it waits for a press of the button
-    assert "You are not in the line yet. Press the button again." in refused.body
+    assert "You&#x27;re not in the line yet. Press the button again." in refused.body
     assert shape.all("form") == [{"method": "post", "action": "/line/x/join"}]
     assert again == {"key": "a" * 32}
     assert joined.cookies["index-x"] == "0"

@@ -10,7 +10,7 @@ from tests.drops.waitingroom.protocol.servers import NOW, document
 
 S = {"sku": "ZERO-S", "band": "in", "free": 9, "held": 3, "name": "Small"}
 M = {"sku": "ZERO-M", "band": "held", "free": 0, "held": 4}
-ROWS = (("Small", "in"), ("ZERO-M", "held, may return"))
+ROWS = (("Small", "Available"), ("ZERO-M", "In checkouts, may come back"))
 
 
 def line(*, cursor: int = 0, n: int | None = None, paused: bool = False, **changed: object) -> CachedDrop:
@@ -29,7 +29,7 @@ def live(**changed: object) -> CachedDrop:
 
 
 def late(number: int) -> str:
-    return f"You came after the draw, as number {number}."
+    return f"You joined after the draw, as number {number}."
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def late(number: int) -> str:
         (live(paused=True), 5, Panel(texts.PAUSED_NOW, notes=(late(6),), editions=ROWS, refresh=2)),
         (live(cursor=6), 5, Panel(texts.TURN, action="enter", editions=ROWS)),
         (live(cursor=5), 5, Panel(texts.NEXT, "1", (late(6),), editions=ROWS, refresh=2)),
-        (live(cursor=3), 5, Panel("2 people in front of you.", "3", (texts.SOON, late(6)), "", ROWS, 2)),
-        (live(phase="sold out", editions=[], sentence="x"), 5, Panel("Gone.")),
+        (live(cursor=3), 5, Panel("2 people are ahead of you.", "3", (texts.SOON, late(6)), "", ROWS, 2)),
+        (live(phase="sold out", editions=[], sentence="x"), 5, Panel("Sold out")),
         (live(phase="closed"), 5, Panel(texts.CLOSED_NOW)),
         (live(phase="cancelled"), None, Panel(texts.CANCELLED)),
     ],
@@ -79,12 +79,12 @@ def test_tell_repeats_the_gatekeeper_s_sentence_once():
 @pytest.mark.parametrize(
     ("index", "rate", "lead", "wait"),
     [
-        (1, 0.0, "One person in front of you.", texts.STILL),
-        (30, 0.1, "30 people in front of you.", "About 4–8 minutes, at the pace of the last half minute."),
-        (9, 0.1, "9 people in front of you.", "About 1–3 minutes, at the pace of the last half minute."),
-        (9, 0.16, "9 people in front of you.", "About 1–2 minutes, at the pace of the last half minute."),
-        (9, 0.3, "9 people in front of you.", texts.SOON),
-        (9, 0.0012, "9 people in front of you.", "About 1–4 hours, at the pace of the last half minute."),
+        (1, 0.0, "One person is ahead of you.", texts.STILL),
+        (30, 0.1, "30 people are ahead of you.", "It will take about 4–8 minutes."),
+        (9, 0.1, "9 people are ahead of you.", "It will take about 1–3 minutes."),
+        (9, 0.16, "9 people are ahead of you.", "It will take about 1–2 minutes."),
+        (9, 0.3, "9 people are ahead of you.", texts.SOON),
+        (9, 0.0012, "9 people are ahead of you.", "It will take about 1–4 hours."),
     ],
 )
 def test_tell_gives_a_range_of_wait_and_its_reason(index, rate, lead, wait):
@@ -96,21 +96,21 @@ def test_tell_gives_a_range_of_wait_and_its_reason(index, rate, lead, wait):
 def test_tell_counts_those_in_front_from_the_cursor():
     panel = tell(live(cursor=1000, rate=1000.0), 2416, NOW, 0.5)
 
-    assert (panel.count, panel.lead) == ("1,417", "1,416 people in front of you.")
+    assert (panel.count, panel.lead) == ("1,417", "1,416 people are ahead of you.")
 
 
 def test_tell_rounds_what_is_arithmetic_on_a_hash():
     panels = [tell(line(n=9_000_000, phase="live", rate=5.0), index, NOW, 0.5) for index in range(3)]
 
     assert all(panel.lead.startswith("About ") for panel in panels)
-    assert all(panel.lead.endswith("00,000 people in front of you.") for panel in panels)
+    assert all(panel.lead.endswith("00,000 people are ahead of you.") for panel in panels)
     assert all(panel.notes[1].endswith(" of 9,000,000.") for panel in panels)
 
 
-def test_tell_says_who_may_leave():
+def test_tell_says_when_few_are_left():
     panel = tell(live(editions=[S]), 41_879, NOW, 0.5)
 
-    assert panel.notes[0] == "12 are left. You may leave without missing anything."
+    assert panel.notes[0] == "Only 12 left. With this many people ahead of you, you're unlikely to get one."
 
 
 @pytest.mark.parametrize(("at", "words"), [(0, "00:00 UTC, 1 January 1970"), (1, "00:00:01 UTC, 1 January 1970")])

@@ -1,0 +1,78 @@
+"""Every page and refusal of the gate, each under a name. No server: the gate's own functions, on states made here."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from drops.waitingroom.gate import texts
+from drops.waitingroom.gate.cache import CachedDrop, parse
+from drops.waitingroom.gate.pages import Pages
+from drops.waitingroom.gate.panel import moment, tell
+from drops.waitingroom.gate.refusals import GateRefused
+from drops.waitingroom.protocol import status
+from drops.waitingroom.protocol.config import Config
+from drops.waitingroom.protocol.tickets import Keys
+from tests.drops.waitingroom.protocol.servers import NOW, document
+from tests.translation.pseudo import LANGUAGE
+
+Page = tuple[str, str]
+LOOK = {"title": "⟦Zero⟧"}
+EDITIONS = [{"sku": "0", "band": band, "free": 9, "held": 3, "name": "⟦S⟧"} for band in texts.BANDS]
+LATE: dict[str, Any] = {"n": 0, "phase": "live", "rate": 2.0, "editions": EDITIONS}
+
+
+def pages(folder: Path) -> Pages:
+    """The gate's pages, of a shop whose own name is in brackets."""
+    return Pages(
+        Config(
+            redis_url="",
+            origin="https://shop.example",
+            secure=True,
+            ticket_keys=Keys("", {}),
+            pass_keys=Keys("", {}),
+            shop_name="⟦Shop⟧",
+            language=LANGUAGE,
+            static_root=folder,
+        )
+    )
+
+
+def waiting_room(*, cursor: int = 0, n: int | None = None, **changed: Any) -> CachedDrop:
+    """The gate's copy of a drop."""
+    state = {b"epoch": b"1", b"limit": b"1", b"cursor": b"%d" % cursor, b"look": json.dumps(LOOK).encode()}
+    if n is not None:
+        state |= {b"n": b"%d" % n, b"seed": b"00" * 32}
+    found = parse(state, status.encode(document(cursor=cursor, sealed=n, **changed)).encode())
+    assert found is not None
+    return found
+
+
+def states() -> Iterator[tuple[CachedDrop, int | None]]:
+    """(copy, index of the ticket) of everything that the panel tells apart."""
+    for phase in ("announced", "lobby", "opening", "live", "paused", "sold out", "closed", "cancelled"):
+        for index in (None, 5):
+            yield waiting_room(phase=phase, editions=EDITIONS), index
+            yield waiting_room(**LATE | {"phase": phase}), index
+    for ahead in (-1, 0, 1, 2, 9):
+        yield waiting_room(**LATE, cursor=5 - ahead if ahead < 6 else 0), 5 if ahead < 6 else ahead
+    for rate in (0.0, 0.0012, 0.1, 5.0):
+        yield waiting_room(**LATE | {"rate": rate}), 9
+        yield waiting_room(**LATE | {"rate": rate, "n": 9_000_000}), 3
+    yield waiting_room(**LATE), 41_879
+    yield waiting_room(**LATE | {"now": NOW - 60}), 5
+
+
+def gate(folder: Path) -> Iterator[Page]:
+    """Every panel, refusal and problem that the gate answers with."""
+    made = pages(folder)
+    for number, (copy, index) in enumerate(states()):
+        panel = tell(copy, index, NOW, 0.5)
+        yield f"line, {number}", made.line("zero", copy, panel).body.decode()
+    for name, refusal in vars(texts).items():
+        if isinstance(refusal, texts.Refusal):
+            refused = GateRefused(refusal, retry=2, values={"time": moment(0), "allowed": "⟦POST⟧"})
+            yield f"refused: {name}", made.refusal(refused, slug="zero", look=LOOK).body.decode()
+            yield f"refused, without a drop: {name}", made.refusal(refused, slug="", look={}).body.decode()
+    refused = GateRefused(texts.CROWDED, retry=1, key="0" * 32)
+    yield "refused: press again", made.refusal(refused, slug="zero", look=LOOK).body.decode()
