@@ -6,7 +6,7 @@ import sys
 
 from django.core.management import execute_from_command_line
 
-from deploy.local.environment import use_demo_environment
+from deploy.local.runner.environment import use_demo_environment
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
 from redis import Redis
 
-from deploy.local import chromium, demo
-from deploy.local.stack import RunningStack, Stack
+from deploy.local.commands import chromium, demo
+from deploy.local.runner.stack import RunningStack, Stack
 from drops import queries
 from tests import databases
 from tests.lanes import (

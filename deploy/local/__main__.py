@@ -10,10 +10,11 @@ import argparse
 import sys
 import time
 
-from deploy.local import demo, environment, ports, testing
-from deploy.local.processes import interruptible
-from deploy.local.programs import DATA_SERVERS, ROOT
-from deploy.local.stack import Stack, StackError, remove
+from deploy.local.commands import demo, testing
+from deploy.local.runner import environment, ports
+from deploy.local.runner.processes import interruptible
+from deploy.local.runner.programs import DATA_SERVERS, ROOT
+from deploy.local.runner.stack import Stack, StackError, remove
 
 POLL_SECONDS = 1
 

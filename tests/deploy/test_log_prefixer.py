@@ -4,7 +4,7 @@ import io
 
 import pytest
 
-from deploy.local.log_prefixer import PrefixedLog, parse_header, read_characters
+from deploy.local.runner.log_prefixer import PrefixedLog, parse_header, read_characters
 
 
 def test_write_output_prefixes_complete_lines() -> None:

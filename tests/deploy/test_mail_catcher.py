@@ -9,8 +9,8 @@ from email.message import EmailMessage
 
 import pytest
 
-from deploy.local.programs import ROOT
-from deploy.local.stack import Stack, remove
+from deploy.local.runner.programs import ROOT
+from deploy.local.runner.stack import Stack, remove
 
 
 @pytest.fixture(scope="module")

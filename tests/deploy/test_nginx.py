@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 import pytest
 
-from deploy.local import ports
-from deploy.local.programs import ROOT
-from deploy.local.stack import Stack, remove
+from deploy.local.runner import ports
+from deploy.local.runner.programs import ROOT
+from deploy.local.runner.stack import Stack, remove
 from deploy.nginx import rendering
 from tests.deploy.upstream import Answer, Upstream
 from tests.servers import until

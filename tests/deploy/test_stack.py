@@ -14,9 +14,10 @@ import psycopg
 import pytest
 from redis import Redis
 
-from deploy.local import environment, ports, postgres
-from deploy.local.programs import DATA_SERVERS, PROGRAMS, ROOT, command, procfile
-from deploy.local.stack import RunningStack, Stack, StackError, remove
+from deploy.local.runner import environment, ports
+from deploy.local.runner.programs import DATA_SERVERS, PROGRAMS, ROOT, command, procfile
+from deploy.local.runner.stack import RunningStack, Stack, StackError, remove
+from deploy.local.servers import postgres
 from tests.servers import until
 
 SECONDS = 30
@@ -105,8 +106,8 @@ def test_second_stack_with_the_same_folder_is_refused(folder: Path) -> None:
 )
 def test_no_process_is_left_when_the_launcher_ends(folder: Path, number: int, programs: list[str]) -> None:
     code = (
-        "from pathlib import Path; from deploy.local.processes import interruptible; import time\n"
-        "from deploy.local.stack import Stack\n"
+        "from pathlib import Path; from deploy.local.runner.processes import interruptible; import time\n"
+        "from deploy.local.runner.stack import Stack\n"
         f"with interruptible(), Stack(folder=Path({str(folder)!r}), programs={programs!r}):\n"
         "    print('up', flush=True)\n"
         "    time.sleep(600)"

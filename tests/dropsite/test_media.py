@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 
-from deploy.local.programs import ROOT
+from deploy.local.runner.programs import ROOT
 
 CDN = "https://cdn.example.com"
 LOOK = """

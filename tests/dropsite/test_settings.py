@@ -2,7 +2,7 @@ import runpy
 
 import pytest
 
-from deploy.local.programs import ROOT
+from deploy.local.runner.programs import ROOT
 
 
 @pytest.mark.parametrize(

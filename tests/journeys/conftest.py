@@ -12,8 +12,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
-from deploy.local.programs import ROOT
-from deploy.local.stack import RunningStack
+from deploy.local.runner.programs import ROOT
+from deploy.local.runner.stack import RunningStack
 from tests.journeys.inside import Inside
 from tests.servers import until
 

@@ -16,7 +16,7 @@ from contextlib import redirect_stdout
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
-from deploy.local.programs import ROOT
+from deploy.local.runner.programs import ROOT
 
 Result = TypeVar("Result")
 

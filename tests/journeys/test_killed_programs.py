@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.programs import ROOT
-from deploy.local.stack import RunningStack
+from deploy.local.runner.programs import ROOT
+from deploy.local.runner.stack import RunningStack
 
 SECONDS = 400
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from deploy.local.stack import RunningStack
+from deploy.local.runner.stack import RunningStack
 from tests.journeys.conftest import Look, Visit, read
 from tests.servers import until
 

@@ -7,8 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from deploy.local.programs import ROOT
-from deploy.local.stack import RunningStack
+from deploy.local.runner.programs import ROOT
+from deploy.local.runner.stack import RunningStack
 from tests.journeys.inside import Inside
 
 

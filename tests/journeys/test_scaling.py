@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from deploy.local.stack import RunningStack
+from deploy.local.runner.stack import RunningStack
 from tests.journeys.conftest import announced, read, read_json
 from tests.journeys.inside import Inside
 from tests.servers import until

@@ -4,7 +4,7 @@ import json
 
 from playwright.sync_api import Page, expect
 
-from deploy.local.programs import ROOT
+from deploy.local.runner.programs import ROOT
 from tests.journeys.conftest import Look, Visit
 
 VECTORS = json.loads((ROOT / "tests/data/shuffle-vectors.json").read_text())

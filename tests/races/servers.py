@@ -8,7 +8,8 @@ from redis.backoff import ConstantBackoff
 from redis.exceptions import ConnectionError as NotThere
 from redis.retry import Retry
 
-from deploy.local import ports, valkey
+from deploy.local.runner import ports
+from deploy.local.servers import valkey
 
 CONF = Path(valkey.__file__).with_name("valkey.conf")
 

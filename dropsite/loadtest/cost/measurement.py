@@ -15,7 +15,7 @@ import redis
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from deploy.local.supervisord import SupervisorClient
+from deploy.local.runner.supervisord import SupervisorClient
 from dropsite.loadtest.cost.figures import Cost, FrequentStatement
 from dropsite.loadtest.cost.processes import ProcessSampler
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-from deploy.local.supervisord import SupervisorClient
+from deploy.local.runner.supervisord import SupervisorClient
 from dropsite.loadtest.cost.figures import NOT_THE_SHOP
 
 SAMPLE_SECONDS = 1.0

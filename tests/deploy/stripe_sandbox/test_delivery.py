@@ -4,7 +4,7 @@ import json
 import pytest
 import stripe
 
-from deploy.local.ports import free_port
+from deploy.local.runner.ports import free_port
 from deploy.local.stripe_sandbox import delivery
 from tests.deploy.stripe_sandbox.event_loop import run
 from tests.deploy.stripe_sandbox.process import WEBHOOK_SECRET, StartSandbox, WebhookReceiver

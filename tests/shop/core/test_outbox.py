@@ -7,7 +7,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from django.utils import timezone
 
-from deploy.local.ports import free_port
+from deploy.local.runner.ports import free_port
 from shop.core import outbox
 from shop.models import Mail
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
-from deploy.local.ports import free_port
+from deploy.local.runner.ports import free_port
 from drops.waitingroom.protocol import keys
 from drops.waitingroom.protocol.config import ROOT
 from tests.drops.waitingroom.gate.conftest import JSON, OURS

@@ -10,8 +10,8 @@ from uuid import UUID
 from redis import Redis
 from redis.exceptions import RedisError
 
-from deploy.local.ports import free_port
-from deploy.local.valkey import binary
+from deploy.local.runner.ports import free_port
+from deploy.local.servers.valkey import binary
 from drops.waitingroom.protocol import lua
 from drops.waitingroom.protocol import status as documents
 from drops.waitingroom.protocol.status import Status

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from celery import current_app
 
-from deploy.local.ports import free_port
+from deploy.local.runner.ports import free_port
 from drops.waitingroom.protocol.config import ROOT
 from tests.servers import until
 

@@ -11,7 +11,7 @@ from celery import Celery as App
 from celery import current_app
 from redis import Redis
 
-from deploy.local.ports import free_port
+from deploy.local.runner.ports import free_port
 from drops.scaling.providers.base import ApplyRefused, BadLocator, OutcomeUnclear
 from drops.scaling.providers.local import celery as module
 from drops.scaling.providers.local import celery_commands

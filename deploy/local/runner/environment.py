@@ -13,7 +13,7 @@ from collections.abc import Mapping, MutableMapping
 from hashlib import sha256
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 DEMO_FOLDER = ROOT / "var/demo"
 
 # If one of these is set, the shop's servers are configured, and the demo's are not used instead.

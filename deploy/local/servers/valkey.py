@@ -1,4 +1,4 @@
-"""Become one of the two Redis servers of a local stack: `python -m deploy.local.valkey line-redis`.
+"""Become one of the two Redis servers of a local stack: `python -m deploy.local.servers.valkey line-redis`.
 
 The server is Valkey, from a wheel. Address and password are taken from the shop's own settings.
 """

@@ -19,9 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
-from deploy.local import environment, ports, postgres, probes, processes
-from deploy.local.programs import PROGRAMS, ROOT, SHOP_PROGRAMS
-from deploy.local.supervisord import SupervisorClient, configuration
+from deploy.local.runner import environment, ports, probes, processes
+from deploy.local.runner.programs import PROGRAMS, ROOT, SHOP_PROGRAMS
+from deploy.local.runner.supervisord import SupervisorClient, configuration
+from deploy.local.servers import postgres
 
 POLL_SECONDS = 0.1
 STOP_TIMEOUT_SECONDS = 40

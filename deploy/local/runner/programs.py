@@ -7,7 +7,7 @@ Procfile can't express: group, needs, signal. Groups stop in the order front, ap
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 GROUP_PRIORITIES = {"data": 10, "app": 30, "front": 40}  # supervisor's: the highest stops first
 
 
@@ -22,10 +22,10 @@ class Program(NamedTuple):
 
 
 PROGRAMS = {
-    "postgres": Program("data", stop="INT", command="python -m deploy.local.postgres"),
-    "line-redis": Program("data", command="python -m deploy.local.valkey line-redis"),
-    "broker-redis": Program("data", command="python -m deploy.local.valkey broker-redis"),
-    "mail-catcher": Program("data", command="python -m deploy.local.mail_catcher"),
+    "postgres": Program("data", stop="INT", command="python -m deploy.local.servers.postgres"),
+    "line-redis": Program("data", command="python -m deploy.local.servers.valkey line-redis"),
+    "broker-redis": Program("data", command="python -m deploy.local.servers.valkey broker-redis"),
+    "mail-catcher": Program("data", command="python -m deploy.local.servers.mail_catcher"),
     "sandbox": Program(
         "data",
         command="gunicorn deploy.local.stripe_sandbox.app:app -k asgi --asgi-lifespan on -w 1"

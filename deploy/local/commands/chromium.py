@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from deploy.local.programs import ROOT
+from deploy.local.runner.programs import ROOT
 
 FOLDER = ROOT / "var/browser"
-NPM_PACKAGE = Path(__file__).with_name("browser_package")
+NPM_PACKAGE = Path(__file__).with_name("chromium_package")
 PROGRAM_NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
 PLAYWRIGHT_NAMES = {"chrome-headless-shell", "headless_shell", "chrome"}
 ARGUMENTS = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--no-first-run"]

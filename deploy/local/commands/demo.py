@@ -12,10 +12,10 @@ import urllib.request
 from datetime import datetime
 from typing import IO
 
-from deploy.local import environment, ports
-from deploy.local.processes import interruptible
-from deploy.local.programs import PROGRAMS
-from deploy.local.stack import Stack, StackError
+from deploy.local.runner import environment, ports
+from deploy.local.runner.processes import interruptible
+from deploy.local.runner.programs import PROGRAMS
+from deploy.local.runner.stack import Stack, StackError
 
 POLL_SECONDS = 0.1
 START_POLL_SECONDS = 0.3  # each of these polls asks three servers

@@ -1,6 +1,6 @@
 """The demo's mail catcher: a real SMTP server that keeps every email, and pages that show them, newest first.
 
-    python -m deploy.local.mail_catcher
+    python -m deploy.local.servers.mail_catcher
 
 It listens on PORT_SMTP and PORT_MAIL_PAGE, on loopback only, and stores emails as .eml files in STACK_FOLDER/mails.
 An email whose Message-ID came before is marked as a repeat: each row of the shop's outbox has one fixed id, so an email
@@ -24,8 +24,8 @@ from typing import Any
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
-from deploy.local import processes
-from deploy.local.ports import HOST
+from deploy.local.runner import processes
+from deploy.local.runner.ports import HOST
 
 STYLE = (
     "body{margin:0 auto;max-width:60rem;padding:2rem;background:#efe9dc;color:#1c1a17;font:16px/24px system-ui}"

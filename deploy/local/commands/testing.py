@@ -22,9 +22,10 @@ from typing import NamedTuple
 
 import psutil
 
-from deploy.local import environment, postgres, processes
-from deploy.local.programs import DATA_SERVERS, ROOT
-from deploy.local.stack import Stack, StackError, remove
+from deploy.local.runner import environment, processes
+from deploy.local.runner.programs import DATA_SERVERS, ROOT
+from deploy.local.runner.stack import Stack, StackError, remove
+from deploy.local.servers import postgres
 
 FOLDER = ROOT / "var" / f"test-{os.getpid()}"
 POLL_SECONDS = 0.1

@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-from deploy.local.programs import GROUP_PRIORITIES, PROGRAMS, Program
+from deploy.local.runner.programs import GROUP_PRIORITIES, PROGRAMS, Program
 
 # Name and password only silence a warning: the socket is in a folder of mode 700.
 MAIN_SECTIONS = """\
@@ -31,7 +31,7 @@ password=stack
 supervisor.rpcinterface_factory = supervisor.rpcinterface:make_main_rpcinterface
 
 [eventlistener:log-prefixer]
-command={python} -m deploy.local.log_prefixer
+command={python} -m deploy.local.runner.log_prefixer
 events=PROCESS_LOG,PROCESS_STATE
 buffer_size=2000
 stdout_logfile=NONE
@@ -46,7 +46,7 @@ priority={priority}
 
 PROGRAM_SECTION = """
 [program:{name}]
-command={python} -m deploy.local.run_when_ready {name}
+command={python} -m deploy.local.runner.run_when_ready {name}
 stopsignal={stop_signal}
 stopwaitsecs=10
 stopasgroup={stop_as_group}

