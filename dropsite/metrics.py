@@ -20,7 +20,7 @@ from drops.models import Hold
 from drops.scaling import metrics
 from payments.models import Attempt, Event
 from shop.core import problems
-from shop.models import Mail
+from shop.core.models import Email
 
 LAPSED = timedelta(seconds=5)  # a hold may be reclaimed so long after its end; then background is late
 
@@ -68,7 +68,7 @@ def queues(*, now: datetime) -> dict[str, dict[str, Any]]:
     return {
         "checkout": waiting(Attempt.objects.filter(state=Attempt.State.QUEUED), "created_at", now=now),
         "capture": waiting(Event.objects.filter(state=Event.State.STORED), "received_at", now=now),
-        "mail": waiting(Mail.objects.filter(sent_at=None, due_at__lte=now), "due_at", now=now),
+        "mail": waiting(Email.objects.filter(sent_at=None, due_at__lte=now), "due_at", now=now),
         "background": waiting(lapsed, "expires_at", now=now),
     }
 

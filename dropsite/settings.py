@@ -66,8 +66,8 @@ SCALING_TICK_SECONDS = env.float("SCALING_TICK_SECONDS", 15.0)  # between two lo
 SCALING_GO_SECONDS = env.float("SCALING_GO_SECONDS", 600.0)  # before the lobby opens, everything must be READY
 SCALING_EXPECT = env.int("SCALING_EXPECT", 0)  # shoppers that the demo's drop is prepared for; 0: it is not
 SCALING_METRICS_TOKEN = env.str("SCALING_METRICS_TOKEN", "")  # of /metrics/scaling.json; empty: this machine only
-OPS_MAIL = env.str("OPS_MAIL", "")  # who is told of alerts
-OPS_WEBHOOK_URL = env.str("OPS_WEBHOOK_URL", "")  # likewise, signed
+OPS_MAIL = env.str("OPS_MAIL", "")  # the address that alerts are sent to
+OPS_WEBHOOK_URL = env.str("OPS_WEBHOOK_URL", "")  # where alerts are posted, signed
 OPS_WEBHOOK_SECRET = env.str("OPS_WEBHOOK_SECRET", "")
 EDGE_ACCESS_LOG = env.str("EDGE_ACCESS_LOG", "")  # from which a drop's requests are counted afterwards
 SCALING_WEBHOOK_SECRET = env.str("SCALING_WEBHOOK_SECRET", "")  # signs what targets of the kind "webhook" are asked
@@ -251,7 +251,7 @@ CELERY_TASK_ROUTES = {
     "payments.send": {"queue": "checkout"},
     "payments.sweep_attempts": {"queue": "checkout"},
     "payments.*": {"queue": "capture"},
-    "shop.send_due_mails": {"queue": "mail"},
+    "shop.send_due_emails": {"queue": "mail"},
 }
 # Celery would throw the whole pool away before and after each task, and each new one costs a backend of Postgres and
 # five threads. The pool is kept; dropsite.celery gives the connection back to it after a task.
@@ -277,10 +277,11 @@ CELERY_BEAT_SCHEDULE = {
     "expire due holds": every(5, "drops.expire_due_holds", "background"),
     "send unsent attempts": every(5, "payments.sweep_attempts", "checkout"),
     "settle events and what stands still": every(5, "payments.sweep_payments", "capture"),
-    "send unsent mails": every(5, "shop.send_due_mails", "mail"),
+    "send emails": every(5, "shop.send_due_emails", "mail"),
     "pre-scale": every(SCALING_TICK_SECONDS, "scaling.tick", "background"),
     "measure drops": every(max(5.0, SCALING_TICK_SECONDS), "scaling.measure", "background"),
-    "tell of alerts": every(10, "scaling.send_alerts", "background"),
+    "send alerts": every(10, "shop.send_due_alerts", "background"),
+    "watch emails": every(60, "shop.watch_emails", "background"),
 }
 
 # --- logs ----------------------------------------------------------------------------------------------------------

@@ -1,18 +1,14 @@
-"""What is sold and what was written about it: products and pictures, mails to send, the journal of acts.
+"""The catalogue: products, their variants and their pictures.
 
 Product 1─* Variant          one row per thing that can be bought, with its axes ({"size": "M"})
 Product 1─* Picture 1─* Rendition
-Mail          the outbox: a row is a promise to send, once per Message-ID
-JournalEntry  who did what, when, from what to what; appended, never edited
 """
 
-import uuid
-
-from django.conf import settings
 from django.core.validators import RegexValidator
 from django.db import models
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
+
+from shop.core.models import Alert, AuditEntry, Email  # noqa: F401  # Django looks for an app's models here
 
 COLOUR = RegexValidator(r"^#[0-9a-f]{6}$", _("Write the colour as # and six digits 0–9 a–f, for example #d8b04c."))
 
@@ -113,45 +109,3 @@ class Rendition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.image.name} {self.width}w"
-
-
-class Mail(models.Model):
-    """A mail that is to be sent, or was. Its Message-ID is made from the row, so a repeat is recognised as one."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    kind = models.CharField(max_length=40)
-    about = models.CharField(max_length=80)  # what it is about, such as "order:<uuid>"
-    to = models.EmailField()
-    subject = models.CharField(max_length=200)
-    text = models.TextField()
-    html = models.TextField()
-    created_at = models.DateTimeField(auto_now_add=True)
-    due_at = models.DateTimeField(auto_now_add=True)  # pushed ahead while a worker sends it, and after a failure
-    tries = models.PositiveSmallIntegerField(default=0)
-    sent_at = models.DateTimeField(null=True)
-    fault = models.TextField(blank=True)  # what the mail server said last
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "about"], name="one_mail_per_kind_and_subject_matter")]
-        indexes = [models.Index(fields=["due_at"], condition=Q(sent_at=None), name="mails_to_send")]
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.about}"
-
-
-class AuditEntry(models.Model):
-    """One act of a person or of the system. Appended only."""
-
-    at = models.DateTimeField(auto_now_add=True)
-    who = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")  # none: the system
-    about = models.CharField(max_length=80, db_index=True)  # "drop:nth-place"
-    act = models.CharField(max_length=40)
-    before = models.JSONField(default=dict)
-    after = models.JSONField(default=dict)
-
-    class Meta:
-        ordering = ["-at", "-id"]
-        verbose_name_plural = "journal"
-
-    def __str__(self) -> str:
-        return f"{self.about} {self.act}"

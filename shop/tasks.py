@@ -1,10 +1,21 @@
-"""Tasks of the queue mail."""
+"""Tasks that beat starts for the outbox. Each is safe to run twice at once."""
 
 from celery import shared_task
 
-from shop.core import outbox
+from shop.core import alerts, emails
 
 
-@shared_task(name="shop.send_due_mails", ignore_result=True)
-def send_due_mails(**_: object) -> int:
-    return outbox.send_due()
+@shared_task(name="shop.send_due_emails", ignore_result=True)
+def send_due_emails(**_: object) -> int:
+    return emails.send_due()
+
+
+@shared_task(name="shop.send_due_alerts", ignore_result=True)
+def send_due_alerts(**_: object) -> int:
+    return alerts.send_due()
+
+
+@shared_task(name="shop.watch_emails", ignore_result=True)
+def watch_emails(**_: object) -> int:
+    """Raise an alert while emails stay unsent. It runs on another queue than the emails themselves."""
+    return emails.watch()

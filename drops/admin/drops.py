@@ -22,7 +22,7 @@ from drops.admin import actions
 from drops.admin.forms import TIMES, DropForm, EditionForm, EditionFormSet
 from drops.models import Drop, Edition
 from drops.scaling.control import scale_plans
-from drops.scaling.models import Alert, ScalePlan, Step
+from drops.scaling.models import ScalePlan, Step
 from shop.admin.base import AuditedAdmin, TabularInline, person
 from shop.admin.refusals import refused
 from shop.core.datetimes import told
@@ -136,8 +136,7 @@ class DropAdmin(AuditedAdmin[Drop]):
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A draft takes what was prepared for it along; that needs no permission of its own."""
         objects, counts, needed, protected = super().get_deleted_objects(objs, request)
-        own = {model._meta.verbose_name for model in (ScalePlan, Alert)}
-        return objects, counts, needed - own, protected
+        return objects, counts, needed - {ScalePlan._meta.verbose_name}, protected
 
     def has_delete_permission(self, request: HttpRequest, obj: Drop | None = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or obj.announced_at is None)

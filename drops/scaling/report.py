@@ -7,9 +7,10 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 from drops.models import Drop
-from drops.scaling.models import Alert, Heartbeat, ScalePlan, Step, Target
+from drops.scaling.models import Heartbeat, ScalePlan, Step, Target
 from drops.scaling.planning.demand import short, whole
 from drops.scaling.planning.planner import Plan, PlanLine
+from shop.core.models import Alert
 
 State = Step.State
 
@@ -97,7 +98,7 @@ def status_as_text(*, now: datetime, drop: Drop | None = None) -> str:
     parts = [_pulse(now), _targets(list(Target.objects.all()))]
     parts.append(_steps(list(steps.order_by("drop__opens_at", "tier", "target__name"))))
     parts += [words for row in scale_plans if (words := _verdict(row))]
-    parts += _listed(_("Open alerts:"), [alert.words for alert in Alert.objects.filter(ended_at=None)])
+    parts += _listed(_("Open alerts:"), [alert.message for alert in Alert.objects.open()])
     return "\n\n".join(parts)
 
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 
 from drops.scaling.accounting import measure as measuring
-from drops.scaling.control import alerts, heartbeat
+from drops.scaling.control import heartbeat
 from drops.scaling.control import tick as ticks
 
 
@@ -11,12 +11,6 @@ from drops.scaling.control import tick as ticks
 def tick(**_: object) -> int:
     """Do what is due."""
     return len(ticks.tick(who="beat"))
-
-
-@shared_task(name="scaling.send_alerts", ignore_result=True)
-def send_alerts(**_: object) -> int:
-    """Tell ops' webhook what it was not told yet."""
-    return alerts.send_due()
 
 
 @shared_task(name="scaling.measure", ignore_result=True)

@@ -23,10 +23,10 @@ GOODS = (
     "variant",
     "picture",
 )
-SCALING = ("target", "share", "scaleplan", "step", "demand", "call", "alert", "heartbeat")
-MONEY = ("order", "payment", "attempt", "event", "ledgerentry", "bucket", "mail")
+SCALING = ("target", "share", "scaleplan", "step", "demand", "call", "heartbeat")
+MONEY = ("order", "payment", "attempt", "event", "ledgerentry", "bucket", "email")
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
-    "merchandisers": dict.fromkeys((*GOODS, *SCALING, "auditentry"), ())
+    "merchandisers": dict.fromkeys((*GOODS, *SCALING, "alert", "auditentry"), ())
     | {
         "product": ("add", "change", "delete"),
         "variant": ("add", "change", "delete"),
@@ -36,11 +36,11 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "pause": ("add", "change"),
         "scaleplan": ("change",),
     },
-    "ops": dict.fromkeys((*GOODS, *SCALING, *MONEY, "auditentry"), ())
+    "ops": dict.fromkeys((*GOODS, *SCALING, *MONEY, "alert", "auditentry"), ())
     | {
         "pause": ("add", "change"),
         "ceiling": ("add", "delete"),
-        "mail": ("change",),
+        "email": ("change",),
         "payment": ("change",),
         "target": ("add", "change", "delete"),
         "share": ("add", "change", "delete"),

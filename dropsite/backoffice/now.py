@@ -20,11 +20,11 @@ from drops import lifecycle
 from drops.lifecycle import Phase
 from drops.models import Drop, Hold, Leadership
 from drops.scaling.control import heartbeat
-from drops.scaling.models import Alert, ScalePlan
+from drops.scaling.models import ScalePlan
 from dropsite.backoffice import overview
 from payments.models import Attempt, Event, Payment
 from shop.core.datetimes import distance
-from shop.models import Mail
+from shop.core.models import Alert, Email
 
 BUSY_SECONDS, IDLE_SECONDS = 5, 60  # between two loads of the page; an open tab must not keep an idle shop busy
 SOON = timedelta(minutes=15)
@@ -86,7 +86,7 @@ def scaling(drop: Drop | None, *, now: datetime) -> dict[str, Any]:
         "pulse": row,
         "pulse_age": Age(gettext_lazy("last tick of pre-scaling"), row.ticked_at if needed else None, now, most),
         "scale_plan": ScalePlan.objects.filter(drop=drop).first() if drop is not None else None,
-        "alerts": Alert.objects.filter(ended_at=None).select_related("target"),
+        "alerts": Alert.objects.open(),
     }
 
 
@@ -122,7 +122,7 @@ def ages(*, now: datetime) -> list[Age]:
     age = partial(Age, now=now)
     unsent = Attempt.objects.filter(state=Attempt.State.QUEUED).aggregate(at=Min("created_at"))["at"]
     unsettled = Event.objects.filter(state=Event.State.STORED).aggregate(at=Min("received_at"))["at"]
-    unmailed = Mail.objects.filter(sent_at=None).aggregate(at=Min("created_at"))["at"]
+    unmailed = Email.objects.filter(sent_at=None).aggregate(at=Min("created_at"))["at"]
     paying = Payment.objects.filter(order__hold__state=Hold.State.PAYING).aggregate(at=Min("order__created_at"))["at"]
     return [
         age(gettext_lazy("oldest attempt not sent to Stripe"), unsent, most=UNSENT),

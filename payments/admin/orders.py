@@ -18,7 +18,7 @@ from payments.models import Order, Payment
 from payments.orders import line_items, status
 from shop.admin.base import ReadOnlyAdmin, person
 from shop.core import audit_log, money
-from shop.models import Mail
+from shop.core.models import Email
 
 
 @admin.register(Order)
@@ -77,7 +77,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             "ledger": [
                 (entry, money.text(amount=entry.amount, currency=entry.currency)) for entry in order.ledger.all()
             ],
-            "mails": Mail.objects.filter(about=f"order:{order.uuid}"),
+            "mails": Email.objects.filter(about=f"order:{order.uuid}"),
             "now": timezone.now(),
             "may_ask": request.user.has_perm("payments.change_payment") and order.payment.state not in Payment.OVER,
         }

@@ -26,7 +26,7 @@ def placed(*, order: Order) -> None:
             "seller": settings.SELLER,
             "shop_name": settings.SHOP_NAME,
         }
-        outbox.put(
+        outbox.put_email(
             kind="order placed",
             about=f"order:{order.uuid}",
             to=order.email,

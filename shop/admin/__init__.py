@@ -1,5 +1,5 @@
-"""The shop's pages at the desk."""
+"""The shop's pages in the admin."""
 
-from shop.admin import outbox, products
+from shop.admin import alerts, audit_log, emails, products
 
-__all__ = ["outbox", "products"]
+__all__ = ["alerts", "audit_log", "emails", "products"]

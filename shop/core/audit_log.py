@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 
-from shop.models import AuditEntry
+from shop.core.models import AuditEntry
 
 
 def write(

@@ -1,83 +1,70 @@
-"""The outbox: mails are rows first. A worker claims what is due, sends it, and marks it sent.
+"""The outbox: messages are rows first. A worker claims those that are due, sends them, and marks them as sent.
 
-A crash between sending and marking sends it twice, under the same Message-ID, by which mail programs know the repeat.
+There are two transports: SMTP (shop.core.emails) and the signed webhook of alerts (shop.core.alerts). Each sends its
+own kind of row through `send_due` here. A crash between sending and marking sends a message twice, under the same id,
+so that its receiver can recognise the repeat.
 """
 
 import logging
-import smtplib
+from collections.abc import Callable
 from datetime import timedelta
+from typing import TypeVar
 
-from django.conf import settings
-from django.core.mail import EmailMultiAlternatives, get_connection
-from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models.functions import Now
-from django.utils import timezone
 
-from shop.core.prepared import Insert, columns
-from shop.models import Mail
+from shop.core.backoff import wait_before_retry
+from shop.core.models import Email, OutboxMessage
+from shop.core.prepared import columns
 
 log = logging.getLogger(__name__)
 
-MAIL = Insert(Mail)
-CLAIM = timedelta(seconds=60)  # how long one worker has for a batch
-LONGEST_WAIT = timedelta(hours=1)
+M = TypeVar("M", bound=OutboxMessage)
+
+CLAIM = timedelta(seconds=60)  # how long one worker has for the messages it claimed
+FIRST_WAIT = timedelta(seconds=10)
 
 
-def put(*, kind: str, about: str, to: str, subject: str, text: str, html: str) -> None:
-    """Promise a mail, in the caller's transaction. A second one of the same kind about the same thing is none."""
-    MAIL.unless_there(kind=kind, about=about, to=to, subject=subject, text=text, html=html)
+class NotSent(Exception):
+    """A message could not be sent. The text is kept with the row."""
 
 
-def send_due(*, most: int = 200) -> int:
-    """Send what is due, oldest first; how many were sent."""
-    mails = claim(most=most)
-    if not mails:
-        return 0
-    connection = get_connection()
-    sent = sum(send(mail, connection) for mail in mails)
-    connection.close()
-    return sent
+def put_email(*, kind: str, about: str, to: str, subject: str, text: str, html: str) -> None:
+    """Write an email to be sent, in the caller's transaction. A second one of that kind about that thing is ignored."""
+    email = Email(kind=kind, about=about, to=to, subject=subject, text=text, html=html)
+    Email.objects.bulk_create([email], ignore_conflicts=True)
 
 
-def claim(*, most: int) -> list[Mail]:
-    """Take due mails for a minute, so that a second worker passes them over."""
+def send_due(model: type[M], *, send: Callable[[M], None], limit: int) -> int:
+    """Send the messages that are due, oldest first, and return how many were sent. `send` raises NotSent."""
+    return sum(_deliver(message, send=send) for message in claim_due(model, limit=limit))
+
+
+def claim_due(model: type[M], *, limit: int) -> list[M]:
+    """Claim messages that are due, so that other workers pass them over for a minute."""
+    table = model._meta.db_table
+    # RETURNING through raw() makes model instances of the rows that the UPDATE claimed.
     return list(
-        Mail.objects.raw(
+        model._default_manager.raw(
             f"""
-            UPDATE shop_mail SET due_at = statement_timestamp() + %s, tries = tries + 1 WHERE id IN (
-                SELECT id FROM shop_mail WHERE sent_at IS NULL AND due_at <= statement_timestamp()
-                ORDER BY due_at LIMIT %s FOR UPDATE SKIP LOCKED
-            ) RETURNING {columns(Mail)}
+            UPDATE {table} SET due_at = statement_timestamp() + %s, tries = tries + 1 WHERE id IN (
+                SELECT id FROM {table} WHERE sent_at IS NULL AND due_at <= statement_timestamp() AND tries < %s
+                ORDER BY due_at, id LIMIT %s FOR UPDATE SKIP LOCKED
+            ) RETURNING {columns(model)}
             """,
-            [CLAIM, most],
+            [CLAIM, model.MAX_TRIES, limit],
         )
     )
 
 
-def send(mail: Mail, connection: BaseEmailBackend) -> bool:
-    """Send one mail and mark it sent; after a failure, say what went wrong and when it is tried again."""
-    message = EmailMultiAlternatives(
-        mail.subject,
-        mail.text,
-        settings.MAIL_FROM,
-        [mail.to],
-        connection=connection,
-        headers={"Message-ID": name(mail)},
-    )
-    message.attach_alternative(mail.html, "text/html")
-    row = Mail.objects.filter(pk=mail.pk)
+def _deliver(message: M, *, send: Callable[[M], None]) -> bool:
+    """Send one message and mark it as sent; after a failure, keep the error and postpone the next try."""
+    row = type(message)._default_manager.filter(pk=message.pk)
     try:
-        message.send()
-    except (OSError, smtplib.SMTPException) as error:
-        wait = min(timedelta(seconds=5 * 2 ** min(mail.tries, 10)), LONGEST_WAIT)
-        row.update(fault=str(error), due_at=timezone.now() + wait)
-        log.warning("mail %s to be tried again in %s: %s", mail, wait, error)
+        send(message)
+    except NotSent as error:
+        wait = wait_before_retry(tries=message.tries, first=FIRST_WAIT, longest=message.LONGEST_WAIT)
+        row.update(last_error=str(error), due_at=Now() + wait)
+        log.warning("%s could not be sent, next try in %s: %s", message, wait, error)
         return False
-    row.update(sent_at=Now(), fault="")
+    row.update(sent_at=Now(), last_error="")
     return True
-
-
-def name(mail: Mail) -> str:
-    """Make the Message-ID: of the row alone, so that it is the same at each try."""
-    domain = settings.MAIL_FROM.rpartition("@")[2].rstrip(">")
-    return f"<{mail.pk}@{domain}>"

@@ -13,7 +13,8 @@ from django.utils import timezone
 from drops import drop_actions, lifecycle, stock
 from drops.models import Checkpoint, Drop, Edition, Hold, Pause, Unit
 from drops.waitingroom.protocol import places
-from shop.models import AuditEntry, Picture
+from shop.core.models import AuditEntry
+from shop.models import Picture
 from tests.admin_clients import SECONDS, wait_for_a_waiter
 from tests.factories import make_drop, make_edition, make_hold, make_product, make_variant
 

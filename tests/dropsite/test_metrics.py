@@ -8,7 +8,7 @@ from django.utils import timezone
 from drops.models import Hold
 from dropsite import metrics
 from payments.models import Event
-from shop.models import Mail
+from shop.core.models import Email
 from tests.factories import make_drop, make_hold
 
 PATH = "/metrics/scaling.json"
@@ -71,8 +71,8 @@ def test_queues_tell_the_oldest_row_of_each():
         make_hold(drop=drop, index=index, expires_at=now - timedelta(seconds=seconds))
     make_hold(drop=drop, index=9, state=Hold.State.RELEASED, expires_at=now - timedelta(seconds=900), wanted=None)
     for seconds, sent in [(-30, None), (20, None), (90, None), (500, now)]:
-        mail = Mail.objects.create(kind="test", about=f"{seconds}", to="a@b.example", sent_at=sent)
-        Mail.objects.filter(pk=mail.pk).update(due_at=now - timedelta(seconds=seconds))
+        mail = Email.objects.create(kind="test", about=f"{seconds}", to="a@b.example", sent_at=sent)
+        Email.objects.filter(pk=mail.pk).update(due_at=now - timedelta(seconds=seconds))
     Event.objects.create(id="evt_1", type="x", livemode=False, payload={})
     Event.objects.update(received_at=now - timedelta(seconds=7))
 

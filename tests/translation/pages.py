@@ -20,7 +20,8 @@ from payments import views as payment_views
 from payments.checkout import submit
 from payments.models import Attempt, Order
 from payments.orders import emails, status
-from shop.models import Mail, Product
+from shop.core.models import Email
+from shop.models import Product
 from tests.drops.views.shopping import let_in
 from tests.factories import make_drop, make_edition, make_hold, make_product, make_variant
 from tests.payments.views.shopping import GOOD, JSON, address, bring, lapse, make_order, order_address, pay
@@ -148,7 +149,7 @@ def orders(client: Client) -> Iterator[Page]:
             yield f"checkout again, {code}", html(client.get(address(order.hold)))
     order = new_order(client, index=1000)
     emails.placed(order=order)
-    email = Mail.objects.get()
+    email = Email.objects.get()
     yield "email's subject", email.subject
     yield "email's text", email.text
     yield "email's page", email.html

@@ -18,12 +18,13 @@ from drops.models import Drop
 from drops.scaling.admin import actions, plans
 from drops.scaling.admin.forms import AskedForm
 from drops.scaling.control import heartbeat, scale_plans, tick
-from drops.scaling.models import Alert, Demand, ScalePlan, Step
+from drops.scaling.models import Demand, ScalePlan, Step, Target
 from drops.scaling.planning import history, read_inputs, weights
 from drops.scaling.planning.planner import plan as reckon
 from shop.admin.base import person
 from shop.admin.refusals import refused
 from shop.core.datetimes import distance
+from shop.core.models import Alert
 
 EVIDENCE = 64  # rows of evidence shown: eight drops with all their groups
 
@@ -36,10 +37,17 @@ def state(request: HttpRequest) -> dict[str, Any]:
         "pulse": row,
         "pulse_age": distance(max(now - row.ticked_at, timedelta())) if row.ticked_at else "",
         "pulse_late": heartbeat.is_lost(now=now),
-        "alerts": Alert.objects.filter(ended_at=None).select_related("drop", "target"),
+        "alerts": open_alerts(),
         "may_act": request.user.has_perm(actions.MAY),
         "acts": [actions.OF_ALL["resume" if row.paused_at else "pause"]],
     }
+
+
+def open_alerts() -> list[tuple[Alert, Target | None]]:
+    """Return the open alerts, each with the target that it names."""
+    alerts = list(Alert.objects.open())
+    targets = Target.objects.in_bulk([alert.details.get("target") for alert in alerts], field_name="name")
+    return [(alert, targets.get(alert.details.get("target"))) for alert in alerts]
 
 
 def plan(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> HttpResponse:

@@ -1,4 +1,4 @@
-"""What pre-scaling leaves behind, to look at: calls, alerts, steps, and the demand that drops were measured at."""
+"""What pre-scaling leaves behind, to look at: calls, steps, and the demand that drops were measured at."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from drops.scaling.admin import words
-from drops.scaling.models import Alert, Call, Demand, Step
+from drops.scaling.models import Call, Demand, Step
 from shop.admin.base import ReadOnlyAdmin
 
 ACTS = {"read": gettext_lazy("read"), "ask": gettext_lazy("asked"), "test": gettext_lazy("tested")}
@@ -56,16 +56,6 @@ class CallAdmin(ReadOnlyAdmin[Call]):
     @admin.display(description=gettext_lazy("to"))
     def to(self, call: Call) -> str:
         return words.state(call.after)
-
-
-@admin.register(Alert)
-class AlertAdmin(ReadOnlyAdmin[Alert]):
-    list_display = ("at", "about", "words", "drop", "target", "ended_at", "told_at", "fault")
-    list_filter = (("ended_at", admin.EmptyFieldListFilter), "target")
-    list_select_related = ("drop", "target")
-    search_fields = ("about", "words", "drop__slug", "target__name")
-    ordering = ("-at",)
-    fields = ("at", "about", "words", "drop", "target", "ended_at", "told_at", "tries", "due_at", "fault")
 
 
 @admin.register(Step)

@@ -20,7 +20,8 @@ from django.views.decorators.http import require_POST
 
 from drops.scaling.admin import actions, records, words
 from drops.scaling.admin.forms import PREFIX, ShareForm, ShareFormSet, TargetForm, form_for, where_names
-from drops.scaling.models import Alert, Call, Share, Step, Target
+from drops.scaling.control import alerts
+from drops.scaling.models import Call, Share, Step, Target
 from drops.scaling.planning import lead_times, read_inputs
 from drops.scaling.providers import PROVIDERS
 from shop.admin.base import AuditedAdmin, TabularInline
@@ -137,9 +138,13 @@ class TargetAdmin(AuditedAdmin[Target]):
             messages.warning(request, _("It is scaled by now: what it is was not changed, all else was saved."))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """A target that no drop used takes its calls and alerts along; that needs no permission of its own."""
+        """A target that no drop used takes its calls along; that needs no permission of its own."""
         objects, counts, needed, protected = super().get_deleted_objects(objs, request)
-        return objects, counts, needed - {model._meta.verbose_name for model in (Call, Alert)}, protected
+        return objects, counts, needed - {Call._meta.verbose_name}, protected
+
+    def delete_model(self, request: HttpRequest, obj: Target) -> None:
+        alerts.resolve_of_target(target=obj)
+        super().delete_model(request, obj)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Delete a target that no drop has used; say of others why they stay."""

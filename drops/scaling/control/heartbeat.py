@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 from drops import admission
 from drops.models import Drop
 from drops.scaling.control import alerts
-from drops.scaling.models import Alert, Heartbeat, Step, Target
+from drops.scaling.models import Heartbeat, Step, Target
 from shop.core.prepared import columns
 
 ABOUT = "pulse"
@@ -66,13 +66,13 @@ def watch() -> bool:
     """Alert if the ticks have stopped while something is to be scaled; whether they have. For another process."""
     now = database_now()
     if not is_lost(now=now) or not is_needed():
-        alerts.end(about=ABOUT)
+        alerts.resolve(subject=ABOUT)
         return False
     words = _(
         "Pre-scaling stands still: its last tick was at %(at)s UTC. Nothing grows and nothing is brought back. Look at "
         "beat and the background workers; until they run, do its ticks by hand: manage.py scale tick."
     ) % {"at": f"{read().ticked_at:%H:%M:%S}"}
-    alerts.raise_(about=ABOUT, words=words)
+    alerts.raise_alert(subject=ABOUT, message=words)
     return True
 
 
@@ -82,7 +82,7 @@ def is_needed() -> bool:
         Target.objects.filter(baseline__isnull=False),  # to be brought back
         Step.objects.exclude(state__in=Step.OVER),
         Drop.objects.announced().not_ended().filter(scale_plan__isnull=False),
-        Alert.objects.filter(drop__isnull=False, ended_at=None),  # to be ended with its drop
+        alerts.about_drops(),  # to be ended with its drop
         admission.ceilings().filter(drop=None, kind=admission.READY),
     ]
     with connection.cursor() as cursor:

@@ -41,7 +41,7 @@ def lift_over(*, now: datetime) -> None:
     """Lift the ceiling, once no drop needs it any more, before anything falls; and end the alerts of drops over."""
     if not due(now=now):
         admission.lift_ceiling(drop=None, kind=admission.READY)
-    alerts.end_of_drops(drops=Drop.objects.ended())
+    alerts.resolve_of_drops(drops=Drop.objects.ended())
 
 
 def due(*, now: datetime) -> list[ScalePlan]:
@@ -92,9 +92,9 @@ def judge(*, scale_plan: ScalePlan, now: datetime) -> Verdict:
     row.update(verdict_words=list(verdict.words), reachable=rate)
     about = f"drop:{verdict.drop.slug} no go"
     if verdict.go:
-        alerts.end(about=about)
+        alerts.resolve(subject=about)
     else:
-        alerts.raise_(about=about, drop=verdict.drop, words=no_go(verdict))
+        alerts.raise_alert(subject=about, drop=verdict.drop, message=no_go(verdict))
     return verdict
 
 

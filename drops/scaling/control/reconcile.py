@@ -14,6 +14,7 @@ from drops.scaling.control.decision import Decision, Look
 from drops.scaling.control.steps import FORGOTTEN, about_alert
 from drops.scaling.models import Step, Target
 from drops.scaling.providers import ApplyRefused, ProviderError, Reading
+from shop.core.backoff import wait_before_retry
 
 State = Step.State
 LONGEST_WAIT = 20  # ticks, between two tries
@@ -183,16 +184,16 @@ def calm(*, target: Target) -> list[str]:
     """Forget earlier failures: a call did what it should."""
     if target.failures or target.fault:
         target_lock.write(target=target, failures=0, retry_at=None, fault="")
-        alerts.end(about=f"{about_alert(target=target)} fault")
+        alerts.resolve(subject=f"{about_alert(target=target)} fault")
     return []
 
 
 def fail(*, target: Target, rows: Sequence[Step], fault: ProviderError, now: datetime) -> list[str]:
     """Note a failed call, and when it is tried again; tell ops if it is refused, goes on, or comes in mid-drop."""
     failures = min(target.failures + 1, 1000)
-    first = settings.SCALING_TICK_SECONDS / 3
-    wait = min(first * 2 ** min(failures - 1, 20), LONGEST_WAIT * settings.SCALING_TICK_SECONDS)
-    target_lock.write(target=target, failures=failures, retry_at=now + timedelta(seconds=wait), fault=str(fault)[:300])
+    tick = timedelta(seconds=settings.SCALING_TICK_SECONDS)
+    wait = wait_before_retry(tries=failures, first=tick / 3, longest=LONGEST_WAIT * tick)
+    target_lock.write(target=target, failures=failures, retry_at=now + wait, fault=str(fault)[:300])
     for step in rows:
         if step.state in {State.REQUESTED, State.CONVERGING, State.DEGRADED, State.RELEASING}:
             steps.say(step=step, message=str(fault)[:300])
@@ -203,7 +204,7 @@ def fail(*, target: Target, rows: Sequence[Step], fault: ProviderError, now: dat
             "fault": fault,
             "size": max(target.ready_size or 0, target.baseline_size or 0),
         }
-        alerts.raise_(about=f"{about_alert(target=target)} fault", target=target, words=words)
+        alerts.raise_alert(subject=f"{about_alert(target=target)} fault", target=target, message=words)
     return [f"{target.name}: {fault}"]
 
 
@@ -214,7 +215,7 @@ def stop(look: Look) -> list[str]:
         target_lock.write(target=target, stopped_at=look.now, stopped_reason=words[:300])
         Step.objects.filter(pk__in=[step.pk for step in look.steps]).update(message=words[:300])
         todo = _("On its page: let it go on, restore it, or leave it as it is.")
-        alerts.raise_(about=f"{about_alert(target=target)} drift", target=target, words=f"{words} {todo}")
+        alerts.raise_alert(subject=f"{about_alert(target=target)} drift", target=target, message=f"{words} {todo}")
     return [words]
 
 

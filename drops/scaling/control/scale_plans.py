@@ -150,9 +150,11 @@ def plan_again(*, scale_plan: ScalePlan, now: datetime) -> Plan:
         Step.objects.filter(drop=drop, state=State.PLANNED).delete()
         if drop.announced_at:  # of a draft the page says what is missing
             words = _("%(drop)s can't be prepared as planned: %(problems)s")
-            alerts.raise_(about=about, drop=drop, words=words % {"drop": drop, "problems": " ".join(made.problems)})
+            alerts.raise_alert(
+                subject=about, drop=drop, message=words % {"drop": drop, "problems": " ".join(made.problems)}
+            )
         return made
-    alerts.end(about=about)
+    alerts.resolve(subject=about)
     if drop.announced_at and not drop.cancelled_at:
         follow(drop=drop, lines=made.lines, now=now)
         tell_of_waiting(drop=drop)
@@ -165,10 +167,10 @@ def tell_of_waiting(*, drop: Drop) -> None:
     waiting = Step.objects.filter(drop=drop, held_back=True, state__in=LIVE).select_related("target")
     sizes = ", ".join(f"{step.target.name}: {step.wanted}" for step in waiting)
     if not sizes:
-        alerts.end(about=about)
+        alerts.resolve(subject=about)
         return
     words = _("%(drop)s wants more than your ceilings allow (%(sizes)s). It waits for your yes on the drop's page.")
-    alerts.raise_(about=about, drop=drop, words=words % {"drop": drop, "sizes": sizes})
+    alerts.raise_alert(subject=about, drop=drop, message=words % {"drop": drop, "sizes": sizes})
 
 
 def follow(*, drop: Drop, lines: Sequence[PlanLine], now: datetime) -> None:

@@ -164,7 +164,7 @@ def abandon(*, target: Target, who: AbstractBaseUser | None) -> None:
         )
         before = {"baseline": row.baseline_size, "stopped": row.stopped_reason}
         Target.objects.filter(pk=row.pk).update(**FORGOTTEN, **GOING, busy_until=None)
-        alerts.end(about=f"{about_alert(target=row)} drift")
+        alerts.resolve(subject=f"{about_alert(target=row)} drift")
         audit_log.write(who=who, about=about(target=row), act="let go", before=before)
 
 
@@ -180,7 +180,7 @@ def go_on(*, target: Target) -> None:
     live(target=target).filter(message__in=reasons).update(message="")  # steps said why they waited
     Target.objects.filter(pk=target.pk).update(**GOING, before=before or None, busy_until=None)
     for subject in ("drift", "fault"):
-        alerts.end(about=f"{about_alert(target=target)} {subject}")
+        alerts.resolve(subject=f"{about_alert(target=target)} {subject}")
 
 
 def pause(*, who: AbstractBaseUser | None, reason: str) -> None:
@@ -191,7 +191,7 @@ def pause(*, who: AbstractBaseUser | None, reason: str) -> None:
             words = _(
                 "Pre-scaling is paused: %(reason)s. Nothing grows and nothing is brought back until it is resumed."
             ) % {"reason": reason}
-            alerts.raise_(about="paused", words=words)
+            alerts.raise_alert(subject="paused", message=words)
 
 
 def resume(*, who: AbstractBaseUser | None) -> None:
@@ -199,7 +199,7 @@ def resume(*, who: AbstractBaseUser | None) -> None:
     with transaction.atomic():
         if heartbeat.set_resumed():
             audit_log.write(who=who, about="scaling:all", act="resumed")
-            alerts.end(about="paused")
+            alerts.resolve(subject="paused")
 
 
 def about(*, target: Target) -> str:

@@ -33,7 +33,7 @@ def tick(*, who: str, dry_run: bool = False) -> list[str]:
         return []
     lines = steps.advance(now=now, dry_run=dry_run)
     if not dry_run:
-        alerts.end(about=heartbeat.ABOUT)
+        alerts.resolve(subject=heartbeat.ABOUT)
         readiness.lift_over(now=now)
     looked_after = look_after_targets(who=who, now=now, paused=paused, dry_run=dry_run)
     lines += looked_after.lines

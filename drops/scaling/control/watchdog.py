@@ -8,8 +8,8 @@ from threading import Event
 
 from django.db import DatabaseError, close_old_connections
 
-from drops.scaling.control import alerts, heartbeat
-from shop.core import outbox
+from drops.scaling.control import heartbeat
+from shop.core import alerts, emails
 
 log = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ def look() -> bool:
         lost = heartbeat.watch()
         if lost:
             alerts.send_due()
-            outbox.send_due()
+            emails.send_due()
     except DatabaseError as error:  # the gatekeeper tells of it too, and both look again
         log.warning("the pulse of pre-scaling can't be read: %s", error)
         return False

@@ -1,7 +1,7 @@
 """Rows of pre-scaling: targets and what they carry, a drop's preparation and its steps, and what was called."""
 
 from drops.scaling.models.plan import Demand, ScalePlan, Step
-from drops.scaling.models.records import Alert, Call, Heartbeat, Usage
+from drops.scaling.models.records import Call, Heartbeat, Usage
 from drops.scaling.models.target import Group, Share, Target
 
-__all__ = ["Alert", "Call", "Demand", "Group", "Heartbeat", "ScalePlan", "Share", "Step", "Target", "Usage"]
+__all__ = ["Call", "Demand", "Group", "Heartbeat", "ScalePlan", "Share", "Step", "Target", "Usage"]

@@ -1,9 +1,8 @@
-"""What pre-scaling leaves behind: each call made, each earlier claim and alert, and the pulse of its ticks."""
+"""What pre-scaling leaves behind: each call made, each earlier claim, and the pulse of its ticks."""
 
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
-from django.utils.translation import gettext_lazy as _
 
 from drops.models import Drop
 from drops.scaling.models.plan import Step
@@ -52,31 +51,6 @@ class Usage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.size} of {self.target} for {self.drop}"
-
-
-class Alert(models.Model):
-    """Something ops must know. One open alert per subject; told by mail and by signed webhook."""
-
-    about = models.CharField(max_length=120)  # "target:3 drift", "drop:0-kg no go", "pulse"
-    drop = models.ForeignKey(Drop, models.CASCADE, null=True, related_name="+")
-    target = models.ForeignKey(Target, models.CASCADE, null=True, related_name="+")
-    words = models.TextField()
-    at = models.DateTimeField(db_default=Now())
-    ended_at = models.DateTimeField(null=True)
-    told_at = models.DateTimeField(null=True)  # by the webhook
-    tries = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField(db_default=Now())
-    fault = models.CharField(max_length=300, blank=True)
-
-    class Meta:
-        ordering = ["-at"]
-        verbose_name, verbose_name_plural = _("alert"), _("alerts")
-        constraints = [
-            models.UniqueConstraint(fields=["about"], condition=Q(ended_at=None), name="one_open_alert_per_subject")
-        ]
-
-    def __str__(self) -> str:
-        return self.about
 
 
 class Heartbeat(models.Model):

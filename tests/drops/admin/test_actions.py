@@ -6,7 +6,7 @@ from django.urls import reverse
 from drops import lifecycle
 from drops.admin import actions
 from drops.models import Drop, Pause, Unit
-from shop.models import AuditEntry
+from shop.core.models import AuditEntry
 from tests.factories import make_drop, make_product
 
 

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from drops.models import Drop, Edition, Unit
-from shop.models import AuditEntry
+from shop.core.models import AuditEntry
 from tests.admin_clients import TIMES, errors, queries
 from tests.factories import make_drop, make_hold, make_product, make_variant
 

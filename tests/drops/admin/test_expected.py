@@ -5,7 +5,7 @@ from django.urls import reverse
 
 from drops.models import Checkpoint, Drop
 from drops.scaling.models import ScalePlan, Step
-from shop.models import AuditEntry
+from shop.core.models import AuditEntry
 from tests.admin_clients import TIMES, errors
 from tests.factories import make_drop, make_product, make_variant
 

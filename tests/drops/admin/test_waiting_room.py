@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from drops import admission
 from drops.models import Ceiling
-from shop.models import AuditEntry
+from shop.core.models import AuditEntry
 from tests.admin_clients import queries
 from tests.factories import make_drop
 

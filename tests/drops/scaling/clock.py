@@ -9,7 +9,7 @@ COLUMNS = {
     "scaling_target": ("seen_at", "busy_until", "retry_at", "stopped_at"),
     "scaling_scaleplan": ("typed_at", "planned_at", "verdict_at", "approved_at"),
     "scaling_usage": ("since", "until"),
-    "scaling_alert": ("at", "ended_at", "told_at", "due_at"),
+    "shop_alert": ("created_at", "resolved_at", "sent_at", "due_at"),
     "scaling_heartbeat": ("ticked_at", "paused_at"),
 }
 

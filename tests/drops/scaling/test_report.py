@@ -4,8 +4,9 @@ import pytest
 from django.utils import timezone
 
 from drops.scaling import report
-from drops.scaling.models import Alert, Heartbeat, ScalePlan, Target
+from drops.scaling.models import Heartbeat, ScalePlan, Target
 from drops.scaling.planning.planner import plan
+from shop.core.models import Alert
 from tests.drops.scaling.planning.test_read_inputs import make_step, make_target
 from tests.drops.scaling.plans import make_facts
 from tests.drops.scaling.plans import make_target as a_target
@@ -51,7 +52,7 @@ def test_status_shows_targets_steps_verdict_alerts_and_pulse():
     ScalePlan.objects.create(
         drop=drop, expected=9, verdict="no go", verdict_at=now, verdict_words=["It is late."], reachable=12
     )
-    Alert.objects.create(about="pulse", words="Something is wrong.")
+    Alert.objects.create(subject="pulse", message="Something is wrong.")
     Heartbeat.objects.create(ticked_at=now, who="beat", paused_at=now, paused_reason="a rehearsal")
     text = report.status_as_text(now=now)
 

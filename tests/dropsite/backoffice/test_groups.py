@@ -18,7 +18,7 @@ def test_groups_are_there_after_migrating():
 
 def test_groups_may_do_what_their_people_need():
     assert {"change_drop", "add_pause", "change_product", "view_hold"} <= codes("merchandisers")
-    assert {"view_order", "change_payment", "add_ceiling", "add_pause", "change_mail"} <= codes("ops")
+    assert {"view_order", "change_payment", "add_ceiling", "add_pause", "change_email"} <= codes("ops")
     assert {"act_on_scaling", "change_target", "add_share", "view_call"} <= codes("ops")
     assert {"view_target", "view_scaleplan", "change_scaleplan", "view_alert"} <= codes("merchandisers")
 

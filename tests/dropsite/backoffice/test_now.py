@@ -8,11 +8,11 @@ from django.utils import timezone
 
 from drops import drop_actions
 from drops.models import Checkpoint, Leadership
-from drops.scaling.models import Alert, Heartbeat, ScalePlan
+from drops.scaling.models import Heartbeat, ScalePlan
 from dropsite.backoffice import now
 from payments.models import Attempt, Event
 from shop.core import outbox
-from shop.models import Mail
+from shop.core.models import Alert, Email
 from tests.factories import make_drop, make_hold
 from tests.payments.order_factory import submit
 
@@ -151,8 +151,8 @@ def test_ages_are_those_of_the_oldest_that_wait():
         Attempt.objects.filter(payment__order=order).update(created_at=then)
         type(order).objects.filter(pk=order.pk).update(created_at=then)
         Event.objects.create(id=f"evt_{seconds}", type="x", livemode=False, payload={}, received_at=then)
-        outbox.put(kind="x", about=str(seconds), to="ada@example.com", subject="", text="", html="")
-        Mail.objects.filter(about=str(seconds)).update(created_at=then)
+        outbox.put_email(kind="x", about=str(seconds), to="ada@example.com", subject="", text="", html="")
+        Email.objects.filter(about=str(seconds)).update(created_at=then)
     Event.objects.create(
         id="evt_old", type="x", livemode=False, payload={}, state="settled", received_at=at, settled_at=at
     )
@@ -179,7 +179,7 @@ def test_page_tells_how_pre_scaling_stands(desk):
     drop = make_drop(phase="lobby")
     ScalePlan.objects.create(drop=drop, expected=20_000, verdict="no go", verdict_at=timezone.now())
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
-    Alert.objects.create(about="pulse", words="Pre-scaling stands still.")
+    Alert.objects.create(subject="pulse", message="Pre-scaling stands still.")
 
     answer = desk("merchandisers").get(PAGE)
 

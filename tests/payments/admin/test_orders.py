@@ -9,7 +9,7 @@ from dropsite.celery import app
 from payments import dispatch
 from payments.models import Attempt, Event, LedgerEntry, Order, Payment
 from shop.core import outbox
-from shop.models import AuditEntry
+from shop.core.models import AuditEntry
 from tests.admin_clients import queries
 from tests.factories import make_drop, make_hold
 from tests.payments.order_factory import submit
@@ -32,7 +32,9 @@ def make_paid_order():
         order=order, kind="capture", amount=order.total, currency="EUR", stripe_id=f"ch_{order.pk}", livemode=False
     )
     Event.objects.create(id=f"evt_{order.pk}", type="payment_intent.succeeded", livemode=False, payload={})
-    outbox.put(kind="placed", about=f"order:{order.uuid}", to=order.email, subject="It is yours", text="", html="")
+    outbox.put_email(
+        kind="placed", about=f"order:{order.uuid}", to=order.email, subject="It is yours", text="", html=""
+    )
     return order
 
 

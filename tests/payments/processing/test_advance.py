@@ -11,7 +11,7 @@ from payments import invariants
 from payments.models import Attempt, LedgerEntry, Order, Payment
 from payments.orders import status
 from payments.processing import advance, gateway, recovery
-from shop.models import Mail
+from shop.core.models import Email
 from tests.payments.order_factory import make_order, states, submit
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -54,7 +54,7 @@ def test_advance_writes_one_mail_with_the_numbers(till):
     advance.advance_order(order_id=order.pk)
     advance.advance_order(order_id=order.pk)
 
-    mail = Mail.objects.get(about=f"order:{order.uuid}")
+    mail = Email.objects.get(about=f"order:{order.uuid}")
     number = Unit.objects.get(hold=order.hold).number
     assert f"No. {number} of 1" in mail.text
     assert f"No. {number} of 1" in mail.html
@@ -160,7 +160,7 @@ def test_advance_ends_the_order_once_whatever_one_call_does(till, operation, fau
 
     assert states(order) == ("captured", "allocated")
     assert LedgerEntry.objects.filter(order=order).count() == 1
-    assert Mail.objects.filter(about=f"order:{order.uuid}").count() == 1
+    assert Email.objects.filter(about=f"order:{order.uuid}").count() == 1
     assert broken(order) == []
 
 

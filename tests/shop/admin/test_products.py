@@ -5,7 +5,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 from PIL import Image
 
-from shop.models import AuditEntry, Picture, Product, Variant
+from shop.core.models import AuditEntry
+from shop.models import Picture, Product, Variant
 from tests.admin_clients import errors, queries
 from tests.factories import make_drop, make_product, make_variant
 

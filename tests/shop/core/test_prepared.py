@@ -9,12 +9,13 @@ from django.db.models import Count, F
 from django.test.utils import CaptureQueriesContext
 
 from shop.core import outbox
+from shop.core.models import AuditEntry, Email
 from shop.core.prepared import Change, Given, Insert, Read, columns
-from shop.models import AuditEntry, Mail, Product, Variant
+from shop.models import Product, Variant
 from tests.factories import make_drop
 
 VARIANT = Read(Variant.objects.select_related("product").filter(sku=Given("sku")).annotate(shown=Count("pictures")))
-MAIL = Insert(Mail)
+MAIL = Insert(Email)
 SHIFT = Change(Variant.objects.filter(sku=Given("sku")), position=F("position") + 1, swatch=Given("swatch"))
 pytestmark = pytest.mark.django_db
 
@@ -97,14 +98,14 @@ def test_an_inserted_row_is_what_the_model_would_have_made():
     with CaptureQueriesContext(connection) as queries:
         made = MAIL.row(**given)
 
-    read = Mail.objects.get()
+    read = Email.objects.get()
     assert len(queries) == 1
     assert {name: value for name, value in vars(made).items() if name[0] != "_"} == {
         name: value for name, value in vars(read).items() if name[0] != "_"
     }
-    made.fault = "none"
+    made.last_error = "none"
     made.save()  # an UPDATE: it knows that it is there
-    assert Mail.objects.get().fault == "none"
+    assert Email.objects.get().last_error == "none"
 
 
 def test_what_the_database_fills_in_is_read_back():
@@ -122,7 +123,7 @@ def test_a_clash_is_refused_or_passed_over_as_asked():
     with pytest.raises(IntegrityError), transaction.atomic():
         MAIL.row(**given)
 
-    assert Mail.objects.get().to == "ann@shop.example"
+    assert Email.objects.get().to == "ann@shop.example"
 
 
 def elsewhere(sql):
@@ -141,25 +142,25 @@ def elsewhere(sql):
 @pytest.fixture
 def grows():
     """A column that a migration adds to the mails in the middle of the test."""
-    yield lambda: elsewhere("ALTER TABLE shop_mail ADD COLUMN extra integer NOT NULL DEFAULT 0")
-    elsewhere("ALTER TABLE shop_mail DROP COLUMN IF EXISTS extra")
+    yield lambda: elsewhere("ALTER TABLE shop_email ADD COLUMN extra integer NOT NULL DEFAULT 0")
+    elsewhere("ALTER TABLE shop_email DROP COLUMN IF EXISTS extra")
 
 
 @pytest.mark.usefixtures("transactional_db")
 def test_what_is_prepared_goes_on_while_a_migration_adds_a_column(grows):
-    mails = [Mail.objects.create(to="ann@shop.example", about=f"{number}") for number in range(4)]
-    assert [outbox.claim(most=1)[0] for _claim in range(3)] == mails[:3]
+    mails = [Email.objects.create(to="ann@shop.example", about=f"{number}") for number in range(4)]
+    assert [outbox.claim_due(Email, limit=1)[0] for _claim in range(3)] == mails[:3]
 
     grows()
 
-    assert outbox.claim(most=1) == mails[3:]
+    assert outbox.claim_due(Email, limit=1) == mails[3:]
 
 
 @pytest.mark.usefixtures("transactional_db")
 def test_a_star_would_not(grows):
-    sql = "UPDATE shop_mail SET tries = tries + 1 RETURNING {}"
-    for asked, fails in ((sql.format("*"), True), (sql.format(columns(Mail)), False)):
-        elsewhere("ALTER TABLE shop_mail DROP COLUMN IF EXISTS extra")
+    sql = "UPDATE shop_email SET tries = tries + 1 RETURNING {}"
+    for asked, fails in ((sql.format("*"), True), (sql.format(columns(Email)), False)):
+        elsewhere("ALTER TABLE shop_email DROP COLUMN IF EXISTS extra")
         with connection.cursor() as cursor:
             for _time in range(3):
                 cursor.execute(asked)

@@ -10,11 +10,12 @@ from django.utils import timezone
 from drops.models import Drop
 from drops.scaling import report
 from drops.scaling.accounting import measure
-from drops.scaling.control import alerts, heartbeat, steps
+from drops.scaling.control import heartbeat, steps
 from drops.scaling.control import tick as ticks
 from drops.scaling.models import ScalePlan, Target
 from drops.scaling.planning import read_inputs
 from drops.scaling.planning.planner import plan
+from shop.core import alerts
 
 
 class Command(BaseCommand):

@@ -12,8 +12,8 @@ from drops.models import Drop
 from drops.scaling.accounting import costs
 from drops.scaling.control import scale_plans
 from drops.scaling.control.tick import tick
-from drops.scaling.models import Alert, Call, Heartbeat, ScalePlan, Share, Step, Target
-from shop.models import AuditEntry
+from drops.scaling.models import Call, Heartbeat, ScalePlan, Share, Step, Target
+from shop.core.models import Alert, AuditEntry
 from tests.admin_clients import queries
 from tests.drops.scaling.cloud import make_step, make_target
 from tests.factories import make_drop
@@ -273,8 +273,8 @@ def test_pause_and_resume_are_asked_for_and_journaled(desk, db):
 
 def test_list_shows_the_pulse_and_open_alerts(desk, drop, settings):
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
-    Alert.objects.create(about="pulse", words="Pre-scaling stands still.")
-    Alert.objects.create(about="old", words="Long ago.", ended_at=timezone.now())
+    Alert.objects.create(subject="pulse", message="Pre-scaling stands still.")
+    Alert.objects.create(subject="old", message="Long ago.", resolved_at=timezone.now())
 
     answer = desk("merchandisers").get(LIST)
 

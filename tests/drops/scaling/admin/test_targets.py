@@ -5,7 +5,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from drops.scaling.models import Call, Share, Step, Target, Usage
-from shop.models import AuditEntry
+from shop.core.models import AuditEntry
 from tests.admin_clients import errors, queries
 from tests.drops.scaling.cloud import make_step, make_target
 

@@ -9,9 +9,9 @@ from drops import admission
 from drops.models import Ceiling, Drop
 from drops.scaling.control import readiness, scale_plans
 from drops.scaling.control.tick import tick
-from drops.scaling.models import Alert, ScalePlan, Share, Step, Target
+from drops.scaling.models import ScalePlan, Share, Step, Target
 from drops.waitingroom.gatekeeper import ceilings
-from shop.models import Mail
+from shop.core.models import Alert, Email
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import Crash, make_target
 from tests.drops.scaling.ticks import ticks
@@ -70,9 +70,9 @@ def test_judge_says_no_go_which_target_why_and_what_is_reachable(prepared, cloud
         f"web has 2 instances of {step.wanted} instances: The quota is used up. Ask for more."
     )
     assert ready_ceiling().shoppers == found.reachable * 10 == settings.READY_PER_SECOND * 10
-    alert = Alert.objects.get(about=f"drop:{prepared.slug} no go")
-    assert alert.words.splitlines()[-1] == f"It sells: {found.reachable} shoppers a second can be let in."
-    assert Mail.objects.filter(about=f"alert:{alert.pk}").count() == 1
+    alert = Alert.objects.get(subject=f"drop:{prepared.slug} no go")
+    assert alert.message.splitlines()[-1] == f"It sells: {found.reachable} shoppers a second can be let in."
+    assert Email.objects.filter(about=f"alert:{alert.pk}").count() == 1
 
 
 def test_judge_turns_to_go_when_it_is_there_after_all(prepared, cloud):
@@ -88,7 +88,7 @@ def test_judge_turns_to_go_when_it_is_there_after_all(prepared, cloud):
 
     assert verdict(prepared).verdict == "go"
     assert ready_ceiling().shoppers > low
-    assert not Alert.objects.filter(ended_at=None).exists()
+    assert not Alert.objects.open().exists()
 
 
 def test_judge_lowers_admission_below_the_baseline_only_for_what_is_known_to_be_less(prepared, cloud, settings):

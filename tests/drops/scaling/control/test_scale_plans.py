@@ -11,8 +11,8 @@ from drops import drop_actions
 from drops.models import Drop
 from drops.scaling.control import scale_plans, steps
 from drops.scaling.control.tick import tick
-from drops.scaling.models import Alert, ScalePlan, Share, Step, Target
-from shop.models import AuditEntry
+from drops.scaling.models import ScalePlan, Share, Step, Target
+from shop.core.models import Alert, AuditEntry
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import make_target
 from tests.drops.scaling.ticks import ticks
@@ -86,7 +86,7 @@ def test_expect_makes_no_step_of_a_plan_with_problems(gate):
     scale_plan = scale_plans.expect(drop=drop, expected=30_000, who=None)
 
     assert (len(scale_plan.plan["problems"]) > 0, Step.objects.count()) == (True, 0)
-    assert Alert.objects.get(ended_at=None).about == f"drop:{drop.slug} plan"
+    assert Alert.objects.open().get().subject == f"drop:{drop.slug} plan"
 
 
 def test_expect_alerts_nobody_of_a_draft(gate):
@@ -176,7 +176,7 @@ def test_approve_lets_what_is_beyond_ops_ceiling_go_on(gate, cloud):
     drop = make_drop(quantity=500)
     scale_plans.expect(drop=drop, expected=20_000, who=None)
     assert Step.objects.get().held_back is True
-    assert Alert.objects.get(ended_at=None).about == f"drop:{drop.slug} yes"
+    assert Alert.objects.open().get().subject == f"drop:{drop.slug} yes"
 
     scale_plan = scale_plans.approve(drop=drop, who=ops)
     step = Step.objects.get()
@@ -185,7 +185,7 @@ def test_approve_lets_what_is_beyond_ops_ceiling_go_on(gate, cloud):
 
     pass_time(100)
     tick(who="test")
-    assert (Step.objects.get().held_back, Alert.objects.filter(ended_at=None).count()) == (False, 0)
+    assert (Step.objects.get().held_back, Alert.objects.open().count()) == (False, 0)
 
 
 def test_approve_is_for_this_size_and_no_larger_one(gate):

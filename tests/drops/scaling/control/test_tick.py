@@ -8,8 +8,8 @@ from django.utils import timezone
 from drops.models import Drop
 from drops.scaling.control import steps
 from drops.scaling.control.tick import tick
-from drops.scaling.models import Alert, Call, Heartbeat, ScalePlan, Step
-from shop.models import AuditEntry
+from drops.scaling.models import Call, Heartbeat, ScalePlan, Step
+from shop.core.models import Alert, AuditEntry
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import make_step, make_target
 from tests.drops.scaling.ticks import close, state, ticks
@@ -239,13 +239,13 @@ def test_tick_asks_for_nothing_while_it_is_paused(cloud):
 
     ticks(cloud, 3)
     assert (state(step), state(later), len(cloud.asked)) == ("releasing", "planned", asked)
-    assert Alert.objects.get(ended_at=None).about == "paused"
+    assert Alert.objects.open().get().subject == "paused"
     held.refresh_from_db()
     assert held.asked_size == 6
 
     steps.resume(who=None)
     ticks(cloud, 3)
-    assert (state(step), state(later), Alert.objects.filter(ended_at=None).count()) == ("restored", "ready", 0)
+    assert (state(step), state(later), Alert.objects.open().count()) == ("restored", "ready", 0)
     assert [entry.act for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
 
 

@@ -5,8 +5,8 @@ from django.utils import timezone
 
 from drops.scaling.control import steps
 from drops.scaling.control.tick import tick
-from drops.scaling.models import Alert, Call, Heartbeat, Target
-from shop.models import AuditEntry
+from drops.scaling.models import Call, Heartbeat, Target
+from shop.core.models import Alert, AuditEntry
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import Crash, make_step, make_target
 from tests.drops.scaling.ticks import close, state, ticks
@@ -49,8 +49,8 @@ def test_tick_stops_what_somebody_else_changed(cloud):
     assert (target.stopped_at is not None, state(step), len(cloud.asked)) == (True, "releasing", asked)
     assert cloud.fleets[target.name].wanted == 4
     alert = Alert.objects.get()
-    assert alert.about == f"target:{target.pk} drift"
-    assert alert.words == (
+    assert alert.subject == f"target:{target.pk} drift"
+    assert alert.message == (
         f"{target.name}: somebody else changed it to 4 instances while pre-scaling had asked for 6 instances. "
         "It is left alone. On its page: let it go on, restore it, or leave it as it is."
     )
@@ -67,7 +67,7 @@ def test_restore_now_brings_a_drifted_target_back(cloud):
     ticks(cloud, 3)
 
     assert (state(step), cloud.fleets[target.name].wanted) == ("restored", 2)
-    assert Alert.objects.filter(ended_at=None).count() == 0
+    assert Alert.objects.open().count() == 0
     assert AuditEntry.objects.get().act == "restore now"
 
 
@@ -150,12 +150,12 @@ def test_tick_tries_again_later_and_later_and_tells_of_a_refusal(cloud):
 
     assert waits == [5, 10, 20, 40, 80, 160, 300, 300]
     assert (state(step), step.message) == ("requested", "The quota is used up. Ask for more.")
-    assert Alert.objects.get().words.startswith(f"{target.name}: The quota is used up. Ask for more.")
+    assert Alert.objects.get().message.startswith(f"{target.name}: The quota is used up. Ask for more.")
 
     cloud.quota = 100
     pass_time(300)
     ticks(cloud, 2)
-    assert (state(step), Alert.objects.filter(ended_at=None).count()) == ("ready", 0)
+    assert (state(step), Alert.objects.open().count()) == ("ready", 0)
 
 
 @pytest.mark.parametrize("fault", ["throttle", "error", "garbage", "hang", "lost"])
@@ -183,7 +183,7 @@ def test_tick_keeps_the_last_verified_size_in_mid_drop_and_alerts(cloud):
 
     target.refresh_from_db()
     assert target.ready_size == 6
-    assert Alert.objects.get(ended_at=None).about == f"target:{target.pk} fault"
+    assert Alert.objects.open().get().subject == f"target:{target.pk} fault"
 
 
 def test_tick_takes_an_effect_that_comes_late_for_its_own(cloud):

@@ -5,8 +5,9 @@ from django.utils import timezone
 
 from drops.models import Drop
 from drops.scaling.control.tick import tick
-from drops.scaling.models import Alert, Call, Step, Target
+from drops.scaling.models import Call, Step, Target
 from drops.scaling.providers import PROVIDERS
+from shop.core.models import Alert
 from tests.drops.scaling.aws_cloud import REGION, Instance
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import make_step
@@ -101,7 +102,7 @@ def test_all_targets_of_a_drop_grow_and_come_back_exactly(aws, drop, faults):
     assert stands(aws) == before
     assert set(Target.objects.values_list("baseline", "asked", "stopped_at")) == {(None, None, None)}
     assert aws.writers_resized == 0
-    assert not Alert.objects.filter(about__endswith="drift").exists()
+    assert not Alert.objects.filter(subject__endswith="drift").exists()
 
 
 def test_calls_leave_their_request_ids(aws, drop):
@@ -127,7 +128,7 @@ def test_a_refusal_alerts_with_what_to_do_and_leaves_the_rest(aws, drop, operati
 
     target = Target.objects.get(kind="ecs")
     assert target.fault.startswith(words)
-    assert words in Alert.objects.get(target=target, ended_at=None).words
+    assert words in Alert.objects.open().get(details__target=target.name).message
 
 
 def test_what_somebody_else_changed_is_left_alone(aws, drop):

@@ -1,0 +1,70 @@
+"""The outbox's transport for emails: SMTP, one connection per batch. Emails that stay unsent raise an alert."""
+
+import smtplib
+from datetime import timedelta
+from functools import partial
+
+from django.conf import settings
+from django.core.mail import EmailMultiAlternatives, get_connection
+from django.core.mail.backends.base import BaseEmailBackend
+from django.db.models import Max, Q
+from django.db.models.aggregates import Count
+from django.db.models.functions import Now
+
+from shop.core import alerts, outbox
+from shop.core.models import Email
+
+ALERT_SUBJECT = "emails unsent"
+ALERT_TRIES = 10
+ALERT_AFTER = timedelta(hours=1)
+
+
+def send_due(*, limit: int = 200) -> int:
+    """Send the emails that are due, oldest first, and return how many were sent."""
+    connection = get_connection()  # opened by the first email, so that an empty batch costs nothing
+    try:
+        return outbox.send_due(Email, send=partial(send, connection=connection), limit=limit)
+    finally:
+        connection.close()
+
+
+def send(email: Email, *, connection: BaseEmailBackend) -> None:
+    """Send one email. Raises NotSent."""
+    message = EmailMultiAlternatives(
+        email.subject,
+        email.text,
+        settings.MAIL_FROM,
+        [email.to],
+        connection=connection,
+        headers={"Message-ID": message_id(email)},
+    )
+    message.attach_alternative(email.html, "text/html")
+    try:
+        message.send()
+    except (OSError, smtplib.SMTPException) as error:
+        raise outbox.NotSent(str(error)) from error
+
+
+def message_id(email: Email) -> str:
+    """Return a Message-ID made from the row alone, so that it is the same at each try."""
+    domain = settings.MAIL_FROM.rpartition("@")[2].rstrip(">")
+    return f"<{email.pk}@{domain}>"
+
+
+def watch() -> int:
+    """Raise an alert while emails stay unsent after many tries or for long; return how many do."""
+    unsent = Email.objects.filter(sent_at=None)
+    stuck = unsent.filter(Q(tries__gte=ALERT_TRIES) | Q(created_at__lt=Now() - ALERT_AFTER))
+    found = stuck.aggregate(count=Count("pk"), last_error=Max("last_error"))
+    count: int = found["count"]
+    if not count:
+        alerts.resolve(subject=ALERT_SUBJECT)
+        return 0
+    noun = "email" if count == 1 else "emails"
+    reason = found["last_error"] or "no worker has tried; check the workers of the queue “mail”"
+    alerts.raise_alert(
+        source="mail",
+        subject=ALERT_SUBJECT,
+        message=f"{count} {noun} can't be sent: {reason}. Check EMAIL_URL and the mail server; each is tried again.",
+    )
+    return count

@@ -1,0 +1,95 @@
+"""Rows that every app writes: emails to send, alerts for ops, and the audit log."""
+
+import uuid
+from datetime import timedelta
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+
+class OutboxMessage(models.Model):
+    """A message that is a row first. A worker claims it when it is due, sends it, and marks it as sent."""
+
+    LONGEST_WAIT: ClassVar[timedelta] = timedelta(hours=1)  # between two tries
+    MAX_TRIES: ClassVar[int] = 32_767  # the column's largest number: years, at one try an hour
+
+    created_at = models.DateTimeField(db_default=Now())
+    due_at = models.DateTimeField(db_default=Now())  # moved ahead while a worker sends it, and after a failure
+    tries = models.PositiveSmallIntegerField(default=0)
+    sent_at = models.DateTimeField(null=True)
+    last_error = models.TextField(blank=True)
+
+    class Meta:
+        abstract = True
+
+
+class Email(OutboxMessage):
+    """An email that is to be sent, or was. Its Message-ID is made from the row, so that a repeat is recognised."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=40)
+    about = models.CharField(max_length=80)  # such as "order:<uuid>"
+    to = models.EmailField()
+    subject = models.CharField(max_length=200)
+    text = models.TextField()
+    html = models.TextField()
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "about"], name="one_email_of_each_kind_about_one_thing")]
+        indexes = [models.Index(fields=["due_at"], condition=Q(sent_at=None), name="emails_to_send")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.about}"
+
+
+class AlertQuerySet(models.QuerySet["Alert"]):
+    def open(self) -> "AlertQuerySet":
+        return self.filter(resolved_at=None)
+
+
+class Alert(OutboxMessage):
+    """Something that needs a person. The row is sent by webhook; an email is written beside it."""
+
+    LONGEST_WAIT = timedelta(minutes=10)
+    MAX_TRIES = 50
+
+    source = models.CharField(max_length=40)  # the part of the system that raised it: "scaling", "payments", "mail"
+    subject = models.CharField(max_length=120)  # "target:3 drift", "drop:0-kg no go"
+    message = models.TextField()
+    details = models.JSONField(default=dict)  # names for machines: {"drop": slug, "target": name}
+    resolved_at = models.DateTimeField(null=True)
+
+    objects = AlertQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["subject"], condition=Q(resolved_at=None), name="one_open_alert_per_subject"
+            )
+        ]
+        indexes = [models.Index(fields=["due_at"], condition=Q(sent_at=None), name="alerts_to_send")]
+
+    def __str__(self) -> str:
+        return self.subject
+
+
+class AuditEntry(models.Model):
+    """One action of a person or of the system. Entries are appended, never edited."""
+
+    at = models.DateTimeField(auto_now_add=True)
+    who = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")  # null: the system
+    about = models.CharField(max_length=80, db_index=True)  # "drop:nth-place"
+    act = models.CharField(max_length=40)
+    before = models.JSONField(default=dict)
+    after = models.JSONField(default=dict)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        verbose_name_plural = "journal"
+
+    def __str__(self) -> str:
+        return f"{self.about} {self.act}"

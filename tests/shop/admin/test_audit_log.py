@@ -1,0 +1,34 @@
+"""The audit log in the admin."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from shop.core import audit_log
+from tests.admin_clients import queries
+
+AUDIT_LOG = reverse("admin:shop_auditentry_changelist")
+
+
+def test_audit_log_shows_old_and_new_values_and_cannot_be_changed(desk: Any) -> None:
+    entry = audit_log.write(who=None, about="drop:zero", act="changed", before={"title": "A"}, after={"title": "B"})
+    client = desk("merchandisers")
+
+    text = client.get(AUDIT_LOG).content.decode()
+
+    assert ("title: A" in text, "title: B" in text) == (True, True)
+    for name in ("change", "delete"):
+        address = reverse(f"admin:shop_auditentry_{name}", args=[entry.pk])
+        assert client.post(address, {"post": "yes", "act": "none"}).status_code == 403
+
+
+def test_list_runs_the_same_queries_for_three_rows_as_for_one(desk: Any) -> None:
+    client = desk("ops")
+    audit_log.write(who=None, about="drop:zero", act="changed")
+    one, _answer = queries(client, AUDIT_LOG)
+    audit_log.write(who=None, about="drop:zero", act="changed")
+    audit_log.write(who=None, about="drop:zero", act="changed")
+
+    three, answer = queries(client, AUDIT_LOG)
+
+    assert (three, len(answer.context["cl"].result_list)) == (one, 3)
