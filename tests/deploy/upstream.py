@@ -1,4 +1,4 @@
-"""A floor behind the edge, played by a test: it answers what the test says, and remembers what it was asked."""
+"""A tier behind the edge, played by a test: it answers what the test says, and records its requests."""
 
 import threading
 import time
@@ -7,14 +7,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple, Self
 
 
-class Asked(NamedTuple):
+class Request(NamedTuple):
     method: str
     path: str
     headers: Mapping[str, str]
     at: float
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
+    """What to answer, after `seconds`."""
+
     body: str = ""
     headers: Mapping[str, str] = {}
     status: int = 200
@@ -22,11 +24,11 @@ class Answer(NamedTuple):
 
 
 class Upstream:
-    """`answer` is called with the path; `asked` is what came, in order."""
+    """`respond` is called with the path; `requests` has what came, in order."""
 
-    def __init__(self, answer: Callable[[str], Answer], *, port: int = 0) -> None:
-        self.answer = answer
-        self.asked: list[Asked] = []
+    def __init__(self, respond: Callable[[str], Response], *, port: int = 0) -> None:
+        self.respond = respond
+        self.requests: list[Request] = []
         upstream = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,19 +36,19 @@ class Upstream:
 
             def serve(self) -> None:
                 self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                upstream.asked.append(Asked(self.command, self.path, dict(self.headers), time.time()))
-                answer = upstream.answer(self.path)
-                time.sleep(answer.seconds)
-                body = answer.body.encode()
-                self.send_response(answer.status)
-                for name, value in {"Content-Length": str(len(body)), **answer.headers}.items():
+                upstream.requests.append(Request(self.command, self.path, dict(self.headers), time.time()))
+                response = upstream.respond(self.path)
+                time.sleep(response.seconds)
+                body = response.body.encode()
+                self.send_response(response.status)
+                for name, value in {"Content-Length": str(len(body)), **response.headers}.items():
                     self.send_header(name, value)
                 self.end_headers()
                 self.wfile.write(body)
 
-            do_GET = do_POST = serve  # noqa: N815 the library's names
+            do_GET = do_POST = serve  # noqa: N815 http.server's names
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the same
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 http.server's name
                 pass
 
         class Server(ThreadingHTTPServer):
