@@ -11,7 +11,9 @@ from typing import Any
 
 import dj_email_url
 from csp.constants import NONE, SELF
-from environs import Env, EnvValidationError
+from environs import Env, EnvValidationError, validate
+
+from dropsite import logs
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -26,6 +28,7 @@ SHOP_ORIGIN = need.str("SHOP_ORIGIN")  # scheme://host[:port] that shoppers see
 ALLOWED_HOSTS: list[str] = need.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [SHOP_ORIGIN]
 LOG_LEVEL = env.str("LOG_LEVEL", "WARNING")
+LOG_FORMAT = env.str("LOG_FORMAT", "text" if DEMO else "json", validate=validate.OneOf(["json", "text"]))
 RUN_DIR = env.str("RUN_DIR", "")  # where this machine's control sockets lie
 
 DATABASE = need.dj_db_url("DATABASE_URL")
@@ -285,20 +288,4 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # --- logs ----------------------------------------------------------------------------------------------------------
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-    "root": {"handlers": ["console"], "level": LOG_LEVEL},
-    "loggers": {
-        "django": {"handlers": ["console"], "level": LOG_LEVEL, "propagate": False},
-        # A shopper's bad request is told to the shopper; it is no event for the log.
-        "django.request": {"handlers": ["console"], "level": "ERROR", "propagate": False},
-        # It tells each failed try while Postgres is away; the request that got no connection tells it once.
-        "psycopg.pool": {"handlers": ["console"], "level": "ERROR", "propagate": False},
-        "django.security.csrf": {"handlers": ["console"], "level": "ERROR", "propagate": False},
-        # A fleet that grows or shrinks is told of, whatever the level: somebody pays for it.
-        "drops.scaling": {"handlers": ["console"], "level": "INFO", "propagate": False},
-    },
-}
+LOGGING = logs.build_config(level=LOG_LEVEL, log_format=LOG_FORMAT)

@@ -17,6 +17,7 @@ urlpatterns = [
     path("healthz/live", views.live, name="live"),
     path("healthz/ready", views.ready, name="ready"),
     path("metrics/scaling.json", metrics.scaling, name="metrics-scaling"),
+    path("metrics/prometheus", metrics.prometheus, name="metrics-prometheus"),
     path("webhooks/stripe/", stripe_webhook, name="stripe-webhook"),
     path("api/v1/drops/", api.drops, name="api-drops"),
     path("api/v1/drops/<slug:slug>/", api.drop, name="api-drop"),

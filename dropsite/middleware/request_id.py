@@ -1,24 +1,26 @@
-"""A name for each request, the edge's own if it gave one, carried into the answer."""
+"""An id for each request, the edge's own if it sent one, returned in the response and added to every log line."""
 
 import re
 import uuid
 from collections.abc import Callable
 
+import structlog
 from django.http import HttpRequest, HttpResponse
 
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 class RequestIdMiddleware:
-    """Put X-Request-ID on request and answer, so that a shopper's words and our logs can be joined."""
+    """Put X-Request-ID on request and response, so that a shopper's report can be matched with our logs."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.META.get("HTTP_X_REQUEST_ID", "")  # request.headers would keep what it is asked for now
-        name = given if WELL_FORMED.fullmatch(given) else uuid.uuid4().hex
-        request.META["HTTP_X_REQUEST_ID"] = name
-        response = self.get_response(request)
-        response["X-Request-ID"] = name
+        sent = request.META.get("HTTP_X_REQUEST_ID", "")  # request.headers would cache every header at this point
+        request_id = sent if WELL_FORMED.fullmatch(sent) else uuid.uuid4().hex
+        request.META["HTTP_X_REQUEST_ID"] = request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            response = self.get_response(request)
+        response["X-Request-ID"] = request_id
         return response
