@@ -12,7 +12,6 @@ from shop import catalogue, images
 from shop.core import money
 from shop.models import Variant
 
-SEALED = (Phase.LIVE, Phase.PAUSED, Phase.SOLD_OUT)
 RUNNING = (Phase.LOBBY, Phase.OPENING, Phase.LIVE, Phase.PAUSED)
 # What a page may turn into without being loaded again: every phase, and where somebody with a ticket stands.
 STATES = (*(phase.value for phase in Phase if phase != Phase.DRAFT), "joined", "drawing", "waiting", "turn")
@@ -37,7 +36,6 @@ def drop_page(page: DropPage) -> dict[str, Any]:
         "cookie_prefix": "__Host-" if settings.SECURE_COOKIES else "",
         "coming": [phase.value for phase in COMING],
         "running": [phase.value for phase in RUNNING],
-        "sealed": [phase.value for phase in SEALED],
         "over": [phase.value for phase in OVER],
         "took": page.sold_out_after,
         "missed": missed(page.drop) if page.phase == Phase.SOLD_OUT else 0,

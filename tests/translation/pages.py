@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from drops import holds, queries, tokens
 from drops import views as drop_views
-from drops.models import Checkpoint, Drop, Pause
+from drops.models import Checkpoint, Drop, Pause, Unit
 from drops.refusals import HoldRefused
 from dropsite import views as error_views
 from payments import views as payment_views
@@ -59,6 +59,7 @@ def drop(phase: str, **fields: Any) -> Drop:
     for size in options:
         make_edition(drop=made, variant=make_variant(product=made.product, axes={"size": size}), quantity=3)
     if phase == "sold out":
+        Unit.objects.filter(edition__drop=made).update(withheld_at=timezone.now(), withheld_reason="sample")
         sold_out_at = made.opens_at + timedelta(seconds=221) if made.opens_at else None
         Drop.objects.filter(pk=made.pk).update(sold_out_at=sold_out_at)
         Checkpoint.objects.filter(drop=made).update(joined=61_204, counter_limit=61_204)

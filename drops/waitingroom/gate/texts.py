@@ -14,7 +14,7 @@ class Refusal(NamedTuple):
 
 
 UNKNOWN = N_("The line's status is unknown right now. Your place is kept.")
-NOT_CHARGED = N_("You haven't been charged.")
+NOT_CHARGED = N_("Nothing was charged.")
 
 UNAVAILABLE = N_("The line is temporarily unavailable.")
 NOT_YOUR_TURN = N_("It isn't your turn yet.")

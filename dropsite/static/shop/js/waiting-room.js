@@ -181,7 +181,7 @@ function fewLeft(ahead) {
 }
 
 function fillEditions() {
-  if (!status || ["announced", "lobby", "opening"].includes(phase())) return;
+  if (!status || ["announced", "lobby", "opening", "closed", "cancelled"].includes(phase())) return;
   editions.hidden = false;
   for (const { sku, band } of status.editions) {
     const cell = editions.querySelector(`[data-sku="${CSS.escape(sku)}"]`);

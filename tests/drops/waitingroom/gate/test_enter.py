@@ -172,7 +172,7 @@ def test_enter_refused_to_a_form_is_a_page_that_goes_back_to_the_line(gate, lobb
     assert (reply.status, reply.headers["content-type"]) == (409, "text/html; charset=utf-8")
     assert reply.headers["refresh"] == f"{reply.headers['retry-after']}; url=/line/x/"
     assert "It isn&#x27;t your turn yet." in reply.body
-    assert "You haven&#x27;t been charged." in reply.body
+    assert "Nothing was charged." in reply.body
     assert JSON["accept"] not in reply.body
 
 
