@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from shop.core.backoff import wait_before_retry
 from shop.core.models import Email, OutboxMessage
-from shop.core.prepared import columns
+from shop.core.sql import columns
 
 log = logging.getLogger(__name__)
 

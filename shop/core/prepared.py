@@ -22,6 +22,10 @@ from django.db.models import sql
 from django.db.models.query import get_related_populators
 from django.db.models.sql.compiler import SQLCompiler
 
+from shop.core.sql import columns
+
+__all__ = ["Change", "Given", "Insert", "Read", "columns"]
+
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -148,11 +152,6 @@ class Change:
                 query.add_update_values(self.fields)  # type: ignore[attr-defined]  # it is the class asked for
                 self._written = query.get_compiler(connection=connection).as_sql()
             return self._written
-
-
-def columns(model: type[models.Model]) -> str:
-    """Name a model's columns, for RETURNING. A * fails where it is prepared, once a migration has added a column."""
-    return quoted(model._meta.concrete_fields)
 
 
 def quoted(fields: Iterable[Any]) -> str:

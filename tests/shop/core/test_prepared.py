@@ -1,16 +1,14 @@
 """Reads, inserts and updates whose SQL is written once do what the queryset itself would."""
 
 import threading
-from contextlib import nullcontext
 
 import pytest
-from django.db import IntegrityError, NotSupportedError, connection, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Count, F
 from django.test.utils import CaptureQueriesContext
 
-from shop.core import outbox
 from shop.core.models import AuditEntry, Email
-from shop.core.prepared import Change, Given, Insert, Read, columns
+from shop.core.prepared import Change, Given, Insert, Read
 from shop.models import Product, Variant
 from tests.factories import make_drop
 
@@ -124,46 +122,3 @@ def test_a_clash_is_refused_or_passed_over_as_asked():
         MAIL.row(**given)
 
     assert Email.objects.get().to == "ann@shop.example"
-
-
-def elsewhere(sql):
-    """Run a statement on another connection, as a migration would."""
-
-    def run():
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-        connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-
-
-@pytest.fixture
-def grows():
-    """A column that a migration adds to the mails in the middle of the test."""
-    yield lambda: elsewhere("ALTER TABLE shop_email ADD COLUMN extra integer NOT NULL DEFAULT 0")
-    elsewhere("ALTER TABLE shop_email DROP COLUMN IF EXISTS extra")
-
-
-@pytest.mark.usefixtures("transactional_db")
-def test_what_is_prepared_goes_on_while_a_migration_adds_a_column(grows):
-    mails = [Email.objects.create(to="ann@shop.example", about=f"{number}") for number in range(4)]
-    assert [outbox.claim_due(Email, limit=1)[0] for _claim in range(3)] == mails[:3]
-
-    grows()
-
-    assert outbox.claim_due(Email, limit=1) == mails[3:]
-
-
-@pytest.mark.usefixtures("transactional_db")
-def test_a_star_would_not(grows):
-    sql = "UPDATE shop_email SET tries = tries + 1 RETURNING {}"
-    for asked, fails in ((sql.format("*"), True), (sql.format(columns(Email)), False)):
-        elsewhere("ALTER TABLE shop_email DROP COLUMN IF EXISTS extra")
-        with connection.cursor() as cursor:
-            for _time in range(3):
-                cursor.execute(asked)
-            grows()
-            with pytest.raises(NotSupportedError, match="cached plan") if fails else nullcontext():
-                cursor.execute(asked)

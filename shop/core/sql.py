@@ -1,0 +1,36 @@
+"""Model instances from hand-written SQL, for the few statements that the ORM can't say or is too slow to write."""
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+from django.db import connection, models
+
+M = TypeVar("M", bound=models.Model)
+
+
+def columns(model: type[models.Model], table: str = "") -> str:
+    """Return the model's columns as SQL text, each with the table's name or alias if one is given.
+
+    Name them instead of writing `*`: a prepared statement with a `*` fails once a migration has added a column.
+    """
+    prefix = f"{table}." if table else ""
+    return ", ".join(f'{prefix}"{field.column}"' for field in fields(model))
+
+
+def from_row(model: type[M], values: Sequence[Any]) -> M:
+    """Return the instance whose columns, as `columns` names them, have these values."""
+    names = [field.attname for field in fields(model)]
+    # JSON arrives as text: such fields say themselves how a value of the database is read.
+    read = [
+        field.from_db_value(value, None, connection) if hasattr(field, "from_db_value") else value
+        for field, value in zip(fields(model), values, strict=True)
+    ]
+    return model.from_db(connection.alias, names, read)
+
+
+@cache
+def fields(model: type[models.Model]) -> "tuple[models.Field[Any, Any], ...]":
+    """Return the model's fields that have a column, in the order of `columns`."""
+    found = model._meta.get_fields()
+    return tuple(field for field in found if isinstance(field, models.Field) and field.concrete)
