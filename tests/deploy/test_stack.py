@@ -30,6 +30,11 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
     remove(path)
 
 
+def runs(stack: Stack, name: str) -> bool:
+    """Whether supervisor takes the program for started. One that ends before is started again later and later."""
+    return bool(stack.supervisor.program_info()[name]["statename"] == "RUNNING")
+
+
 def test_servers_keep_data_over_a_restart(folder: Path) -> None:
     with Stack(folder=folder, programs=DATA_SERVERS) as stack:
         first = stack.environment
@@ -62,6 +67,7 @@ def test_stack_starts_from_scratch_after_its_folder_was_deleted(folder: Path) ->
 
 def test_killed_program_is_restarted_and_logged(folder: Path) -> None:
     with Stack(folder=folder, programs=["line-redis"]) as stack:
+        until(lambda: runs(stack, "line-redis"), "the first second to be over")
         killed = stack.pid("line-redis")
         stack.kill("line-redis", signal.SIGKILL)
         stack.wait_until_restarted("line-redis", pid=killed)
@@ -72,6 +78,7 @@ def test_killed_program_is_restarted_and_logged(folder: Path) -> None:
 
 def test_killed_edge_is_restarted_without_its_old_workers(folder: Path) -> None:
     with Stack(folder=folder, programs=["edge"]) as stack:
+        until(lambda: runs(stack, "edge"), "the first second to be over")
         killed = stack.pid("edge")
         workers = [child.pid for child in psutil.Process(killed).children()]
         stack.kill("edge", signal.SIGKILL)

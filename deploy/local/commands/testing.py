@@ -82,6 +82,7 @@ def pytest_environment(stack: Stack) -> dict[str, str]:
     return environment.for_programs(kept) | {
         "DATABASE_POOL_SIZE": "32",  # a race has a connection for each of its threads
         "RUN_DIR": str(stack.folder),
+        **postgres.DISPOSABLE,
         "TEST_RUN": str(os.getpid()),
         "TEST_STACK": f"{FOLDER}-shop",
         "TMPDIR": str(stack.run / "tmp"),  # what tests leave there goes with the stack
@@ -204,7 +205,7 @@ def run(words: Sequence[str], *, lanes: Sequence[str] = ()) -> int:
     """The exit code: pytest's, or that of all lanes; 130 when interrupted. Raises: StackError."""
     code = 130
     clear_leftovers()
-    stack = Stack(folder=FOLDER, programs=DATA_SERVERS, settings=postgres.UNSAFE)
+    stack = Stack(folder=FOLDER, programs=DATA_SERVERS, settings=postgres.UNSAFE | postgres.DISPOSABLE)
     with processes.interruptible():
         try:
             stack.start()

@@ -110,7 +110,9 @@ def _has_failed(name: str, info: Mapping[str, Any]) -> bool:
 
 
 def _is_up(name: str, info: Mapping[str, Any] | None, variables: Mapping[str, str]) -> bool:
-    return info is not None and info["statename"] in {"RUNNING", "EXITED"} and probes.is_up(name, variables)
+    # Supervisord calls a program RUNNING after a second. One with a probe may be up before.
+    states = {"STARTING", "RUNNING", "EXITED"} if name in probes.PROBES else {"RUNNING", "EXITED"}
+    return info is not None and info["statename"] in states and probes.is_up(name, variables)
 
 
 class Stack(RunningStack):
@@ -215,11 +217,14 @@ class Stack(RunningStack):
         """Stop everything, wait for it and remove the sockets. Calling it again does nothing."""
         if self._supervisord:
             self._supervisord.terminate()
-            try:
-                self._supervisord.wait(STOP_TIMEOUT_SECONDS)
-            except subprocess.TimeoutExpired:
-                self._supervisord.kill()  # the kernel then ends the programs (see processes.die_with_parent)
-                self._supervisord.wait()
+            deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
+            while self._supervisord.poll() is None:
+                if time.monotonic() > deadline:
+                    self._supervisord.kill()  # the kernel then ends the programs (see processes.die_with_parent)
+                    self._supervisord.wait()
+                    break
+                self.supervisor.wake()
+                time.sleep(POLL_SECONDS)
             self._supervisord = None
         if self._lock:
             shutil.rmtree(self.run, ignore_errors=True)

@@ -7,6 +7,7 @@ import socket
 import sys
 import xmlrpc.client
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,11 @@ class SupervisorClient:
             return {info["name"]: info for info in self.call("getAllProcessInfo")}
         except (OSError, http.client.HTTPException, xmlrpc.client.ProtocolError):
             return {}
+
+    def wake(self) -> None:
+        """Have supervisor look at its signals and programs now, which it does once a second by itself."""
+        with suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
+            self.call("getState")
 
     def start(self, name: str) -> None:
         """Start a program, without waiting until it is up."""

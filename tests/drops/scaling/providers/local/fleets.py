@@ -9,8 +9,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from celery import current_app
-
 from deploy.local.runner.ports import free_port
 from drops.waitingroom.protocol.config import ROOT
 from tests.servers import until
@@ -70,10 +68,15 @@ def gunicorn(folder: Path, *, kind: str = "gthread", workers: int = 1, port: boo
         yield path
 
 
-# What keeps a process busy until a file is there, and one that starts from starting as long as one is.
+# Leaves a file when the worker is ready; keeps a process busy until one is there, and another from starting.
 TASK = """\
 import os, time
 from celery import shared_task
+from celery.signals import worker_ready
+
+@worker_ready.connect
+def say_so(**_):
+    open(os.environ["READY"], "w").close()  # a ping that comes before is lost, and waited for
 
 def start_slowly():
     while os.path.exists(os.environ["SLOW"]):
@@ -95,9 +98,9 @@ def celery(folder: Path, name: str, *, pool: str = "prefork", words: Sequence[st
     (folder / "busy_tasks.py").write_text(TASK)
     command = ["celery", "-q", "--skip-checks", "-A", "dropsite", "worker", "-P", pool, "-Q", name, "-c", "1"]
     command += ["-n", f"{name}@%h", "--without-gossip", "--without-mingle", "-I", "busy_tasks", "-l", "WARNING"]
-    near = {"SLOW": str(folder / "slow"), "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
+    near = {"SLOW": str(folder / "slow"), "READY": str(folder / "ready"), "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
     near["PYTHONWARNINGS"] = "ignore:You're running the worker"
     with run(*command, *words, folder=folder, stop=signal.SIGQUIT, **near):
         node = f"{name}@{socket.gethostname()}"
-        until(lambda: current_app.control.ping(destination=[node], timeout=5, limit=1), f"the worker {node}")
+        until((folder / "ready").exists, f"the worker {node}")
         yield node
