@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from drops.models import Drop
 from drops.refusals import HoldRefused
 from drops.waitingroom.protocol import keys, tickets
-from drops.waitingroom.protocol.tickets import Forged, Keys, Pass
+from drops.waitingroom.protocol.tickets import InvalidSignature, Keyring, Pass
 
 
 class NoPass(HoldRefused):
@@ -31,8 +31,8 @@ class InvalidToken(Exception):
 
 
 @cache
-def keyring(purpose: str) -> Keys:
-    return Keys.parse({"pass": settings.PASS_KEYS, "hold": settings.HOLD_KEYS, "order": settings.HOLD_KEYS}[purpose])
+def keyring(purpose: str) -> Keyring:
+    return Keyring.parse({"pass": settings.PASS_KEYS, "hold": settings.HOLD_KEYS, "order": settings.HOLD_KEYS}[purpose])
 
 
 def read_pass(*, request: HttpRequest, drop: Drop, now: datetime) -> Pass:
@@ -40,7 +40,7 @@ def read_pass(*, request: HttpRequest, drop: Drop, now: datetime) -> Pass:
     value = request.COOKIES.get(keys.cookie("pass", drop.slug, settings.SECURE_COOKIES), "")
     try:
         admit = tickets.read_pass(value, drop.slug, keyring("pass"))
-    except Forged:
+    except InvalidSignature:
         raise NoPass from None
     if admit.ends <= now.timestamp():
         raise PassEnded
@@ -61,5 +61,5 @@ def read_token(purpose: str, token: str) -> UUID:
     """Give the uuid in a token for "hold" or "order". Raises ForeignToken."""
     try:
         return UUID(bytes=tickets.read(purpose, "", token, keyring(purpose)))
-    except (Forged, ValueError):
+    except (InvalidSignature, ValueError):
         raise InvalidToken from None

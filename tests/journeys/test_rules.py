@@ -42,8 +42,8 @@ def test_page_and_program_look_again_at_the_same_time(shop: str, visit: Visit, r
 
     for case, (pause, wait) in zip(cases, found, strict=True):
         document, place = case["document"], case["place"]
-        assert pause == pytest.approx(status.poll_after(document, place, NOW, case["jitter"])), case
-        expected = None if place is None else status.wait(document, place)
+        assert pause == pytest.approx(status.poll_seconds(document, place, NOW, case["jitter"])), case
+        expected = None if place is None else status.expected_wait(document, place)
         assert wait == (None if expected is None else pytest.approx(list(expected))), case
 
 

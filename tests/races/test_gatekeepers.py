@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import timezone
 
 from drops.models import Checkpoint, Drop, Leadership
-from drops.waitingroom.gatekeeper import checkpoints, decision, leader, publish, snapshot
+from drops.waitingroom.gatekeeper import checkpoints, decision, leader, publishing, snapshots
 from drops.waitingroom.gatekeeper.loop import Gatekeeper
 from drops.waitingroom.protocol import keys, lua, status
 from tests.factories import make_drop
@@ -26,43 +26,43 @@ def end_lease() -> None:
     Leadership.objects.update(until=timezone.now() - timedelta(seconds=1))
 
 
-def rows(drop: Drop) -> list[snapshot.DropSnapshot]:
+def rows(drop: Drop) -> list[snapshots.DropSnapshot]:
     """What a tick starts from."""
-    return [row for row in snapshot.watched() if row.drop == drop]
+    return [row for row in snapshots.read_drops() if row.drop == drop]
 
 
 def test_of_eight_gatekeepers_one_leads(race):
-    terms = race(8, lambda i: leader.take(holder=str(i))[0])
+    terms = race(8, lambda i: leader.acquire(holder=str(i))[0])
 
     assert Counter(terms) == {None: 7, 1: 1}
 
 
 def test_a_lapsed_lead_goes_to_one_of_those_who_want_it(race):
-    leader.take(holder="dead")
+    leader.acquire(holder="dead")
     end_lease()
 
-    terms = race(8, lambda i: leader.take(holder=str(i))[0])
+    terms = race(8, lambda i: leader.acquire(holder=str(i))[0])
 
     assert Counter(terms) == {None: 7, 2: 1}
 
 
 def test_a_lead_that_is_renewed_is_not_taken(transactional_db):
-    term, _ = leader.take(holder="a")
+    term, _ = leader.acquire(holder="a")
     end_lease()
 
     assert leader.renew(term=term)
 
-    assert leader.take(holder="b")[0] is None
+    assert leader.acquire(holder="b")[0] is None
 
 
 def test_a_lead_that_is_given_back_is_free_at_once(transactional_db):
-    term, _ = leader.take(holder="a")
+    term, _ = leader.acquire(holder="a")
 
     leader.release(term=term)
 
-    assert leader.take(holder="b") == (2, 5.0)
+    assert leader.acquire(holder="b") == (2, 5.0)
     leader.release(term=term)  # no longer its own
-    assert leader.take(holder="c")[0] is None
+    assert leader.acquire(holder="c")[0] is None
 
 
 def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(transactional_db, line_redis):
@@ -71,12 +71,12 @@ def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(transactional_db,
     old.tick()
     end_lease()
     new.tick()
-    before = Checkpoint.objects.values().get(), lua.read_state(line_redis, drop.slug).state
+    before = Checkpoint.objects.values().get(), lua.read_state(line_redis, drop.slug).fields
 
     old.tick()
 
     assert (old.term, new.term) == (None, 2)
-    assert (Checkpoint.objects.values().get(), lua.read_state(line_redis, drop.slug).state) == before
+    assert (Checkpoint.objects.values().get(), lua.read_state(line_redis, drop.slug).fields) == before
 
 
 def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(transactional_db, line_redis):
@@ -87,12 +87,12 @@ def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(transaction
     stale.checkpoint.cursor = stale.checkpoint.allowance = 90
     end_lease()
     new.tick()
-    before = lua.read_state(line_redis, drop.slug).state, line_redis.get(keys.status(drop.slug))
+    before = lua.read_state(line_redis, drop.slug).fields, line_redis.get(keys.status(drop.slug))
 
-    with pytest.raises(lua.OlderTerm):
-        publish.publish(redis=line_redis, term=1, row=stale)
+    with pytest.raises(lua.OutdatedTerm):
+        publishing.publish(redis=line_redis, term=1, row=stale)
 
-    assert (lua.read_state(line_redis, drop.slug).state, line_redis.get(keys.status(drop.slug))) == before
+    assert (lua.read_state(line_redis, drop.slug).fields, line_redis.get(keys.status(drop.slug))) == before
 
 
 def test_a_gatekeeper_that_slept_seals_nothing(transactional_db, line_redis):
@@ -104,7 +104,7 @@ def test_a_gatekeeper_that_slept_seals_nothing(transactional_db, line_redis):
     Drop.objects.update(opens_at=timezone.now())
 
     assert checkpoints.seal(term=1, drop=drop, n=3) is False
-    with pytest.raises(lua.OlderTerm):
+    with pytest.raises(lua.OutdatedTerm):
         lua.close_lobby(line_redis, drop.slug, term=1)
 
     drop.refresh_from_db()
@@ -134,22 +134,22 @@ def test_gatekeepers_that_take_turns_lose_no_tick(race, line_redis):
 def committed(keeper: Gatekeeper, drop: Drop) -> list[int]:
     """One round of a gatekeeper, taken apart: the tick that it committed, if it led."""
     if keeper.term is None:
-        keeper.term, _ = leader.take(holder=keeper.holder)
+        keeper.term, _ = leader.acquire(holder=keeper.holder)
     if keeper.term is None:
         return []
     due = rows(drop)
     for row in due:
         row.seen = lua.read_state(keeper.redis, drop.slug)
-        decision.follow(row, decision.Count())
+        decision.update_counter(row, decision.JoinRate())
     try:
         checkpoints.commit(term=keeper.term, checkpoints=[row.checkpoint for row in due])
     except checkpoints.LeadershipLost:
         keeper.term = None
         return []
     try:
-        publish.adopt(redis=keeper.redis, term=keeper.term, row=due[0], counter=due[0].checkpoint.counter_limit)
-        publish.publish(redis=keeper.redis, term=keeper.term, row=due[0])
-    except lua.OlderTerm:
+        publishing.adopt(redis=keeper.redis, term=keeper.term, row=due[0], counter=due[0].checkpoint.counter_limit)
+        publishing.publish(redis=keeper.redis, term=keeper.term, row=due[0])
+    except lua.OutdatedTerm:
         keeper.term = None
     return [due[0].checkpoint.tick]
 

@@ -9,7 +9,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from drops.models import Checkpoint, Drop
-from drops.waitingroom.gatekeeper import checkpoints, leader, publish, snapshot
+from drops.waitingroom.gatekeeper import checkpoints, leader, publishing, snapshots
 from drops.waitingroom.gatekeeper.loop import Gatekeeper
 from drops.waitingroom.protocol import lua
 from tests.factories import make_drop
@@ -77,7 +77,7 @@ def test_the_seal_covers_all_who_joined_before_it_and_no_index_comes_twice(race,
     given = sorted(before + [index for each in got for index in each])
     assert given == list(range(len(given)))
     assert max(before) < drop.sealed <= len(given)
-    assert int(lua.read_state(line_redis, drop.slug).state["n"]) == drop.sealed
+    assert int(lua.read_state(line_redis, drop.slug).fields["n"]) == drop.sealed
     assert join(line_redis, drop, 7_777_777) >= drop.sealed
 
 
@@ -114,14 +114,14 @@ def test_a_redis_lost_between_closing_and_the_commit_is_sealed_at_the_new_counte
 
     own_redis.kill(forget=forget)
     own_redis.start()
-    with pytest.raises(lua.Unadopted):
+    with pytest.raises(lua.NotAdopted):
         join(own_redis.client, drop, 6)
     leader.release(term=keeper.term)
     keeper_of(own_redis.client)
 
     drop.refresh_from_db()
     assert (before, drop.sealed) == ([0, 1, 2, 3, 4], 1000)
-    assert int(lua.read_state(own_redis.client, drop.slug).state["n"]) == 1000
+    assert int(lua.read_state(own_redis.client, drop.slug).fields["n"]) == 1000
     assert join(own_redis.client, drop, 7) == 1000
 
 
@@ -140,7 +140,7 @@ def test_a_redis_lost_after_the_commit_leaves_the_seal_as_it_is(own_redis: OwnRe
     keeper.tick()
 
     drop.refresh_from_db()
-    state = lua.read_state(own_redis.client, drop.slug).state
+    state = lua.read_state(own_redis.client, drop.slug).fields
     assert (drop.sealed, state["n"], "seed" in state) == (5, "5", True)
     assert join(own_redis.client, drop, 9) >= 1000
 
@@ -186,8 +186,8 @@ def test_control_counting_on_where_the_counter_was_seen_gives_an_index_twice(own
     own_redis.start()
 
     row = Checkpoint.objects.get(drop=drop)
-    (watched,) = snapshot.watched()
-    watched.checkpoint.run_id = lua.run_id(own_redis.client)
-    publish.adopt(redis=own_redis.client, term=row.term, row=watched, counter=row.joined)  # not the limit
+    (watched,) = snapshots.read_drops()
+    watched.checkpoint.run_id = lua.read_run_id(own_redis.client)
+    publishing.adopt(redis=own_redis.client, term=row.term, row=watched, counter=row.joined)  # not the limit
 
     assert join(own_redis.client, drop, 9) in given

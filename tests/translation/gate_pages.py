@@ -8,11 +8,11 @@ from typing import Any
 from drops.waitingroom.gate import texts
 from drops.waitingroom.gate.cache import CachedDrop, parse
 from drops.waitingroom.gate.pages import Pages
-from drops.waitingroom.gate.panel import moment, tell
+from drops.waitingroom.gate.panel import build, format_time
 from drops.waitingroom.gate.refusals import GateRefused
 from drops.waitingroom.protocol import status
 from drops.waitingroom.protocol.config import Config
-from drops.waitingroom.protocol.tickets import Keys
+from drops.waitingroom.protocol.tickets import Keyring
 from tests.drops.waitingroom.protocol.servers import NOW, document
 from tests.translation.pseudo import LANGUAGE
 
@@ -29,8 +29,8 @@ def pages(folder: Path) -> Pages:
             redis_url="",
             origin="https://shop.example",
             secure=True,
-            ticket_keys=Keys("", {}),
-            pass_keys=Keys("", {}),
+            ticket_keys=Keyring("", {}),
+            pass_keys=Keyring("", {}),
             shop_name="⟦Shop⟧",
             language=LANGUAGE,
             static_root=folder,
@@ -67,12 +67,12 @@ def gate(folder: Path) -> Iterator[Page]:
     """Every panel, refusal and problem that the gate answers with."""
     made = pages(folder)
     for number, (copy, index) in enumerate(states()):
-        panel = tell(copy, index, NOW, 0.5)
+        panel = build(copy, index, NOW, 0.5)
         yield f"line, {number}", made.line("zero", copy, panel).body.decode()
     for name, refusal in vars(texts).items():
         if isinstance(refusal, texts.Refusal):
-            refused = GateRefused(refusal, retry=2, values={"time": moment(0), "allowed": "⟦POST⟧"})
-            yield f"refused: {name}", made.refusal(refused, slug="zero", look=LOOK).body.decode()
-            yield f"refused, without a drop: {name}", made.refusal(refused, slug="", look={}).body.decode()
+            refused = GateRefused(refusal, retry=2, values={"time": format_time(0), "allowed": "⟦POST⟧"})
+            yield f"refused: {name}", made.refusal(refused, slug="zero", theme=LOOK).body.decode()
+            yield f"refused, without a drop: {name}", made.refusal(refused, slug="", theme={}).body.decode()
     refused = GateRefused(texts.CROWDED, retry=1, key="0" * 32)
-    yield "refused: press again", made.refusal(refused, slug="zero", look=LOOK).body.decode()
+    yield "refused: press again", made.refusal(refused, slug="zero", theme=LOOK).body.decode()

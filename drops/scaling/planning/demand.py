@@ -15,11 +15,11 @@ from django.utils.translation import gettext as _
 from drops.scaling.planning import arrivals
 from drops.scaling.planning.arrivals import Moment
 from drops.scaling.planning.inputs import GROUPS, LINE, PlanInputs, Weight
-from drops.waitingroom.protocol.status import most_in_line
+from drops.waitingroom.protocol.status import max_poll_seconds
 
 AHEAD_SECONDS = 10  # each ceiling of the gatekeeper is a count of shoppers: so many seconds' worth of them
 # All who wait look within 3 s of the opening, but none before its first second has passed: two thirds of them meet in
-# the second after that (drops.waitingroom.protocol.status.poll_after).
+# the second after that (drops.waitingroom.protocol.status.poll_seconds).
 OPENING_SHARE = 2 / 3
 STEPS = 200  # of the integral over places in the line
 
@@ -126,7 +126,7 @@ def _looking(facts: PlanInputs, at: Moment) -> float:
 def _looks_in_line(facts: PlanInputs) -> float:
     """The mean over all places of how often one looks a second, once the drop is open."""
     least, most, share = facts.polls
-    most = min(most, most_in_line(facts.expected))
+    most = min(most, max_poll_seconds(facts.expected))
     wait = facts.expected / facts.selling_per_second
     intervals = (min(most, max(least, wait * (step + 0.5) / STEPS / share)) for step in range(STEPS))
     return sum(1 / seconds for seconds in intervals) / STEPS

@@ -2,11 +2,11 @@
 
 Redis only, no Django.
 
-/line/<slug>/             GET   the line without script
+/line/<slug>/             GET   the waiting room without JavaScript
 /line/<slug>/join         POST  a ticket
 /line/<slug>/enter        POST  a pass
 /line/<slug>/status.json  GET   the status document
-/line/healthz             GET   whether Redis answers
+/line/healthz             GET   whether Redis is reachable
 """
 
 import os
@@ -14,39 +14,37 @@ import random
 from collections.abc import Awaitable, Callable
 from time import time
 
-from drops.waitingroom.gate import responses, texts
+from drops.waitingroom.gate import http, panel, texts
 from drops.waitingroom.gate.context import GateContext
-from drops.waitingroom.gate.enter import enter
+from drops.waitingroom.gate.entries import enter
+from drops.waitingroom.gate.http import BodyTooLong, Receive, Request, Response, Scope, Send
 from drops.waitingroom.gate.joins import join
 from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.language import language
-from drops.waitingroom.gate.panel import tell
-from drops.waitingroom.gate.refusals import GateRefused, stuck
-from drops.waitingroom.gate.requests import Receive, Request, Scope, Send, TooLong
-from drops.waitingroom.gate.responses import Response
+from drops.waitingroom.gate.refusals import GateRefused, unavailable
 from drops.waitingroom.protocol import config, keys, tickets
 
 STATUS_HEADERS = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"public, s-maxage=1, stale-if-error=10"),
 ]
-UNKNOWN_SECONDS = 5
+UNKNOWN_RETRY_SECONDS = 5
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Serve one request, or the life of the process."""
+    """Serve one request, or the lifespan of the process."""
     if scope["type"] == "lifespan":
-        await live(scope, receive, send)
+        await lifespan(scope, receive, send)
     elif scope["type"] == "http":
         request = Request(scope, receive)
-        answer = await route(scope["state"]["gate"], scope["path"], request)
-        await responses.deliver(answer, send, head_only=request.method == "HEAD")
+        response = await route(scope["state"]["gate"], scope["path"], request)
+        await http.send_response(response, send, head_only=request.method == "HEAD")
     else:
         raise NotImplementedError(scope["type"])
 
 
-async def live(scope: Scope, receive: Receive, send: Send) -> None:
-    """Make the process's Gate, and end it with the process."""
+async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """Start the process's GateContext, and stop it with the process."""
     await receive()
     try:
         found = config.read(os.environ)
@@ -63,11 +61,11 @@ async def live(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def route(gate: GateContext, path: str, request: Request) -> Response:
-    """Find who answers, or refuse."""
+    """Call the endpoint of a path, and turn a refusal into a response."""
     if path == "/line/healthz":
         return await health(gate)
-    _, line, slug, action = parts if len(parts := path.split("/")) == 4 else ("",) * 4
-    if line != "line" or action not in ENDPOINTS or not keys.SLUG.fullmatch(slug):
+    slug, action = split_path(path)
+    if action not in ENDPOINTS or not keys.SLUG.fullmatch(slug):
         return refuse(gate, "", request, GateRefused(texts.NOTHING_HERE))
     methods, endpoint = ENDPOINTS[action]
     try:
@@ -76,56 +74,62 @@ async def route(gate: GateContext, path: str, request: Request) -> Response:
         if methods is WRITE and not request.is_from(gate.config.origin):
             raise GateRefused(texts.OTHER_SITE)
         return await endpoint(gate, slug, request)
-    except TooLong:
+    except BodyTooLong:
         return refuse(gate, slug, request, GateRefused(texts.TOO_LONG))
     except GateRefused as refused:
         return refuse(gate, slug, request, refused)
 
 
+def split_path(path: str) -> tuple[str, str]:
+    """Return slug and action of /line/<slug>/<action>; two empty strings for any other path."""
+    parts = path.split("/")
+    if len(parts) != 4 or parts[:2] != ["", "line"]:
+        return "", ""
+    return parts[2], parts[3]
+
+
 def refuse(gate: GateContext, slug: str, request: Request, refused: GateRefused) -> Response:
-    """Say it to who asked. `slug` is empty if no line is meant."""
+    """Return a refusal as problem details or as a page. `slug` is empty if the request names no drop."""
     if request.wants_json:
         detail = f"{refused.title} {refused.reason}"
-        return responses.problem(refused.status, detail, retry=refused.retry, **refused.members)
-    line = gate.lines.known.get(slug)
-    return gate.pages.refusal(refused, slug=slug, look=line.look if line else {})
+        return http.problem(refused.status, detail, retry=refused.retry, **refused.members)
+    drop = gate.cache.drops.get(slug)
+    return gate.pages.refusal(refused, slug=slug, theme=drop.theme if drop else {})
 
 
 def wrong_method(slug: str, request: Request, methods: tuple[str, ...]) -> Response:
-    """Send a form's answer that was reloaded back to the line. Raises: Refused."""
+    """Redirect a GET of a form's address (a reloaded response) to the line. Raises: GateRefused."""
     if request.method == "GET":
-        return responses.redirect(f"/line/{slug}/")
+        return http.redirect(f"/line/{slug}/")
     raise GateRefused(texts.WRONG_METHOD, values={"allowed": ", ".join(methods)})
 
 
 async def status(gate: GateContext, slug: str, request: Request) -> Response:
-    """Answer `GET /line/<slug>/status.json`: the same for everybody, so the edge keeps it for a second."""
-    line = await gate.lines.get(slug)
-    if line is None or not line.document:
-        return responses.problem(503, _(texts.UNKNOWN), retry=UNKNOWN_SECONDS)
-    return Response(200, STATUS_HEADERS, line.document)
+    """Respond to `GET /line/<slug>/status.json`: the same for everybody, so the edge caches it for a second."""
+    drop = await gate.cache.get(slug)
+    if drop is None or not drop.status_json:
+        return http.problem(503, _(texts.UNKNOWN), retry=UNKNOWN_RETRY_SECONDS)
+    return Response(200, STATUS_HEADERS, drop.status_json)
 
 
 async def show(gate: GateContext, slug: str, request: Request) -> Response:
-    """Answer `GET /line/<slug>/`: the panel for this shopper."""
-    line = await gate.lines.get(slug)
-    if line is None:
-        raise stuck()
+    """Respond to `GET /line/<slug>/`: the panel for this shopper."""
+    drop = await gate.cache.get(slug)
+    if drop is None:
+        raise unavailable()
     value = request.cookie(keys.cookie("ticket", slug, gate.config.secure))
     try:
         index = tickets.read_ticket(value, slug, gate.config.ticket_keys).index
-    except tickets.Forged:
-        index = None  # nobody's: may join
-    return gate.pages.line(slug, line, tell(line, index, time(), random.random()))
+    except tickets.InvalidSignature:
+        index = None  # no ticket, or not one of ours: the page offers to join
+    return gate.pages.line(slug, drop, panel.build(drop, index, time(), random.random()))
 
 
 async def health(gate: GateContext) -> Response:
-    """Answer `GET /line/healthz`."""
-    return (
-        responses.data({"redis": True})
-        if await gate.is_healthy()
-        else responses.problem(503, _(texts.UNKNOWN), retry=1)
-    )
+    """Respond to `GET /line/healthz`."""
+    if await gate.is_healthy():
+        return http.json_response({"redis": True})
+    return http.problem(503, _(texts.UNKNOWN), retry=1)
 
 
 Endpoint = Callable[[GateContext, str, Request], Awaitable[Response]]

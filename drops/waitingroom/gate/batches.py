@@ -1,55 +1,70 @@
-"""Joins that arrive together become one call of the script per drop.
+"""Joins that arrive together become one call of the join script per drop.
 
-While a call is under way the next ones gather, so a crowd costs Redis one command per round trip and process.
+While a call is under way the next joins gather, so a crowd costs Redis one command per round trip and process.
 """
 
 import asyncio
+import logging
 
+from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
 from drops.waitingroom.protocol import lua
 
-LARGEST_BATCH = 500  # client keys in one call: Lua's stack and Redis' other clients must bear it
+log = logging.getLogger(__name__)
 
-Outcome = int | lua.ScriptRefused | RedisError | OSError
-Waiting = list[tuple[str, "asyncio.Future[Outcome]"]]
+MAX_JOINS_PER_CALL = 500  # bounded by Lua's stack, and by how long Redis' other clients may wait
+
+Outcome = int | Exception
+Join = tuple[str, "asyncio.Future[Outcome]"]  # a client key, and what became of it
 
 
-class Joins:
-    """Those who wait for an index, by drop."""
+class JoinBatcher:
+    """Joins that wait for an index, by drop."""
 
-    def __init__(self, server: lua.AsyncServer) -> None:
-        self.server = server
-        self.waiting: dict[str, Waiting] = {}
-        self.working: dict[str, asyncio.Task[None]] = {}
+    def __init__(self, redis: AsyncRedis) -> None:
+        self.redis = redis
+        self.waiting: dict[str, list[Join]] = {}
+        self.workers: dict[str, asyncio.Task[None]] = {}
 
     async def index(self, slug: str, client: str) -> int:
-        """The index of a client key (32 hex digits). Raises: lua.Refused, RedisError, OSError."""
+        """Return the index of a client key (32 hex digits).
+
+        Raises: lua.ScriptRefused, RedisError, OSError, or whatever else the batch failed with.
+        """
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.waiting.setdefault(slug, []).append((client, future))
-        if slug not in self.working:
-            self.working[slug] = asyncio.create_task(self._work(slug))
+        if slug not in self.workers:
+            self.workers[slug] = asyncio.create_task(self._work(slug))
         outcome = await future
         if isinstance(outcome, int):
             return outcome
-        raise outcome.with_traceback(None)  # the whole batch shares it
+        # The whole batch shares the exception: without this, each join would lengthen its traceback.
+        raise outcome.with_traceback(None)
 
     async def _work(self, slug: str) -> None:
+        """Send batch after batch until no join of the drop is waiting."""
         try:
             while batch := self.waiting.pop(slug, None):
-                if len(batch) > LARGEST_BATCH:
-                    self.waiting[slug] = batch[LARGEST_BATCH:]
-                    batch = batch[:LARGEST_BATCH]
-                for (_, future), outcome in zip(batch, await self._outcomes(slug, batch), strict=True):
-                    if not future.done():  # else its shopper has hung up
+                if len(batch) > MAX_JOINS_PER_CALL:
+                    self.waiting[slug] = batch[MAX_JOINS_PER_CALL:]
+                    batch = batch[:MAX_JOINS_PER_CALL]
+                outcomes = await self._send(slug, [client for client, _ in batch])
+                for (_, future), outcome in zip(batch, outcomes, strict=True):
+                    if not future.done():  # otherwise the shopper has hung up
                         future.set_result(outcome)
         finally:
-            del self.working[slug]
+            del self.workers[slug]
 
-    async def _outcomes(self, slug: str, batch: Waiting) -> list[Outcome]:
-        call = lua.join_call(slug, [client for client, _ in batch])
+    async def _send(self, slug: str, clients: list[str]) -> list[Outcome]:
+        """Run the join script. Return an outcome for each client key, whatever happens: none may wait for ever."""
         try:
-            indices = await lua.run_async(self.server, *call)
+            indices = await lua.run_async(self.redis, *lua.join_call(slug, clients))
+            return [
+                index if index >= 0 else lua.CounterLimitReached() for _, index in zip(clients, indices, strict=True)
+            ]
         except (lua.ScriptRefused, RedisError, OSError) as error:
-            return [error] * len(batch)
-        return [index if index >= 0 else lua.Full() for index in indices]
+            return [error] * len(clients)
+        except Exception as error:
+            log.exception("A batch of joins failed unexpectedly (drop %s)", slug)
+            return [error] * len(clients)

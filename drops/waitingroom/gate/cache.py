@@ -1,7 +1,7 @@
-"""What a gate process knows of the lines: a copy of Redis, at most a second old for whatever was asked for lately.
+"""What a gate process knows of the drops: a copy of Redis, at most a second old for every drop that is asked for.
 
-Statuses, not-yet answers and pages come from here, so the crowd never reaches Redis through them. While Redis is away
-the copy is good for another 15 s; whoever asks later is told that the line is unknown.
+Statuses, refusals to enter and pages come from here, so the crowd never reaches Redis through them. While Redis is
+unreachable the copy is good for another 15 s; after that the gate answers 503.
 """
 
 import asyncio
@@ -12,137 +12,173 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import Any
 
+from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
 from drops.waitingroom.protocol import keys, places, status
-from drops.waitingroom.protocol.lua import AsyncServer
 
 log = logging.getLogger(__name__)
 
-EVERY = 0.5  # seconds between two looks at Redis
-ASKED_LATELY = 10.0  # seconds for which a line is looked at, after somebody asked for it
-UNKNOWN_FOR = 1.0  # seconds for which a name that Redis doesn't know isn't asked for again
-MOST_UNKNOWN = 10_000  # names; a crawl through made-up ones must not fill the memory
+REFRESH_SECONDS = 0.5
+EVICT_SECONDS = 10.0  # after the last request for a drop
+UNKNOWN_SECONDS = 1.0  # for which Redis isn't asked again for a slug that it doesn't know
+MAX_UNKNOWN_SLUGS = 10_000  # a crawl through made-up slugs must not fill the memory
 
 
 @dataclass(slots=True)
 class CachedDrop:
-    """One drop's line. `cursor` and what follows are zero or None before there is one."""
+    """A drop's waiting room as Redis has it. `cursor` and what follows are zero or None until they are known."""
 
-    state: dict[bytes, bytes]
-    document: bytes
-    doc: status.Status | None
-    look: dict[str, str]
+    fields: dict[bytes, bytes]
+    status_json: bytes
+    status: status.Status | None  # None: there is no readable document
+    theme: dict[str, str]
     cursor: int
-    lobby: float
+    lobby_opens: float
     n: int
     seed: bytes | None
     closed: bool
     paused: bool
-    loaded: float = field(default_factory=monotonic)
+    loaded_at: float = field(default_factory=monotonic)
 
     def place(self, index: int) -> int | None:
-        """Where an index stands; None before the seal is known."""
-        return None if self.seed is None else places.place(self.seed, index, self.n)
+        """Return an index's place; None before the seal is known."""
+        if self.seed is None:
+            return None
+        return places.place(self.seed, index, self.n)
 
 
-def parse(state: dict[bytes, bytes], document: bytes | None) -> CachedDrop | None:
-    """Make a Line of what Redis holds; None if it holds none."""
-    if b"epoch" not in state or b"limit" not in state:
+def parse(fields: dict[bytes, bytes], status_json: bytes | None) -> CachedDrop | None:
+    """Return a drop as read from Redis; None if Redis doesn't have it."""
+    if b"epoch" not in fields or b"limit" not in fields:
         return None
     try:
-        doc = status.decode(document or b"")
-    except status.Unreadable:
-        doc = None
-    seed = state.get(b"seed")
+        document = status.decode(status_json or b"")
+    except status.UnreadableStatus:
+        document = None
+    seed = fields.get(b"seed")
     return CachedDrop(
-        state=state,
-        document=document or b"",
-        doc=doc,
-        look=json.loads(state.get(b"look", b"{}")),
-        cursor=int(state.get(b"cursor", 0)),
-        lobby=float(state.get(b"lobby", 0)),
-        n=int(state.get(b"n", 0)),
+        fields=fields,
+        status_json=status_json or b"",
+        status=document,
+        theme=json.loads(fields.get(b"look", b"{}")),
+        cursor=int(fields.get(b"cursor", 0)),
+        lobby_opens=float(fields.get(b"lobby", 0)),
+        n=int(fields.get(b"n", 0)),
         seed=bytes.fromhex(seed.decode()) if seed else None,
-        closed=state.get(b"closed") == b"1",
-        paused=state.get(b"paused") == b"1",
+        closed=fields.get(b"closed") == b"1",
+        paused=fields.get(b"paused") == b"1",
     )
 
 
-class Cache:
-    """The lines that this process knows."""
+class DropCache:
+    """The drops that this process has in memory."""
 
-    def __init__(self, server: AsyncServer) -> None:
-        self.server = server
-        self.known: dict[str, CachedDrop] = {}
-        self.asked: dict[str, float] = {}
-        self.unknown: dict[str, float] = {}
-        self.loading: dict[str, asyncio.Task[None]] = {}
+    def __init__(self, redis: AsyncRedis) -> None:
+        self.redis = redis
+        self.drops: dict[str, CachedDrop] = {}
+        self.requested_at: dict[str, float] = {}
+        self.unknown_until: dict[str, float] = {}
+        self.loads: dict[str, asyncio.Task[None]] = {}
+        self.unreadable: set[str] = set()
         self.reachable = True
 
     async def get(self, slug: str) -> CachedDrop | None:
-        """The line of a drop, from memory if it is there. None: Redis doesn't know it, or can't be asked."""
+        """Return a drop, from memory if it is there; None if Redis doesn't know it or is unreachable."""
         now = monotonic()
-        line = self.known.get(slug)
-        if line is not None and now - line.loaded < status.UNKNOWN_AFTER:
-            self.asked[slug] = now
-            return line
-        if self.unknown.get(slug, 0) > now:
+        drop = self.drops.get(slug)
+        if drop is not None and now - drop.loaded_at < status.FRESH_SECONDS:
+            self.requested_at[slug] = now
+            return drop
+        if self.unknown_until.get(slug, 0) > now:
             return None
-        load = self.loading.get(slug)
+        load = self.loads.get(slug)
         if load is None:
-            load = self.loading[slug] = asyncio.create_task(self._load([slug]))
-            load.add_done_callback(lambda _: self.loading.pop(slug, None))
+            load = self.loads[slug] = asyncio.create_task(self._load([slug]))
+            load.add_done_callback(lambda _: self.loads.pop(slug, None))
+        # Shielded: a shopper who hangs up must not cancel the load that others wait for.
         await asyncio.shield(load)
-        return self.known.get(slug)
+        return self.drops.get(slug)
 
     async def keep_fresh(self) -> None:
-        """Look at Redis again and again, for the lines that were asked for lately only. Ends when it is cancelled."""
+        """Refresh the drops that are asked for, until cancelled; an unexpected error is logged and doesn't end it."""
+        failing = False
         while True:
-            await asyncio.sleep(EVERY)
-            lately = monotonic() - ASKED_LATELY
-            for slug in [slug for slug in self.known if self.asked.get(slug, 0) < lately]:
-                del self.known[slug]
-                self.asked.pop(slug, None)
-            if self.known:
-                await self._load(list(self.known))
+            await asyncio.sleep(REFRESH_SECONDS)
+            try:
+                await self.refresh()
+            except Exception:
+                # Logged once, not twice a second.
+                if not failing:
+                    log.exception("The cache can't be refreshed; retrying")
+                failing = True
+            else:
+                failing = False
+
+    async def refresh(self) -> None:
+        """Evict the drops that nobody has asked for lately, and read the others again."""
+        since = monotonic() - EVICT_SECONDS
+        for slug in list(self.drops):
+            if self.requested_at.get(slug, 0) < since:
+                del self.drops[slug]
+                self.requested_at.pop(slug, None)
+        if self.drops:
+            await self._load(list(self.drops))
 
     async def _load(self, slugs: Sequence[str]) -> None:
         try:
-            answers = await self._ask(slugs)
+            found = await self._fetch(slugs)
         except (RedisError, OSError) as error:
-            self._notice(reachable=False, why=str(error))
-            answers = [({}, None)] * len(slugs)
+            self._note_reachable(reachable=False, why=str(error))
+            found = [({}, None)] * len(slugs)
         else:
-            self._notice(reachable=True)
-        for slug, (state, document) in zip(slugs, answers, strict=True):
-            self._keep(slug, state, document)
+            self._note_reachable(reachable=True)
+        for slug, (fields, status_json) in zip(slugs, found, strict=True):
+            self._store(slug, fields, status_json)
 
-    async def _ask(self, slugs: Sequence[str]) -> list[tuple[dict[bytes, bytes], bytes | None]]:
-        pipeline = self.server.pipeline(transaction=False)
+    async def _fetch(self, slugs: Sequence[str]) -> list[tuple[dict[bytes, bytes], bytes | None]]:
+        pipeline = self.redis.pipeline(transaction=False)
         for slug in slugs:
             pipeline.hgetall(keys.state(slug))
             pipeline.get(keys.status(slug))
         found: list[Any] = await pipeline.execute()
         return list(zip(found[::2], found[1::2], strict=True))
 
-    def _keep(self, slug: str, state: dict[bytes, bytes], document: bytes | None) -> None:
+    def _store(self, slug: str, fields: dict[bytes, bytes], status_json: bytes | None) -> None:
         now = monotonic()
-        old = self.known.get(slug)
-        if old is not None and old.state == state and old.document == (document or b""):
-            old.loaded = now
-        elif (line := parse(state, document)) is not None:
-            self.known[slug] = line
-            self.asked.setdefault(slug, now)
-            self.unknown.pop(slug, None)
-        elif old is None or now - old.loaded >= status.UNKNOWN_AFTER:
-            self.known.pop(slug, None)
-            if len(self.unknown) >= MOST_UNKNOWN:
-                self.unknown.clear()
-            self.unknown[slug] = now + UNKNOWN_FOR
+        old = self.drops.get(slug)
+        if old is not None and old.fields == fields and old.status_json == (status_json or b""):
+            old.loaded_at = now
+            return
+        drop = self._parse(slug, fields, status_json)
+        if drop is not None:
+            self.drops[slug] = drop
+            self.requested_at.setdefault(slug, now)
+            self.unknown_until.pop(slug, None)
+        elif old is None or now - old.loaded_at >= status.FRESH_SECONDS:
+            self.drops.pop(slug, None)
+            if len(self.unknown_until) >= MAX_UNKNOWN_SLUGS:
+                self.unknown_until.clear()
+            self.unknown_until[slug] = now + UNKNOWN_SECONDS
 
-    def _notice(self, *, reachable: bool, why: str = "") -> None:
-        """Say once that Redis went or came back: thousands of requests a second would each say it."""
-        if reachable != self.reachable:
-            self.reachable = reachable
-            log.warning("the line's Redis is %s", "back" if reachable else f"away: {why}")
+    def _parse(self, slug: str, fields: dict[bytes, bytes], status_json: bytes | None) -> CachedDrop | None:
+        """Parse a drop; one that is unreadable counts as unknown, so that it doesn't keep others from being read."""
+        try:
+            drop = parse(fields, status_json)
+        except ValueError:
+            if slug not in self.unreadable:
+                log.exception("What Redis holds of drop %s is unreadable", slug)
+            self.unreadable.add(slug)
+            return None
+        self.unreadable.discard(slug)
+        return drop
+
+    def _note_reachable(self, *, reachable: bool, why: str = "") -> None:
+        """Log that Redis went or came back, once: thousands of requests a second would each log it."""
+        if reachable == self.reachable:
+            return
+        self.reachable = reachable
+        if reachable:
+            log.warning("The waiting room's Redis is reachable again")
+        else:
+            log.warning("The waiting room's Redis is unreachable: %s", why)

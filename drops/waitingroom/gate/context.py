@@ -1,4 +1,4 @@
-"""A gate process: its configuration, its connection to Redis, and what it keeps in memory."""
+"""A gate process: its configuration, its connections to Redis, and what it keeps in memory."""
 
 import asyncio
 from contextlib import suppress
@@ -8,14 +8,14 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from drops.waitingroom.gate.batches import Joins
-from drops.waitingroom.gate.cache import Cache
+from drops.waitingroom.gate.batches import JoinBatcher
+from drops.waitingroom.gate.cache import DropCache
 from drops.waitingroom.gate.pages import Pages
 from drops.waitingroom.protocol.config import Config
 
-CONNECTIONS = 32
-CONNECT_SECONDS = 0.5
-ANSWER_SECONDS = 1.0
+MAX_CONNECTIONS = 32
+CONNECT_TIMEOUT_SECONDS = 0.5
+REPLY_TIMEOUT_SECONDS = 1.0
 
 
 class GateContext:
@@ -23,38 +23,38 @@ class GateContext:
 
     def __init__(self, config: Config) -> None:
         self.config = config
-        # One repeat, at once: a connection that Redis dropped while it was idle is no failure. Both scripts that are
-        # called here may be run twice.
+        # One retry, at once: a connection that Redis closed while it was idle is not a failure. Both scripts that are
+        # called here may safely run twice.
         pool = BlockingConnectionPool.from_url(
             config.redis_url,
-            max_connections=CONNECTIONS,
-            timeout=ANSWER_SECONDS,
-            socket_connect_timeout=CONNECT_SECONDS,
-            socket_timeout=ANSWER_SECONDS,
+            max_connections=MAX_CONNECTIONS,
+            timeout=REPLY_TIMEOUT_SECONDS,
+            socket_connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            socket_timeout=REPLY_TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 1),
         )
-        self.server = Redis.from_pool(pool)
-        self.lines = Cache(self.server)
-        self.joins = Joins(self.server)
+        self.redis = Redis.from_pool(pool)
+        self.cache = DropCache(self.redis)
+        self.joins = JoinBatcher(self.redis)
         self.pages = Pages(config)
-        self.fresh: asyncio.Task[None] | None = None
+        self.refresher: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Begin to look at Redis. A gate starts without Redis, too, and answers 503 until it is there."""
-        self.fresh = asyncio.create_task(self.lines.keep_fresh())
+        """Start refreshing the cache. A gate starts without Redis, too, and responds 503 until it is reachable."""
+        self.refresher = asyncio.create_task(self.cache.keep_fresh())
 
     async def stop(self) -> None:
-        """Let go of Redis."""
-        if self.fresh is not None:
-            self.fresh.cancel()
+        """Stop refreshing, and close the connections to Redis."""
+        if self.refresher is not None:
+            self.refresher.cancel()
             with suppress(asyncio.CancelledError):
-                await self.fresh
-        await self.server.aclose()
+                await self.refresher
+        await self.redis.aclose()
 
     async def is_healthy(self) -> bool:
-        """Whether Redis answers."""
+        """Whether Redis is reachable."""
         try:
-            await self.server.ping()
+            await self.redis.ping()
         except (RedisError, OSError):
             return False
         return True

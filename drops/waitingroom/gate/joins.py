@@ -1,4 +1,4 @@
-"""Join: a ticket for who has none, the same one for who has one, or who asks again because the answer was lost."""
+"""Join: a ticket for a visitor who has none, and the same one again for a visitor who has one or retries."""
 
 import math
 import re
@@ -7,61 +7,73 @@ from time import time
 
 from redis.exceptions import RedisError
 
-from drops.waitingroom.gate import responses, texts
+from drops.waitingroom.gate import http, texts
 from drops.waitingroom.gate.context import GateContext
-from drops.waitingroom.gate.panel import moment
-from drops.waitingroom.gate.refusals import GateRefused, uncounted
-from drops.waitingroom.gate.requests import Request
-from drops.waitingroom.gate.responses import Response
+from drops.waitingroom.gate.http import Request, Response
+from drops.waitingroom.gate.panel import format_time
+from drops.waitingroom.gate.refusals import GateRefused, not_joined
 from drops.waitingroom.protocol import keys, lua, tickets
 
 CLIENT_KEY = re.compile(r"[0-9a-f]{32}")
 TICKET_SECONDS = 7 * 24 * 3600
-LOBBY_LEEWAY = 1.0  # seconds before the lobby within which Redis' clock decides, not ours
-LONGEST_WAIT = 30
+LOBBY_LEEWAY_SECONDS = 1.0  # before the lobby opens: from then on Redis' clock decides, not this machine's
+MAX_RETRY_SECONDS = 30
 
 
 async def join(gate: GateContext, slug: str, request: Request) -> Response:
-    """Answer `POST /line/<slug>/join`. Raises: Refused, TooLong."""
+    """Respond to `POST /line/<slug>/join`. Raises: GateRefused, BodyTooLong."""
     form = await request.form()
-    kept = request.cookie(keys.cookie("ticket", slug, gate.config.secure))
+    value = request.cookie(keys.cookie("ticket", slug, gate.config.secure))
     try:
-        ticket = tickets.read_ticket(kept, slug, gate.config.ticket_keys)
-    except tickets.Forged:  # none, or none of ours: a new one
+        ticket = tickets.read_ticket(value, slug, gate.config.ticket_keys)
+    except tickets.InvalidSignature:  # no ticket, or not one of ours: a new one
         client = _client_key(request.header(b"x-client-key") or form.get("key", ""))
         index = await _index(gate, slug, client)
         ticket = tickets.issue(slug, index, bytes.fromhex(client), gate.config.ticket_keys)
-        kept = tickets.sign_ticket(ticket, slug, gate.config.ticket_keys)
-    answer = responses.data({"index": ticket.index}) if request.wants_json else responses.redirect(f"/line/{slug}/")
-    secure = gate.config.secure
-    for kind, value in (("ticket", kept), ("index", str(ticket.index))):
-        name = keys.cookie(kind, slug, secure)
-        cookie = responses.cookie(name, value, seconds=TICKET_SECONDS, secure=secure, readable=kind == "index")
-        answer.cookies.append(cookie)
-    return answer
+        value = tickets.sign_ticket(ticket, slug, gate.config.ticket_keys)
+    response = _respond(slug, request, ticket.index)
+    _set_cookies(response, slug, value, ticket.index, secure=gate.config.secure)
+    return response
+
+
+def _respond(slug: str, request: Request, index: int) -> Response:
+    if request.wants_json:
+        return http.json_response({"index": index})
+    return http.redirect(f"/line/{slug}/")
+
+
+def _set_cookies(response: Response, slug: str, ticket: str, index: int, *, secure: bool) -> None:
+    """Set the ticket, and the index beside it in a cookie that the page's script may read."""
+    response.cookies = [
+        http.set_cookie(keys.cookie("ticket", slug, secure), ticket, seconds=TICKET_SECONDS, secure=secure),
+        http.set_cookie(
+            keys.cookie("index", slug, secure), str(index), seconds=TICKET_SECONDS, secure=secure, readable=True
+        ),
+    ]
 
 
 def _client_key(given: str) -> str:
-    """What a repeat is recognised by; whoever gives none can't be."""
-    return given.lower() if CLIENT_KEY.fullmatch(given.lower()) else secrets.token_hex(16)
+    """Return the key by which a retry is recognised; a random one if the client sent none."""
+    key = given.lower()
+    return key if CLIENT_KEY.fullmatch(key) else secrets.token_hex(16)
 
 
 async def _index(gate: GateContext, slug: str, client: str) -> int:
-    line = await gate.lines.get(slug)
-    if line is None:
-        raise uncounted(None, key=client)
-    if line.lobby > time() + LOBBY_LEEWAY and not line.closed:
-        raise _early(line.lobby)
+    drop = await gate.cache.get(slug)
+    if drop is None:
+        raise not_joined(None, key=client)
+    if drop.lobby_opens > time() + LOBBY_LEEWAY_SECONDS and not drop.closed:
+        raise _too_early(drop.lobby_opens)
     try:
         return await gate.joins.index(slug, client)
-    except lua.Closed:
+    except lua.DropClosed:
         raise GateRefused(texts.CLOSED) from None
-    except lua.Early as early:
-        raise _early(early.at) from None
+    except lua.LobbyNotOpen as refused:
+        raise _too_early(refused.opens_at) from None
     except (lua.ScriptRefused, RedisError, OSError) as error:
-        raise uncounted(error, key=client) from error
+        raise not_joined(error, key=client) from error
 
 
-def _early(opens: float) -> GateRefused:
-    retry = min(LONGEST_WAIT, max(1, math.ceil(opens - time())))
-    return GateRefused(texts.NOT_OPEN, retry=retry, values={"time": moment(opens)}, lobby_opens=opens)
+def _too_early(opens: float) -> GateRefused:
+    retry = min(MAX_RETRY_SECONDS, max(1, math.ceil(opens - time())))
+    return GateRefused(texts.NOT_OPEN, retry=retry, values={"time": format_time(opens)}, lobby_opens=opens)

@@ -1,4 +1,7 @@
-"""The gate's few pages: the line without script, and refusals of forms. string.Template; every value is escaped."""
+"""The gate's few pages: the line without JavaScript, and refusals of forms. Every value is escaped.
+
+string.Template fills them: a few small templates don't justify a template engine in this process.
+"""
 
 import json
 import re
@@ -10,16 +13,16 @@ from html import escape
 from pathlib import Path
 from string import Template
 
-from drops.waitingroom.gate import responses, texts
+from drops.waitingroom.gate import http, texts
 from drops.waitingroom.gate.cache import CachedDrop
+from drops.waitingroom.gate.http import Response
 from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.panel import Panel
 from drops.waitingroom.gate.refusals import GateRefused
-from drops.waitingroom.gate.responses import Response
 from drops.waitingroom.protocol.config import ROOT, Config
 
 COLOUR = re.compile(r"#[0-9a-f]{6}")
-FACES = {  # as in shop.theme: the face's family and weight
+TYPEFACES = {  # as in shop.theme: the face's family and weight
     "abril-fatface": ("Abril Fatface", 400),
     "archivo-black": ("Archivo Black", 400),
     "overpass": ("Overpass", 700),
@@ -28,21 +31,21 @@ FACES = {  # as in shop.theme: the face's family and weight
 
 
 class Manifest:
-    """Names of static files as collectstatic hashed them. Read once it is there: a release may still be writing it."""
+    """Static files' names as collectstatic hashed them; read as soon as a release has written them."""
 
     def __init__(self, root: Path) -> None:
         self.path = root / "staticfiles.json"
         self.names: dict[str, str] | None = None
 
     def url(self, name: str) -> str:
-        """The address of a static file."""
+        """Return the address of a static file."""
         if self.names is None and self.path.exists():
             self.names = json.loads(self.path.read_text())["paths"]
         return f"/static/{(self.names or {}).get(name, name)}"
 
 
 class Pages:
-    """Templates and static names, read once a process."""
+    """Renders pages. Templates and static files' names are read once per process."""
 
     def __init__(self, config: Config) -> None:
         self.shop = config.shop_name
@@ -51,9 +54,9 @@ class Pages:
         folder = ROOT / "templates" / "gate"
         self.templates = {path.stem: Template(path.read_text()) for path in folder.glob("*.html")}
 
-    def line(self, slug: str, line: CachedDrop, panel: Panel) -> Response:
-        """The panel of the line, as a page of its own."""
-        title = line.look.get("title") or slug
+    def line(self, slug: str, drop: CachedDrop, panel: Panel) -> Response:
+        """Return a shopper's panel as a page of its own."""
+        title = drop.theme.get("title") or slug
         keep = [_(texts.KEEP)] if panel.count else []
         if panel.count and panel.refresh:
             keep.append(_(texts.AGAIN).format(seconds=panel.refresh))
@@ -66,19 +69,19 @@ class Pages:
             editions=_rows(panel.editions),
             action=self._action(slug, panel),
         )
-        html, source = self._page(_(texts.IN_LINE).format(title=title), main, title, line.look)
-        return responses.page(200, html, style_source=source, refresh=str(panel.refresh or ""))
+        html, source = self._page(_(texts.IN_LINE).format(title=title), main, title, drop.theme)
+        return http.page(200, html, style_source=source, refresh=str(panel.refresh or ""))
 
-    def refusal(self, refused: GateRefused, *, slug: str, look: Mapping[str, str]) -> Response:
-        """A refusal as a page. It goes back to the line by itself when it may; a join waits for another press."""
+    def refusal(self, refused: GateRefused, *, slug: str, theme: Mapping[str, str]) -> Response:
+        """Return a refusal as a page. It returns to the line by itself, unless it offers the join button once more."""
         back = f"/line/{slug}/"
         url, text = (back, _(texts.TO_LINE)) if slug else ("/", _(texts.TO_FRONT))
         action = self._join(slug, refused.key) if refused.key else self._fill("back", {"url": url, "text": text})
         words = {"title": refused.title, "reason": refused.reason, "money": _(texts.NOT_CHARGED)}
         main = self._fill("refusal", words, action=action)
-        html, source = self._page(refused.title, main, look.get("title") or self.shop, look)
+        html, source = self._page(refused.title, main, theme.get("title") or self.shop, theme)
         refresh = f"{refused.retry}; url={back}" if refused.retry is not None and slug and not refused.key else ""
-        return responses.page(refused.status, html, style_source=source, retry=refused.retry, refresh=refresh)
+        return http.page(refused.status, html, style_source=source, retry=refused.retry, refresh=refresh)
 
     def _join(self, slug: str, key: str) -> str:
         return self._fill("join", {"slug": slug, "key": key, "text": _(texts.JOIN)})
@@ -90,8 +93,8 @@ class Pages:
             return self._fill("enter", {"slug": slug, "text": _(texts.ENTER)})
         return ""
 
-    def _page(self, title: str, main: str, subject: str, look: Mapping[str, str]) -> tuple[str, str]:
-        style = css(look)
+    def _page(self, title: str, main: str, subject: str, theme: Mapping[str, str]) -> tuple[str, str]:
+        style = css(theme)
         words = {
             "title": f"{title} · {self.shop}",
             "description": _(texts.DESCRIPTION).format(title=subject),
@@ -108,17 +111,17 @@ class Pages:
         return self._fill("page", words, style=style, main=main), f"'sha256-{digest}'"
 
     def _fill(self, name: str, words: Mapping[str, str], **markup: str) -> str:
-        """Fill a template with words, which are escaped, and with markup that is made here."""
+        """Fill a template with words, which are escaped, and with markup, which isn't."""
         return self.templates[name].substitute({key: escape(word) for key, word in words.items()} | markup)
 
 
-def css(look: Mapping[str, str]) -> str:
-    """The style element's text: a drop's colours and face, as far as they are what they should be."""
-    rules = [f"--{name}:{look[name]}" for name in ("ground", "ink", "signal") if COLOUR.fullmatch(look.get(name, ""))]
+def css(theme: Mapping[str, str]) -> str:
+    """Return the style element's text: the drop's colours and typeface; empty if a colour is missing or malformed."""
+    rules = [f"--{name}:{theme[name]}" for name in ("ground", "ink", "signal") if COLOUR.fullmatch(theme.get(name, ""))]
     if len(rules) < 3:
         return ""
-    family, weight = FACES.get(look.get("face", ""), ("Host Grotesk", 600))
-    scheme = "dark" if _lightness(look["ground"]) < _lightness(look["ink"]) else "light"
+    family, weight = TYPEFACES.get(theme.get("face", ""), ("Host Grotesk", 600))
+    scheme = "dark" if _lightness(theme["ground"]) < _lightness(theme["ink"]) else "light"
     return f':root{{{";".join(rules)};--face:"{family}",var(--text);--heavy:{weight};color-scheme:{scheme}}}'
 
 

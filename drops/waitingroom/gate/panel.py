@@ -12,8 +12,8 @@ from drops.waitingroom.gate.language import ngettext
 from drops.waitingroom.protocol import status
 from drops.waitingroom.protocol.status import Status
 
-LEAVE_AT = 3  # people ahead for each piece that is left, from which on waiting is probably in vain
-MAX_MINUTES = 120  # longer waits are shown in hours
+HOPELESS_AHEAD_PER_PIECE = 3  # people in front per piece left: from there on the page says that waiting is in vain
+MAX_WAIT_MINUTES = 120  # longer waits are given in hours
 OVER = {"sold out", "closed", "cancelled"}
 
 
@@ -29,68 +29,81 @@ class Panel:
     refresh: int | None = None
 
 
-def tell(line: CachedDrop, index: int | None, now: float, chance: float) -> Panel:
-    """Return the panel for the holder of ticket `index`, or of none. `chance`, 0 to 1, spreads the reloads."""
-    doc = line.doc
-    if doc is not None and doc["phase"] in OVER:
-        return _of_phase(line, doc, index, None)  # nothing will change, however old the document
-    if doc is None or not status.is_fresh(doc, now):
+def build(drop: CachedDrop, index: int | None, now: float, jitter: float) -> Panel:
+    """Return the panel for ticket `index`, or for a visitor without one. `jitter`, 0 to 1, spreads the refreshes."""
+    document = drop.status
+    if document is not None and document["phase"] in OVER:
+        return _over_panel(document)  # nothing more will happen, however old the document
+    if document is None or not status.is_fresh(document, now):
         return Panel(_(texts.RECONNECTING), refresh=10)
-    place = None if index is None else line.place(index)
-    panel = _of_phase(line, doc, index, place)
-    if doc["sentence"] and doc["sentence"] != panel.lead:
-        panel = replace(panel, notes=(*panel.notes, doc["sentence"]))
+    place = None if index is None else drop.place(index)
+    panel = _phase_panel(drop, document, index, place)
+    if document["sentence"] and document["sentence"] != panel.lead:
+        panel = replace(panel, notes=(*panel.notes, document["sentence"]))
     if panel.action == "enter":
-        return panel  # a reload would take the button away
-    return replace(panel, refresh=max(1, math.ceil(status.poll_after(doc, place, now, chance))))
+        return panel  # no refresh: it waits for a press of the button
+    return replace(panel, refresh=max(1, math.ceil(status.poll_seconds(document, place, now, jitter))))
 
 
-def _of_phase(line: CachedDrop, doc: Status, index: int | None, place: int | None) -> Panel:
-    match doc["phase"]:
-        case "closed":
-            panel = Panel(_(texts.CLOSED_NOW))
-        case "cancelled":
-            panel = Panel(_(texts.CANCELLED))
-        case "sold out":
-            panel = Panel(_(texts.SOLD_OUT), editions=_editions(doc))
-        case "announced":
-            panel = Panel(_(texts.ANNOUNCED).format(time=moment(doc["lobby_opens"])))
-        case "lobby":
-            lead = _(texts.LOBBY).format(time=moment(doc["opens"]))
-            panel = Panel(lead, notes=(_(texts.LOBBY_OUT if index is None else texts.LOBBY_IN),))
-        case _ if index is None:
-            lead = texts.OPENING if doc["phase"] == "opening" else texts.OPEN
-            panel = Panel(_(texts.PAUSED_NOW if _is_paused(line, doc) else lead), editions=_editions(doc))
-        case _ if place is None or doc["phase"] == "opening":
-            panel = Panel(_(texts.OPENING_IN))
-        case _:
-            return _in_line(line, doc, index, place)
-    may_join = index is None and doc["phase"] in {"lobby", "opening", "live", "paused"}
-    return replace(panel, action="join" if may_join else "")
+def _over_panel(document: Status) -> Panel:
+    if document["phase"] == "sold out":
+        return Panel(_(texts.SOLD_OUT), editions=_editions(document))
+    if document["phase"] == "cancelled":
+        return Panel(_(texts.CANCELLED))
+    return Panel(_(texts.CLOSED_NOW))
 
 
-def _in_line(line: CachedDrop, doc: Status, index: int, place: int) -> Panel:
-    drawn = index < line.n
+def _phase_panel(drop: CachedDrop, document: Status, index: int | None, place: int | None) -> Panel:
+    if document["phase"] == "announced":
+        return Panel(_(texts.ANNOUNCED).format(time=format_time(document["lobby_opens"])))
+    if index is None:
+        return _visitor_panel(drop, document)
+    if document["phase"] == "lobby":
+        return Panel(_(texts.LOBBY).format(time=format_time(document["opens"])), notes=(_(texts.LOBBY_IN),))
+    if document["phase"] == "opening" or place is None:
+        return Panel(_(texts.OPENING_IN))
+    return _place_panel(drop, document, index, place)
+
+
+def _visitor_panel(drop: CachedDrop, document: Status) -> Panel:
+    """Return the panel for a visitor who hasn't joined and may."""
+    if document["phase"] == "lobby":
+        lead = _(texts.LOBBY).format(time=format_time(document["opens"]))
+        return Panel(lead, notes=(_(texts.LOBBY_OUT),), action="join")
+    if _is_paused(drop, document):
+        lead = _(texts.PAUSED_NOW)
+    elif document["phase"] == "opening":
+        lead = _(texts.OPENING)
+    else:
+        lead = _(texts.OPEN)
+    return Panel(lead, action="join", editions=_editions(document))
+
+
+def _place_panel(drop: CachedDrop, document: Status, index: int, place: int) -> Panel:
+    """Return the panel for a shopper whose place is known."""
+    drawn = index < drop.n
     number = f"{place + 1:,}"  # places count from 0, people from 1
-    note = _(texts.DRAWN).format(n=number, all=f"{line.n:,}") if drawn else _(texts.LATE).format(n=number)
-    if _is_paused(line, doc):
-        return Panel(_(texts.PAUSED_NOW), notes=(note,), editions=_editions(doc))
-    ahead = place - line.cursor
+    note = _(texts.DRAWN).format(n=number, all=f"{drop.n:,}") if drawn else _(texts.LATE).format(n=number)
+    if _is_paused(drop, document):
+        return Panel(_(texts.PAUSED_NOW), notes=(note,), editions=_editions(document))
+    ahead = place - drop.cursor
     if ahead < 0:
-        return Panel(_(texts.TURN), action="enter", editions=_editions(doc))
-    left = sum(edition["free"] + edition["held"] for edition in doc["editions"])
-    in_vain = left > 0 and ahead >= LEAVE_AT * left
-    wait = _(texts.FEW).format(n=f"{left:,}") if in_vain else _wait(doc, place)
+        return Panel(_(texts.TURN), action="enter", editions=_editions(document))
+    left = sum(edition["free"] + edition["held"] for edition in document["editions"])
+    if left > 0 and ahead >= HOPELESS_AHEAD_PER_PIECE * left:
+        wait = _(texts.FEW).format(n=f"{left:,}")
+    else:
+        wait = _wait(document, place)
     notes = (note,) if ahead == 0 else (wait, note)
-    return Panel(_ahead(ahead, about=drawn), count=f"{ahead + 1:,}", notes=notes, editions=_editions(doc))
+    return Panel(_ahead(ahead, about=drawn), count=f"{ahead + 1:,}", notes=notes, editions=_editions(document))
 
 
-def _is_paused(line: CachedDrop, doc: Status) -> bool:
-    return line.paused or doc["phase"] == "paused"
+def _is_paused(drop: CachedDrop, document: Status) -> bool:
+    return drop.paused or document["phase"] == "paused"
 
 
 def _ahead(ahead: int, *, about: bool) -> str:
-    """Drawn places are near enough, not exact, so their number is rounded to two figures."""
+    """Return how many people are in front. Drawn places are approximate, so their number has two significant digits."""
     if ahead == 0:
         return _(texts.NEXT)
     if not about or ahead < 10:
@@ -100,26 +113,26 @@ def _ahead(ahead: int, *, about: bool) -> str:
     return _(texts.AHEAD_ABOUT).format(n=f"{(ahead + unit // 2) // unit * unit:,}")
 
 
-def _wait(doc: Status, place: int) -> str:
-    likely = status.wait(doc, place)
-    if likely is None:
+def _wait(document: Status, place: int) -> str:
+    expected = status.expected_wait(document, place)
+    if expected is None:
         return _(texts.STILL)
-    low, high = likely[0] / 60, likely[1] / 60
+    low, high = expected[0] / 60, expected[1] / 60
     if high <= 1:
         return _(texts.SOON)
-    if high <= MAX_MINUTES:
+    if high <= MAX_WAIT_MINUTES:
         return _(texts.WAIT).format(low=max(1, math.floor(low)), high=math.ceil(high))
     return _(texts.WAIT_HOURS).format(low=max(1, math.floor(low / 60)), high=math.ceil(high / 60))
 
 
-def _editions(doc: Status) -> tuple[tuple[str, str], ...]:
+def _editions(document: Status) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (edition.get("name") or edition["sku"], _(texts.BANDS[edition["band"]])) for edition in doc["editions"]
+        (edition.get("name") or edition["sku"], _(texts.BANDS[edition["band"]])) for edition in document["editions"]
     )
 
 
-def moment(at: float) -> str:
-    """Return a Unix second as people read it, in UTC: without a script the page can't know their time zone."""
+def format_time(at: float) -> str:
+    """Return a unix second as text, in UTC: without JavaScript the page can't know the shopper's time zone."""
     when = datetime.fromtimestamp(at, UTC)
     time = f"{when:%H:%M:%S}" if when.second else f"{when:%H:%M}"
     return _(texts.MOMENT).format(time=time, day=when.day, month=_(texts.MONTHS[when.month - 1]), year=when.year)

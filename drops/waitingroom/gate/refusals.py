@@ -8,14 +8,14 @@ from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.texts import Refusal
 from drops.waitingroom.protocol import lua
 
-STUCK_SECONDS = 2  # a Redis that isn't adopted is adopted at the gatekeeper's next tick
-CROWDED_SECONDS = 1  # so is the limit of the counter raised
+UNAVAILABLE_RETRY_SECONDS = 2  # the gatekeeper's next tick adopts a Redis that isn't adopted
+CROWDED_RETRY_SECONDS = 1  # the gatekeeper's next tick raises the counter's limit
 
 
 class GateRefused(Exception):
     """Nothing was done. `values` fill the reason, `members` go into the problem for scripts, `retry` is in seconds.
 
-    `key` is the client key of a join that may be sent again as it was: a form's sender has to press once more.
+    `key` is the client key of a join that may be sent again unchanged: the page offers the button once more.
     """
 
     def __init__(
@@ -36,13 +36,13 @@ class GateRefused(Exception):
         self.members = members
 
 
-def stuck() -> GateRefused:
-    """Redis is away, not adopted, or doesn't know the drop."""
-    return GateRefused(texts.STUCK, retry=STUCK_SECONDS)
+def unavailable() -> GateRefused:
+    """Return the refusal for a Redis that is unreachable, not adopted, or doesn't know the drop."""
+    return GateRefused(texts.STUCK, retry=UNAVAILABLE_RETRY_SECONDS)
 
 
-def uncounted(error: Exception | None, *, key: str) -> GateRefused:
-    """The same, or more came in this second than may be counted: who joined has no place yet."""
-    if isinstance(error, lua.Full):
-        return GateRefused(texts.CROWDED, retry=CROWDED_SECONDS, key=key)
-    return GateRefused(texts.NOT_JOINED, retry=STUCK_SECONDS, key=key)
+def not_joined(error: Exception | None, *, key: str) -> GateRefused:
+    """Return the refusal of a join that got no index; `error` is None if Redis doesn't know the drop."""
+    if isinstance(error, lua.CounterLimitReached):
+        return GateRefused(texts.CROWDED, retry=CROWDED_RETRY_SECONDS, key=key)
+    return GateRefused(texts.NOT_JOINED, retry=UNAVAILABLE_RETRY_SECONDS, key=key)

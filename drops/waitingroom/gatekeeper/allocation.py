@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
-CALL_SECONDS = 3.0  # those called have so long before more are called in their stead
-LEAST_COMING = 1 / 16  # of those called: below that, steps grow no further
-LEASE_SECONDS = 10
-LEAST_LEASE = 1000  # indices
-OVERBOOKED = 1.2  # shoppers let in per hold that the free units are good for
+CALL_WINDOW_SECONDS = 3.0  # those called have so long before more are called in their stead
+MIN_SHOW_RATE = 1 / 16  # of those called: below that, steps grow no further
+COUNTER_LEASE_SECONDS = 10
+MIN_LEASED_INDICES = 1000  # indices
+OVERBOOKING_FACTOR = 1.2  # shoppers let in per hold that the free units are good for
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Allocation:
     bound: Bound
 
 
-def allow(*, lines: Sequence[DropDemand], shared: Sequence[Bound], elsewhere: int = 0) -> list[Allocation]:
+def compute_allowances(*, lines: Sequence[DropDemand], shared: Sequence[Bound], elsewhere: int = 0) -> list[Allocation]:
     """Give each line its allowance. `shared` has one ceiling at least, `own` of each line too.
 
     `elsewhere` passes wait in drops that let nobody in now.
@@ -56,11 +56,11 @@ def allow(*, lines: Sequence[DropDemand], shared: Sequence[Bound], elsewhere: in
     wanted = [min(room, max(0, line.joined - line.entered)) for room, line in zip(rooms, lines, strict=True)]
     return [
         Allocation(line.entered + min(room, share), bound if room <= share else least)
-        for line, room, bound, share in zip(lines, rooms, own, divide(total, wanted), strict=True)
+        for line, room, bound, share in zip(lines, rooms, own, divide_fairly(total, wanted), strict=True)
     ]
 
 
-def divide(total: int, wanted: Sequence[int]) -> list[int]:
+def divide_fairly(total: int, wanted: Sequence[int]) -> list[int]:
     """Divide a count so that who wants little gets it all and the others get the same; what is left over is spread."""
     shares = [0] * len(wanted)
     left = total
@@ -72,24 +72,24 @@ def divide(total: int, wanted: Sequence[int]) -> list[int]:
     return shares
 
 
-def stock(*, free: int, taken: int, holds: int) -> int:
+def shoppers_for_stock(*, free: int, taken: int, holds: int) -> int:
     """Shoppers that the free units are good for. `taken` units are in `holds` holds: so many does a hold want."""
     each = max(1.0, taken / holds) if holds else 1.0
-    return ceil(free * OVERBOOKED / each - 1e-9)  # 55 × 1.2 is 66, whatever floats say
+    return ceil(free * OVERBOOKING_FACTOR / each - 1e-9)  # 55 × 1.2 is 66, whatever floats say
 
 
-def call(*, cursor: int, joined: int, entered: int, allowance: int, since: float | None) -> int:
+def next_cursor(*, cursor: int, joined: int, entered: int, allowance: int, since: float | None) -> int:
     """Move the cursor on. `since` is the time since it last moved or the allowance was last used up; None: never.
 
     Only a part of those called comes, and after a loss some indices were never given: steps grow by what came so far.
     """
     unused = allowance - entered
-    if unused <= 0 or (since is not None and since < CALL_SECONDS):
+    if unused <= 0 or (since is not None and since < CALL_WINDOW_SECONDS):
         return cursor
-    coming = min(1.0, max(LEAST_COMING, entered / cursor)) if cursor else 1.0
+    coming = min(1.0, max(MIN_SHOW_RATE, entered / cursor)) if cursor else 1.0
     return max(cursor, min(joined, cursor + ceil(unused / coming)))
 
 
-def lease(*, joined: int, limit: int, per_second: float) -> int:
+def next_counter_limit(*, joined: int, limit: int, per_second: float) -> int:
     """Say how far the counter may go, given what is committed: ten seconds of joins ahead of it."""
-    return max(limit, joined + max(LEAST_LEASE, ceil(per_second * LEASE_SECONDS)))
+    return max(limit, joined + max(MIN_LEASED_INDICES, ceil(per_second * COUNTER_LEASE_SECONDS)))

@@ -9,7 +9,7 @@ from drops import admission
 from drops.models import Ceiling
 from drops.waitingroom.gatekeeper import allocation
 from drops.waitingroom.gatekeeper.allocation import Bound
-from drops.waitingroom.gatekeeper.snapshot import DropSnapshot
+from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 
 
 def shared(*, standing: Sequence[Ceiling], busy: int) -> list[Bound]:
@@ -35,6 +35,6 @@ def baseline() -> Bound:
 
 def own(*, standing: Sequence[Ceiling], row: DropSnapshot) -> tuple[Bound, ...]:
     """Give the ceilings of one drop: its stock, and what was set for it."""
-    shoppers = allocation.stock(free=row.free, taken=row.taken, holds=row.holds.live)
+    shoppers = allocation.shoppers_for_stock(free=row.free, taken=row.taken, holds=row.holds.live)
     stock = Bound(shoppers, _("Stock: %(free)s units are free.") % {"free": row.free})
     return stock, *(Bound(line.shoppers, line.reason) for line in standing if line.drop_id == row.drop.pk)

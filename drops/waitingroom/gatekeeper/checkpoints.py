@@ -23,7 +23,7 @@ COLUMNS = {
 }
 
 COMMIT = f"""
-    WITH {leader.MINE}
+    WITH {leader.RENEWAL}
     UPDATE drops_checkpoint c
     SET term = mine.term, at = now(), {
     ", ".join(f"{name} = {how.format(old=f'c.{name}', new=f't.{name}')}" for name, (_, how) in COLUMNS.items())
@@ -34,7 +34,7 @@ COMMIT = f"""
 """
 
 SEAL = f"""
-    WITH {leader.MINE}
+    WITH {leader.RENEWAL}
     UPDATE drops_drop d SET sealed = %(n)s, sealed_at = now()
     FROM mine
     WHERE d.id = %(drop)s AND d.sealed IS NULL AND d.opens_at <= now()
@@ -67,18 +67,18 @@ def seal(*, term: int, drop: Drop, n: int) -> bool:
     return sealed
 
 
-def sell_out(*, drop: Drop) -> None:
+def mark_sold_out(*, drop: Drop) -> None:
     """Note when nothing was left. Does nothing if a unit came back meanwhile."""
     Drop.objects.with_nothing_left().filter(pk=drop.pk, sealed_at__isnull=False, sold_out_at=None).update(
         sold_out_at=Now()
     )
 
 
-def come_back(*, drop: Drop) -> None:
+def clear_sold_out(*, drop: Drop) -> None:
     """Take that note away: a unit came back."""
     Drop.objects.with_something_left().filter(pk=drop.pk).update(sold_out_at=None)
 
 
-def forget(*, term: int, checkpoint: Checkpoint) -> None:
+def record_deleted_keys(*, term: int, checkpoint: Checkpoint) -> None:
     """Note that Redis has nothing of the drop any more."""
     Checkpoint.objects.filter(pk=checkpoint.pk, term__lte=term).update(run_id="", term=term)

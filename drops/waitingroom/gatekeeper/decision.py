@@ -9,15 +9,15 @@ from django.utils.translation import gettext as _
 from drops import admission
 from drops.lifecycle import Phase
 from drops.waitingroom.gatekeeper import allocation, ceilings
-from drops.waitingroom.gatekeeper.snapshot import DropSnapshot
+from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import lua, tickets
 
-ADMISSION_AFTER = timedelta(seconds=5)  # the seal: pages have drawn everybody's place by then
-FADING = 0.8  # of the rate of joins, per tick, when fewer come
+ADMISSION_DELAY = timedelta(seconds=5)  # the seal: pages have drawn everybody's place by then
+RATE_DECAY = 0.8  # of the rate of joins, per tick, when fewer come
 
 
 @dataclass
-class Count:
+class JoinRate:
     """What the leader remembers of a line from tick to tick; without it, the rate of joins starts at nought."""
 
     entered_at: dict[int, int] = field(default_factory=dict)  # unix second → entries
@@ -26,42 +26,42 @@ class Count:
     per_second: float = 0.0
 
 
-def follow(row: DropSnapshot, count: Count) -> None:
+def update_counter(row: DropSnapshot, count: JoinRate) -> None:
     """Take over what Redis counted, or say where it goes on if it lost count, and lease it the next ten seconds."""
     checkpoint, seen = row.checkpoint, row.seen
     checkpoint.tick += 1
     if seen is None:
         return
-    row.entered_at = count.entered_at = recent(seen, count.entered_at)
+    row.entered_at = count.entered_at = recent_entries(seen, count.entered_at)
     joined = seen.number("counter")
     checkpoint.entered = max(checkpoint.entered, seen.number("entered"))
-    if is_foreign(row, seen):
+    if needs_adoption(row, seen):
         row.adopt_from = joined = max(checkpoint.counter_limit, seen.number("limit"))
         checkpoint.epoch = max(checkpoint.epoch, seen.number("epoch")) + 1
         checkpoint.run_id = seen.run_id
     elif count.joined_at and seen.now > count.joined_at:
         now = (joined - count.joined) / max(1.0, seen.now - count.joined_at)
-        count.per_second = max(now, count.per_second * FADING)
+        count.per_second = max(now, count.per_second * RATE_DECAY)
     count.joined, count.joined_at = joined, seen.now
     checkpoint.joined = joined
-    checkpoint.counter_limit = allocation.lease(
+    checkpoint.counter_limit = allocation.next_counter_limit(
         joined=joined, limit=checkpoint.counter_limit, per_second=count.per_second
     )
 
 
-def is_foreign(row: DropSnapshot, seen: lua.WaitingRoomState) -> bool:
+def needs_adoption(row: DropSnapshot, seen: lua.WaitingRoomState) -> bool:
     """Say whether this Redis is not what Postgres knows of: restarted, emptied, another one, or ahead of a restore."""
     checkpoint = row.checkpoint
     return (
         not seen.adopted
         or seen.run_id != checkpoint.run_id
         or seen.number("epoch") != checkpoint.epoch
-        or seen.state.get("drop") != str(row.drop.pk)
+        or seen.fields.get("drop") != str(row.drop.pk)
         or seen.number("limit") > checkpoint.counter_limit
     )
 
 
-def recent(seen: lua.WaitingRoomState, known: dict[int, int]) -> dict[int, int]:
+def recent_entries(seen: lua.WaitingRoomState, known: dict[int, int]) -> dict[int, int]:
     """Give the entries of the last two minutes by second, those included that Redis has lost since."""
     since = seen.now - tickets.PASS_SECONDS
     seconds = {second for second in (*seen.entered_at, *known) if second > since}
@@ -77,7 +77,7 @@ def decide(due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
     if not admitting:
         return
     standing = list(admission.ceilings())
-    verdicts = allocation.allow(
+    verdicts = allocation.compute_allowances(
         lines=[
             allocation.DropDemand(
                 joined=row.checkpoint.joined,
@@ -91,22 +91,22 @@ def decide(due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
         elsewhere=sum(row.waiting for row in due if row not in admitting),
     )
     for row, verdict in zip(admitting, verdicts, strict=True):
-        admit(row, verdict)
+        apply_allocation(row, verdict)
 
 
 def is_admitting(row: DropSnapshot) -> bool:
     """Say whether anybody may be let in now: live, the shuffle known to everybody, Redis there."""
     sealed_at = row.drop.sealed_at
-    known = sealed_at is not None and row.now >= sealed_at + ADMISSION_AFTER
+    known = sealed_at is not None and row.now >= sealed_at + ADMISSION_DELAY
     return row.phase is Phase.LIVE and known and row.seen is not None
 
 
-def admit(row: DropSnapshot, verdict: allocation.Allocation) -> None:
+def apply_allocation(row: DropSnapshot, verdict: allocation.Allocation) -> None:
     """Note the allowance and call the next places."""
     checkpoint = row.checkpoint
     checkpoint.allowance, checkpoint.reason = verdict.allowance, verdict.bound.reason[:200]
     moved = checkpoint.cursor_moved_at
-    cursor = allocation.call(
+    cursor = allocation.next_cursor(
         cursor=checkpoint.cursor,
         joined=checkpoint.joined,
         entered=checkpoint.entered,

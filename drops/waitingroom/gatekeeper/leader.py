@@ -6,25 +6,25 @@ publish nothing (Redis refuses an older term), however long it slept.
 
 from django.db import connection
 
-SECONDS = 5  # without a renewal for so long, another one may take over
+LEASE_SECONDS = 5  # without a renewal for so long, another one may take over
 
 # Stands at the head of every statement by which the leader commits: it renews the lease, and yields no row to others.
-MINE = f"""
+RENEWAL = f"""
     mine AS (
-        UPDATE drops_leadership SET until = now() + interval '{SECONDS} seconds'
+        UPDATE drops_leadership SET until = now() + interval '{LEASE_SECONDS} seconds'
         WHERE id = 1 AND term = %(term)s RETURNING term
     )
 """
 
 
-def take(*, holder: str, above: int = 0) -> tuple[int | None, float]:
+def acquire(*, holder: str, above: int = 0) -> tuple[int | None, float]:
     """Take the lead if nobody has it: the new term, above `above`; or None, and the seconds it is taken for."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             WITH won AS (
                 INSERT INTO drops_leadership AS l (id, term, holder, until)
-                VALUES (1, %(above)s + 1, %(holder)s, now() + interval '{SECONDS} seconds')
+                VALUES (1, %(above)s + 1, %(holder)s, now() + interval '{LEASE_SECONDS} seconds')
                 ON CONFLICT (id) DO UPDATE
                 SET term = greatest(l.term, %(above)s) + 1, holder = excluded.holder, until = excluded.until
                 WHERE l.until < now()
@@ -36,13 +36,13 @@ def take(*, holder: str, above: int = 0) -> tuple[int | None, float]:
             {"holder": holder, "above": above},
         )
         term, seconds = cursor.fetchone()
-    return (term, float(SECONDS)) if term else (None, seconds or 0.0)
+    return (term, float(LEASE_SECONDS)) if term else (None, seconds or 0.0)
 
 
 def renew(*, term: int) -> bool:
     """Keep the lead for some seconds more, where no commit does so; False if it is lost."""
     with connection.cursor() as cursor:
-        cursor.execute(f"WITH {MINE} SELECT term FROM mine", {"term": term})
+        cursor.execute(f"WITH {RENEWAL} SELECT term FROM mine", {"term": term})
         return cursor.fetchone() is not None
 
 

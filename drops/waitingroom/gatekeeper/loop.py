@@ -25,28 +25,28 @@ from redis.retry import Retry
 from drops import drop_actions, lifecycle
 from drops.lifecycle import Phase
 from drops.models import Edition
-from drops.waitingroom.gatekeeper import checkpoints, decision, leader, publish, snapshot
-from drops.waitingroom.gatekeeper.decision import Count
-from drops.waitingroom.gatekeeper.snapshot import DropSnapshot
+from drops.waitingroom.gatekeeper import checkpoints, decision, leader, publishing, snapshots
+from drops.waitingroom.gatekeeper.decision import JoinRate
+from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import lua
 
 logger = logging.getLogger(__name__)
 
-RUNNING_SECONDS = 1.0  # between ticks while a drop runs
-IDLE_SECONDS = 2.5  # otherwise; below the lease of the lead
-QUIET_SECONDS = 10.0  # between the documents of a drop that does not run
-FORGET_SECONDS = 60.0
+RUNNING_TICK_SECONDS = 1.0  # between ticks while a drop runs
+IDLE_TICK_SECONDS = 2.5  # otherwise; below the lease of the lead
+IDLE_PUBLISH_SECONDS = 10.0  # between the documents of a drop that does not run
+CLEANUP_SECONDS = 60.0
 RUNNING = (Phase.LOBBY, Phase.OPENING, Phase.LIVE, Phase.PAUSED)
 
 
 @dataclass
-class Memory:
+class DropMemory:
     """What the leader remembers of a drop from tick to tick; all of it can be done without."""
 
     editions: list[Edition] = field(default_factory=list)
     phase: Phase | None = None  # as last told
     told_at: float = 0.0  # monotonic
-    count: Count = field(default_factory=Count)
+    count: JoinRate = field(default_factory=JoinRate)
 
 
 def connect(url: str) -> Redis:
@@ -63,7 +63,7 @@ class Gatekeeper:
         self.clock = clock
         self.term: int | None = None
         self.above = 0  # the newest term that Redis knows of, should Postgres have been put back to an older state
-        self.memory: dict[UUID, Memory] = {}
+        self.memory: dict[UUID, DropMemory] = {}
         self.faults: set[str] = set()
         self.forgot_at = clock()
 
@@ -82,25 +82,25 @@ class Gatekeeper:
         except (OperationalError, InterfaceError) as error:
             self.fault("Postgres", error)
             connection.close()
-            return RUNNING_SECONDS
+            return RUNNING_TICK_SECONDS
         self.mended("Postgres")
         return wait
 
     def tick(self) -> float:
         """Do one round. Returns seconds until the next is due, counted from its beginning."""
         if self.term is None:
-            self.term, seconds = leader.take(holder=self.holder, above=self.above)
+            self.term, seconds = leader.acquire(holder=self.holder, above=self.above)
             self.memory.clear()
         if self.term is None:
-            return min(IDLE_SECONDS, max(0.1, seconds))
-        every = snapshot.watched()
+            return min(IDLE_TICK_SECONDS, max(0.1, seconds))
+        every = snapshots.read_drops()
         due = [row for row in every if self.is_due(row)]
         try:
             self.look_after(due, every) if due else self.keep_lead()
             self.forget()
         except checkpoints.LeadershipLost:
             self.lose_lead()
-        return next_tick(every)
+        return seconds_to_next_tick(every)
 
     # --- the lead
 
@@ -130,20 +130,22 @@ class Gatekeeper:
 
     def is_due(self, row: DropSnapshot) -> bool:
         """A running drop every time; others when their phase changed, and now and then."""
-        memory = self.memory.setdefault(row.drop.pk, Memory())
-        return row.phase in RUNNING or row.phase != memory.phase or self.clock() - memory.told_at >= QUIET_SECONDS
+        memory = self.memory.setdefault(row.drop.pk, DropMemory())
+        return (
+            row.phase in RUNNING or row.phase != memory.phase or self.clock() - memory.told_at >= IDLE_PUBLISH_SECONDS
+        )
 
     def look_after(self, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
         """Look, decide, commit, tell. Raises: commits.LeadLost."""
         self.remember_editions(due)
         self.look(due)
-        snapshot.count(due=due, every=every)
+        snapshots.count_stock_and_holds(due=due, every=every)
         for row in due:
-            decision.follow(row, self.memory[row.drop.pk].count)
+            decision.update_counter(row, self.memory[row.drop.pk].count)
         decision.decide(due, every)
         checkpoints.commit(term=self.leading(), checkpoints=[row.checkpoint for row in due])
         for row in due:
-            settle(row)
+            record_ending(row)
         with self.redis_faults():
             for row in due:
                 if row.seen is not None:
@@ -170,15 +172,15 @@ class Gatekeeper:
         term = self.leading()
         try:
             if row.adopt_from is not None:
-                publish.adopt(redis=self.redis, term=term, row=row, counter=row.adopt_from)
+                publishing.adopt(redis=self.redis, term=term, row=row, counter=row.adopt_from)
             if row.phase is Phase.OPENING:
                 self.seal(row)
-            publish.publish(redis=self.redis, term=term, row=row)
-        except lua.OlderTerm as error:
-            self.above = int(error.args[0])
+            publishing.publish(redis=self.redis, term=term, row=row)
+        except lua.OutdatedTerm as error:
+            self.above = error.newest
             leader.release(term=term)
             raise checkpoints.LeadershipLost from error
-        except (lua.Unadopted, lua.Foreign):
+        except (lua.NotAdopted, lua.RunIdMismatch):
             return  # Redis changed under our hands: the next round adopts it
         memory = self.memory[row.drop.pk]
         memory.phase, memory.told_at = row.phase, self.clock()
@@ -191,13 +193,13 @@ class Gatekeeper:
 
     def forget(self) -> None:
         """Delete the keys of drops that were over an hour ago; looked for once a minute."""
-        if self.clock() - self.forgot_at < FORGET_SECONDS:
+        if self.clock() - self.forgot_at < CLEANUP_SECONDS:
             return
         self.forgot_at = self.clock()
         with self.redis_faults():
-            for checkpoint in snapshot.forgettable():
-                lua.forget(self.redis, checkpoint.drop.slug)
-                checkpoints.forget(term=self.leading(), checkpoint=checkpoint)
+            for checkpoint in snapshots.deletable_checkpoints():
+                lua.delete_keys(self.redis, checkpoint.drop.slug)
+                checkpoints.record_deleted_keys(term=self.leading(), checkpoint=checkpoint)
                 self.memory.pop(checkpoint.drop_id, None)
 
     # --- faults, each told once
@@ -223,19 +225,19 @@ class Gatekeeper:
         self.faults.discard(server)
 
 
-def next_tick(rows: Sequence[DropSnapshot]) -> float:
+def seconds_to_next_tick(rows: Sequence[DropSnapshot]) -> float:
     """Say in how many seconds to look again: soon while a drop runs, and right at the next change by the clock."""
-    wait = RUNNING_SECONDS if any(row.phase in RUNNING for row in rows) else IDLE_SECONDS
+    wait = RUNNING_TICK_SECONDS if any(row.phase in RUNNING for row in rows) else IDLE_TICK_SECONDS
     changes = [lifecycle.next_change(drop=row.drop, now=row.now) for row in rows]
     return min([wait, *((at - row.now).total_seconds() for row, at in zip(rows, changes, strict=True) if at)])
 
 
-def settle(row: DropSnapshot) -> None:
+def record_ending(row: DropSnapshot) -> None:
     """Write what the clock or the last sale has made true: sold out, or closed."""
     drop = row.drop
     if row.phase is Phase.SOLD_OUT and drop.sold_out_at is None:
-        checkpoints.sell_out(drop=drop)
+        checkpoints.mark_sold_out(drop=drop)
     elif row.phase is not Phase.SOLD_OUT and drop.sold_out_at is not None:
-        checkpoints.come_back(drop=drop)
+        checkpoints.clear_sold_out(drop=drop)
     elif row.phase is Phase.CLOSED and drop.closed_at is None:
         drop_actions.close(drop=drop, who=None)

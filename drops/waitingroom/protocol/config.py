@@ -1,35 +1,35 @@
-"""What the gate reads from the environment; the same names and meanings as in dropsite/settings.py, without Django."""
+"""The gate's configuration from the environment: names and meanings as in dropsite/settings.py, without Django."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from drops.waitingroom.protocol.tickets import Keys
+from drops.waitingroom.protocol.tickets import Keyring
 
 ROOT = Path(__file__).resolve().parents[3]
 
 
 class ConfigError(Exception):
-    """Variables are missing or wrong; the message is one sentence that names them all, and no secret."""
+    """Variables are missing or wrong. The message names them all, and contains no secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """`origin` is the shop's own, scheme://host[:port]; `secure` is false only in a demo over plain http."""
+    """`origin` is the shop's, as scheme://host[:port]; `secure` is false only in a demo over plain http."""
 
     redis_url: str
     origin: str
     secure: bool
-    ticket_keys: Keys
-    pass_keys: Keys
+    ticket_keys: Keyring
+    pass_keys: Keyring
     shop_name: str
     language: str
     static_root: Path
 
 
 def read(environ: Mapping[str, str]) -> Config:
-    """Raises: Unusable."""
+    """Return the configuration. Raises: ConfigError."""
     faults: list[str] = []
 
     def text(name: str) -> str:
@@ -37,12 +37,13 @@ def read(environ: Mapping[str, str]) -> Config:
             faults.append(name)
         return environ.get(name, "")
 
-    def keys(name: str) -> Keys:
+    def keys(name: str) -> Keyring:
         try:
-            return Keys.parse(text(name) or "none:" + 32 * "0")
+            # A missing variable is reported by text(); the placeholder keeps it from being reported twice.
+            return Keyring.parse(text(name) or "none:" + 32 * "0")
         except ValueError as error:
             faults.append(f"{name} ({error})")
-            return Keys("", {})
+            return Keyring("", {})
 
     origin = text("SHOP_ORIGIN").rstrip("/")
     demo = environ.get("DEMO", "").lower() in {"1", "true", "yes", "on"}
@@ -51,7 +52,7 @@ def read(environ: Mapping[str, str]) -> Config:
         faults.append("SHOP_ORIGIN (must look like https://shop.example)")
     elif parts.scheme == "http" and not demo:
         faults.append("SHOP_ORIGIN (plain http needs DEMO=1)")
-    found = Config(
+    config = Config(
         redis_url=text("LINE_REDIS_URL"),
         origin=origin,
         secure=parts.scheme == "https",
@@ -65,4 +66,4 @@ def read(environ: Mapping[str, str]) -> Config:
         raise ConfigError(
             f"The gate can't start. These environment variables are missing or wrong: {', '.join(faults)}."
         )
-    return found
+    return config

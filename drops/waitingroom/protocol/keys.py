@@ -1,17 +1,17 @@
-"""Names of what the line keeps: keys in Redis and cookies in the browser. docs/architecture.md says who writes which.
+"""Names of the waiting room's Redis keys and cookies. docs/architecture.md lists which process writes which.
 
-The braces make Redis Cluster keep all keys of a drop on one node, so that a script may touch them together.
+The braces make Redis Cluster keep all keys of a drop on one node, as a script that uses several of them needs.
 """
 
 import re
 
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,50}")
 
-COOKIES = ("ticket", "index", "pass", "hold", "held")
+COOKIE_KINDS = ("ticket", "index", "pass", "hold", "held")
 
 
 def prefix(slug: str) -> str:
-    """The beginning of every key of a drop; the 1 is the version of the layout."""
+    """Return the beginning of every key of a drop; the 1 is the version of the layout."""
     return f"line1:{{{slug}}}:"
 
 
@@ -26,7 +26,7 @@ def clients(slug: str) -> str:
 
 
 def entries(slug: str) -> str:
-    """String of u32, big-endian, one per index: the unix second of its last entry, 0 for none."""
+    """String of u32, big-endian, one per index: the unix second of its last entry, 0 if there was none."""
     return f"{prefix(slug)}entries"
 
 
@@ -41,12 +41,12 @@ def status(slug: str) -> str:
 
 
 def all_of(slug: str) -> list[str]:
-    """Every key of a drop, in the order that the adopt script takes."""
+    """Return every key of a drop, in the order of the adopt script."""
     return [state(slug), clients(slug), entries(slug), seconds(slug), status(slug)]
 
 
 def cookie(kind: str, slug: str, secure: bool) -> str:
-    """Name of a drop's cookie. `kind` is one of COOKIES; `secure` is false only in a demo over plain http."""
-    if kind not in COOKIES:
+    """Return the name of a drop's cookie. `kind` is one of COOKIE_KINDS; `secure` is false only over plain http."""
+    if kind not in COOKIE_KINDS:
         raise ValueError(kind)
     return f"__Host-{kind}-{slug}" if secure else f"{kind}-{slug}"

@@ -1,7 +1,7 @@
-"""The scripts that settle the line's races inside Redis, and typed calls of them, for gatekeeper and gate.
+"""The scripts that settle the waiting room's races inside Redis, and typed calls of them, for gatekeeper and gate.
 
-Each script (lua/*.lua) says in its first lines what it takes and answers. Here an answer becomes a value or a Refused;
-a Redis that can't be reached stays redis.exceptions.RedisError.
+The first lines of each script (lua/*.lua) describe its arguments and replies. Here a reply becomes a value or a
+ScriptRefused; a Redis that is unreachable stays redis.exceptions.RedisError.
 """
 
 import json
@@ -21,50 +21,64 @@ from drops.waitingroom.protocol.tickets import PASS_SECONDS
 
 FOLDER = Path(__file__).with_suffix("")
 
-Word = str | int | bytes
-Server = Redis
-AsyncServer = AsyncRedis
+Argument = str | int | bytes
 
 
 class ScriptRefused(Exception):
     """The script changed nothing."""
 
 
-class Unadopted(ScriptRefused):
+class NotAdopted(ScriptRefused):
     """The Redis server is not the one that Postgres knows of: it was restarted, emptied or replaced."""
 
 
-class Closed(ScriptRefused):
+class DropClosed(ScriptRefused):
     """The drop is closed for good."""
 
 
-class Paused(ScriptRefused):
-    """Nobody is let in during a pause."""
+class AdmissionPaused(ScriptRefused):
+    """Nobody may enter during a pause."""
 
 
-class Full(ScriptRefused):
-    """The allowance, or the limit of the counter, is used up; it grows within seconds."""
+class AllowanceUsedUp(ScriptRefused):
+    """As many have entered as may; the allowance grows within seconds while anything is left."""
 
 
-class Early(ScriptRefused):
-    """Not yet. `at` is the unix second in which the lobby opens (join), or the cursor (enter)."""
-
-    def __init__(self, at: int) -> None:
-        super().__init__(at)
-        self.at = at
+class CounterLimitReached(ScriptRefused):
+    """The counter is at its committed limit; the gatekeeper raises it within seconds."""
 
 
-class OlderTerm(ScriptRefused):
-    """Another gatekeeper leads, with a newer term."""
+class LobbyNotOpen(ScriptRefused):
+    """The lobby opens at unix second `opens_at`."""
+
+    def __init__(self, opens_at: int) -> None:
+        super().__init__(opens_at)
+        self.opens_at = opens_at
 
 
-class Foreign(ScriptRefused):
+class NotCalled(ScriptRefused):
+    """The place is at or above the cursor."""
+
+    def __init__(self, cursor: int) -> None:
+        super().__init__(cursor)
+        self.cursor = cursor
+
+
+class OutdatedTerm(ScriptRefused):
+    """Another gatekeeper has led since, with the newer term `newest`."""
+
+    def __init__(self, newest: int) -> None:
+        super().__init__(newest)
+        self.newest = newest
+
+
+class RunIdMismatch(ScriptRefused):
     """The server's run id is not the one that was to be adopted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """A script, and the name by which a server remembers it."""
+    """A script, and the name by which a server caches it."""
 
     text: str
     sha: str = field(init=False)
@@ -73,54 +87,62 @@ class Script:
         object.__setattr__(self, "sha", sha1(self.text.encode(), usedforsecurity=False).hexdigest())
 
 
-def load(name: str, *, head: str = "_adopted") -> Script:
-    """Read lua/<name>.lua, with the check that this server is adopted before it."""
-    return Script("".join((FOLDER / f"{part}.lua").read_text() for part in (head, name) if part))
+def load(name: str, *, prelude: str = "_adopted") -> Script:
+    """Read lua/<name>.lua, preceded by lua/<prelude>.lua."""
+    return Script("".join((FOLDER / f"{part}.lua").read_text() for part in (prelude, name) if part))
 
 
 JOIN = load("join")
 ENTER = load("enter")
 CLOSE_LOBBY = load("close_lobby")
 PUBLISH = load("publish")
-ADOPT = load("adopt", head="")
+ADOPT = load("adopt", prelude="")
 
 
-def run(server: Server, script: Script, names: Sequence[str], words: Sequence[Word]) -> list[Any]:
-    """Run a script and return its answer, without the code at its head. Raises: Refused, RedisError."""
+def run(redis: Redis, script: Script, names: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
+    """Run a script on the keys `names` and return its reply, without the code at its head.
+
+    Raises: ScriptRefused, RedisError.
+    """
     try:
-        answer = server.evalsha(script.sha, len(names), *names, *words)
+        reply = redis.evalsha(script.sha, len(names), *names, *arguments)
     except NoScriptError:
-        answer = server.eval(script.text, len(names), *names, *words)
-    return _checked(answer)
+        reply = redis.eval(script.text, len(names), *names, *arguments)
+    return _checked(script, reply)
 
 
-async def run_async(server: AsyncServer, script: Script, names: Sequence[str], words: Sequence[Word]) -> list[Any]:
+async def run_async(
+    redis: AsyncRedis, script: Script, names: Sequence[str], arguments: Sequence[Argument]
+) -> list[Any]:
     """The same, awaited."""
     try:
-        answer = await server.evalsha(script.sha, len(names), *names, *words)
+        reply = await redis.evalsha(script.sha, len(names), *names, *arguments)
     except NoScriptError:
-        answer = await server.eval(script.text, len(names), *names, *words)
-    return _checked(answer)
+        reply = await redis.eval(script.text, len(names), *names, *arguments)
+    return _checked(script, reply)
 
 
-def _checked(answer: Any) -> list[Any]:
-    code: str | bytes = answer[0]
-    rest: list[Any] = answer[1:]
+def _checked(script: Script, reply: Any) -> list[Any]:
+    """Return the reply without its code, or raise the refusal that the code stands for."""
+    code: str | bytes = reply[0]
+    rest: list[Any] = reply[1:]
     match _text(code):
         case "unadopted":
-            raise Unadopted
-        case "closed" if not rest:
-            raise Closed
+            raise NotAdopted
+        case "closed" if not rest:  # close_lobby's reply {'closed', n} is a success
+            raise DropClosed
         case "paused":
-            raise Paused
+            raise AdmissionPaused
         case "full":
-            raise Full
+            raise AllowanceUsedUp
+        case "early" if script is JOIN:
+            raise LobbyNotOpen(rest[0])
         case "early":
-            raise Early(rest[0])
+            raise NotCalled(rest[0])
         case "older":
-            raise OlderTerm(rest[0])
+            raise OutdatedTerm(rest[0])
         case "foreign":
-            raise Foreign(_text(rest[0]))
+            raise RunIdMismatch(_text(rest[0]))
     return rest
 
 
@@ -129,38 +151,44 @@ def _text(value: str | bytes) -> str:
 
 
 class Entry(NamedTuple):
-    """Let in, at unix second `entered`; the place was below `cursor`."""
+    """An entry at unix second `entered`, when the place was below `cursor`."""
 
     entered: int
     cursor: int
 
 
 def join_call(slug: str, clients: Sequence[str]) -> tuple[Script, list[str], Sequence[str]]:
-    """How to run JOIN. It answers an index for each client key, -1 where the counter would have passed its limit."""
+    """Return how to run JOIN. It replies with an index per client key, -1 where the counter would pass its limit."""
     return JOIN, [keys.state(slug), keys.clients(slug)], clients
 
 
 def enter_call(slug: str, index: int, place: int) -> tuple[Script, list[str], list[int]]:
-    """How to run ENTER. It answers what an Entry is made of."""
+    """Return how to run ENTER. It replies with the fields of an Entry."""
     return ENTER, [keys.state(slug), keys.entries(slug), keys.seconds(slug)], [index, place, PASS_SECONDS]
 
 
-def join(server: Server, slug: str, clients: Sequence[str]) -> list[int]:
-    """Give each client key its index. Raises: Unadopted, Closed, Early, Full (even one had no room)."""
-    indices = run(server, *join_call(slug, clients))
+def join(redis: Redis, slug: str, clients: Sequence[str]) -> list[int]:
+    """Return an index for each client key.
+
+    Raises: NotAdopted, DropClosed, LobbyNotOpen, CounterLimitReached (if even one didn't fit below the limit).
+    """
+    indices = run(redis, *join_call(slug, clients))
     if -1 in indices:
-        raise Full
+        raise CounterLimitReached
     return indices
 
 
-def enter(server: Server, slug: str, *, index: int, place: int) -> Entry:
-    """Let an index in, or say again that it is. Raises: Unadopted, Closed, Paused, Early, Full."""
-    return Entry(*run(server, *enter_call(slug, index, place)))
+def enter(redis: Redis, slug: str, *, index: int, place: int) -> Entry:
+    """Admit an index; repeated within the pass's time, return the same entry.
+
+    Raises: NotAdopted, DropClosed, AdmissionPaused, NotCalled, AllowanceUsedUp.
+    """
+    return Entry(*run(redis, *enter_call(slug, index, place)))
 
 
-def close_lobby(server: Server, slug: str, *, term: int) -> int:
-    """First step of the seal: N, the same one however often it is asked. Raises: Unadopted, OlderTerm."""
-    (n,) = run(server, CLOSE_LOBBY, [keys.state(slug)], [term])
+def close_lobby(redis: Redis, slug: str, *, term: int) -> int:
+    """Take the first step of the seal and return N, the same N each time. Raises: NotAdopted, OutdatedTerm."""
+    (n,) = run(redis, CLOSE_LOBBY, [keys.state(slug)], [term])
     return int(n)
 
 
@@ -172,7 +200,7 @@ class Seal(NamedTuple):
 
 
 def publish(
-    server: Server,
+    redis: Redis,
     slug: str,
     *,
     term: int,
@@ -183,25 +211,25 @@ def publish(
     closed: bool,
     status: str,
     seal: Seal | None = None,
-    look: Mapping[str, str] | None = None,
+    theme: Mapping[str, str] | None = None,
 ) -> None:
-    """Say what Postgres has committed. `limit`, `cursor` and `allowance` never go back, whatever is given here.
+    """Write what Postgres has committed. `limit`, `cursor` and `allowance` never fall, whatever is passed here.
 
-    `status` is the encoded document, `look` the title and colours for the page without script.
+    `status` is the encoded document, `theme` the title and colours of the page without JavaScript.
 
-    Raises: Unadopted, OlderTerm.
+    Raises: NotAdopted, OutdatedTerm.
     """
     fields = {
         "most": {"limit": limit, "cursor": cursor, "allowance": allowance, "closed": int(closed)},
-        "once": {"seed": seal.seed.hex(), "n": str(seal.n)} if seal else {},
-        "set": {"paused": str(int(paused))} | _look(look),
+        "once": _seal_fields(seal),
+        "set": {"paused": str(int(paused))} | _theme_fields(theme),
     }
     names = [keys.state(slug), keys.seconds(slug), keys.status(slug)]
-    run(server, PUBLISH, names, [term, status, PASS_SECONDS, json.dumps(fields)])
+    run(redis, PUBLISH, names, [term, status, PASS_SECONDS, json.dumps(fields)])
 
 
 def adopt(
-    server: Server,
+    redis: Redis,
     slug: str,
     *,
     drop: UUID,
@@ -217,73 +245,75 @@ def adopt(
     paused: bool,
     closed: bool,
     seal: Seal | None = None,
-    look: Mapping[str, str] | None = None,
+    theme: Mapping[str, str] | None = None,
     status: str = "",
 ) -> None:
-    """Take the server for a drop's line, or take it back.
+    """Adopt the server for a drop's waiting room, for the first time or again.
 
-    `counter` is where counting goes on: the limit committed before this adoption. The new `limit`, `epoch` and
-    `run_id` are committed before this call. What the server still knows (who has which index, who entered when) stays.
+    Counting resumes at `counter`: the limit committed before this adoption. The new `limit`, `epoch` and `run_id` are
+    committed before this call. What the server still has (the indices of clients, the times of entries) stays.
 
-    Raises: Foreign, OlderTerm.
+    Raises: RunIdMismatch, OutdatedTerm.
     """
     numbers = {"epoch": epoch, "counter": counter, "limit": limit, "cursor": cursor, "allowance": allowance}
     fields = {
         "most": numbers | {"entered": entered, "closed": int(closed)},
-        "set": {"lobby": str(lobby), "paused": str(int(paused))}
-        | ({"seed": seal.seed.hex(), "n": str(seal.n)} if seal else {})
-        | _look(look),
+        "set": {"lobby": str(lobby), "paused": str(int(paused))} | _seal_fields(seal) | _theme_fields(theme),
         "unset": [] if seal else ["seed", "n"],
     }
-    run(server, ADOPT, keys.all_of(slug), [run_id, term, str(drop), json.dumps(fields), status])
+    run(redis, ADOPT, keys.all_of(slug), [run_id, term, str(drop), json.dumps(fields), status])
 
 
-def _look(look: Mapping[str, str] | None) -> dict[str, str]:
-    return {} if look is None else {"look": json.dumps(look, ensure_ascii=False)}
+def _seal_fields(seal: Seal | None) -> dict[str, str]:
+    return {} if seal is None else {"seed": seal.seed.hex(), "n": str(seal.n)}
+
+
+def _theme_fields(theme: Mapping[str, str] | None) -> dict[str, str]:
+    return {} if theme is None else {"look": json.dumps(theme, ensure_ascii=False)}
 
 
 class WaitingRoomState(NamedTuple):
-    """What a server says of a drop, in one transaction.
+    """What a server holds of a drop, read in one transaction.
 
-    `entered_at` counts entries by unix second, at least those of the last 120 s. `state` is empty on a fresh server.
+    `entered_at` counts entries by unix second, at least those of the last 120 s. `fields` is empty on a fresh server.
     """
 
     run_id: str
     now: float
-    state: dict[str, str]
+    fields: dict[str, str]
     entered_at: dict[int, int]
 
     @property
     def adopted(self) -> bool:
-        """Whether the scripts will do anything here."""
-        return "limit" in self.state and "epoch" in self.state and self.state.get("run") == self.run_id
+        """Whether the scripts accept calls here."""
+        return "limit" in self.fields and "epoch" in self.fields and self.fields.get("run") == self.run_id
 
     def number(self, name: str) -> int:
-        """A number of the state, 0 where it is absent."""
-        return int(self.state.get(name, 0))
+        """Return a number among the fields, 0 if it is absent."""
+        return int(self.fields.get(name, 0))
 
 
-def read_state(server: Server, slug: str) -> WaitingRoomState:
-    """Read what a gatekeeper's tick starts from. Raises: RedisError."""
-    pipeline = server.pipeline(transaction=True)
+def read_state(redis: Redis, slug: str) -> WaitingRoomState:
+    """Return what a gatekeeper's tick starts from. Raises: RedisError."""
+    pipeline = redis.pipeline(transaction=True)
     pipeline.info("server")
     pipeline.time()
     pipeline.hgetall(keys.state(slug))
     pipeline.hgetall(keys.seconds(slug))
-    info, (second, micros), state, seconds = pipeline.execute()
+    info, (second, micros), fields, seconds = pipeline.execute()
     return WaitingRoomState(
         run_id=info["run_id"],
         now=second + micros / 1e6,
-        state={_text(name): _text(value) for name, value in state.items()},
+        fields={_text(name): _text(value) for name, value in fields.items()},
         entered_at={int(at): int(count) for at, count in seconds.items()},
     )
 
 
-def run_id(server: Server) -> str:
-    """The id that a server gave itself when it started. Raises: RedisError."""
-    return str(server.info("server")["run_id"])
+def read_run_id(redis: Redis) -> str:
+    """Return the id that the server generated at its start. Raises: RedisError."""
+    return str(redis.info("server")["run_id"])
 
 
-def forget(server: Server, slug: str) -> None:
-    """Delete all that the line of a drop left, an hour after its end."""
-    server.unlink(*keys.all_of(slug))
+def delete_keys(redis: Redis, slug: str) -> None:
+    """Delete everything that Redis holds of a drop."""
+    redis.unlink(*keys.all_of(slug))

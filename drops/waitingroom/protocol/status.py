@@ -1,30 +1,31 @@
-"""The status document: what everybody may know of a line, version 1, and what a page reads from it.
+"""The status document, version 1: what everybody may know of a drop's waiting room, and what a page derives from it.
 
-The gatekeeper writes it once a second, the gate serves it, drop pages and crowds read it. It names no visitor.
+The gatekeeper writes it once a second, the gate serves it, drop pages and simulated crowds read it. It contains nothing
+about any one visitor.
 """
 
 import json
 from typing import Literal, NotRequired, TypedDict
 
 VERSION = 1
-UNKNOWN_AFTER = 15  # seconds: an older document says nothing any more
-FAR = 600  # seconds before the line or the drop opens, one looks now and then only
-FAR_POLL = 300.0
+FRESH_SECONDS = 15  # an older document says nothing about the present
+FAR_SECONDS = 600  # further than this from the next opening, pages poll every FAR_POLL_SECONDS only
+FAR_POLL_SECONDS = 300.0
 
 PhaseName = Literal["announced", "lobby", "opening", "live", "paused", "sold out", "closed", "cancelled"]
 Band = Literal["in", "low", "held", "gone"]
 
 
-class Poll(TypedDict):
-    """Ask again after clamp(least, wait ÷ share, most) seconds; while nobody is let in, after one a place ahead."""
+class PollRule(TypedDict):
+    """Poll again after clamp(least, x, most) seconds. x is wait ÷ share; while nobody is admitted, the places ahead."""
 
     least: int
     most: int
     share: int
 
 
-class Edition(TypedDict):
-    """`held` units may return; `name` is what the page calls it, the sku where it is left out."""
+class EditionStatus(TypedDict):
+    """`held` units may come back. `name` is what the page calls the edition; the SKU if it is absent."""
 
     sku: str
     band: Band
@@ -51,47 +52,47 @@ class Status(TypedDict):
     secret: str | None  # after the seal
     cursor: int
     joined: int
-    rate: float  # shoppers let in per second, over the last 30
-    poll: Poll
-    editions: list[Edition]
+    rate: float  # shoppers admitted per second, over the last 30
+    poll: PollRule
+    editions: list[EditionStatus]
     sentence: str
 
 
-POLL: Poll = {"least": 2, "most": 30, "share": 20}
-SOON = 5  # seconds, the shortest `most`
-LOOKS = 100  # a second that a line may cost before its pages look less often
+POLL: PollRule = {"least": 2, "most": 30, "share": 20}
+SHORTEST_MAX_SECONDS = 5  # the smallest `most` of a poll rule
+POLLS_PER_SECOND = 100  # that a drop may cause before its pages poll less often
 
 
-class Unreadable(Exception):
+class UnreadableStatus(Exception):
     """The document isn't one of this version."""
 
 
 def encode(status: Status) -> str:
-    """The document as it lies in Redis and goes over the wire."""
+    """Return the document as it is stored in Redis and sent to browsers."""
     return json.dumps(status, separators=(",", ":"), ensure_ascii=False)
 
 
 def decode(text: str | bytes) -> Status:
-    """Read what `encode` made. Raises: Unreadable."""
+    """Read what `encode` wrote. Raises: UnreadableStatus."""
     try:
         found = json.loads(text)
     except ValueError as error:
-        raise Unreadable from error
+        raise UnreadableStatus from error
     if not isinstance(found, dict) or found.get("v") != VERSION:
-        raise Unreadable
+        raise UnreadableStatus
     status: Status = found  # type: ignore[assignment]  # written by this project, guarded by the version
     return status
 
 
 def is_fresh(status: Status, now: float) -> bool:
-    """Whether the document still says something at unix second `now`."""
-    return now - status["now"] <= UNKNOWN_AFTER
+    """Whether the document is recent enough to rely on at unix second `now`."""
+    return now - status["now"] <= FRESH_SECONDS
 
 
-def wait(status: Status, place: int) -> tuple[float, float] | None:
-    """Shortest and longest likely wait of a place, in seconds; None while nobody is being let in.
+def expected_wait(status: Status, place: int) -> tuple[float, float] | None:
+    """Return the shortest and longest likely wait of a place, in seconds; None while nobody is admitted.
 
-    The pace is that of the last 30 s; it may rise by a quarter, or fall by a third, as holds are given back or paid.
+    It assumes the pace of the last 30 s, which may rise by a quarter or fall by a third as holds are released or paid.
     """
     ahead = place - status["cursor"]
     if ahead < 0:
@@ -102,25 +103,33 @@ def wait(status: Status, place: int) -> tuple[float, float] | None:
     return expected / 1.25, expected * 1.5
 
 
-def most_in_line(waiting: float) -> float:
-    """Seconds at most between two looks in a live drop: a short line hears soon what comes of it."""
-    return min(POLL["most"], max(SOON, waiting / LOOKS))
+def max_poll_seconds(waiting: float) -> float:
+    """Return the longest time between two polls of a live drop: the shorter the line, the sooner it hears news."""
+    return min(POLL["most"], max(SHORTEST_MAX_SECONDS, waiting / POLLS_PER_SECOND))
 
 
-def poll_after(status: Status, place: int | None, now: float, chance: float) -> float:
-    """Seconds until the next look. `place` is None before the seal or without a ticket, `chance` from 0 to 1.
+def poll_seconds(status: Status, place: int | None, now: float, jitter: float) -> float:
+    """Return the seconds until the next poll. `place` is None before the seal or without a ticket; `jitter` is 0 to 1.
 
-    Before the opening everybody comes back within 3 s after it, at a second of their own.
+    Before an opening everybody comes back within the 3 s after it, each at a moment of their own.
     """
     poll = status["poll"]
     next_opening = {"announced": status["lobby_opens"], "lobby": status["opens"]}.get(status["phase"])
     if next_opening is not None:
         left = next_opening - now
-        return FAR_POLL if left > FAR else min(float(poll["most"]), max(0.0, left) + max(1.0, 3 * chance))
+        if left > FAR_SECONDS:
+            return FAR_POLL_SECONDS
+        return min(float(poll["most"]), max(0.0, left) + max(1.0, 3 * jitter))
     if status["phase"] == "opening":
-        return poll["least"] + chance
-    wanted = float(poll["most"])
-    if place is not None:
-        expected = wait(status, place)
-        wanted = expected[0] / poll["share"] if expected else place - status["cursor"] + 1
-    return min(max(wanted, poll["least"]), poll["most"]) * (0.8 + 0.4 * chance)
+        return poll["least"] + jitter
+    return min(max(_wanted_poll(status, place), poll["least"]), poll["most"]) * (0.8 + 0.4 * jitter)
+
+
+def _wanted_poll(status: Status, place: int | None) -> float:
+    """Return the seconds between polls that suit a place's wait, before the rule's bounds and the jitter."""
+    if place is None:
+        return float(status["poll"]["most"])
+    expected = expected_wait(status, place)
+    if expected is None:
+        return place - status["cursor"] + 1
+    return expected[0] / status["poll"]["share"]

@@ -21,7 +21,7 @@ def forged_tokens():
         "no token": "x",
         "another purpose": tickets.sign("order", "", hold.uuid.bytes, tokens.keyring("hold")),
         "another scope": tickets.sign("hold", hold.drop.slug, hold.uuid.bytes, tokens.keyring("hold")),
-        "another key": tickets.sign("hold", "", hold.uuid.bytes, tickets.Keys.parse("k1:" + "00" * 32)),
+        "another key": tickets.sign("hold", "", hold.uuid.bytes, tickets.Keyring.parse("k1:" + "00" * 32)),
         "a ticket's": tickets.sign("hold", "", b"\0" * 20, tokens.keyring("hold")),
         "no hold's": tokens.hold_token(uuid4()),
         "too long": mine + "A" * 500,

@@ -1,5 +1,5 @@
--- Stands before every script that acts on an adopted line.
--- A server that lost its memory, or another one, must not count: its counter may lie behind what was given.
+-- Precedes every script that acts on an adopted waiting room.
+-- A server that lost its data, or a different server, must not count: its counter may be behind indices already given.
 local function adopted(key)
   local kept = redis.call('HMGET', key, 'limit', 'epoch', 'run')
   local here = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')

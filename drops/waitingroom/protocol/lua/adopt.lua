@@ -1,11 +1,11 @@
--- Takes this server for a drop's line, as Postgres has committed it: a fresh server, one that lost some of its memory,
--- or one that stood aside for a while. Counting goes on at the committed limit.
+-- Adopts this server for a drop's waiting room as Postgres has committed it: a fresh server, one that lost some of its
+-- data, or one that was out of use for a while. Counting resumes at the committed limit.
 -- KEYS state, clients, entries, seconds, status · ARGV run id, term, drop id, JSON of
 --   {"most": {name: number}, "set": {name: text}, "unset": [name]}, status document or ''
 -- → {'adopted'} · {'foreign', run id of the server} · {'older', the newer term}
 local here = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 if ARGV[1] ~= here then return {'foreign', here} end
--- What is left of another drop of the same name says nothing about this one.
+-- Data of an earlier drop with the same slug must not be taken for this drop's.
 if redis.call('HGET', KEYS[1], 'drop') ~= ARGV[3] then redis.call('DEL', unpack(KEYS)) end
 local term = redis.call('HGET', KEYS[1], 'term')
 if term and tonumber(ARGV[2]) < tonumber(term) then return {'older', tonumber(term)} end

@@ -1,4 +1,4 @@
--- First step of the seal: how many indices the shuffle covers. Asked again it says the same; it reveals nothing.
+-- First step of the seal: how many indices the shuffle covers. Every call returns the same number; no secret is revealed.
 -- KEYS state · ARGV term
 -- → {'closed', n} · {'older', the newer term} · {'unadopted'}
 if not adopted(KEYS[1]) then return {'unadopted'} end

@@ -1,6 +1,6 @@
--- Lets one index in, if its place has been called and the allowance isn't used up.
--- KEYS state, entries, seconds · ARGV index, place, seconds that a pass is good for
--- → {'pass', unix second of the entry, cursor}, the same one again until it has ended, counted once
+-- Admits one index, if its place has been called and the allowance isn't used up.
+-- KEYS state, entries, seconds · ARGV index, place, seconds for which a pass is valid
+-- → {'pass', unix second of the entry, cursor}; repeated before the pass ends, the same entry, counted once
 -- → {'early', cursor} · {'full'} · {'paused'} · {'closed'} · {'unadopted'}
 if not adopted(KEYS[1]) then return {'unadopted'} end
 local kept = redis.call('HMGET', KEYS[1], 'closed', 'paused', 'cursor', 'entered', 'allowance')

@@ -1,7 +1,7 @@
--- Gives each client key its index, all new ones by one step of the counter.
--- KEYS state, clients · ARGV client keys (32 hex digits each, one may stand there twice)
+-- Returns an index for each client key; all new keys take theirs by one step of the counter.
+-- KEYS state, clients · ARGV client keys (32 hex digits each; a key may occur twice)
 -- → {'joined', index, …} in the order of ARGV; -1 where the counter would pass its limit
--- → {'unadopted'} · {'closed'} · {'early', unix second of the lobby}
+-- → {'unadopted'} · {'closed'} · {'early', unix second at which the lobby opens}
 if not adopted(KEYS[1]) then return {'unadopted'} end
 local kept = redis.call('HMGET', KEYS[1], 'closed', 'lobby', 'limit', 'counter')
 if kept[1] == '1' then return {'closed'} end

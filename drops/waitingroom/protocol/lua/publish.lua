@@ -1,4 +1,4 @@
--- Follows what Postgres has committed: cursor, allowance and limit only grow, the seed is set once, an older term is
+-- Writes what Postgres has committed: cursor, allowance and limit only grow, the seed is set once, and an older term is
 -- refused.
 -- KEYS state, seconds, status · ARGV term, status document or '', seconds of entries to keep, then JSON of
 --   {"most": {name: number}, "once": {name: text}, "set": {name: text}}
@@ -14,7 +14,7 @@ for name, value in pairs(fields.most) do
   if not kept or value > tonumber(kept) then redis.call('HSET', KEYS[1], name, string.format('%.0f', value)) end
 end
 for name, value in pairs(fields.set) do redis.call('HSET', KEYS[1], name, value) end
--- n may stand there from the first step of a seal that another loss has overtaken: the committed one goes with the seed.
+-- n may be left over from the first step of a seal that was never committed: the committed n is set with the seed.
 if fields.once.seed and redis.call('HSETNX', KEYS[1], 'seed', fields.once.seed) == 1 then
   redis.call('HSET', KEYS[1], 'n', fields.once.n)
 end

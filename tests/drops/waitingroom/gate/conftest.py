@@ -16,7 +16,7 @@ from redis import Redis
 from drops.waitingroom.gate.app import app
 from drops.waitingroom.gate.cache import CachedDrop
 from drops.waitingroom.gate.context import GateContext
-from drops.waitingroom.gate.requests import Message, Scope
+from drops.waitingroom.gate.http import Message, Scope
 from drops.waitingroom.protocol import lua, status
 from tests.drops.waitingroom.protocol.conftest import forgetful, mortal, server, shared_server  # fixtures
 from tests.drops.waitingroom.protocol.servers import SECONDS, LineServer, adopt, document
@@ -141,7 +141,7 @@ class Caller:
 
     def sees(self, condition: Callable[[CachedDrop], object]) -> None:
         """Wait until the gate's copy of drop x fulfils a condition."""
-        until(lambda: (line := self.gate.lines.known.get("x")) and condition(line), "the gate's copy")
+        until(lambda: (drop := self.gate.cache.drops.get("x")) and condition(drop), "the gate's copy")
 
 
 @pytest.fixture
@@ -186,8 +186,8 @@ def now_document(**changed: object) -> str:
 @pytest.fixture
 def lobby(server: Redis) -> Redis:
     """Drop x with its lobby open."""
-    look = {"title": "0 <kg>", "ground": "#bcddf4", "ink": "#0e1a22", "signal": "#0b3bd6", "face": "archivo-black"}
-    adopt(server, look=look, status=now_document())
+    theme = {"title": "0 <kg>", "ground": "#bcddf4", "ink": "#0e1a22", "signal": "#0b3bd6", "face": "archivo-black"}
+    adopt(server, theme=theme, status=now_document())
     return server
 
 

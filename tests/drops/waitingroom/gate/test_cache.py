@@ -1,11 +1,13 @@
 import asyncio
 import json
+import time
 
 import pytest
+from redis import Redis
 
-from drops.waitingroom.gate.cache import MOST_UNKNOWN
+from drops.waitingroom.gate.cache import MAX_UNKNOWN_SLUGS, REFRESH_SECONDS
 from drops.waitingroom.protocol import keys, status
-from tests.drops.waitingroom.gate.conftest import now_document
+from tests.drops.waitingroom.gate.conftest import Caller, now_document
 from tests.drops.waitingroom.protocol.servers import adopt, publish
 from tests.servers import until
 
@@ -73,31 +75,31 @@ def test_status_is_unknown_where_the_line_has_none_yet_or_an_unreadable_one(gate
     adopt(server)
     none = gate.get("/line/x/status.json").status
     publish(server, status="{}")
-    gate.sees(lambda line: line.document == b"{}")
+    gate.sees(lambda drop: drop.status_json == b"{}")
 
     assert none == 503
-    assert gate.gate.lines.known["x"].doc is None
+    assert gate.gate.cache.drops["x"].status is None
 
 
 def test_memory_is_not_filled_by_made_up_names(gate, server):
-    gate.gate.lines.unknown.update({str(number): float("inf") for number in range(MOST_UNKNOWN)})
+    gate.gate.cache.unknown_until.update({str(number): float("inf") for number in range(MAX_UNKNOWN_SLUGS)})
     gate.get("/line/nothing/status.json")
 
-    assert list(gate.gate.lines.unknown) == ["nothing"]
+    assert list(gate.gate.cache.unknown_until) == ["nothing"]
 
 
 def test_memory_forgets_what_nobody_asks_for_any_more(gate, lobby):
     gate.get("/line/x/status.json")
-    gate.gate.lines.asked["x"] -= 11
+    gate.gate.cache.requested_at["x"] -= 11
 
-    until(lambda: gate.gate.lines.known == {} and gate.gate.lines.asked == {}, "the forgetting")
+    until(lambda: gate.gate.cache.drops == {} and gate.gate.cache.requested_at == {}, "the forgetting")
 
 
 def test_memory_outlives_a_short_loss_of_redis_only(gate, lobby):
     gate.get("/line/x/status.json")
     lobby.flushall()
     kept = gate.get("/line/x/status.json").status
-    gate.gate.lines.known["x"].loaded -= status.UNKNOWN_AFTER + 1
+    gate.gate.cache.drops["x"].loaded_at -= status.FRESH_SECONDS + 1
 
     assert kept == 200
     until(lambda: gate.get("/line/x/status.json").status == 503, "the end of the memory")
@@ -109,23 +111,59 @@ def test_redis_going_and_coming_is_said_once_each(mortal, environment, caller, c
     caller.start()
     caller.get("/line/x/status.json")
     mortal.kill()
-    until(lambda: not caller.gate.lines.reachable, "the loss")
+    until(lambda: not caller.gate.cache.reachable, "the loss")
     stale = caller.get("/line/x/status.json").status
     mortal.start()
     caller.get("/line/x/status.json")
-    until(lambda: caller.gate.lines.reachable, "the return")
+    until(lambda: caller.gate.cache.reachable, "the return")
     caller.stop()
 
     assert stale == 200
     assert [record.getMessage().split(":")[0] for record in caplog.records] == [
-        "the line's Redis is away",
-        "the line's Redis is back",
+        "The waiting room's Redis is unreachable",
+        "The waiting room's Redis is reachable again",
     ]
 
 
-@pytest.mark.parametrize("look", [{}, {"title": "Größe"}])
-def test_a_line_keeps_its_look(gate, server, look):
-    adopt(server, look=look, status=now_document())
+@pytest.mark.parametrize("theme", [{}, {"title": "Größe"}])
+def test_a_line_keeps_its_theme(gate, server, theme):
+    adopt(server, theme=theme, status=now_document())
     gate.get("/line/x/")
 
-    assert gate.gate.lines.known["x"].look == json.loads(json.dumps(look))
+    assert gate.gate.cache.drops["x"].theme == json.loads(json.dumps(theme))
+
+
+def test_refreshing_survives_an_unexpected_error_and_logs_it_once(
+    gate: Caller, lobby: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate.get("/line/x/status.json")
+    cache = gate.gate.cache
+    redis, cache.redis = cache.redis, None  # type: ignore[assignment]  # any bug will do
+    until(lambda: caplog.records, "the error in the log")
+    later = time.monotonic() + 2 * REFRESH_SECONDS
+    until(lambda: time.monotonic() > later, "another refresh")
+    cache.redis = redis
+    publish(lobby, status=now_document(tick=2))
+
+    until(lambda: gate.get("/line/x/status.json").json["tick"] == 2, "the next document")
+    assert [record.getMessage() for record in caplog.records] == ["The cache can't be refreshed; retrying"]
+
+
+def test_an_unreadable_drop_is_unknown_and_keeps_no_other_from_being_refreshed(
+    gate: Caller, lobby: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    lobby.hset(keys.state("broken"), mapping={"epoch": "1", "limit": "1", "cursor": "a"})
+    broken = [gate.get("/line/broken/status.json").status for _ in range(2)]
+    adopt(lobby, slug="y", status=now_document())
+    gate.get("/line/y/status.json")
+    lobby.hset(keys.state("y"), "cursor", "a")
+    gate.get("/line/x/status.json")
+    publish(lobby, status=now_document(tick=2))
+
+    until(lambda: gate.get("/line/x/status.json").json["tick"] == 2, "the next document")
+    assert broken == [503, 503]
+    assert gate.get("/line/y/status.json").status == 200  # the copy is good for another 15 s
+    assert [record.getMessage() for record in caplog.records] == [
+        "What Redis holds of drop broken is unreadable",
+        "What Redis holds of drop y is unreadable",
+    ]

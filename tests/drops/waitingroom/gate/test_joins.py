@@ -2,14 +2,15 @@ import asyncio
 from time import time
 
 import pytest
+from redis import Redis
 
 from drops.waitingroom.protocol import keys, lua, tickets
-from drops.waitingroom.protocol.tickets import Keys
-from tests.drops.waitingroom.gate.conftest import JSON, called
+from drops.waitingroom.protocol.tickets import Keyring
+from tests.drops.waitingroom.gate.conftest import JSON, OURS, Caller, Reply, called
 from tests.drops.waitingroom.protocol.servers import adopt, publish
 from tests.servers import until
 
-RING = Keys.parse("t1:" + "11" * 32)
+RING = Keyring.parse("t1:" + "11" * 32)
 A, B = "a" * 32, "b" * 32
 FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html,application/xhtml+xml"}
 
@@ -66,7 +67,7 @@ def test_join_gives_who_has_a_ticket_the_same_one_without_redis(gate, lobby):
     [
         "1.t1.AAAA.AAAA",
         tickets.sign_ticket(tickets.Ticket(bytes(16), 7), "y", RING),
-        tickets.sign_ticket(tickets.Ticket(bytes(16), 7), "x", Keys.parse("t0:" + "33" * 32)),
+        tickets.sign_ticket(tickets.Ticket(bytes(16), 7), "x", Keyring.parse("t0:" + "33" * 32)),
     ],
 )
 def test_join_takes_a_ticket_that_is_not_ours_for_none(gate, lobby, value):
@@ -114,7 +115,7 @@ def test_join_is_gone_when_the_drop_is_closed(gate, lobby):
     publish(lobby, closed=True)
 
     assert gate.join(B).status == 410
-    gate.sees(lambda line: line.closed)
+    gate.sees(lambda drop: drop.closed)
     assert gate.join(B).json["detail"] == "This drop has ended. Paid orders will be shipped."
 
 
@@ -176,9 +177,28 @@ def test_join_of_one_who_hangs_up_leaves_the_others_theirs(gate, lobby):
     async def two():
         headers = [JSON | {"sec-fetch-site": "same-origin", "x-client-key": key} for key in ("c" * 32, B)]
         gone, stays = (asyncio.create_task(gate.ask("POST", "/line/x/join", each)) for each in headers)
-        while not gate.gate.joins.working:
+        while not gate.gate.joins.workers:
             await asyncio.sleep(0)
         gone.cancel()
         return await stays
 
     assert gate.run(two()).json == {"index": 2}
+
+
+def test_join_whose_batch_fails_unexpectedly_fails_at_once_and_the_next_succeeds(
+    gate: Caller, lobby: Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    gate.join(A)
+    redis, gate.gate.joins.redis = gate.gate.joins.redis, None  # type: ignore[assignment]  # any bug will do
+
+    async def crowd() -> list[Reply | BaseException]:
+        headers = [JSON | OURS | {"x-client-key": f"{n:032x}"} for n in range(3)]
+        posts = (gate.ask("POST", "/line/x/join", each) for each in headers)
+        return await asyncio.gather(*posts, return_exceptions=True)
+
+    failed = gate.run(crowd())
+    gate.gate.joins.redis = redis
+
+    assert [type(outcome) for outcome in failed] == [AttributeError] * 3
+    assert [record.getMessage() for record in caplog.records] == ["A batch of joins failed unexpectedly (drop x)"]
+    assert gate.join(B).json == {"index": 1}

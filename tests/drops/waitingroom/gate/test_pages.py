@@ -9,12 +9,12 @@ import pytest
 
 from drops.waitingroom.gate import pages
 from drops.waitingroom.protocol import tickets
-from drops.waitingroom.protocol.tickets import Keys, Ticket
+from drops.waitingroom.protocol.tickets import Keyring, Ticket
 from tests.drops.waitingroom.gate.conftest import called, now_document
 from tests.drops.waitingroom.protocol.servers import adopt
 from tests.servers import until
 
-RING = Keys.parse("t1:" + "11" * 32)
+RING = Keyring.parse("t1:" + "11" * 32)
 HTML = {"accept": "text/html"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 VOID = {"meta", "link", "input"}

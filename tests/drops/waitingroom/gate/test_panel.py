@@ -4,7 +4,7 @@ import pytest
 
 from drops.waitingroom.gate import texts
 from drops.waitingroom.gate.cache import CachedDrop, parse
-from drops.waitingroom.gate.panel import Panel, moment, tell
+from drops.waitingroom.gate.panel import Panel, build, format_time
 from drops.waitingroom.protocol import status
 from tests.drops.waitingroom.protocol.servers import NOW, document
 
@@ -35,13 +35,13 @@ def late(number: int) -> str:
 @pytest.mark.parametrize(
     ("known", "index", "panel"),
     [
-        (line(phase="announced"), None, Panel(f"The line opens at {moment(NOW - 60)}.", refresh=2)),
+        (line(phase="announced"), None, Panel(f"The line opens at {format_time(NOW - 60)}.", refresh=2)),
         (
             line(),
             None,
-            Panel(f"The drop opens at {moment(NOW + 60)}.", notes=(texts.LOBBY_OUT,), action="join", refresh=30),
+            Panel(f"The drop opens at {format_time(NOW + 60)}.", notes=(texts.LOBBY_OUT,), action="join", refresh=30),
         ),
-        (line(), 5, Panel(f"The drop opens at {moment(NOW + 60)}.", notes=(texts.LOBBY_IN,), refresh=30)),
+        (line(), 5, Panel(f"The drop opens at {format_time(NOW + 60)}.", notes=(texts.LOBBY_IN,), refresh=30)),
         (line(phase="opening"), 5, Panel(texts.OPENING_IN, refresh=3)),
         (line(phase="opening"), None, Panel(texts.OPENING, action="join", refresh=3)),
         (line(phase="live"), 5, Panel(texts.OPENING_IN, refresh=30)),
@@ -58,20 +58,20 @@ def late(number: int) -> str:
     ],
 )  # fmt: skip
 def test_tell_says_what_the_phase_and_the_place_mean(known, index, panel):
-    assert tell(known, index, NOW, 0.5) == panel
+    assert build(known, index, NOW, 0.5) == panel
 
 
 def test_tell_keeps_the_place_when_the_document_is_too_old():
-    assert tell(live(), 5, NOW + 16, 0.5) == Panel("Reconnecting. Your place is kept.", refresh=10)
+    assert build(live(), 5, NOW + 16, 0.5) == Panel("Reconnecting. Your place is kept.", refresh=10)
 
 
 def test_tell_says_what_is_over_however_old_the_document_is():
-    assert tell(live(phase="closed"), 5, NOW + 3000, 0.5) == Panel(texts.CLOSED_NOW)
+    assert build(live(phase="closed"), 5, NOW + 3000, 0.5) == Panel(texts.CLOSED_NOW)
 
 
 def test_tell_repeats_the_gatekeeper_s_sentence_once():
-    told = tell(live(sentence="Banks are slow."), 5, NOW, 0.5)
-    paused = tell(live(phase="paused", sentence=texts.PAUSED_NOW), None, NOW, 0.5)
+    told = build(live(sentence="Banks are slow."), 5, NOW, 0.5)
+    paused = build(live(phase="paused", sentence=texts.PAUSED_NOW), None, NOW, 0.5)
 
     assert (told.notes[-1], paused.notes) == ("Banks are slow.", ())
 
@@ -88,19 +88,19 @@ def test_tell_repeats_the_gatekeeper_s_sentence_once():
     ],
 )
 def test_tell_gives_a_range_of_wait_and_its_reason(index, rate, lead, wait):
-    panel = tell(live(rate=rate), index, NOW, 0.5)
+    panel = build(live(rate=rate), index, NOW, 0.5)
 
     assert (panel.lead, panel.count, panel.notes) == (lead, str(index + 1), (wait, late(index + 1)))
 
 
 def test_tell_counts_those_in_front_from_the_cursor():
-    panel = tell(live(cursor=1000, rate=1000.0), 2416, NOW, 0.5)
+    panel = build(live(cursor=1000, rate=1000.0), 2416, NOW, 0.5)
 
     assert (panel.count, panel.lead) == ("1,417", "1,416 people are ahead of you.")
 
 
 def test_tell_rounds_what_is_arithmetic_on_a_hash():
-    panels = [tell(line(n=9_000_000, phase="live", rate=5.0), index, NOW, 0.5) for index in range(3)]
+    panels = [build(line(n=9_000_000, phase="live", rate=5.0), index, NOW, 0.5) for index in range(3)]
 
     assert all(panel.lead.startswith("About ") for panel in panels)
     assert all(panel.lead.endswith("00,000 people are ahead of you.") for panel in panels)
@@ -108,11 +108,11 @@ def test_tell_rounds_what_is_arithmetic_on_a_hash():
 
 
 def test_tell_says_when_few_are_left():
-    panel = tell(live(editions=[S]), 41_879, NOW, 0.5)
+    panel = build(live(editions=[S]), 41_879, NOW, 0.5)
 
     assert panel.notes[0] == "Only 12 left. With this many people ahead of you, you're unlikely to get one."
 
 
 @pytest.mark.parametrize(("at", "words"), [(0, "00:00 UTC, 1 January 1970"), (1, "00:00:01 UTC, 1 January 1970")])
 def test_moment_says_seconds_only_where_there_are_some(at, words):
-    assert moment(at) == words
+    assert format_time(at) == words

@@ -38,7 +38,7 @@ class Driven:
         return self.keeper.tick()
 
     def state(self, drop: Drop) -> dict[str, str]:
-        return lua.read_state(self.redis, drop.slug).state
+        return lua.read_state(self.redis, drop.slug).fields
 
     def document(self, drop: Drop) -> status.Status:
         text: Any = self.redis.get(keys.status(drop.slug))

@@ -16,7 +16,8 @@ def line(*, joined=1000, entered=0, waiting=0, own=10_000):
 
 def allowed(lines, *shared, elsewhere=0):
     return [
-        verdict.allowance for verdict in allocation.allow(lines=lines, shared=shared or [AMPLE], elsewhere=elsewhere)
+        verdict.allowance
+        for verdict in allocation.compute_allowances(lines=lines, shared=shared or [AMPLE], elsewhere=elsewhere)
     ]
 
 
@@ -31,7 +32,7 @@ def test_allowance_is_never_below_what_entered():
 
 def test_the_ceiling_that_binds_gives_the_reason():
     def reason(own, slots):
-        (verdict,) = allocation.allow(lines=[line(own=own)], shared=[AMPLE, Bound(slots, "slots")])
+        (verdict,) = allocation.compute_allowances(lines=[line(own=own)], shared=[AMPLE, Bound(slots, "slots")])
         return verdict.bound.reason
 
     assert [reason(5, 9), reason(9, 5)] == ["own", "slots"]
@@ -58,7 +59,7 @@ numbers = st.integers(0, 10_000)
 
 @given(total=numbers, wanted=st.lists(numbers, min_size=1, max_size=6))
 def test_dividing_gives_all_away_and_robs_nobody_of_a_fair_share(total, wanted):
-    shares = allocation.divide(total, wanted)
+    shares = allocation.divide_fairly(total, wanted)
 
     assert sum(shares) == total
     assert all(share >= min(want, total // len(wanted)) for share, want in zip(shares, wanted, strict=True))
@@ -85,11 +86,11 @@ def test_no_tick_lets_in_more_than_a_ceiling(lines, shared):
     [(40, 0, 0, 48), (55, 5, 5, 66), (10, 30, 10, 4), (1, 40, 40, 2), (0, 40, 40, 0), (3, 0, 0, 4)],
 )
 def test_stock_is_good_for_a_fifth_more_shoppers_than_holds(free, taken, holds, shoppers):
-    assert allocation.stock(free=free, taken=taken, holds=holds) == shoppers
+    assert allocation.shoppers_for_stock(free=free, taken=taken, holds=holds) == shoppers
 
 
 def call(*, cursor=0, joined=1000, entered=0, allowance=48, since=None):
-    return allocation.call(cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since)
+    return allocation.next_cursor(cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since)
 
 
 def test_the_first_call_is_as_large_as_the_allowance():
@@ -117,12 +118,12 @@ def test_the_cursor_stays_within_who_joined_and_never_goes_back():
 
 @given(cursor=numbers, joined=numbers, entered=numbers, allowance=numbers, since=st.none() | st.floats(0, 60))
 def test_the_cursor_only_grows_and_calls_nobody_who_is_not_there(cursor, joined, entered, allowance, since):
-    moved = allocation.call(cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since)
+    moved = allocation.next_cursor(cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since)
 
     assert moved == cursor or cursor < moved <= joined
 
 
 def test_the_lease_is_ten_seconds_of_joins_and_a_thousand_at_least():
-    assert allocation.lease(joined=500, limit=0, per_second=3) == 1500
-    assert allocation.lease(joined=500, limit=0, per_second=5000) == 50_500
-    assert allocation.lease(joined=500, limit=90_000, per_second=5000) == 90_000
+    assert allocation.next_counter_limit(joined=500, limit=0, per_second=3) == 1500
+    assert allocation.next_counter_limit(joined=500, limit=0, per_second=5000) == 50_500
+    assert allocation.next_counter_limit(joined=500, limit=90_000, per_second=5000) == 90_000

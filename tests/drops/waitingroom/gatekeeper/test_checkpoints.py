@@ -16,7 +16,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def term() -> int:
-    taken, _ = leader.take(holder="a")
+    taken, _ = leader.acquire(holder="a")
     assert taken is not None
     return taken
 
@@ -78,8 +78,8 @@ def test_a_drop_is_noted_as_sold_out_only_while_nothing_is_left():
     drop, left = make_drop(phase="sold out"), make_drop(phase="live")
     Drop.objects.update(sold_out_at=None)
 
-    checkpoints.sell_out(drop=drop)
-    checkpoints.sell_out(drop=left)
+    checkpoints.mark_sold_out(drop=drop)
+    checkpoints.mark_sold_out(drop=left)
 
     assert list(Drop.objects.filter(sold_out_at__isnull=False)) == [drop]
 
@@ -88,7 +88,7 @@ def test_the_note_is_taken_away_only_when_something_came_back():
     drop, left = make_drop(phase="sold out"), make_drop(phase="live")
     Drop.objects.update(sold_out_at=timezone.now())
 
-    checkpoints.come_back(drop=drop)
-    checkpoints.come_back(drop=left)
+    checkpoints.clear_sold_out(drop=drop)
+    checkpoints.clear_sold_out(drop=left)
 
     assert list(Drop.objects.filter(sold_out_at=None)) == [left]

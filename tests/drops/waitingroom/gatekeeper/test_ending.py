@@ -11,7 +11,7 @@ from django.utils import timezone
 from drops import drop_actions, holds
 from drops.lifecycle import Phase
 from drops.models import Pause, Unit
-from drops.waitingroom.gatekeeper import publish
+from drops.waitingroom.gatekeeper import publishing
 from drops.waitingroom.protocol import keys, lua
 from tests.drops.waitingroom.gatekeeper.driving import SECOND, admitting, checkpoint, move
 from tests.factories import make_drop, make_edition, make_hold
@@ -34,7 +34,7 @@ def test_a_drop_sells_out_when_no_unit_is_free_or_held(driven):
     driven.tick()
     drop.refresh_from_db()
     assert (driven.document(drop)["phase"], drop.sold_out_at) == ("live", None)
-    assert driven.document(drop)["sentence"].startswith("Every piece is held")
+    assert driven.document(drop)["sentence"].startswith("All remaining pieces are in checkouts.")
 
     holds.pay(hold=hold)
     holds.allocate(hold=hold)
@@ -58,7 +58,7 @@ def test_a_drop_sells_out_when_no_unit_is_free_or_held(driven):
 def test_a_short_line_hears_soon_what_comes_of_it(phase, waiting, most):
     row = SimpleNamespace(phase=phase, checkpoint=SimpleNamespace(joined=waiting + 7, cursor=7))
 
-    assert publish.poll(row) == {"least": 2, "most": most, "share": 20}
+    assert publishing.poll_rule(row) == {"least": 2, "most": most, "share": 20}
 
 
 def test_a_sold_out_drop_is_live_again_if_a_unit_comes_back(driven):
@@ -80,9 +80,9 @@ def test_a_closed_drop_lets_nobody_in_or_join(driven):
     driven.tick(1)
 
     assert driven.document(drop)["phase"] == "closed"
-    with pytest.raises(lua.Closed):
+    with pytest.raises(lua.DropClosed):
         driven.join(drop, 1)
-    with pytest.raises(lua.Closed):
+    with pytest.raises(lua.DropClosed):
         lua.enter(driven.redis, drop.slug, index=0, place=0)
 
 

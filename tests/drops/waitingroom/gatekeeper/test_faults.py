@@ -20,7 +20,7 @@ def test_an_emptied_redis_is_taken_back_and_no_index_comes_twice(driven):
     before += driven.join(drop, 2)
 
     driven.redis.flushdb()
-    with pytest.raises(lua.Unadopted):
+    with pytest.raises(lua.NotAdopted):
         driven.join(drop, 1)
     driven.tick()
     after = driven.join(drop, 4)
@@ -46,7 +46,7 @@ def test_a_redis_that_is_not_what_postgres_knows_of_is_adopted_anew(driven, dama
     driven.tick()
 
     row = checkpoint(drop)
-    assert (row.epoch, row.run_id) == (8 if damage == "epoch" else 2, lua.run_id(driven.redis))
+    assert (row.epoch, row.run_id) == (8 if damage == "epoch" else 2, lua.read_run_id(driven.redis))
     assert driven.join(drop, 1) == [1005]
     driven.tick()
     assert checkpoint(drop).epoch == row.epoch

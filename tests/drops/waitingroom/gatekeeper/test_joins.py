@@ -18,7 +18,7 @@ def test_an_announced_drop_is_adopted_and_told_of(driven):
     assert (state["run"], state["limit"], state["counter"]) == (row.run_id, "1000", "0")
     assert (document["phase"], document["sealed"], document["secret"]) == ("announced", None, None)
     assert document["commitment"] == bytes(drop.commitment).hex()
-    with pytest.raises(lua.Early):
+    with pytest.raises(lua.LobbyNotOpen):
         driven.join(drop, 1)
 
 
@@ -48,7 +48,7 @@ def test_joins_beyond_the_lease_wait(driven):
     drop = make_drop(phase="lobby")
     driven.tick()
 
-    with pytest.raises(lua.Full):
+    with pytest.raises(lua.CounterLimitReached):
         driven.join(drop, 1001)
 
 

@@ -73,7 +73,7 @@ def adopt(server: Redis, slug: str = "x", **changed: object) -> None:
         "lobby": 0,
     }
     said: dict[str, Any] = (
-        {"drop": DROP, "run_id": lua.run_id(server), "paused": False, "closed": False} | numbers | changed
+        {"drop": DROP, "run_id": lua.read_run_id(server), "paused": False, "closed": False} | numbers | changed
     )
     lua.adopt(server, slug, **said)
 

@@ -34,7 +34,7 @@ def test_read_names_everything_that_is_missing():
         ({"SHOP_ORIGIN": "shop.example"}, "SHOP_ORIGIN (must look like https://shop.example)"),
         ({"SHOP_ORIGIN": "https://shop.example/shop"}, "SHOP_ORIGIN (must look like https://shop.example)"),
         ({"SHOP_ORIGIN": "http://shop.example"}, "SHOP_ORIGIN (plain http needs DEMO=1)"),
-        ({"TICKET_KEYS": "a:secret"}, "TICKET_KEYS (key 1 (a) is not hex)"),
+        ({"TICKET_KEYS": "a:secret"}, "TICKET_KEYS (key 1 (a) isn't hex)"),
     ],
 )
 def test_read_says_what_is_wrong(changed, words):

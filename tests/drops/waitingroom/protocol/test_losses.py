@@ -19,13 +19,13 @@ def careless(script: Script) -> Script:
 
 
 def test_nothing_works_on_a_server_that_nobody_adopted(server):
-    with pytest.raises(lua.Unadopted):
+    with pytest.raises(lua.NotAdopted):
         lua.join(server, "x", [A])
-    with pytest.raises(lua.Unadopted):
+    with pytest.raises(lua.NotAdopted):
         lua.enter(server, "x", index=0, place=0)
-    with pytest.raises(lua.Unadopted):
+    with pytest.raises(lua.NotAdopted):
         lua.close_lobby(server, "x", term=1)
-    with pytest.raises(lua.Unadopted):
+    with pytest.raises(lua.NotAdopted):
         publish(server)
     assert server.keys() == []
 
@@ -35,7 +35,7 @@ def test_nothing_works_where_a_part_of_the_adoption_is_gone(server, lost):
     adopt(server)
     server.hdel(keys.state("x"), lost)
 
-    with pytest.raises(lua.Unadopted):
+    with pytest.raises(lua.NotAdopted):
         lua.join(server, "x", [A])
 
 
@@ -44,7 +44,7 @@ def test_an_emptied_server_waits_and_then_counts_on_from_the_committed_limit(ser
     given = lua.join(server, "x", [A, B])
     server.flushall()
 
-    with pytest.raises(lua.Unadopted):
+    with pytest.raises(lua.NotAdopted):
         lua.join(server, "x", [C])
 
     adopt(server, epoch=2, counter=100, limit=200)
@@ -59,7 +59,7 @@ def test_a_killed_server_keeps_its_clients_and_waits_to_be_adopted(mortal):
     with pytest.raises(RedisError):
         lua.join(mortal.redis, "x", [C])
     mortal.start()
-    with pytest.raises(lua.Unadopted):
+    with pytest.raises(lua.NotAdopted):
         lua.join(mortal.redis, "x", [C])
 
     adopt(mortal.redis, epoch=2, counter=100, limit=200)
@@ -79,7 +79,7 @@ def gone_back(server: LineServer) -> list[int]:
 def test_no_index_is_given_twice_by_a_server_that_went_back(forgetful):
     given = gone_back(forgetful)
 
-    with pytest.raises(lua.Unadopted):
+    with pytest.raises(lua.NotAdopted):
         lua.join(forgetful.redis, "x", [D, E])
     adopt(forgetful.redis, epoch=2, counter=100, limit=200)
     given += lua.join(forgetful.redis, "x", [D, E])
@@ -96,12 +96,12 @@ def test_control_without_the_run_id_an_index_is_given_twice(forgetful):
 
 
 def test_an_adoption_that_is_meant_for_the_server_before_is_refused(forgetful):
-    before = lua.run_id(forgetful.redis)
+    before = lua.read_run_id(forgetful.redis)
     forgetful.restart()
 
-    with pytest.raises(lua.Foreign) as refused:
+    with pytest.raises(lua.RunIdMismatch) as refused:
         adopt(forgetful.redis, run_id=before)
-    assert refused.value.args == (lua.run_id(forgetful.redis),)
+    assert refused.value.args == (lua.read_run_id(forgetful.redis),)
 
 
 def test_a_loss_between_the_first_step_and_the_second_seals_at_the_new_counter(server):
@@ -123,7 +123,7 @@ def test_a_seal_stands_after_a_loss(server: Redis):
     server.flushall()
     adopt(server, epoch=2, counter=100, limit=200, seal=seal)
 
-    assert (lua.close_lobby(server, "x", term=1), lua.read_state(server, "x").state["seed"]) == (2, "00" * 32)
+    assert (lua.close_lobby(server, "x", term=1), lua.read_state(server, "x").fields["seed"]) == (2, "00" * 32)
 
 
 def test_a_script_is_sent_again_to_a_server_that_forgot_it(server):

@@ -16,7 +16,7 @@ SEED = bytes(range(32))
 
 
 def state(server: Redis, *names: str) -> list[str | None]:
-    kept = lua.read_state(server, "x").state
+    kept = lua.read_state(server, "x").fields
     return [kept.get(name) for name in names]
 
 
@@ -47,7 +47,7 @@ def test_join_refuses_what_would_pass_the_limit_and_goes_on_when_it_is_raised(se
     adopt(server, limit=2)
     lua.join(server, "x", [A])
 
-    with pytest.raises(lua.Full):
+    with pytest.raises(lua.CounterLimitReached):
         lua.join(server, "x", [B, C])
     assert lua.run(server, *lua.join_call("x", [B, A, C])) == [-1, 0, -1]
     assert lua.join(server, "x", [B]) == [1]
@@ -60,16 +60,16 @@ def test_join_waits_for_the_lobby_by_the_server_s_clock(server):
     opens = int(time.time()) + 100
     adopt(server, lobby=opens)
 
-    with pytest.raises(lua.Early) as early:
+    with pytest.raises(lua.LobbyNotOpen) as early:
         lua.join(server, "x", [A])
-    assert early.value.at == opens
+    assert early.value.opens_at == opens
 
 
 def test_join_is_over_when_the_drop_is_closed(server):
     adopt(server)
     publish(server, closed=True)
 
-    with pytest.raises(lua.Closed):
+    with pytest.raises(lua.DropClosed):
         lua.join(server, "x", [A])
 
 
@@ -101,7 +101,7 @@ def test_close_lobby_says_the_same_n_however_often_it_is_asked(server):
 def test_close_lobby_refuses_an_older_term(server):
     adopt(server, term=3)
 
-    with pytest.raises(lua.OlderTerm):
+    with pytest.raises(lua.OutdatedTerm):
         lua.close_lobby(server, "x", term=2)
     assert state(server, "n") == [None]
 
@@ -128,10 +128,10 @@ def test_enter_lets_in_who_is_called_and_counts(live):
 
 
 def test_enter_is_not_yet_for_a_place_at_the_cursor(live):
-    with pytest.raises(lua.Early) as early:
+    with pytest.raises(lua.NotCalled) as early:
         lua.enter(live, "x", index=1, place=3)
 
-    assert early.value.at == 3
+    assert early.value.cursor == 3
     assert state(live, "entered") == ["0"]
 
 
@@ -158,7 +158,7 @@ def test_enter_waits_when_the_allowance_is_used_up(live):
     lua.enter(live, "x", index=0, place=0)
     lua.enter(live, "x", index=1, place=2)
 
-    with pytest.raises(lua.Full):
+    with pytest.raises(lua.AllowanceUsedUp):
         lua.enter(live, "x", index=2, place=1)
     assert state(live, "entered") == ["2"]
 
@@ -185,7 +185,7 @@ def test_enter_never_passes_the_allowance_with_many_at_once(server, shared_serve
 
 def test_enter_is_refused_in_a_pause_and_open_after_it(live):
     publish(live, cursor=3, allowance=2, paused=True)
-    with pytest.raises(lua.Paused):
+    with pytest.raises(lua.AdmissionPaused):
         lua.enter(live, "x", index=0, place=0)
 
     publish(live, cursor=3, allowance=2)
@@ -195,7 +195,7 @@ def test_enter_is_refused_in_a_pause_and_open_after_it(live):
 def test_enter_is_over_when_the_drop_is_closed(live):
     publish(live, closed=True, paused=True)
 
-    with pytest.raises(lua.Closed):
+    with pytest.raises(lua.DropClosed):
         lua.enter(live, "x", index=0, place=0)
 
 
@@ -232,7 +232,7 @@ def test_publish_refuses_an_older_term_and_changes_nothing(server):
     adopt(server, term=4)
     publish(server, term=5, status="new")
 
-    with pytest.raises(lua.OlderTerm):
+    with pytest.raises(lua.OutdatedTerm):
         publish(server, term=4, cursor=9, status="old", closed=True)
     assert state(server, "cursor", "term", "closed") == ["0", "5", "0"]
     assert server.get(keys.status("x")) == b"new"
@@ -249,7 +249,7 @@ def test_publish_forgets_seconds_that_no_pass_is_left_of(server):
 
 def test_publish_keeps_a_look_for_the_page(server):
     adopt(server)
-    publish(server, look={"title": "Größe"})
+    publish(server, theme={"title": "Größe"})
 
     assert state(server, "look") == ['{"title": "Größe"}']
 
@@ -288,9 +288,9 @@ def test_adopt_forgets_an_n_that_was_not_committed_and_sets_one_that_was(server)
 def test_adopt_refuses_another_server_and_an_older_term(server):
     adopt(server, term=2)
 
-    with pytest.raises(lua.Foreign):
+    with pytest.raises(lua.RunIdMismatch):
         adopt(server, run_id="0" * 40)
-    with pytest.raises(lua.OlderTerm):
+    with pytest.raises(lua.OutdatedTerm):
         adopt(server, term=1)
 
 
@@ -313,8 +313,8 @@ def test_look_at_reads_a_tick_s_beginning(server):
     server.hset(keys.seconds("x"), str(int(server.time()[0]) - 100), 4)
     seen = lua.read_state(server, "x")
 
-    assert (fresh.adopted, fresh.state, fresh.number("counter")) == (False, {}, 0)
-    assert (seen.adopted, seen.number("entered"), seen.run_id) == (True, 3, lua.run_id(server))
+    assert (fresh.adopted, fresh.fields, fresh.number("counter")) == (False, {}, 0)
+    assert (seen.adopted, seen.number("entered"), seen.run_id) == (True, 3, lua.read_run_id(server))
     assert sum(seen.entered_at.values()) == 7
 
 
@@ -322,6 +322,6 @@ def test_forget_leaves_no_key(server):
     adopt(server, cursor=1, allowance=1, status="{}")
     lua.join(server, "x", [A])
     lua.enter(server, "x", index=0, place=0)
-    lua.forget(server, "x")
+    lua.delete_keys(server, "x")
 
     assert server.keys() == []

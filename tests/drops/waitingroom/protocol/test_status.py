@@ -16,7 +16,7 @@ def test_decode_reads_what_encode_wrote():
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"v":2}', b"\xff"])
 def test_decode_refuses_what_is_of_no_version_of_ours(text):
-    with pytest.raises(status.Unreadable):
+    with pytest.raises(status.UnreadableStatus):
         status.decode(text)
 
 
@@ -35,12 +35,12 @@ def test_a_document_says_nothing_after_15_seconds(age, known):
     ],
 )
 def test_wait_is_a_range_round_the_pace(place, rate, expected):
-    assert status.wait(document(phase="live", cursor=10, rate=rate), place) == expected
+    assert status.expected_wait(document(phase="live", cursor=10, rate=rate), place) == expected
 
 
 @given(st.integers(-100, 600), CHANCES)
 def test_poll_after_brings_the_lobby_back_within_3_s_of_the_opening(left, chance):
-    after = status.poll_after(document(opens=NOW + left), None, NOW, chance)
+    after = status.poll_seconds(document(opens=NOW + left), None, NOW, chance)
 
     assert after <= 30
     assert after == 30 or max(0, left) + 1 <= after <= max(0, left) + 3
@@ -62,22 +62,22 @@ def test_poll_after_brings_the_lobby_back_within_3_s_of_the_opening(left, chance
 def test_poll_after_follows_the_wait_within_bounds(place, rate, expected):
     doc = document(phase="live", rate=rate)
 
-    assert status.poll_after(doc, place, NOW, 0.5) == expected
+    assert status.poll_seconds(doc, place, NOW, 0.5) == expected
 
 
 @given(st.integers(0, 10**7), st.floats(0, 1000), CHANCES)
 def test_poll_after_is_never_fast_and_never_silent(place, rate, chance):
-    after = status.poll_after(document(phase="live", rate=rate), place, NOW, chance)
+    after = status.poll_seconds(document(phase="live", rate=rate), place, NOW, chance)
 
     assert 1.6 <= after < 36.1
 
 
 def test_poll_after_is_quick_while_the_order_is_drawn():
-    assert status.poll_after(document(phase="opening"), None, NOW, 0.5) == 2.5
+    assert status.poll_seconds(document(phase="opening"), None, NOW, 0.5) == 2.5
 
 
 @pytest.mark.parametrize(("phase", "left"), [("lobby", 601), ("announced", 541)])
 def test_poll_after_is_rare_long_before_the_opening(phase, left):
     doc = document(phase=phase, opens=NOW + left, lobby_opens=NOW + left + 60)
 
-    assert status.poll_after(doc, None, NOW, 0.5) == 300
+    assert status.poll_seconds(doc, None, NOW, 0.5) == 300

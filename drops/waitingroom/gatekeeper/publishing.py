@@ -9,11 +9,20 @@ from redis import Redis
 
 from drops import queries, stock
 from drops.lifecycle import Phase
-from drops.waitingroom.gatekeeper.snapshot import DropSnapshot
+from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import lua
-from drops.waitingroom.protocol.status import POLL, VERSION, Edition, PhaseName, Poll, Status, encode, most_in_line
+from drops.waitingroom.protocol.status import (
+    POLL,
+    VERSION,
+    EditionStatus,
+    PhaseName,
+    PollRule,
+    Status,
+    encode,
+    max_poll_seconds,
+)
 
-RATE_SECONDS = 30
+RATE_WINDOW_SECONDS = 30
 
 
 def publish(*, redis: Redis, term: int, row: DropSnapshot) -> None:
@@ -27,9 +36,9 @@ def publish(*, redis: Redis, term: int, row: DropSnapshot) -> None:
         allowance=row.checkpoint.allowance,
         paused=row.drop.paused,
         closed=is_closed(row),
-        status=encode(status(row)),
-        seal=seal(row),
-        look=look(row),
+        status=encode(build_status(row)),
+        seal=committed_seal(row),
+        theme=theme(row),
     )
 
 
@@ -50,8 +59,8 @@ def adopt(*, redis: Redis, term: int, row: DropSnapshot, counter: int) -> None:
         lobby=ceil(row.drop.lobby_opens_at.timestamp()) if row.drop.lobby_opens_at else 0,
         paused=row.drop.paused,
         closed=is_closed(row),
-        seal=seal(row),
-        look=look(row),
+        seal=committed_seal(row),
+        theme=theme(row),
     )
 
 
@@ -60,13 +69,13 @@ def is_closed(row: DropSnapshot) -> bool:
     return row.phase in {Phase.CLOSED, Phase.CANCELLED} or row.drop.closed_at is not None
 
 
-def seal(row: DropSnapshot) -> lua.Seal | None:
+def committed_seal(row: DropSnapshot) -> lua.Seal | None:
     """Give the seed, and how many indices it places, once Postgres has them."""
     check = queries.draw_proof(drop=row.drop)
     return None if check.n is None or check.seed is None else lua.Seal(n=check.n, seed=check.seed)
 
 
-def look(row: DropSnapshot) -> dict[str, str]:
+def theme(row: DropSnapshot) -> dict[str, str]:
     """Give the gate's page its name and colours."""
     product = row.drop.product
     return {
@@ -78,7 +87,7 @@ def look(row: DropSnapshot) -> dict[str, str]:
     }
 
 
-def status(row: DropSnapshot) -> Status:
+def build_status(row: DropSnapshot) -> Status:
     """Write the document that everybody may read."""
     drop, checkpoint, check = row.drop, row.checkpoint, queries.draw_proof(drop=row.drop)
     return Status(
@@ -97,20 +106,20 @@ def status(row: DropSnapshot) -> Status:
         secret=check.secret.hex() if check.secret else None,
         cursor=checkpoint.cursor,
         joined=checkpoint.joined,
-        rate=rate(row),
-        poll=poll(row),
-        editions=editions(row),
-        sentence=sentence(row),
+        rate=admission_rate(row),
+        poll=poll_rule(row),
+        editions=edition_statuses(row),
+        sentence=notice(row),
     )
 
 
-def editions(row: DropSnapshot) -> list[Edition]:
+def edition_statuses(row: DropSnapshot) -> list[EditionStatus]:
     """Say of each edition how much is left."""
     found = []
     for edition in row.editions:
         count = row.counts.get(edition.pk, stock.NOTHING)
         found.append(
-            Edition(
+            EditionStatus(
                 sku=edition.variant.sku,
                 name=edition.variant.name,
                 band=stock.band(count),
@@ -121,14 +130,14 @@ def editions(row: DropSnapshot) -> list[Edition]:
     return found
 
 
-def poll(row: DropSnapshot) -> Poll:
+def poll_rule(row: DropSnapshot) -> PollRule:
     """How often pages look again."""
     if row.phase is not Phase.LIVE:
         return POLL
-    return POLL | {"most": round(most_in_line(row.checkpoint.joined - row.checkpoint.cursor))}
+    return POLL | {"most": round(max_poll_seconds(row.checkpoint.joined - row.checkpoint.cursor))}
 
 
-def rate(row: DropSnapshot) -> float:
+def admission_rate(row: DropSnapshot) -> float:
     """Shoppers let in per second, over the last half minute or since the first was.
 
     Until then it is the rate that letting in begins with: pages at the head of the line look again within seconds.
@@ -138,10 +147,10 @@ def rate(row: DropSnapshot) -> float:
     if not row.entered_at or row.seen is None:
         return 0.0
     age = row.seen.now - min(row.entered_at) + 1
-    return round(row.entered_within(RATE_SECONDS) / max(1.0, min(RATE_SECONDS, age)), 2)
+    return round(row.entered_within(RATE_WINDOW_SECONDS) / max(1.0, min(RATE_WINDOW_SECONDS, age)), 2)
 
 
-def sentence(row: DropSnapshot) -> str:
+def notice(row: DropSnapshot) -> str:
     """Say what shoppers should know of the line beyond the numbers; often nothing."""
     if row.phase is Phase.PAUSED:
         return _("Paused. Your place is kept.")

@@ -15,11 +15,15 @@ from drops.models.drop import DropQuerySet
 from drops.waitingroom.protocol import lua, tickets
 from shop.core.prepared import Read
 
-AFTER_END = timedelta(minutes=10)  # so long a drop that is over is still told of
-UNTIL_FORGOTTEN = timedelta(hours=1)
+PUBLISHED_AFTER_END = timedelta(minutes=10)  # so long a drop that is over is still told of
+KEYS_KEPT_AFTER_END = timedelta(hours=1)
 # Of times that are spread at random around a mean, 98 of 100 are below four times the mean (e⁻⁴ are above).
-MEANS, FEWEST, SHORTEST = 4, 20, 20  # times the mean; first holds until it counts; seconds at the least
-HOLDS = """
+CHOOSING_MEANS, MIN_FIRST_HOLDS, MIN_CHOOSING_SECONDS = (
+    4,
+    20,
+    20,
+)  # times the mean; first holds until it counts; seconds at the least
+COUNT_HOLDS = """
     SELECT drop_id, count(*), count(*) FILTER (WHERE state IN ('open', 'paying')),
            count(*) FILTER (WHERE entered_at > statement_timestamp() - choosing * interval '1 second'), min(choosing)
     FROM (
@@ -34,7 +38,7 @@ HOLDS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Holds:
+class HoldCounts:
     """Holds of a drop: `busy` ones are open or being paid for, `seated` ones came by an entry of the last `choosing`.
 
     `choosing` is how many seconds after entering shoppers of this drop place a hold, if they do: nearly all of them.
@@ -59,7 +63,7 @@ class DropSnapshot:
     entered_at: dict[int, int] = field(default_factory=dict)  # unix second → entries, with those that Redis has lost
     adopt_from: int | None = None  # the counter to go on at, if the Redis server is to be adopted
     counts: dict[int, stock.Count] = field(default_factory=dict)
-    holds: Holds = Holds()
+    holds: HoldCounts = HoldCounts()
 
     @property
     def free(self) -> int:
@@ -87,15 +91,15 @@ class DropSnapshot:
         return sum(count for at, count in self.entered_at.items() if at > since)
 
 
-def watched() -> list[DropSnapshot]:
+def read_drops() -> list[DropSnapshot]:
     """Read the drops to look after: those announced, unless they were over ten minutes ago. One query."""
-    return [watch(row, vars(row)["clock"]) for row in WATCHED.all()]
+    return [take(row, vars(row)["clock"]) for row in WATCHED.all()]
 
 
-def watch(drop: Drop, now: datetime) -> DropSnapshot:
+def take(drop: Drop, now: datetime) -> DropSnapshot:
     """Begin with one drop as read at `now`."""
     phase = lifecycle.phase(drop=drop, now=now)
-    return DropSnapshot(drop=drop, checkpoint=checkpoint_of(drop), phase=phase, now=now)
+    return DropSnapshot(drop=drop, checkpoint=get_checkpoint(drop), phase=phase, now=now)
 
 
 def over_since(age: timedelta) -> DropQuerySet:
@@ -106,7 +110,7 @@ def over_since(age: timedelta) -> DropQuerySet:
 
 WATCHED = Read(
     Drop.objects.filter(announced_at__isnull=False)
-    .exclude(pk__in=over_since(AFTER_END).values("pk"))
+    .exclude(pk__in=over_since(PUBLISHED_AFTER_END).values("pk"))
     .with_state()
     .select_related("product", "checkpoint")
     .order_by("opens_at", "pk")
@@ -114,7 +118,7 @@ WATCHED = Read(
 )
 
 
-def checkpoint_of(drop: Drop) -> Checkpoint:
+def get_checkpoint(drop: Drop) -> Checkpoint:
     """Give the drop's checkpoint, made now if its announcement made none."""
     try:
         return drop.checkpoint
@@ -123,38 +127,38 @@ def checkpoint_of(drop: Drop) -> Checkpoint:
         return Checkpoint.objects.get(pk=drop.pk)
 
 
-def forgettable() -> list[Checkpoint]:
+def deletable_checkpoints() -> list[Checkpoint]:
     """Read the checkpoints of drops that were over an hour ago and still have keys in Redis. One query."""
-    over = over_since(UNTIL_FORGOTTEN)
+    over = over_since(KEYS_KEPT_AFTER_END)
     return list(Checkpoint.objects.filter(drop__in=over).exclude(run_id="").select_related("drop"))
 
 
-def count(*, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
+def count_stock_and_holds(*, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
     """Add the stock of the drops that are due, and the holds of every drop: they share the checkout. Two queries."""
     counts = stock.counts_of(drops=[row.drop for row in due])
     for row in due:
         row.counts = {edition.pk: counts[edition.pk] for edition in row.editions if edition.pk in counts}
-    holds = holds_of([row.drop for row in every if row.drop.sealed_at])
+    holds = count_holds([row.drop for row in every if row.drop.sealed_at])
     for row in every:
-        row.holds = holds.get(row.drop.pk, Holds())
+        row.holds = holds.get(row.drop.pk, HoldCounts())
 
 
-def holds_of(drops: Sequence[Drop]) -> dict[UUID, Holds]:
+def count_holds(drops: Sequence[Drop]) -> dict[UUID, HoldCounts]:
     """Count live holds by drop id."""
     if not drops:
         return {}
     with connection.cursor() as cursor:
         cursor.execute(
-            HOLDS,
+            COUNT_HOLDS,
             {
                 "drops": [drop.pk for drop in drops],
                 "good": tickets.PASS_SECONDS,
-                "fewest": FEWEST,
-                "shortest": SHORTEST,
-                "means": MEANS,
+                "fewest": MIN_FIRST_HOLDS,
+                "shortest": MIN_CHOOSING_SECONDS,
+                "means": CHOOSING_MEANS,
             },
         )
         return {
-            drop: Holds(live=live, busy=busy, seated=seated, choosing=float(choosing))
+            drop: HoldCounts(live=live, busy=busy, seated=seated, choosing=float(choosing))
             for drop, live, busy, seated, choosing in cursor.fetchall()
         }

@@ -3,12 +3,12 @@ from time import time
 import pytest
 
 from drops.waitingroom.protocol import keys, lua, places, tickets
-from drops.waitingroom.protocol.tickets import Keys, Pass, Ticket
+from drops.waitingroom.protocol.tickets import Keyring, Pass, Ticket
 from tests.drops.waitingroom.gate.conftest import JSON, called
 from tests.drops.waitingroom.protocol.servers import adopt, publish
 
-RING = Keys.parse("t1:" + "11" * 32)
-PASSES = Keys.parse("p1:" + "22" * 32)
+RING = Keyring.parse("t1:" + "11" * 32)
+PASSES = Keyring.parse("p1:" + "22" * 32)
 SEED = bytes(32)
 N = 10
 TICKET = Ticket(bytes(range(16)), 3)
@@ -70,7 +70,7 @@ def test_enter_again_after_two_minutes_gives_a_new_pass_counted(gate, called_up)
         ("", "You're not in this line. Join the line first."),
         ("1.t1.AAAA.AAAA", "This ticket isn't valid."),
         (tickets.sign_ticket(TICKET, "y", RING), "This ticket isn't valid."),
-        (tickets.sign_ticket(TICKET, "x", Keys.parse("t0:" + "33" * 32)), "This ticket isn't valid."),
+        (tickets.sign_ticket(TICKET, "x", Keyring.parse("t0:" + "33" * 32)), "This ticket isn't valid."),
         ("2" + VALUE[1:], "This ticket isn't valid."),
     ],
 )
@@ -130,7 +130,7 @@ def test_enter_comes_back_within_5_s_where_the_allowance_is_used_up(gate, called
 def test_enter_waits_in_a_pause_also_where_memory_does_not_know_of_it_yet(gate, called_up):
     publish(called_up, paused=True)
     at_once = gate.enter(VALUE)
-    gate.sees(lambda line: line.paused)
+    gate.sees(lambda drop: drop.paused)
     later = gate.enter(VALUE)
 
     assert [reply.status for reply in (at_once, later)] == [409, 409]
@@ -140,14 +140,14 @@ def test_enter_waits_in_a_pause_also_where_memory_does_not_know_of_it_yet(gate, 
 def test_enter_is_gone_when_the_drop_is_closed(gate, called_up):
     publish(called_up, closed=True)
     at_once = gate.enter(VALUE)
-    gate.sees(lambda line: line.closed)
+    gate.sees(lambda drop: drop.closed)
 
     assert (at_once.status, gate.enter(VALUE).status) == (410, 410)
 
 
 def test_enter_asks_seldom_once_all_is_sold(gate, called_up):
     called(called_up, n=N, cursor=N, allowance=3, phase="sold out")
-    gate.sees(lambda line: line.doc and line.doc["phase"] == "sold out")
+    gate.sees(lambda drop: drop.status and drop.status["phase"] == "sold out")
     reply = gate.enter(VALUE)
 
     assert reply.status == 409
