@@ -1,6 +1,6 @@
-"""`make check`: style, types, imports, templates, migrations, production settings, requirements. Starts no server.
+"""`make check`: style, types, imports, templates, migrations, production settings, requirements.
 
-Each check prints one line; the output of those that failed comes at the end. Two run at a time.
+It starts no server. Each check prints one line; the output of those that failed comes at the end.
 """
 
 import os
@@ -37,7 +37,7 @@ PRODUCTION = {
     "SHUFFLE_KEY": "04" * 32,
     "SELLER": "A seller",
     "LOG_LEVEL": "CRITICAL",
-    # makemigrations would compare with the history in a database, which isn't needed to find missing migrations.
+    # makemigrations compares with the history in a database too, but missing migrations are found without one.
     "PYTHONWARNINGS": "ignore:Got an error checking a consistent migration history",
 }
 NOT_INHERITED = {"DEMO", "STRIPE_API_BASE"}

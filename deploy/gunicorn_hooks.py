@@ -8,7 +8,8 @@ from typing import Any
 def is_not_cancellation(record: logging.LogRecord) -> bool:
     """Whether a record is about anything but a cancelled task.
 
-    Gunicorn cancels its control connections before each fork and reopens them; Python 3.11 logs that as an error.
+    Gunicorn cancels its control connections before each fork and reopens them. Python 3.11 logs an error
+    then.
     """
     if record.exc_info is None:
         return True

@@ -1,4 +1,4 @@
-"""Render the edge's configuration from the template and the environment. The template's head lists the variables."""
+"""Render the edge's configuration from the template and the environment variables that its head lists."""
 
 import base64
 import contextlib
@@ -84,7 +84,7 @@ def render(environment: Mapping[str, str] = os.environ) -> str:
     access_log = environment.get("EDGE_ACCESS_LOG")
     has_limits = environment.get("EDGE_LIMITS") == "1"
     values = {
-        # Started by root, nginx would switch its workers to another account, which can't read a private folder.
+        # By default, root's nginx runs its workers as another user, who can't read a private folder.
         "USER": f"user root {grp.getgrgid(0).gr_name};" if os.geteuid() == 0 else "",
         "WORKERS": environment.get("EDGE_WORKERS") or "auto",
         "CONNECTIONS": str(connections(environment)),
@@ -127,7 +127,8 @@ def _tls(certificate: str | None, key: str | None) -> str:
         raise EdgeError("EDGE_CERTIFICATE needs EDGE_CERTIFICATE_KEY, which is not set.")
     return (
         f"    ssl_certificate {certificate};\n    ssl_certificate_key {key};\n"
-        "    ssl_protocols TLSv1.2 TLSv1.3;\n    ssl_session_cache shared:tls:10m;\n    ssl_session_timeout 1h;"
+        "    ssl_protocols TLSv1.2 TLSv1.3;\n"
+        "    ssl_session_cache shared:tls:10m;\n    ssl_session_timeout 1h;"
     )
 
 
@@ -165,7 +166,10 @@ def _style_hashes() -> str:
 
 
 def prepare(environment: Mapping[str, str] = os.environ) -> Path:
-    """Write the configuration into the edge's folder and empty the cache. Return the folder. Raises: EdgeError."""
+    """Write the configuration into the edge's folder and empty the cache. Return the folder.
+
+    Raises: EdgeError.
+    """
     folder = edge_folder(environment)
     text = render(environment)
     for name in ("cache", "tmp"):
@@ -176,7 +180,7 @@ def prepare(environment: Mapping[str, str] = os.environ) -> Path:
 
 
 def kill_orphans(folder: Path) -> None:
-    """Kill the workers of an nginx whose master was killed: they would keep its port and its cache. Linux only."""
+    """Kill the workers of a killed nginx: they would keep its port and its cache. Linux only."""
     try:
         master = int((folder / "nginx.pid").read_text())
     except (FileNotFoundError, ValueError):

@@ -1,7 +1,7 @@
 """Load the demo shop and announce its drops.
 
-Safe to run again at any time: rows are found by slug, SKU or alternative text, and left as they are. Each run closes
-the demo's drop that is still running and announces one of the next product, so there is always a drop to wait for.
+Safe to run again at any time: rows are found by slug, SKU or alternative text, and left as they are. Each run
+closes the demo's running drop and announces one of the next product, so there is always a drop to wait for.
 """
 
 import os

@@ -1,8 +1,9 @@
 """The demo's scale targets: this machine's own gate and web fleets, and the checkout workers.
 
-Sizes and lead times are those of one small machine. The throughput of an instance is calculated from the CPU time that
-a rehearsal used in its group on two cores, rounded down; measure your own machine with `manage.py rehearse`. This
-machine has no hourly price, so each worker is priced like a task at AWS, which gives the cost pages something to show.
+Sizes and lead times are those of one small machine. The throughput of an instance is calculated from the CPU
+time that a rehearsal used in its group on two cores, rounded down; measure your own machine with `manage.py
+rehearse`. This machine has no hourly price, so each worker is priced like a task at AWS, which gives the cost
+pages something to show.
 """
 
 from dataclasses import dataclass

@@ -39,7 +39,7 @@ def check_sessions(sessions: Sequence[Session]) -> list[Assertion]:
 
 
 def critical(sessions: Sequence[Session]) -> list[Assertion]:
-    """Return the assertions whose failure ends a rehearsal at once: everything after it would be a consequence."""
+    """Return the assertions whose failure ends a rehearsal: everything after it would be a consequence."""
     return [_no_index_twice(sessions), _no_piece_twice(sessions)]
 
 
@@ -66,14 +66,16 @@ def _same_index_on_rejoining(sessions: Sequence[Session]) -> Assertion:
         for session in rejoined
         if len(set(session.indices)) > 1
     ]
-    return from_failures("joining again returns the same index", failures, passed=f"{len(rejoined)} joined again")
+    passed = f"{len(rejoined)} joined again"
+    return from_failures("joining again returns the same index", failures, passed=passed)
 
 
 def _no_unexpected_page(sessions: Sequence[Session]) -> Assertion:
     failures = [
         f"shopper {session.behaviour.number}, {problem}" for session in sessions for problem in session.problems
     ]
-    return from_failures("no page was unexpected", failures, passed="every response was one that shoppers may expect")
+    passed = "every response was one that shoppers may expect"
+    return from_failures("no page was unexpected", failures, passed=passed)
 
 
 def _every_session_ended(sessions: Sequence[Session]) -> Assertion:

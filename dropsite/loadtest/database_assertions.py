@@ -85,7 +85,11 @@ def _invariants(drop: Drop, *, stripe: bool = True) -> list[Assertion]:
 def compare(*, drop: Drop, sessions: Sequence[Session], status: StatusDocument | None) -> list[Assertion]:
     """Check that what the crowd saw agrees with the rows."""
     orders = _orders_by_url(drop, sessions)
-    return [_placed_orders_are_paid(sessions, orders), _nobody_else_is_charged(sessions, orders), _places(drop, status)]
+    return [
+        _placed_orders_are_paid(sessions, orders),
+        _nobody_else_is_charged(sessions, orders),
+        _places_follow_the_formula(drop, status),
+    ]
 
 
 def order_of(url: str) -> UUID:
@@ -132,7 +136,7 @@ def _nobody_else_is_charged(sessions: Sequence[Session], orders: dict[str, Order
     )
 
 
-def _places(drop: Drop, status: StatusDocument | None) -> Assertion:
+def _places_follow_the_formula(drop: Drop, status: StatusDocument | None) -> Assertion:
     name = "each hold's place follows from the public formula"
     holds = list(Hold.objects.filter(drop=drop).values_list("index", "place"))
     if not holds:

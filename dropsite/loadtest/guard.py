@@ -9,7 +9,7 @@ def refusal(*, demo: bool, api: str, origin: str) -> str:
     if not demo:
         return "A rehearsal needs the demo: DEMO is not set."
     if not is_loopback(api):
-        return f"A rehearsal needs the Stripe sandbox, but STRIPE_API_BASE={api} is not an address of this machine."
+        return f"A rehearsal needs the Stripe sandbox, but STRIPE_API_BASE={api} is not on this machine."
     if not is_loopback(origin):
         return f"A rehearsal runs on this machine only, but SHOP_ORIGIN={origin} is elsewhere."
     return ""

@@ -43,7 +43,7 @@ TARGET_MEMORY_MIB = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """Everything that a rehearsal found out. `cost` is None where it can't be measured; `cost_unavailable` says why."""
+    """What a rehearsal found out. If `cost` is None, `cost_unavailable` says why it couldn't be measured."""
 
     slug: str
     seed: int
@@ -160,7 +160,8 @@ def _events_and_outcomes(result: Result) -> str:
 def _durations(result: Result) -> str:
     rows = [f"{'Seconds':<16}{'count':>8}{'median':>9}{'p95':>9}{'longest':>9}"]
     for name, row in summarise_durations(result.sessions).items():
-        rows.append(f"{name:<16}{row['count']:>8}{row['median']:>9.2f}{row['p95']:>9.2f}{row['longest']:>9.2f}")
+        figures = f"{row['median']:>9.2f}{row['p95']:>9.2f}{row['longest']:>9.2f}"
+        rows.append(f"{name:<16}{row['count']:>8}{figures}")
     return "\n".join(rows)
 
 
@@ -209,16 +210,18 @@ def _statement_counts(cost: Cost, *, orders: int, shoppers: int) -> list[str]:
 def _targets(cost: Cost, *, orders: int, shoppers: int) -> str:
     """Return the figures beside their targets; which of these apply depends on the crowd."""
     cpu_ms = cost.shop_cpu_seconds * 1000
-    parts = [
-        f"{cpu_ms / max(1, shoppers):.1f} ms per shopper (target {TARGET_CPU_MS_PER_SHOPPER}, with 5 shoppers a unit)"
-    ]
+    parts = []
+
+    def add(figure: str, target: int, crowd: str = "") -> None:
+        parts.append(f"{figure} (target {target}{crowd})")
+
+    per_shopper = cpu_ms / max(1, shoppers)
+    add(f"{per_shopper:.1f} ms per shopper", TARGET_CPU_MS_PER_SHOPPER, ", with 5 shoppers a unit")
     if orders:
-        parts.append(f"{cpu_ms / orders:.1f} ms per order (target {TARGET_CPU_MS_PER_ORDER}, with 2 shoppers a unit)")
-        parts.append(
-            f"{cost.statements / orders:.1f} statements per order"
-            f" (target {TARGET_STATEMENTS_PER_ORDER}, with 2 shoppers a unit)"
-        )
-    parts.append(f"{cost.peak_mib:.0f} MiB (target {TARGET_MEMORY_MIB})")
+        crowd = ", with 2 shoppers a unit"
+        add(f"{cpu_ms / orders:.1f} ms per order", TARGET_CPU_MS_PER_ORDER, crowd)
+        add(f"{cost.statements / orders:.1f} statements per order", TARGET_STATEMENTS_PER_ORDER, crowd)
+    add(f"{cost.peak_mib:.0f} MiB", TARGET_MEMORY_MIB)
     return "Compared with the targets: " + "; ".join(parts)
 
 

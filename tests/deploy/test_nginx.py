@@ -253,7 +253,9 @@ def test_page_is_never_two_seconds_old(edge: Edge) -> None:
 
 
 def test_status_is_cached_without_cookies_and_served_ten_seconds_without_the_gate(edge: Edge) -> None:
-    """While the gate is down, a status was made less than 11 s before it was requested (nginx counts whole seconds)."""
+    """While the gate is down, a status is less than 11 s old when it is requested: nginx counts whole
+    seconds.
+    """
     path = f"/line/{edge.path.removeprefix('/drops/')}status.json"
     edge.gate.respond = lambda path: Response(body=str(time.time()), headers={"Cache-Control": "public, s-maxage=1"})
 

@@ -1,4 +1,4 @@
-"""A Chromium for the tests: the machine's own, otherwise one that is downloaded to var/browser and kept there.
+"""A Chromium for the tests: the machine's own, or one that is downloaded once to var/browser.
 
 Looked for in this order: $CHROMIUM, the PATH, the npm package @sparticuz/chromium, `playwright install`.
 Nothing is written outside the folder, except by the package managers' caches.
@@ -20,7 +20,12 @@ FOLDER = ROOT / "var/browser"
 NPM_PACKAGE = Path(__file__).with_name("chromium_package")
 PROGRAM_NAMES = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser")
 PLAYWRIGHT_NAMES = {"chrome-headless-shell", "headless_shell", "chrome"}
-ARGUMENTS = ["--disable-quic", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
+ARGUMENTS = [
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--no-first-run",
+]
 START_TIMEOUT_SECONDS = 60
 DOWNLOAD_TIMEOUT_SECONDS = 900
 
@@ -30,7 +35,7 @@ class NoBrowser(Exception):
 
 
 class Browser(NamedTuple):
-    """Arguments for Playwright's `launch(executable_path=…, env=…, args=ARGUMENTS, chromium_sandbox=False)`."""
+    """Arguments for Playwright's `launch`, beside `args=ARGUMENTS, chromium_sandbox=False`."""
 
     executable: str
     environment: dict[str, str]
@@ -108,7 +113,8 @@ def _run(*command: str, folder: Path, **variables: str) -> None:
 
 
 def _from_npm() -> Browser:
-    """Return the Chromium of @sparticuz/chromium, which includes the libraries that small systems lack (x86_64 Linux).
+    """Return the Chromium of @sparticuz/chromium (x86_64 Linux), which includes libraries that small systems
+    lack.
 
     Raises: SubprocessError, OSError.
     """

@@ -1,7 +1,7 @@
 """`make demo`: the whole shop on this machine, with a drop that opens in a minute, until Ctrl-C.
 
-This process owns the terminal: it starts the supervisor, prints what the programs log, and ends everything on INT, TERM
-or HUP. Supervisor itself would take HUP, which a closed terminal sends, for a request to restart.
+This process owns the terminal: it starts the supervisor, prints what the programs log, and ends everything on
+INT, TERM or HUP. Supervisor itself would take HUP, which a closed terminal sends, for a request to restart.
 """
 
 import json
@@ -93,7 +93,10 @@ def describe_opening(shop: str) -> str:
 
 
 def watch(stack: Stack, tail: Tail) -> None:
-    """Print the addresses as soon as the shop is up, then the logs until the supervisor ends. Raises: StackError."""
+    """Print the addresses as soon as the shop is up, then the logs until the supervisor ends.
+
+    Raises: StackError.
+    """
     started = time.monotonic()
     shop = f"{stack.environment['SHOP_ORIGIN']}/"
     write("Starting. The first start takes about half a minute.")

@@ -1,4 +1,5 @@
-"""The environment variables of a local stack: made once per state folder, written there for people and for manage.py.
+"""The environment variables of a local stack, which are also written to its state folder for people and
+manage.py.
 
 It imports little, and only from the standard library: manage.py imports this before anything else.
 """
@@ -32,7 +33,7 @@ LOOPBACK_NAMES = "127.0.0.1,localhost"
 PASSWORDS = ("POSTGRES", "LINE_REDIS", "BROKER_REDIS")
 SELLER = "Dropsite Editions\\n1 Loopback Lane\\n10115 Berlin\\nGermany"
 
-# The events that the shop handles (payments/processing/webhooks.py); an endpoint at Stripe must send the same ones.
+# The events that payments/processing/webhooks.py handles; an endpoint at Stripe must send the same ones.
 WEBHOOK_EVENTS = (
     "amount_capturable_updated",
     "canceled",
@@ -44,7 +45,7 @@ WEBHOOK_EVENTS = (
 
 
 def run_folder(folder: Path) -> Path:
-    """Return the folder for a stack's sockets. It is in /tmp, since the path of a socket is limited to 107 bytes."""
+    """Return the folder for a stack's sockets: in /tmp, since a socket's path is limited to 107 bytes."""
     name = f"dropsite-{os.geteuid()}-{sha256(bytes(folder.resolve())).hexdigest()[:8]}"
     return Path("/tmp", name)  # noqa: S108 its owner is checked, its mode is 700
 
@@ -127,7 +128,7 @@ def compose(*, folder: Path, port_numbers: Mapping[str, int]) -> dict[str, str]:
 
 
 def for_programs(variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the complete environment of the programs: what they inherit, what keeps them quiet, and the variables."""
+    """Return the programs' whole environment: what they inherit, what keeps them quiet, and the variables."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DJANGO_"))}
     return {
@@ -148,7 +149,8 @@ def for_programs(variables: Mapping[str, str]) -> dict[str, str]:
 
 def write(path: Path, variables: Mapping[str, str]) -> None:
     """Write the variables as lines for a shell: `. var/demo/env`."""
-    write_private(path, "".join(f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items())))
+    lines = [f"export {name}={shlex.quote(value)}\n" for name, value in sorted(variables.items())]
+    write_private(path, "".join(lines))
 
 
 def read(path: Path) -> dict[str, str]:
@@ -161,7 +163,8 @@ def is_running(folder: Path) -> bool:
     """Whether a stack is running with this state folder: its supervisor holds the lock."""
     try:
         with open(folder / "lock", "rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)  # shared, so that two such checks don't block each other
+            # A shared lock, so that two such checks don't block each other.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     except FileNotFoundError:

@@ -1,7 +1,7 @@
-"""A listener for supervisor's events: writes `name | line` for each line that a program logs, and a line when a program
-was restarted.
+"""A listener for supervisor's events, which writes all programs' logs to one file as `name | line`.
 
-Supervisor states an event's length in characters, but sends it as UTF-8.
+It adds a line when a program was restarted. Supervisor states an event's length in characters, but sends it
+as UTF-8.
 """
 
 import codecs
@@ -55,7 +55,7 @@ def parse_header(line: bytes) -> dict[bytes, bytes]:
 
 
 def read_characters(stream: BinaryIO, count: int) -> bytes:
-    """Read this many characters of UTF-8, of which invalid bytes count as one each; fewer only at the stream's end."""
+    """Read this many characters of UTF-8, fewer only at the stream's end. An invalid byte counts as one."""
     decoder = codecs.getincrementaldecoder("utf-8")("replace")
     content = b""
     characters = 0
@@ -71,7 +71,8 @@ def read_characters(stream: BinaryIO, count: int) -> bytes:
 
 def main() -> None:
     """Process events until supervisor closes the pipe."""
-    log = PrefixedLog(Path(os.environ["STACK_LOG"]).open("ab", buffering=0))  # noqa: SIM115 open until the process ends
+    file = Path(os.environ["STACK_LOG"]).open("ab", buffering=0)  # noqa: SIM115 open until the process ends
+    log = PrefixedLog(file)
     events = sys.stdin.buffer
     answers = sys.stdout.buffer
     while True:

@@ -55,7 +55,7 @@ def free() -> dict[str, int]:
 def free_port() -> int:
     """Return a port that nothing uses now, from FREE_RANGE.
 
-    A port of the kernel's choice (port 0) could be taken by an outgoing connection before a server listens on it.
+    A port of the kernel's choice (port 0) could go to an outgoing connection before a server listens on it.
     Raises: OSError.
     """
     for _ in range(MAX_TRIES):
@@ -77,6 +77,5 @@ def refuse_busy(*, port_numbers: Mapping[str, int], command: str) -> None:
             try:
                 listener.bind((HOST, port))
             except OSError as error:
-                raise BadPort(
-                    f"Port {port} is not free ({error.strerror}). Choose a different one: {name}={port + 100} {command}"
-                ) from error
+                advice = f"Choose a different one: {name}={port + 100} {command}"
+                raise BadPort(f"Port {port} is not free ({error.strerror}). {advice}") from error

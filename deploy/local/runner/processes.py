@@ -25,7 +25,7 @@ def die_with_parent(number: int = signal.SIGTERM) -> None:
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
     for name in STOP_SIGNALS:
-        signal.signal(name, signal.SIG_IGN)  # everything is stopping already: a second signal must not interrupt that
+        signal.signal(name, signal.SIG_IGN)  # a second signal must not interrupt the stopping
     raise Interrupted
 
 

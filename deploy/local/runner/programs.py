@@ -1,7 +1,7 @@
 """The programs of a local stack: what each runs, what it waits for, and how it is stopped.
 
-The Procfile says how the shop's own programs are started. Here are the programs that only exist locally, and what a
-Procfile can't express: group, needs, signal. Groups stop in the order front, app, data.
+The Procfile says how the shop's own programs are started. Here are the programs that only exist locally, and
+what a Procfile can't express: group, needs, signal. Groups stop in the order front, app, data.
 """
 
 from pathlib import Path

@@ -2,8 +2,8 @@
 
     python -m deploy.local.runner.run_when_ready web
 
-It waits at every start, so the order is right after a restart too. A program that runs only once is started as a child
-process, so that its success can be recorded in a file.
+It waits at every start, so the order is right after a restart too. A program that runs only once is started
+as a child process, so that its success can be recorded in a file.
 """
 
 import os

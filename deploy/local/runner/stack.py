@@ -1,4 +1,4 @@
-"""A stack: servers and programs of the shop on this machine, under one supervisor, with its state in one folder.
+"""A stack: servers and programs on this machine, under one supervisor, with their state in one folder.
 
     with Stack(folder=Path("var/test-line"), programs=("line-redis", "gate")) as stack:
         stack.environment["LINE_REDIS_URL"]
@@ -59,7 +59,10 @@ class RunningStack:
         return environment.is_running(self.folder)
 
     def missing(self, names: Collection[str] | None = None) -> list[str]:
-        """Return the programs (or those of `names`) that aren't up yet. Raises: StackError if one has failed."""
+        """Return the programs (or those of `names`) that aren't up yet.
+
+        Raises: StackError if one has failed.
+        """
         if not self.is_running():
             raise StackError(f"The supervisor has ended; its output is in {self.log}.")
         infos = self.supervisor.program_info()
@@ -126,7 +129,7 @@ class Stack(RunningStack):
         port_numbers: Mapping[str, int] | None = None,
         settings: Mapping[str, str] | None = None,
     ) -> None:
-        """`port_numbers`: for each name in ports.DEFAULT_PORTS; free ones if None. `settings` override variables."""
+        """`port_numbers`: as ports.DEFAULT_PORTS; free ones if None. `settings` override other variables."""
         super().__init__(folder)
         self._programs = [name for name in PROGRAMS if name in programs]
         self._port_numbers = port_numbers
@@ -189,7 +192,8 @@ class Stack(RunningStack):
 
     def _take_lock(self) -> None:
         lock = open(self.folder / "lock", "a+")  # noqa: SIM115 open as long as the stack runs
-        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS  # environment.is_running holds the lock for a moment
+        # Not at once: environment.is_running holds the lock for a moment.
+        deadline = time.monotonic() + LOCK_TIMEOUT_SECONDS
         while True:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -233,7 +237,10 @@ class Stack(RunningStack):
 
 
 def remove(folder: Path) -> None:
-    """Delete a stopped stack's state, including Postgres data of root. Raises: StackError if it is running."""
+    """Delete a stopped stack's state, including Postgres data of root.
+
+    Raises: StackError if it is running.
+    """
     if environment.is_running(folder):
         raise StackError(f"{folder} is in use: stop what is running there first.")
     for path in {postgres.home_of(folder), environment.run_folder(folder), folder}:

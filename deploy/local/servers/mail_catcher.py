@@ -2,9 +2,9 @@
 
     python -m deploy.local.servers.mail_catcher
 
-It listens on PORT_SMTP and PORT_MAIL_PAGE, on loopback only, and stores emails as .eml files in STACK_FOLDER/mails.
-An email whose Message-ID came before is marked as a repeat: each row of the shop's outbox has one fixed id, so an email
-that was sent twice after a crash is recognised.
+It listens on PORT_SMTP and PORT_MAIL_PAGE, on loopback only, and stores emails as .eml files in
+STACK_FOLDER/mails. An email whose Message-ID came before is marked as a repeat: each row of the shop's outbox
+has one fixed id, so an email that was sent twice after a crash is recognised.
 """
 
 import asyncio
@@ -52,7 +52,7 @@ class Mail:
 
 
 class Mailbox:
-    """All emails of a folder, oldest first. An email is on disk before the sender is told that it was accepted."""
+    """All emails of a folder, oldest first. Each is on disk before the sender hears that it was accepted."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -81,7 +81,7 @@ class Mailbox:
         )
 
     def store(self, content: bytes) -> None:
-        """Write an email to disk, under the time in nanoseconds; the names increase even if the clock doesn't."""
+        """Write an email to disk. Its name is the time in nanoseconds, and always above the last one."""
         number = time.time_ns()
         if self.mails:
             number = max(number, int(self.mails[-1].id) + 1)

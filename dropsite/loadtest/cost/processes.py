@@ -1,4 +1,7 @@
-"""CPU and memory of a local stack's programs, read from /proc (Linux); the stack's supervisor names their processes."""
+"""CPU and memory of a local stack's programs, read from /proc (Linux only).
+
+The stack's supervisor says which processes they are.
+"""
 
 import contextlib
 import os
@@ -26,6 +29,9 @@ class Process(NamedTuple):
     parent: int
     own_seconds: float
     ended_children_seconds: float
+
+
+Trees = dict[str, list[Process]]  # {program: its processes, the first one first}
 
 
 def running_processes() -> dict[int, Process]:
@@ -72,12 +78,12 @@ def read_memory_mib(pid: int) -> float:
 
 @dataclass
 class ProcessSampler:
-    """Samples every second until `stop`. A program that is killed keeps what it was last seen to have used."""
+    """Samples every second until `stop`. Of a killed program, the last sample before its end counts."""
 
     supervisor: SupervisorClient
     first_seconds: dict[tuple[str, int], float] = field(default_factory=dict)  # CPU by program and pid
     last_seconds: dict[tuple[str, int], float] = field(default_factory=dict)
-    memory_mib: dict[str, float] = field(default_factory=dict)  # by program, when the shop's total was largest
+    memory_mib: dict[str, float] = field(default_factory=dict)  # by program, when the shop used most
     peak_mib: float = 0.0
     _stopping: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
@@ -113,16 +119,16 @@ class ProcessSampler:
         if with_memory:
             self._record_memory(trees)
 
-    def _record_cpu(self, trees: dict[str, list[Process]]) -> None:
+    def _record_cpu(self, trees: Trees) -> None:
         is_first_sample = not self.last_seconds
         for name, tree in trees.items():
             key = (name, tree[0].pid)
             seconds = sum(process.own_seconds + process.ended_children_seconds for process in tree)
-            # A process that is new after the first sample was started during the measurement: all its time counts.
+            # A process that is missing in the first sample was started later, so all its time counts.
             self.first_seconds.setdefault(key, seconds if is_first_sample else 0.0)
             self.last_seconds[key] = max(seconds, self.last_seconds.get(key, 0.0))
 
-    def _record_memory(self, trees: dict[str, list[Process]]) -> None:
+    def _record_memory(self, trees: Trees) -> None:
         sizes = {name: sum(read_memory_mib(process.pid) for process in tree) for name, tree in trees.items()}
         total = sum(size for name, size in sizes.items() if name not in NOT_THE_SHOP)
         if total > self.peak_mib:
@@ -137,8 +143,8 @@ class ProcessSampler:
         return dict(used)
 
 
-def _supervisor_tree(trees: dict[str, list[Process]], processes: dict[int, Process]) -> dict[str, list[Process]]:
-    """Return the supervisor, the parent of all programs, without its children: they are counted by program."""
+def _supervisor_tree(trees: Trees, processes: dict[int, Process]) -> Trees:
+    """Return the supervisor, which started all programs, without its children: those count separately."""
     for tree in trees.values():
         if tree:
             supervisor = processes.get(tree[0].parent)

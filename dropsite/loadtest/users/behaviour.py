@@ -17,7 +17,7 @@ class Leaves(StrEnum):
     NEVER = "never"
     IN_LINE = "in line"
     AT_PICKING = "at picking"
-    AFTER_PAYING = "after paying"  # closes the page; the confirmation email says whether the payment succeeded
+    AFTER_PAYING = "after paying"  # the confirmation email says whether the payment succeeded
 
 
 class AtHold(StrEnum):
@@ -56,7 +56,7 @@ class Behaviour:
 
 
 def draw(*, shoppers: int, seed: int) -> list[Behaviour]:
-    """Return the behaviours of a crowd. Each depends on the seed and the shopper's number, not on the crowd's size."""
+    """Return the behaviours of a crowd. Each depends on the seed and the shopper's number only."""
     return [_draw_one(number, Random(f"{seed}/{number}")) for number in range(shoppers)]
 
 
@@ -69,9 +69,9 @@ def _draw_one(number: int, rng: Random) -> Behaviour:
     cards = {Card.DECLINED_ONCE: 0.08, Card.INSUFFICIENT_FUNDS_ONCE: 0.04, Card.DECLINED_ALWAYS: 0.02}
     card = _choose(rng, cards, otherwise=Card.GOOD)
     if leaves is Leaves.AFTER_PAYING:
-        # A declined shopper who has left blocks the units for two minutes, which would only lengthen the rehearsal.
+        # A declined shopper who leaves would block the units for two minutes, and lengthen the rehearsal.
         card = Card.GOOD
-    # The arguments are evaluated in this order; a different order would draw a different crowd from the same seed.
+    # Keep the order of these draws: a different one would give the same seed a different crowd.
     return Behaviour(
         number=number,
         late=rng.random() < 0.25,

@@ -1,4 +1,4 @@
-"""Paying as a browser does: a ConfirmationToken from the card frame's address, then the checkout page's own form."""
+"""Paying as a browser does: a ConfirmationToken from the sandbox, then the checkout page's own form."""
 
 import asyncio
 import re
@@ -35,7 +35,7 @@ class HoldExpired(Exception):
 
 @dataclass(frozen=True)
 class CardFrame:
-    """Where card data goes: to the sandbox, with the shop's publishable key, as from the card form's frame."""
+    """Sends card data to the sandbox with the shop's publishable key, as the card form's frame does."""
 
     api_base: str
     publishable_key: str

@@ -37,10 +37,10 @@ class Session:
     events: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)  # what no shopper should ever see
 
-    indices: list[int] = field(default_factory=list)  # one per successful join, so that a changed index is noticed
+    indices: list[int] = field(default_factory=list)  # one per successful join: a change is noticed
     place: int | None = None
     cursor: int | None = None  # as the shopper saw it on entering
-    orders: list[str] = field(default_factory=list)  # addresses, in the order of paying; one unless something is wrong
+    orders: list[str] = field(default_factory=list)  # addresses; one, unless something is wrong
     pieces: list[str] = field(default_factory=list)  # "edition No. 37", as the order page says
 
     join_seconds: float | None = None

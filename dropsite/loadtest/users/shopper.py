@@ -82,7 +82,7 @@ class Shopper:
         except SessionEnded as ended:
             self.session.outcome = ended.outcome
         except OutOfTime:
-            # A drop that isn't the rehearsal's own goes on without us: waiting in its line to the end is no failure.
+            # A drop that isn't the rehearsal's own goes on without us, so being in its line is no failure.
             is_waiting = self.session.step == IN_LINE and not self.pace.lapses
             self.session.outcome = Outcome.STILL_IN_LINE if is_waiting else Outcome.OUT_OF_TIME
         except (UnexpectedPage, KeyError, ValueError) as error:
@@ -107,7 +107,7 @@ class Shopper:
         self.session.step = event
         self.session.events[event] += 1
 
-    # -- the waiting room ----------------------------------------------------------------------------------------
+    # -- the waiting room ------------------------------------------------------------------------------------
 
     async def poll_status(self) -> waiting_room.StatusDocument:
         """Return the newest status document; an older one that comes late is ignored."""
@@ -141,7 +141,10 @@ class Shopper:
         self._record("arrived")
 
     async def _join(self) -> float:
-        """Get a ticket; return when it came, on the monotonic clock. Raises: SessionEnded, if the drop ended first."""
+        """Get a ticket; return when it came, on the monotonic clock.
+
+        Raises: SessionEnded, if the drop ended first.
+        """
         client_key = f"{self.rng.getrandbits(128):032x}"
         started = monotonic()
         while not await self._try_to_join(client_key):
@@ -213,7 +216,10 @@ class Shopper:
             raise SessionEnded(Outcome.NOTHING_FREE)
 
     async def _enter(self, status: waiting_room.StatusDocument) -> bool:
-        """Ask for a pass; False after waiting as long as the gate asked for. Raises: SessionEnded, UnexpectedPage."""
+        """Ask for a pass; False after waiting as long as the gate asked for.
+
+        Raises: SessionEnded, UnexpectedPage.
+        """
         response = await self.browser.post(f"/line/{self.slug}/enter", {}, page=self.drop_path, script=True)
         if response.ok and self._drop_cookie("pass"):
             self.session.cursor = status.cursor
@@ -227,7 +233,7 @@ class Shopper:
         await self.browser.site.sleep(response.retry_after(3.0) * self.rng.uniform(0.9, 1.3))
         return False
 
-    # -- the hold ------------------------------------------------------------------------------------------------
+    # -- the hold --------------------------------------------------------------------------------------------
 
     async def _pick(self) -> str | None:
         """Place a hold; return the address of the checkout page, or None to go back to the line.
@@ -287,7 +293,10 @@ class Shopper:
         await self.browser.site.sleep(longest * (0.2 + 0.8 * self.behaviour.haste))
 
     async def _use_hold(self, hold_url: str) -> None:
-        """Pay, release the hold or let it lapse. Raises: SessionEnded, unless the shopper tries for a second hold."""
+        """Pay, release the hold or let it lapse.
+
+        Raises: SessionEnded, unless the shopper tries for a second hold.
+        """
         payment = PaymentClient(self.browser, self.session, self.card_frame, hold_url)
         is_first = self.session.events["held"] == 1
         try:

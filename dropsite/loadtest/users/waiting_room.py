@@ -1,6 +1,6 @@
-"""The waiting room as one shopper's page sees it: the status document, the shopper's place, when to poll again.
+"""The waiting room as a shopper's page sees it: the status document, the shopper's place, when to poll again.
 
-The page polls only as often as the document's poll rule says, and computes for itself whether it is the shopper's turn.
+The page polls only as often as the document's poll rule says, and computes the shopper's place by itself.
 """
 
 from dataclasses import dataclass

@@ -25,7 +25,7 @@ MAX_SHOPPERS = 20_000
 
 
 class Command(BaseCommand):
-    help = "Run a crowd of simulated shoppers against the running demo, check the invariants and report the cost."
+    help = "Run simulated shoppers against the running demo, check the invariants and report the cost."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         drop = parser.add_mutually_exclusive_group(required=True)
