@@ -1,4 +1,4 @@
-"""The app that puts the others together: desk, rehearsal, commands. Nothing imports it."""
+"""The app that wires the others together: back office, load test, commands. Nothing imports it."""
 
 from django.apps import AppConfig
 

@@ -1,4 +1,4 @@
-"""Refusals of the API as problem details. What pages and their scripts answer is built by shop.core.problems itself."""
+"""Errors of the API as problem details (RFC 9457). Views of pages call shop.core.problems themselves."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,26 +13,26 @@ from shop.core import caching, problems
 
 
 def problem_details(exc: Exception, context: dict[str, Any]) -> HttpResponse | None:
-    """Turn what a view of the API raised into a problem; None (a fault of ours) goes on to handler500."""
+    """Turn an exception of an API view into problem details; None, for a bug of ours, leads to handler500."""
     response = exception_handler(exc, context)
     if response is None:
         return None
-    detail, errors = words(exc)
+    detail, errors = describe(exc)
     response.data = problems.body(status=response.status_code, detail=detail, errors=errors)
     response.content_type = problems.MEDIA_TYPE
     if response.status_code == 404:
-        return caching.public(response, seconds=1)  # it is wrong for everybody: a crowd behind a bad link costs nothing
+        return caching.public(response, seconds=1)  # the same for everybody, so a crowd behind a bad link costs nothing
     return caching.private(response)
 
 
-def words(exc: Exception) -> tuple[str, list[dict[str, str]]]:
-    """Say in words what was wrong, and field by field where the request's fields were."""
+def describe(exc: Exception) -> tuple[str, list[dict[str, str]]]:
+    """Return what was wrong as a sentence, and for invalid fields one entry each."""
     if isinstance(exc, Http404 | exceptions.NotFound):
         return _("We can't find that page. Check the address, or go to the next drop."), []
     if isinstance(exc, exceptions.NotAcceptable):
         return _("This is available as application/json only. Accept that, or */*."), []
     if isinstance(exc, exceptions.ValidationError):
-        return _("Some fields aren't valid. Each is listed with its reason."), list(by_field(exc.detail))
+        return _("Some fields aren't valid. Each is listed with its reason."), list(flatten_errors(exc.detail))
     if isinstance(exc, exceptions.APIException):
         return str(exc.detail), []
     return (
@@ -40,13 +40,13 @@ def words(exc: Exception) -> tuple[str, list[dict[str, str]]]:
     ), []
 
 
-def by_field(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
-    """Flatten DRF's nested details into {"field", "detail"}; a field within another is "outer.inner"."""
+def flatten_errors(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
+    """Flatten DRF's nested details into {"field", "detail"}; a nested field is "outer.inner"."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            yield from by_field(inner, f"{field}.{name}" if field else str(name))
+            yield from flatten_errors(inner, f"{field}.{name}" if field else str(name))
     elif isinstance(detail, list):
         for inner in detail:
-            yield from by_field(inner, field)
+            yield from flatten_errors(inner, field)
     else:
         yield {"field": field, "detail": str(detail)}

@@ -94,7 +94,7 @@ if OPS_WEBHOOK_URL and not OPS_WEBHOOK_SECRET:
 
 # --- Django --------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
-    "dropsite.backoffice.apps.DeskConfig",
+    "dropsite.backoffice.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -140,7 +140,7 @@ TEMPLATES: list[dict[str, Any]] = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "dropsite.middleware.public_pages.shop_words",
+                "dropsite.middleware.public_pages.shop_context",
             ],
         },
     },

@@ -1,4 +1,4 @@
-"""Every address of the web group. Shopper pages leave room for a language prefix; the line's belong to the gate."""
+"""Every URL of the web group. Shopper pages leave room for a language prefix; /line/ belongs to the gate."""
 
 from django.conf.urls.i18n import i18n_patterns
 from django.contrib import admin

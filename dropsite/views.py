@@ -21,7 +21,7 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 def ready(request: HttpRequest) -> HttpResponse:
     """Whether this process can serve requests, and if not, what is missing."""
-    faults = health.faults()
+    faults = health.find_problems()
     return JsonResponse(
         {"ready": not faults, "faults": faults},
         status=503 if faults else 200,

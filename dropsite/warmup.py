@@ -1,4 +1,4 @@
-"""What a process makes once, for its first request: made before, so that nobody waits for it at the opening."""
+"""Prepare what the first request would otherwise wait for: URLs, templates, validators."""
 
 import gc
 from pathlib import Path
@@ -8,17 +8,17 @@ from django.core.validators import validate_email
 from django.template.loader import get_template
 from django.urls import reverse
 
-OTHERS = {"admin", "gate", "mail"}  # folders of templates: of the desk, of the gate's own engine, of workers
+NOT_FOR_SHOPPERS = {"admin", "gate", "mail"}  # template folders: admin, the gate's own engine, emails
 
 
 def warm() -> None:
-    """Read the table of addresses, compile the shoppers' templates and what their forms are checked with."""
+    """Load the URLs, compile the shoppers' templates and the validators of their forms."""
     reverse("front")
     validate_email("shopper@shop.example")
     for folder in map(Path, settings.TEMPLATES[0]["DIRS"]):
         for path in sorted(folder.rglob("*.html")):
             name = path.relative_to(folder)
-            if name.parts[0] not in OTHERS:
+            if name.parts[0] not in NOT_FOR_SHOPPERS:
                 get_template(str(name))
     gc.collect()
-    gc.freeze()  # what lives as long as the process is not looked through for garbage again and again
+    gc.freeze()  # everything so far lives as long as the process: later collections needn't scan it

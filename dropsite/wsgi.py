@@ -1,4 +1,4 @@
-"""The WSGI application that the groups web and hooks serve."""
+"""The WSGI application of the groups web and hooks."""
 
 import os
 

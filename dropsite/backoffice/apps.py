@@ -1,4 +1,4 @@
-"""Django's admin app with the desk as its site."""
+"""Django's admin app, with the back office as its site."""
 
 from importlib import import_module
 
@@ -7,15 +7,14 @@ from django.contrib.admin.apps import AdminConfig
 from django.db.models.signals import post_migrate
 
 
-class DeskConfig(AdminConfig):
-    default_site = "dropsite.backoffice.site.Desk"
+class BackOfficeConfig(AdminConfig):
+    default_site = "dropsite.backoffice.site.BackOffice"
 
     def ready(self) -> None:
         super().ready()
-        groups, _drops = (
-            import_module("dropsite.backoffice.groups"),
-            import_module("dropsite.backoffice.drops"),
-        )  # they need models
+        # Imported here because they need models, which are loaded before ready() is called.
+        groups = import_module("dropsite.backoffice.groups")
+        import_module("dropsite.backoffice.drops")
         post_migrate.connect(
-            groups.make, sender=apps.get_app_config("payments"), dispatch_uid="dropsite.backoffice.groups"
+            groups.create_groups, sender=apps.get_app_config("payments"), dispatch_uid="dropsite.backoffice.groups"
         )

@@ -1,4 +1,4 @@
-"""The page of a drop, with what only this floor may see: its orders and money beside its line and stock."""
+"""The admin page of a drop, with what only this app may read: orders and money, beside waiting room and stock."""
 
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from dropsite.backoffice import overview
 
 
 @admin.register(Drop)
-class DropDesk(DropAdmin):
+class DropWithOverviewAdmin(DropAdmin):
     def panel(self, request: HttpRequest, drop: Drop, now: datetime) -> dict[str, Any]:
         panel = super().panel(request, drop, now)
         return panel | ({"overview": overview.read(drop=drop, now=now)} if drop.announced_at else {})

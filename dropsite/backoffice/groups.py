@@ -1,4 +1,4 @@
-"""The two groups of people at the desk and what they may do; made after each migration, never taken from anybody."""
+"""The two groups of admin users and their permissions. Created after each migration; nothing is ever taken away."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.management import create_contenttypes
 
 APPS = ("shop", "drops", "scaling", "payments")
-# Group: {model: what besides looking at it}. Names and addresses of shoppers are for ops only.
-# A pause is begun with "add" and ended with "change". Of pre-scaling all see everything, and ops act.
-GOODS = (
+# Group: {model: permissions besides "view"}. Shoppers' names and addresses are for ops only. A pause is started with
+# "add" and ended with "change". Everyone sees all of pre-scaling; only ops change it.
+CATALOGUE_AND_DROPS = (
     "drop",
     "edition",
     "pause",
@@ -26,7 +26,7 @@ GOODS = (
 SCALING = ("target", "share", "scaleplan", "step", "demand", "call", "heartbeat")
 MONEY = ("order", "payment", "attempt", "event", "ledgerentry", "bucket", "email")
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
-    "merchandisers": dict.fromkeys((*GOODS, *SCALING, "alert", "auditentry"), ())
+    "merchandisers": dict.fromkeys((*CATALOGUE_AND_DROPS, *SCALING, "alert", "auditentry"), ())
     | {
         "product": ("add", "change", "delete"),
         "variant": ("add", "change", "delete"),
@@ -36,7 +36,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "pause": ("add", "change"),
         "scaleplan": ("change",),
     },
-    "ops": dict.fromkeys((*GOODS, *SCALING, *MONEY, "alert", "auditentry"), ())
+    "ops": dict.fromkeys((*CATALOGUE_AND_DROPS, *SCALING, *MONEY, "alert", "auditentry"), ())
     | {
         "pause": ("add", "change"),
         "ceiling": ("add", "delete"),
@@ -50,14 +50,14 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
 }
 
 
-def make(*, using: str = "default", **_: Any) -> None:
-    """Make both groups and give each its permissions. What was added by hand stays."""
+def create_groups(*, using: str = "default", **_: Any) -> None:
+    """Create both groups with their permissions. Permissions that were added by hand stay."""
     for label in APPS:
-        # This may run before Django's own handlers have made what the groups are given.
+        # This may run before Django's own handlers have created the permissions.
         create_contenttypes(apps.get_app_config(label), verbosity=0, using=using)
         create_permissions(apps.get_app_config(label), verbosity=0, using=using)
     permissions = Permission.objects.using(using).filter(content_type__app_label__in=APPS)
-    for name, acts in GROUPS.items():
-        group, _made = Group.objects.using(using).get_or_create(name=name)
-        codes = [f"{act}_{model}" for model, more in acts.items() for act in ("view", *more)]
+    for name, models in GROUPS.items():
+        group, _created = Group.objects.using(using).get_or_create(name=name)
+        codes = [f"{action}_{model}" for model, more in models.items() for action in ("view", *more)]
         group.permissions.add(*permissions.filter(codename__in=codes))

@@ -1,4 +1,4 @@
-"""The "now" page: the drop of the moment and the machinery behind it, on one screen that refreshes itself."""
+"""The "now" page: the current drop and the processes behind it, on one screen that refreshes itself."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -12,9 +12,6 @@ from django.db.models import Min
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
-from django.utils.functional import Promise
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from drops import lifecycle
 from drops.lifecycle import Phase
@@ -27,23 +24,23 @@ from shop.core.datetimes import distance
 from shop.core.models import Alert, Email
 
 BUSY_SECONDS, IDLE_SECONDS = 5, 60  # between two loads of the page; an open tab must not keep an idle shop busy
-SOON = timedelta(minutes=15)
+SOON_LIMIT = timedelta(minutes=15)
 BUSY = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY)
 # The drop of the moment is the first of these; among equals the earliest opening.
 FIRST = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY, Phase.ANNOUNCED)
-TICK = timedelta(seconds=5)  # a gatekeeper ticks a running drop each second,
-SLOW_TICK = timedelta(seconds=30)  # others every ten; an ended one it leaves alone in the end
-UNSENT = timedelta(seconds=10)  # from here on admission is halved
-UNSETTLED = timedelta(seconds=30)
-UNMAILED = timedelta(minutes=2)
-PAYING = timedelta(minutes=2)
+TICK_LIMIT = timedelta(seconds=5)  # a gatekeeper ticks a running drop once a second
+SLOW_TICK_LIMIT = timedelta(seconds=30)  # and every other drop every ten; it stops for ended ones
+UNSENT_LIMIT = timedelta(seconds=10)  # from here on admission is halved
+UNPROCESSED_LIMIT = timedelta(seconds=30)
+UNSENT_EMAIL_LIMIT = timedelta(minutes=2)
+PAYING_LIMIT = timedelta(minutes=2)
 
 
 @dataclass(frozen=True)
-class Age:
-    """How long the oldest of its kind has waited, and how long it may."""
+class QueueAge:
+    """How long the oldest row of a kind has waited, and how long it may wait."""
 
-    name: str | Promise
+    name: str
     since: datetime | None
     now: datetime
     most: timedelta
@@ -54,61 +51,64 @@ class Age:
 
     @property
     def text(self) -> str:
-        return _("none") if self.since is None else distance(max(self.now - self.since, timedelta()))
+        return "none" if self.since is None else distance(max(self.now - self.since, timedelta()))
 
 
 def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
-    """Show the drop of the moment. It refreshes itself, without script."""
+    """Show the current drop. The page refreshes itself, without script."""
     if not request.user.has_perm("drops.view_drop"):
         raise PermissionDenied
     now = timezone.now()
-    drop = of_the_moment(now=now)
-    standing = overview.read(drop=drop, now=now) if drop is not None else None
+    drop = current_drop(now=now)
+    current = overview.read(drop=drop, now=now) if drop is not None else None
+    seconds = refresh_seconds(current)
     context = {
         **admin_site.each_context(request),
-        "title": _("Now"),
+        "title": "Now",
         "now": now,
-        "overview": standing,
-        "ages": ages(now=now),
+        "overview": current,
+        "ages": queue_ages(now=now),
         "leader": Leadership.objects.filter(pk=1, until__gt=now).first(),
-        "tick": tick(standing, now=now),
-        **scaling(drop, now=now),
-        "refresh_seconds": (seconds := refresh_seconds(standing)),
+        "tick": gatekeeper_age(current, now=now),
+        **scaling_context(drop, now=now),
+        "refresh_seconds": seconds,
     }
     return TemplateResponse(request, "admin/now.html", context, headers={"Refresh": str(seconds)})
 
 
-def scaling(drop: Drop | None, *, now: datetime) -> dict[str, Any]:
-    """Give how pre-scaling stands: its pulse while it is needed, whether it is paused, alerts, the drop's verdict."""
+def scaling_context(drop: Drop | None, *, now: datetime) -> dict[str, Any]:
+    """Return the state of pre-scaling: its heartbeat while one is needed, alerts, and the drop's scale plan."""
     row, needed = heartbeat.read(), heartbeat.is_needed()
     most = timedelta(seconds=heartbeat.MISSED * settings.SCALING_TICK_SECONDS)
     return {
         "pulse": row,
-        "pulse_age": Age(gettext_lazy("last tick of pre-scaling"), row.ticked_at if needed else None, now, most),
+        "pulse_age": QueueAge("last pre-scaling tick", row.ticked_at if needed else None, now, most),
         "scale_plan": ScalePlan.objects.filter(drop=drop).first() if drop is not None else None,
         "alerts": Alert.objects.open(),
     }
 
 
-def tick(standing: overview.Overview | None, *, now: datetime) -> Age:
-    """Give how long ago the gatekeepers looked at the drop, unless it is over."""
-    at, most = None, SLOW_TICK
-    if standing is not None and standing.line is not None and standing.phase not in lifecycle.OVER:
-        at, most = standing.line.at, TICK if standing.phase in BUSY else SLOW_TICK
-    return Age(gettext_lazy("last tick"), at, now, most)
+def gatekeeper_age(current: overview.Overview | None, *, now: datetime) -> QueueAge:
+    """Return how long ago a gatekeeper last ticked the drop, unless it is over."""
+    at, most = None, SLOW_TICK_LIMIT
+    if current is not None and current.line is not None and current.phase not in lifecycle.OVER:
+        at = current.line.at
+        if current.phase in BUSY:
+            most = TICK_LIMIT
+    return QueueAge("last tick", at, now, most)
 
 
-def refresh_seconds(standing: overview.Overview | None) -> int:
-    """Say when the page loads itself again: soon while something happens or is about to, payments included."""
-    if standing is None:
+def refresh_seconds(current: overview.Overview | None) -> int:
+    """Return the seconds until the page reloads: few while something happens or is about to, payments included."""
+    if current is None:
         return IDLE_SECONDS
-    soon = standing.next_change is not None and standing.next_change - standing.now < SOON
-    under_way = any(count for state, count in standing.holds if state in {Hold.State.OPEN, Hold.State.PAYING})
-    return BUSY_SECONDS if standing.phase in BUSY or soon or under_way else IDLE_SECONDS
+    soon = current.next_change is not None and current.next_change - current.now < SOON_LIMIT
+    busy_holds = any(count for state, count in current.holds if state in {Hold.State.OPEN, Hold.State.PAYING})
+    return BUSY_SECONDS if current.phase in BUSY or soon or busy_holds else IDLE_SECONDS
 
 
-def of_the_moment(*, now: datetime) -> Drop | None:
-    """Give the drop that runs, else the next one, else the one that ended last; listed or not. None: no drop yet."""
+def current_drop(*, now: datetime) -> Drop | None:
+    """Return the running drop, or the next one, or the one that ended last, listed or not; None if there is none."""
     drops = list(Drop.objects.announced().not_ended().with_state())
     phases = {drop.pk: lifecycle.phase(drop=drop, now=now) for drop in drops}
     coming = [drop for drop in drops if phases[drop.pk] in FIRST]
@@ -117,16 +117,16 @@ def of_the_moment(*, now: datetime) -> Drop | None:
     return Drop.objects.announced().with_state().order_by("-opens_at").first()
 
 
-def ages(*, now: datetime) -> list[Age]:
-    """Give how long the oldest of each queue waits."""
-    age = partial(Age, now=now)
+def queue_ages(*, now: datetime) -> list[QueueAge]:
+    """Return how long the oldest row of each queue has waited."""
+    age = partial(QueueAge, now=now)
     unsent = Attempt.objects.filter(state=Attempt.State.QUEUED).aggregate(at=Min("created_at"))["at"]
-    unsettled = Event.objects.filter(state=Event.State.STORED).aggregate(at=Min("received_at"))["at"]
-    unmailed = Email.objects.filter(sent_at=None).aggregate(at=Min("created_at"))["at"]
+    unprocessed = Event.objects.filter(state=Event.State.STORED).aggregate(at=Min("received_at"))["at"]
+    unsent_email = Email.objects.filter(sent_at=None).aggregate(at=Min("created_at"))["at"]
     paying = Payment.objects.filter(order__hold__state=Hold.State.PAYING).aggregate(at=Min("order__created_at"))["at"]
     return [
-        age(gettext_lazy("oldest attempt not sent to Stripe"), unsent, most=UNSENT),
-        age(gettext_lazy("oldest event of Stripe not settled"), unsettled, most=UNSETTLED),
-        age(gettext_lazy("oldest mail not sent"), unmailed, most=UNMAILED),
-        age(gettext_lazy("oldest hold being paid for"), paying, most=PAYING),
+        age("oldest attempt not sent to Stripe", unsent, most=UNSENT_LIMIT),
+        age("oldest Stripe event not processed", unprocessed, most=UNPROCESSED_LIMIT),
+        age("oldest email not sent", unsent_email, most=UNSENT_EMAIL_LIMIT),
+        age("oldest hold being paid for", paying, most=PAYING_LIMIT),
     ]

@@ -1,9 +1,10 @@
-"""How a drop stands, across all apps: its line, its holds, its units, its orders and money. Reads only."""
+"""A drop across all apps: waiting room, holds, units, orders and money. Reads only."""
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Count, Sum
+from django.db.models import Count, QuerySet, Sum, TextChoices
 
 from drops import admission, lifecycle, stock
 from drops.models import Ceiling, Checkpoint, Drop, Edition, Hold
@@ -34,7 +35,7 @@ class Overview:
     payments: list[tuple[str, int]]
     orders: int
     paid: int
-    captured: str  # as the ledger says
+    captured: str  # from the ledger
 
     @property
     def total(self) -> stock.Count:
@@ -54,14 +55,11 @@ class Overview:
 
 
 def read(*, drop: Drop, now: datetime) -> Overview:
-    """Read how the drop stands at `now`."""
+    """Read the drop's overview at `now`."""
     counts = stock.counts(drop=drop)
     editions = drop.editions.select_related("variant__product")
-    holds = tally(Hold.objects.filter(drop=drop).order_by().values_list("state").annotate(Count("pk")), Hold.State)
-    payments = tally(
-        Payment.objects.filter(order__hold__drop=drop).order_by().values_list("state").annotate(Count("pk")),
-        Payment.State,
-    )
+    holds = count_by_state(Hold.objects.filter(drop=drop), Hold.State)
+    payments = count_by_state(Payment.objects.filter(order__hold__drop=drop), Payment.State)
     captured = LedgerEntry.objects.filter(order__hold__drop=drop).aggregate(sum=Sum("amount"))["sum"] or 0
     return Overview(
         drop=drop,
@@ -85,7 +83,7 @@ def read(*, drop: Drop, now: datetime) -> Overview:
     )
 
 
-def tally(rows: object, states: type) -> list[tuple[str, int]]:
-    """Put counts by state into the states' own order; a state without rows counts 0."""
-    found = dict(rows)  # type: ignore[call-overload]
-    return [(str(state), found.get(state, 0)) for state in states]  # type: ignore[attr-defined]
+def count_by_state(rows: QuerySet[Any], states: type[TextChoices]) -> list[tuple[str, int]]:
+    """Return counts by state, in the order of the states; a state without rows counts 0."""
+    found = dict(rows.order_by().values_list("state").annotate(Count("pk")))
+    return [(str(state), found.get(state, 0)) for state in states]

@@ -1,4 +1,4 @@
-"""The admin site: merchandisers set drops up here, ops watch them. Every page runs in the shop's time zone."""
+"""The admin site: merchandisers set up drops here, and ops watch them. Every page is in the shop's time zone."""
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -10,22 +10,21 @@ from django.http import HttpRequest, HttpResponseBase
 from django.template.response import SimpleTemplateResponse
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
 from dropsite.backoffice.now import now_page
 
 View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
-class Desk(admin.AdminSite):
-    site_header = _("Dropsite desk")
-    site_title = _("Dropsite")
-    index_title = _("Desk")
+class BackOffice(admin.AdminSite):
+    site_header = "Dropsite"
+    site_title = "Dropsite"
+    index_title = "Back office"
     site_url = "/"
     enable_nav_sidebar = False
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
-        """Run a page of the desk in the shop's zone, its template included."""
+        """Run a page in the shop's time zone, its template included."""
         guarded = super().admin_view(view, cacheable)
 
         @wraps(guarded)

@@ -1,4 +1,4 @@
-"""Refuse posts that come from other sites; where a page is cached and carries no token, this is the check."""
+"""Refuse requests that other sites send. Cached pages have no CSRF token; this check takes its place."""
 
 from collections.abc import Callable
 
@@ -7,27 +7,27 @@ from django.http import HttpRequest, HttpResponse
 
 from dropsite.views import cross_site_refused
 
-SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-# Stripe's webhooks carry a signature instead. The API reads no cookie: a foreign post has nothing to ride on there.
-ELSEWISE_SAFE = ("/webhooks/", "/api/")
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+# Stripe's webhooks carry a signature. The API is stateless and reads no cookie, so CSRF doesn't apply.
+CSRF_EXEMPT_PREFIXES = ("/webhooks/", "/api/")
 
 
 class OriginMiddleware:
-    """Sec-Fetch-Site same-origin, else an Origin that is ours, else refused."""
+    """Accept Sec-Fetch-Site: same-origin, or without that header an Origin of ours; refuse everything else."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.method in SAFE or request.path.startswith(ELSEWISE_SAFE) or is_ours(request):
+        if request.method in SAFE_METHODS or request.path.startswith(CSRF_EXEMPT_PREFIXES) or is_same_origin(request):
             return self.get_response(request)
         return cross_site_refused(request)
 
 
-def is_ours(request: HttpRequest) -> bool:
-    """Say whether a page of this shop sent the request.
+def is_same_origin(request: HttpRequest) -> bool:
+    """Whether a page of this shop sent the request.
 
-    Browsers leave Sec-Fetch-Site out on plain http other than loopback's; they send Origin with every post.
+    Over plain http browsers send Sec-Fetch-Site only to loopback; they send Origin with every POST.
     """
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:

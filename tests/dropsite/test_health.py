@@ -14,9 +14,9 @@ NOWHERE = "redis://127.0.0.1:1/0"
 @pytest.fixture(autouse=True)
 def forgotten():
     """Each test looks for itself."""
-    health.remembered_migrations.cache_clear()
+    health.cached_migrations_applied.cache_clear()
     yield
-    health.remembered_migrations.cache_clear()
+    health.cached_migrations_applied.cache_clear()
 
 
 @pytest.fixture
@@ -90,6 +90,6 @@ def test_name_a_database_that_does_not_answer(client, collected):
 
     assert answer.status_code == 503
     assert answer.json()["faults"] == {
-        "database": "The database does not answer (OperationalError).",
-        "migrations": "The database does not answer (OperationalError).",
+        "database": "The database doesn't answer (OperationalError).",
+        "migrations": "The database doesn't answer (OperationalError).",
     }

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 
 from dropsite.middleware.origin import OriginMiddleware
-from dropsite.middleware.public_pages import NotPublic, PublicPagesMiddleware
+from dropsite.middleware.public_pages import PersonalPageMarkedPublic, PublicPagesMiddleware
 from dropsite.middleware.request_id import RequestIdMiddleware
 
 ask = RequestFactory()
@@ -117,5 +117,5 @@ def test_leave_personal_pages_uncompressed():
 def test_break_a_public_page_that_is_made_for_one_visitor(personal):
     view = PublicPagesMiddleware(answer_with(Cache_Control="public, s-maxage=1", **personal))
 
-    with pytest.raises(NotPublic):
+    with pytest.raises(PersonalPageMarkedPublic):
         view(ask.get("/"))

@@ -35,6 +35,6 @@ def test_make_again_changes_nothing_and_keeps_what_was_given_by_hand():
     Group.objects.get(name="ops").permissions.add(given)
     before = codes("ops"), codes("merchandisers")
 
-    groups.make()
+    groups.create_groups()
 
     assert (codes("ops"), codes("merchandisers")) == before

@@ -109,7 +109,7 @@ def test_page_shows_line_stock_and_money(desk):
 
     text = " ".join(answer.content.decode().split())
     assert [n for n in (1204, 77, 60, 55) if f"<dd> {n} </dd>" not in text] == []
-    assert "Bound by: checkout slots" in text
+    assert "Limited by: checkout slots" in text
     standing = answer.context["overview"]
     assert (standing.total.free, standing.total.held, standing.total.total) == (3, 2, 5)
     assert dict(standing.holds) == {"open": 1, "paying": 1, "allocated": 0, "released": 0, "returned": 0}
@@ -125,14 +125,14 @@ def test_page_names_the_leader_while_it_leads(desk):
 
     Leadership.objects.update(until=timezone.now() - timedelta(seconds=1))
 
-    assert "nobody leads" in client.get(PAGE).content.decode()
+    assert "no leader" in client.get(PAGE).content.decode()
 
 
 def test_ages_tell_what_waits_too_long():
     at, on = timezone.now(), "pytest"
-    none = now.Age("", None, at, now.UNSENT)
-    fresh = now.Age(on, at - timedelta(seconds=9), at, now.UNSENT)
-    stale = now.Age(on, at - timedelta(seconds=71), at, now.UNSENT)
+    none = now.QueueAge("", None, at, now.UNSENT_LIMIT)
+    fresh = now.QueueAge(on, at - timedelta(seconds=9), at, now.UNSENT_LIMIT)
+    stale = now.QueueAge(on, at - timedelta(seconds=71), at, now.UNSENT_LIMIT)
 
     assert [(age.late, age.text) for age in (none, fresh, stale)] == [
         (False, "none"),
@@ -157,7 +157,7 @@ def test_ages_are_those_of_the_oldest_that_wait():
         id="evt_old", type="x", livemode=False, payload={}, state="settled", received_at=at, settled_at=at
     )
 
-    assert [age.text for age in now.ages(now=at)] == ["1 minute"] * 4
+    assert [age.text for age in now.queue_ages(now=at)] == ["1 minute"] * 4
 
 
 def test_page_is_refused_to_those_who_may_not_see_drops(desk):
