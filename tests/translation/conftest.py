@@ -35,11 +35,24 @@ def pseudo_language(catalogues: Path, settings: Any) -> Iterator[None]:
     language.activate("en", folder=catalogues)
 
 
+class Shopper(Client):
+    """A browser that remembers the names of the routes that it visited."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.routes: set[str | None] = set()
+
+    def request(self, **request: Any) -> Any:
+        response = super().request(**request)
+        self.routes.add(response.resolver_match.url_name)
+        return response
+
+
 @pytest.fixture
-def shopper(settings: Any) -> Iterator[Client]:
+def shopper(settings: Any) -> Iterator[Shopper]:
     """A browser on a page of the shop; what is queued goes nowhere."""
     broker: Any = app.conf
     own = broker.broker_url
     broker.broker_url = broker.broker_read_url = broker.broker_write_url = "memory://"
-    yield Client(headers={"Origin": settings.SHOP_ORIGIN})
+    yield Shopper(headers={"Origin": settings.SHOP_ORIGIN})
     broker.broker_url = broker.broker_read_url = broker.broker_write_url = own

@@ -1,15 +1,20 @@
-"""Every page and refusal of the gate, each under a name. No server: the gate's own functions, on states made here."""
+"""Every page, refusal and notice of the waiting room, each under a name: its own functions, on states made here."""
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from drops.lifecycle import Phase
+from drops.models import Checkpoint, Drop
 from drops.waitingroom.gate import texts
 from drops.waitingroom.gate.cache import CachedDrop, parse
 from drops.waitingroom.gate.pages import Pages
 from drops.waitingroom.gate.panel import build, format_time
 from drops.waitingroom.gate.refusals import GateRefused
+from drops.waitingroom.gatekeeper import publishing
+from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import status
 from drops.waitingroom.protocol.config import Config
 from drops.waitingroom.protocol.tickets import Keyring
@@ -61,6 +66,13 @@ def states() -> Iterator[tuple[CachedDrop, int | None]]:
         yield waiting_room(**LATE | {"rate": rate, "n": 9_000_000}), 3
     yield waiting_room(**LATE), 41_879
     yield waiting_room(**LATE | {"now": NOW - 60}), 5
+
+
+def notices() -> Iterator[Page]:
+    """The sentences that the gatekeeper puts into the status document."""
+    for phase in Phase:
+        snapshot = DropSnapshot(drop=Drop(), checkpoint=Checkpoint(), phase=phase, now=datetime.now(UTC))
+        yield f"notice, {phase}", publishing.notice(snapshot)
 
 
 def gate(folder: Path) -> Iterator[Page]:

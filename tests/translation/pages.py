@@ -79,6 +79,7 @@ def public(client: Client) -> Iterator[Page]:
         if phase == "announced":
             yield "front", html(client.get("/"))
     yield "archive", html(client.get("/archive/"))
+    yield "archive, its first page", html(client.get("/archive/1/"))
 
 
 def turn(client: Client) -> Iterator[Page]:
@@ -135,6 +136,8 @@ def paying(client: Client) -> Iterator[Page]:
     pause.delete()
     lapse(hold)
     yield "checkout, lapsed", html(client.get(address(hold)))
+    client.post(reverse("give-back", args=[tokens.hold_token(several.uuid)]))
+    yield "checkout, released", html(client.get(address(several)))
 
 
 def orders(client: Client) -> Iterator[Page]:
