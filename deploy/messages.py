@@ -22,8 +22,9 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "locale"
 FOLDERS = ("drops", "dropsite", "payments", "shop", "templates")
+OPS = ("admin", "backoffice", "demo", "loadtest", "management", "migrations", "models", "scaling")  # no shopper reads it
 METHODS = [
-    ("**/migrations/**", "ignore"),
+    *((f"**/{folder}/**", "ignore") for folder in OPS),
     ("**.py", "python"),
     ("**.html", "deploy.messages:extract_template"),
     ("**.txt", "deploy.messages:extract_template"),
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--new", metavar="LANGUAGE", help="begin a catalogue for this language")
     options = parser.parse_args(arguments)
     template = collect()
-    languages = {path.parts[-3] for path in LOCALE.glob("*/LC_MESSAGES/django.po")}
+    languages = {"en"} | {path.parts[-3] for path in LOCALE.glob("*/LC_MESSAGES/django.po")}
     if options.new:
         languages.add(options.new)
     outdated = [language for language in sorted(languages) if not update(language, template, check=options.check)]
