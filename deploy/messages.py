@@ -22,7 +22,8 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parents[1]
 LOCALE = ROOT / "locale"
 FOLDERS = ("drops", "dropsite", "payments", "shop", "templates")
-OPS = ("admin", "backoffice", "demo", "loadtest", "management", "migrations", "models", "scaling")  # no shopper reads it
+# Folders that no shopper reads from.
+OPS = ("admin", "backoffice", "demo", "loadtest", "management", "migrations", "models", "scaling")
 METHODS = [
     *((f"**/{folder}/**", "ignore") for folder in OPS),
     ("**.py", "python"),
