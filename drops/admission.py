@@ -1,7 +1,7 @@
 """Ceilings: upper bounds on admission, each a count of shoppers with its reason.
 
-payments and scaling write them, an operator may; the gatekeeper reads them once a second and lets in no more than the
-least allows. A ceiling that should end by itself, should its writer die, has seconds.
+payments, scaling and operators set them; the gatekeeper reads them once a second and admits no more than the lowest
+allows. A ceiling that should end by itself, in case its writer dies, is set for a number of seconds.
 """
 
 from datetime import timedelta
@@ -11,16 +11,15 @@ from django.db.models.functions import Now
 
 from drops.models import Ceiling, Drop
 
-PAYMENT_BUDGET = "payment budget"  # payment rate × 10 s less the attempts not sent yet
-READY = "ready"  # READY rate × 10 s; takes the place of the baseline in settings
-OPERATOR = "operator"
-READY_SECONDS = 10  # of admission that a READY ceiling is good for
+AHEAD_SECONDS = 10  # how far ahead of what payments and fleets can do in that time shoppers may be admitted
 
 
-def set_ceiling(*, drop: Drop | None, kind: str, shoppers: int, reason: str, seconds: float | None = None) -> None:
-    """Bound the shoppers of a drop, or of all drops together, who may be in without a hold; replaces one of its kind.
+def set_ceiling(
+    *, drop: Drop | None, kind: Ceiling.Kind, shoppers: int, reason: str, seconds: float | None = None
+) -> None:
+    """Bound how many shoppers of a drop, or of all drops together, may be in without a hold.
 
-    It ends after `seconds`, or never. `reason` is a sentence for ops.
+    Replaces the ceiling of that kind. It ends after `seconds`, or never. `reason` is a sentence for ops.
     """
     row = Ceiling(
         drop=drop,
@@ -38,12 +37,14 @@ def set_ceiling(*, drop: Drop | None, kind: str, shoppers: int, reason: str, sec
     )
 
 
-def lift_ceiling(*, drop: Drop | None, kind: str) -> None:
-    """Take a ceiling away. Does nothing if there is none."""
+def lift_ceiling(*, drop: Drop | None, kind: Ceiling.Kind) -> None:
+    """Remove a ceiling. Does nothing if there is none."""
     Ceiling.objects.filter(drop=drop, kind=kind).delete()
 
 
 def ceilings(*, drop: Drop | None = None) -> QuerySet[Ceiling]:
-    """Read the ceilings that stand now: all of them, or those that bind one drop, the ones for all drops included."""
-    standing = Ceiling.objects.filter(Q(ends_at=None) | Q(ends_at__gt=Now()))
-    return standing if drop is None else standing.filter(Q(drop=None) | Q(drop=drop))
+    """Return the active ceilings: all of them, or those of one drop and those of all drops together."""
+    active = Ceiling.objects.filter(Q(ends_at=None) | Q(ends_at__gt=Now()))
+    if drop is None:
+        return active
+    return active.filter(Q(drop=None) | Q(drop=drop))

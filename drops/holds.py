@@ -1,39 +1,36 @@
 """Holds: units set aside for one ticket.
 
-    open ──pay──▶ paying ──allocate──▶ allocated ──take back──▶ returned
-      │  ▲           │
-      │  └──reopen───┤
-      └─▶ released ◀─┘   give_back, expire_due; let_go
+    open ──pay──▶ paying ──allocate──▶ allocated ──withhold──▶ returned
+     │ ▲            │
+     │ └──reopen────┤
+     └─▶ released ◀─┘   release_open, expire_due; release_unpaid
 
 A hold is all or nothing, and units change hands only behind the winning UPDATE on their hold row. Every guard
-compares with the database's clock: a hold is payable until `expires_at` and reclaimable five seconds later. In a
-pause nothing lapses.
+compares with the database's clock: a hold is payable until `expires_at`, and its units may be reclaimed five seconds
+later. No hold lapses in a pause.
 """
 
 import random
 import time
 from collections.abc import Mapping
-from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import F
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from drops import queries
-from drops.models import Drop, Edition, Hold, HoldLine, Pause, Unit
+from drops.models import Drop, Edition, Hold, HoldLine, Unit
+from drops.models.stock import HoldQuerySet, time_to_pay
 from drops.refusals import HoldRefused
 from drops.waitingroom.protocol.tickets import Pass
-from shop.core.prepared import Change, Given, columns
 
-TRIES = 3  # for units that are free but were locked a moment ago
-NOT_PAUSED = "NOT EXISTS (SELECT FROM drops_pause p WHERE p.drop_id = h.drop_id AND p.ended_at IS NULL)"
+MAX_RETRIES = 3  # for units that are free but were locked a moment ago
+MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.01, 0.05
+MAX_HOLDS_PER_SWEEP = 500
 OPEN, PAYING, ALLOCATED = Hold.State.OPEN, Hold.State.PAYING, Hold.State.ALLOCATED
 RELEASED, RETURNED = Hold.State.RELEASED, Hold.State.RETURNED
-PAUSED = Exists(Pause.objects.filter(drop=OuterRef("drop"), ended_at=None))
-PAID = Change(Hold.objects.filter(Q(expires_at__gt=Now()) | PAUSED, pk=Given("hold"), state=OPEN), state=PAYING)
-KEPT = Change(Hold.objects.filter(pk=Given("hold"), state=PAYING), state=ALLOCATED, ended_at=Now())
 
 
 class NotLive(HoldRefused):
@@ -98,180 +95,178 @@ class NoneFree(HoldRefused):
             self.reason = text % {"n": held}
 
 
-def place(*, drop: Drop, admit: Pass, wanted: Mapping[int, int]) -> Hold:
-    """Hold the wanted units {edition id: quantity} for the pass's ticket, all or none; its live hold, if it has one.
+def place(*, drop: Drop, pass_: Pass, quantities: Mapping[int, int]) -> Hold:
+    """Hold the units {edition id: quantity} for the pass's ticket, all or none; return the hold.
 
-    Raises HoldRefused, with nothing changed.
+    A ticket that has a live hold gets that one. Raises HoldRefused, with nothing changed.
     """
-    editions = chosen_editions(drop=drop, wanted=wanted)
+    editions = chosen_editions(drop=drop, quantities=quantities)
     with transaction.atomic():
-        release_own_lapsed(drop=drop, ticket=admit.ticket)
-        hold = insert(drop=drop, admit=admit)
+        release_own_lapsed(drop=drop, ticket=pass_.ticket)
+        hold = insert(drop=drop, pass_=pass_)
         if hold is None:
-            return existing_hold(drop=drop, ticket=admit.ticket)
+            return existing_hold(drop=drop, ticket=pass_.ticket)
         for edition in editions:
-            add_line(hold=hold, edition=edition, quantity=wanted[edition.pk])
-            fill(hold=hold, edition=edition, quantity=wanted[edition.pk], wanted=wanted)
+            quantity = quantities[edition.pk]
+            HoldLine.objects.create(hold=hold, edition=edition, quantity=quantity, price=edition.price)
+            fill(hold=hold, edition=edition, quantity=quantity, quantities=quantities)
     return hold
 
 
-def chosen_editions(*, drop: Drop, wanted: Mapping[int, int]) -> list[Edition]:
-    """Give the wanted editions in the order in which their units are taken. Raises ForeignEdition, WrongQuantity."""
+def chosen_editions(*, drop: Drop, quantities: Mapping[int, int]) -> list[Edition]:
+    """Return the chosen editions in the order in which their units are taken. Raises ForeignEdition, WrongQuantity."""
     fixed = queries.cached_fixed_parts(drop_id=drop.pk)
-    editions = sorted((row for row in fixed.editions.all() if row.pk in wanted), key=lambda row: row.pk)
-    if len(editions) != len(wanted):
+    editions = [edition for edition in fixed.editions.all() if edition.pk in quantities]
+    if len(editions) != len(quantities):
         raise ForeignEdition
-    within = all(1 <= wanted[edition.pk] <= edition.limit_per_order for edition in editions)
-    if not (editions and within and sum(wanted.values()) <= drop.limit_per_order):
+    for edition in editions:
+        if not 1 <= quantities[edition.pk] <= edition.limit_per_order:
+            raise WrongQuantity(limit=edition.limit_per_order)
+    if not editions or sum(quantities.values()) > drop.limit_per_order:
         raise WrongQuantity(limit=drop.limit_per_order)
-    return editions
-
-
-def add_line(*, hold: Hold, edition: Edition, quantity: int) -> None:
-    """Write what the hold is to own of one edition, and at which price."""
-    run(
-        "INSERT INTO drops_holdline (hold_id, edition_id, quantity, price, taken_back) VALUES (%s, %s, %s, %s, 0)",
-        [hold.pk, edition.pk, quantity, edition.price],
-    )
+    # Everybody locks editions in the same order, so that no two transactions wait for each other.
+    return sorted(editions, key=lambda edition: edition.pk)
 
 
 def release_own_lapsed(*, drop: Drop, ticket: bytes) -> None:
-    """Release the ticket's own hold if it lapsed, so that it does not block the ticket."""
-    run(
-        f"""
-        WITH over AS (
-            UPDATE drops_hold h SET state = 'released', ended_at = statement_timestamp()
-            WHERE h.drop_id = %s AND h.ticket = %s AND h.state = 'open'
-              AND h.expires_at < statement_timestamp() AND {NOT_PAUSED}
-            RETURNING id
-        )
-        UPDATE drops_unit SET hold_id = NULL WHERE hold_id IN (SELECT id FROM over)
-        """,
-        [drop.pk, ticket.hex()],
-    )
+    """Release the ticket's own hold if it lapsed, so that it doesn't block the ticket."""
+    own = Hold.objects.filter(drop=drop, ticket=ticket.hex())
+    if own.lapsed().update(state=RELEASED, ended_at=Now()):
+        Unit.objects.filter(hold__in=own.filter(state=RELEASED)).update(hold=None)
 
 
-def insert(*, drop: Drop, admit: Pass) -> Hold | None:
-    """Insert an open hold if the drop takes holds and the ticket has one left; None if the row was not inserted."""
+def insert(*, drop: Drop, pass_: Pass) -> Hold | None:
+    """Insert an open hold if the drop is live and the ticket has no live hold and had fewer than two; else None."""
+    # One statement checks and inserts, so that no pause, closing or second request gets in between. raw() turns the
+    # row that RETURNING sends back into a Hold. The columns are named: a prepared statement with * fails once a
+    # migration has added one.
     rows = Hold.objects.raw(
-        f"""
+        """
         INSERT INTO drops_hold (uuid, drop_id, state, nth, currency, created_at, expires_at, ticket, index, place,
                                 cursor, entered_at)
-        SELECT gen_random_uuid(), h.id, 'open', 1 + had.n, h.currency, statement_timestamp(),
-               statement_timestamp() + h.hold_seconds * interval '1 second', %s, %s, %s, %s, to_timestamp(%s)
-        FROM (SELECT d.*, d.id AS drop_id FROM drops_drop d) h,
-             LATERAL (SELECT count(*) AS n FROM drops_hold WHERE drop_id = h.id AND ticket = %s) had
-        WHERE h.id = %s AND h.sealed_at IS NOT NULL AND h.closed_at IS NULL AND h.cancelled_at IS NULL
-          AND (h.closes_at IS NULL OR h.closes_at > statement_timestamp()) AND {NOT_PAUSED} AND had.n < 2
+        SELECT gen_random_uuid(), d.id, 'open', 1 + earlier.count, d.currency, statement_timestamp(),
+               statement_timestamp() + d.hold_seconds * interval '1 second',
+               %(ticket)s, %(index)s, %(place)s, %(cursor)s, to_timestamp(%(entered)s)
+        FROM drops_drop d,
+             LATERAL (SELECT count(*) FROM drops_hold WHERE drop_id = d.id AND ticket = %(ticket)s) earlier
+        WHERE d.id = %(drop)s AND d.sealed_at IS NOT NULL AND d.closed_at IS NULL AND d.cancelled_at IS NULL
+          AND (d.closes_at IS NULL OR d.closes_at > statement_timestamp())
+          AND NOT EXISTS (SELECT FROM drops_pause WHERE drop_id = d.id AND ended_at IS NULL)
+          AND earlier.count < %(max_per_ticket)s
         ON CONFLICT DO NOTHING
-        RETURNING {columns(Hold)}
+        RETURNING id, uuid, drop_id, state, nth, currency, created_at, expires_at, ended_at, ticket, index, place,
+                  cursor, entered_at
         """,
-        [admit.ticket.hex(), admit.index, admit.place, admit.cursor, admit.entered, admit.ticket.hex(), drop.pk],
+        {
+            "drop": drop.pk,
+            "ticket": pass_.ticket.hex(),
+            "index": pass_.index,
+            "place": pass_.place,
+            "cursor": pass_.cursor,
+            "entered": pass_.entered,
+            "max_per_ticket": Hold.MAX_PER_TICKET,
+        },
     )
     return next(iter(rows), None)
 
 
 def existing_hold(*, drop: Drop, ticket: bytes) -> Hold:
-    """Give the ticket's live hold, since no new one was inserted. Raises NotLive, UsedUp."""
-    mine = Hold.objects.filter(drop=drop, ticket=ticket.hex())
-    if live := mine.filter(state__in=Hold.LIVE).first():
+    """Return the ticket's live hold, for which no new one was inserted. Raises NotLive, UsedUp."""
+    own = Hold.objects.filter(drop=drop, ticket=ticket.hex())
+    live = own.live().first()
+    if live is not None:
         return live
-    if mine.count() >= 2:
+    if own.count() >= Hold.MAX_PER_TICKET:
         raise UsedUp
     raise NotLive
 
 
-def fill(*, hold: Hold, edition: Edition, quantity: int, wanted: Mapping[int, int]) -> None:
-    """Give the hold exactly that many units of the edition. Raises NoneFree or Gone, for the transaction to undo."""
+def fill(*, hold: Hold, edition: Edition, quantity: int, quantities: Mapping[int, int]) -> None:
+    """Move exactly `quantity` units of the edition to the hold.
+
+    Raises NoneFree, which offers `quantities` with as many of this edition as there are, or Gone; the caller's
+    transaction undoes what was taken.
+    """
     taken = take_free(hold=hold, edition=edition, quantity=quantity)
     if taken < quantity:
-        reclaim(edition=edition, quantity=quantity - taken)
+        reclaim(edition=edition, max_holds=quantity - taken)
         taken += take_free(hold=hold, edition=edition, quantity=quantity - taken)
-    for _try in range(TRIES):
+    for _attempt in range(MAX_RETRIES):
         if taken == quantity or taken + count_free(edition=edition) < quantity:
             break
-        time.sleep(random.uniform(0.01, 0.05))  # they are free, but somebody's transaction has them locked
+        # Enough units are free, but other transactions have them locked at this moment.
+        time.sleep(random.uniform(MIN_RETRY_SECONDS, MAX_RETRY_SECONDS))
         taken += take_free(hold=hold, edition=edition, quantity=quantity - taken)
     if taken == quantity:
         return
-    held = Unit.objects.filter(edition=edition, hold__state__in=[OPEN, PAYING]).exclude(hold=hold).count()
-    here = taken + count_free(edition=edition)
-    if not held and not here:
-        raise Gone
-    raise NoneFree(offers={**wanted, edition.pk: min(here, quantity)} if here else {}, held=held)
+    held = Unit.objects.filter(edition=edition, hold__state__in=Hold.BUSY).exclude(hold=hold).count()
+    available = taken + count_free(edition=edition)
+    if available:
+        raise NoneFree(offers={**quantities, edition.pk: min(available, quantity)}, held=held)
+    if held:
+        raise NoneFree(offers={}, held=held)
+    raise Gone
 
 
 def take_free(*, hold: Hold, edition: Edition, quantity: int) -> int:
-    """Move up to `quantity` free units to the hold in one statement; how many it got.
-
-    The free units are entered at a random number and read on from there, round the end, so that many shoppers at
-    once meet at different rows; rows locked by others are passed over.
-    """
-    start = random.randint(1, edition.quantity)
-    return run(
-        """
-        WITH ahead AS (
-            SELECT id FROM drops_unit
-            WHERE edition_id = %(edition)s AND hold_id IS NULL AND withheld_at IS NULL AND number >= %(start)s
-            ORDER BY number LIMIT %(quantity)s FOR UPDATE SKIP LOCKED
-        ), behind AS (
-            SELECT id FROM drops_unit
-            WHERE edition_id = %(edition)s AND hold_id IS NULL AND withheld_at IS NULL AND number < %(start)s
-            ORDER BY number LIMIT %(quantity)s - (SELECT count(*) FROM ahead) FOR UPDATE SKIP LOCKED
+    """Move up to `quantity` free units to the hold in one statement; return how many."""
+    # SKIP LOCKED passes over units that other shoppers are taking, and each begins at a random number and wraps round
+    # at the end: without that, hundreds at once would all try the lowest numbers, and skip the same rows.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            WITH ahead AS (
+                SELECT id FROM drops_unit
+                WHERE edition_id = %(edition)s AND hold_id IS NULL AND withheld_at IS NULL AND number >= %(start)s
+                ORDER BY number LIMIT %(quantity)s FOR UPDATE SKIP LOCKED
+            ), behind AS (
+                SELECT id FROM drops_unit
+                WHERE edition_id = %(edition)s AND hold_id IS NULL AND withheld_at IS NULL AND number < %(start)s
+                ORDER BY number LIMIT %(quantity)s - (SELECT count(*) FROM ahead) FOR UPDATE SKIP LOCKED
+            )
+            UPDATE drops_unit SET hold_id = %(hold)s
+            WHERE id IN (SELECT id FROM ahead UNION ALL SELECT id FROM behind)
+            """,
+            {
+                "edition": edition.pk,
+                "start": random.randint(1, edition.quantity),
+                "quantity": quantity,
+                "hold": hold.pk,
+            },
         )
-        UPDATE drops_unit SET hold_id = %(hold)s
-        WHERE id IN (SELECT id FROM ahead UNION ALL SELECT id FROM behind)
-        """,
-        {"edition": edition.pk, "start": start, "quantity": quantity, "hold": hold.pk},
-    )
+        return int(cursor.rowcount)
 
 
 def count_free(*, edition: Edition) -> int:
-    """Count the edition's free units as committed, locked or not."""
-    return Unit.objects.filter(edition=edition, hold=None, withheld_at=None).count()
+    """Return how many units of the edition are free as committed, locked or not."""
+    return Unit.objects.free().filter(edition=edition).count()
 
 
-def reclaim(*, edition: Edition, quantity: int) -> int:
-    """Release lapsed holds of the edition, up to `quantity` of them; how many."""
-    return release_lapsed(
-        where="AND h.id IN (SELECT hold_id FROM drops_holdline WHERE edition_id = %(edition)s)",
-        values={"edition": edition.pk, "most": quantity},
-    )
+def reclaim(*, edition: Edition, max_holds: int) -> int:
+    """Release lapsed holds of the edition, in the caller's transaction; return how many."""
+    lapsed = Hold.objects.lapsed(ago=Hold.RECLAIM_AFTER).filter(lines__edition=edition)
+    return release_lapsed(lapsed=lapsed, max_holds=max_holds)
 
 
-def expire_due(*, most: int = 500) -> int:
-    """Release lapsed holds of all drops; how many."""
+def expire_due(*, max_holds: int = MAX_HOLDS_PER_SWEEP) -> int:
+    """Release lapsed holds of all drops; return how many."""
     with transaction.atomic():
-        return release_lapsed(where="", values={"most": most})
+        return release_lapsed(lapsed=Hold.objects.lapsed(ago=Hold.RECLAIM_AFTER), max_holds=max_holds)
 
 
-def release_lapsed(*, where: str, values: dict[str, int]) -> int:
-    """Release open holds that lapsed five seconds ago and free their units; how many holds."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"""
-            WITH due AS (
-                SELECT h.id FROM drops_hold h
-                WHERE h.state = 'open' AND h.expires_at < statement_timestamp() - interval '5 seconds'
-                  AND {NOT_PAUSED} {where}
-                ORDER BY h.expires_at LIMIT %(most)s FOR UPDATE SKIP LOCKED
-            ), over AS (
-                UPDATE drops_hold SET state = 'released', ended_at = statement_timestamp()
-                WHERE id IN (SELECT id FROM due) AND state = 'open'
-                RETURNING id
-            ), freed AS (
-                UPDATE drops_unit SET hold_id = NULL WHERE hold_id IN (SELECT id FROM over)
-            )
-            SELECT count(*) FROM over
-            """,
-            values,
-        )
-        count: int = cursor.fetchone()[0]
-        return count
+def release_lapsed(*, lapsed: HoldQuerySet, max_holds: int) -> int:
+    """Release the longest lapsed holds and free their units, in the caller's transaction; return how many holds."""
+    # A hold that is locked is being paid for, or released by somebody else.
+    rows = lapsed.order_by("expires_at").select_for_update(of=("self",), skip_locked=True)
+    due = list(rows.values_list("pk", flat=True)[:max_holds])
+    if due:
+        Hold.objects.filter(pk__in=due).update(state=RELEASED, ended_at=Now())
+        Unit.objects.filter(hold__in=due).update(hold=None)
+    return len(due)
 
 
 def release_open(*, hold: Hold) -> None:
-    """Free the units again. Does nothing if the hold is over or being paid for."""
+    """Free the units of an open hold. Does nothing if it is being paid for or has ended."""
     release(hold=hold, state=OPEN)
 
 
@@ -287,48 +282,38 @@ def release(*, hold: Hold, state: Hold.State) -> None:
 
 
 def pay(*, hold: Hold) -> None:
-    """Keep the units while money is asked for. Raises HoldOver if it lapsed or is over, with nothing changed."""
-    if not PAID.rows(hold=hold.pk):
+    """Keep the units while the payment is under way. Raises HoldOver, with nothing changed, if the hold has ended."""
+    if not Hold.objects.payable().filter(pk=hold.pk).update(state=PAYING):
         raise HoldOver
 
 
-def reopen(*, hold: Hold, seconds: int = 120) -> None:
-    """Give the hold back to its shopper after a decline, with at least two minutes left. Raises HoldOver."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE drops_hold
-            SET state = 'open', expires_at = greatest(expires_at, statement_timestamp() + %s * interval '1 second')
-            WHERE id = %s AND state = 'paying'
-            """,
-            [seconds, hold.pk],
-        )
-        if not cursor.rowcount and read_again(hold=hold) != OPEN:
-            raise HoldOver
+def reopen(*, hold: Hold) -> None:
+    """Let the shopper pay again after a decline, for two minutes at least. Raises HoldOver if the hold has ended."""
+    updated = Hold.objects.filter(pk=hold.pk, state=PAYING).update(state=OPEN, expires_at=time_to_pay())
+    if not updated and locked_state(hold=hold) != OPEN:
+        raise HoldOver
 
 
 def allocate(*, hold: Hold) -> None:
-    """Keep the units for good, in the caller's transaction: the money is authorised. Raises HoldOver if it can't."""
-    # One UPDATE decides the race: whoever changes the row first wins.
-    if not KEPT.rows(hold=hold.pk) and read_again(hold=hold) != ALLOCATED:
-        raise HoldOver  # released; had another caller allocated it, that is as good as ours
+    """Assign the units for good, inside the caller's transaction: the payment is authorised.
+
+    Raises HoldOver if the hold was released.
+    """
+    # One UPDATE decides the race: whichever transaction changes the row first wins.
+    updated = Hold.objects.filter(pk=hold.pk, state=PAYING).update(state=ALLOCATED, ended_at=Now())
+    # Another caller may have allocated it already, which is just as good.
+    if not updated and locked_state(hold=hold) != ALLOCATED:
+        raise HoldOver
 
 
 def withhold(*, hold: Hold, reason: str) -> None:
-    """Withhold the units of an allocated hold whose money can't be had. Selling them again is another act."""
+    """Withhold the units of an allocated hold that can't be paid for. They are not on sale again."""
     with transaction.atomic():
         if Hold.objects.filter(pk=hold.pk, state=ALLOCATED).update(state=RETURNED, ended_at=Now()):
-            HoldLine.objects.filter(hold=hold).update(taken_back=F("quantity"))
+            HoldLine.objects.filter(hold=hold).update(withheld=F("quantity"))
             Unit.objects.filter(hold=hold).update(hold=None, withheld_at=Now(), withheld_reason=reason)
 
 
-def read_again(*, hold: Hold) -> str:
-    """Give the hold's state under its lock: what an UPDATE of 0 rows leaves open."""
+def locked_state(*, hold: Hold) -> str:
+    """Lock the hold and return its state: what an UPDATE of no rows leaves open."""
     return Hold.objects.select_for_update().values_list("state", flat=True).get(pk=hold.pk)
-
-
-def run(sql: str, values: Any) -> int:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        count: int = cursor.rowcount
-        return count

@@ -2,38 +2,43 @@
 
 draft ─announce─▶ announced ─clock─▶ lobby ─clock─▶ opening ─seal─▶ live ◀─pause/resume─▶ paused
                                                                      └─▶ sold out      no unit free or held
-closed: by hand, or its closing time has passed; cancelled: by hand. Both end whatever phase there was; but a drop that
-sold out stays sold out, that being what people want to know of it.
+closed: by hand, or by its closing time; cancelled: by hand. Both end any phase but one: a drop that sold out stays
+sold out, which is what people want to know about it.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import models
-from django.utils.translation import gettext_lazy as _
 
 from drops.models import Drop
+from drops.waitingroom.protocol import status
 
 
 class Phase(models.TextChoices):
-    """Where a drop stands. Derived, never stored."""
+    """Where a drop is between draft and end. Derived, never stored."""
 
-    DRAFT = "draft", _("draft")
-    ANNOUNCED = "announced", _("announced")
-    LOBBY = "lobby", _("lobby")
-    OPENING = "opening", _("opening")
-    LIVE = "live", _("live")
-    PAUSED = "paused", _("paused")
-    SOLD_OUT = "sold out", _("sold out")
-    CLOSED = "closed", _("closed")
-    CANCELLED = "cancelled", _("cancelled")
+    DRAFT = "draft"
+    ANNOUNCED = "announced"
+    LOBBY = "lobby"
+    OPENING = "opening"
+    LIVE = "live"
+    PAUSED = "paused"
+    SOLD_OUT = "sold out"
+    CLOSED = "closed"
+    CANCELLED = "cancelled"
 
 
-OVER = (Phase.SOLD_OUT, Phase.CLOSED, Phase.CANCELLED)
-COMING = (Phase.ANNOUNCED, Phase.LOBBY, Phase.OPENING)
+UPCOMING_PHASES = (Phase.ANNOUNCED, Phase.LOBBY, Phase.OPENING)
+RUNNING_PHASES = (Phase.LOBBY, Phase.OPENING, Phase.LIVE, Phase.PAUSED)
+SELLING_PHASES = (Phase.LIVE, Phase.PAUSED)
+ENDED_PHASES = tuple(Phase(name) for name in status.ENDED_PHASES)
+# The drop of the moment is in the first of these phases that any drop is in.
+MOMENT_PHASES = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY, Phase.ANNOUNCED)
 
 
 def phase(*, drop: Drop, now: datetime) -> Phase:
-    """Tell the drop's phase at `now`. Pure for drops read with Drop.objects.with_state(); others ask at most twice."""
+    """Return the drop's phase at `now`. No query for drops read with Drop.objects.with_state(), else two at most."""
     if drop.announced_at is None:
         return Phase.CANCELLED if drop.cancelled_at else Phase.DRAFT
     if drop.cancelled_at:
@@ -44,10 +49,10 @@ def phase(*, drop: Drop, now: datetime) -> Phase:
         return Phase.CLOSED
     if drop.sealed_at:
         return Phase.PAUSED if drop.paused else Phase.LIVE
-    return _before_the_seal(drop, now)
+    return _phase_before_seal(drop, now)
 
 
-def _before_the_seal(drop: Drop, now: datetime) -> Phase:
+def _phase_before_seal(drop: Drop, now: datetime) -> Phase:
     if drop.opens_at and drop.opens_at <= now:
         return Phase.OPENING
     if drop.lobby_opens_at and drop.lobby_opens_at <= now:
@@ -56,8 +61,15 @@ def _before_the_seal(drop: Drop, now: datetime) -> Phase:
 
 
 def next_change(*, drop: Drop, now: datetime) -> datetime | None:
-    """Tell when the clock alone will change the phase next; None if only an act can (a seal, a pause, a sale)."""
+    """Return when the clock alone changes the phase next; None if only an event can: a seal, a pause, a sale."""
     if drop.announced_at is None or drop.cancelled_at or drop.closed_at:
         return None
     times = [drop.closes_at] if drop.sealed_at else [drop.lobby_opens_at, drop.opens_at, drop.closes_at]
     return min((at for at in times if at and at > now), default=None)
+
+
+def drop_of_the_moment(*, drops: Sequence[Drop], now: datetime) -> Drop | None:
+    """Return the drop that is furthest on its way, the earliest to open among equals; None if all have ended."""
+    phases = {drop.pk: phase(drop=drop, now=now) for drop in drops}
+    candidates = [drop for drop in drops if phases[drop.pk] in MOMENT_PHASES]
+    return min(candidates, key=lambda drop: (MOMENT_PHASES.index(phases[drop.pk]), drop.opens_at), default=None)

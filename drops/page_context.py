@@ -1,24 +1,25 @@
-"""What the templates of a drop's pages are given: the read of drops.queries in the words and shapes of a page."""
+"""Template contexts for a drop's pages, made from what drops.queries reads."""
 
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext as _
 
-from drops.lifecycle import COMING, OVER, Phase
+from drops import lifecycle
+from drops.lifecycle import Phase
 from drops.models import Drop, Hold, Pause
 from drops.queries import DropPage, EditionRow
 from shop import catalogue, images
 from shop.core import money
 from shop.models import Variant
 
-RUNNING = (Phase.LOBBY, Phase.OPENING, Phase.LIVE, Phase.PAUSED)
-# What a page may turn into without being loaded again: every phase, and where somebody with a ticket stands.
+# What a page may change into without being loaded again: every phase, and the steps of a shopper with a ticket.
 STATES = (*(phase.value for phase in Phase if phase != Phase.DRAFT), "joined", "drawing", "waiting", "turn")
 
 
 def drop_page(page: DropPage) -> dict[str, Any]:
-    """Shape the page of a drop in its phase."""
+    """Return the context of a drop's page."""
     gallery = catalogue.gallery(pictures=page.pictures)
     return {
         "page": page,
@@ -29,14 +30,14 @@ def drop_page(page: DropPage) -> dict[str, Any]:
         "card": images.absolute(gallery.hero) if gallery.hero else "",
         "paragraphs": catalogue.paragraphs(page.product),
         "price": price_range(page),
-        "listed": len(page.editions) > 1 or page.phase in RUNNING,
-        "commitment": page.check.commitment.hex(),
-        "states": STATES if page.phase not in OVER else (),
+        "listed": len(page.editions) > 1 or page.phase in lifecycle.RUNNING_PHASES,
+        "commitment": page.proof.commitment.hex(),
+        "states": STATES if page.phase not in lifecycle.ENDED_PHASES else (),
         "line_url": f"/line/{page.drop.slug}/",  # the gate's
         "cookie_prefix": "__Host-" if settings.SECURE_COOKIES else "",
-        "coming": [phase.value for phase in COMING],
-        "running": [phase.value for phase in RUNNING],
-        "over": [phase.value for phase in OVER],
+        "coming": [phase.value for phase in lifecycle.UPCOMING_PHASES],
+        "running": [phase.value for phase in lifecycle.RUNNING_PHASES],
+        "over": [phase.value for phase in lifecycle.ENDED_PHASES],
         "took": page.sold_out_after,
         "missed": missed(page.drop) if page.phase == Phase.SOLD_OUT else 0,
         "paused_at": paused_at(page.drop) if page.phase == Phase.PAUSED else None,
@@ -44,52 +45,55 @@ def drop_page(page: DropPage) -> dict[str, Any]:
 
 
 def check_page(page: DropPage) -> dict[str, Any]:
-    """Shape what anybody needs to redo the draw; the numbers in hex are for the commands by hand."""
-    numbers = {"drop_hex": page.drop.id.hex, "n_hex": f"{page.check.n or 0:08x}"}
-    return {**drop_page(page), "check": page.check, **numbers}
+    """Return the context of the page that verifies the draw; the numbers in hex are for doing it by hand."""
+    numbers = {"drop_hex": page.drop.id.hex, "n_hex": f"{page.proof.n or 0:08x}"}
+    return {**drop_page(page), "check": page.proof, **numbers}
 
 
 def price_range(page: DropPage) -> str:
-    """Write what a piece costs: one price, or the least of several."""
-    prices = [row.edition.price for row in page.editions]
+    """Return what a piece costs: the price, or "from" the lowest of several."""
+    prices = {row.edition.price for row in page.editions}
     if not prices:
         return ""
-    least = money.text(amount=min(prices), currency=page.drop.currency)
-    return least if min(prices) == max(prices) else _("from %(price)s") % {"price": least}
+    lowest = money.text(amount=min(prices), currency=page.drop.currency)
+    if len(prices) == 1:
+        return lowest
+    return _("from %(price)s") % {"price": lowest}
 
 
 def missed(drop: Drop) -> int:
-    """Count the tickets that got nothing: those given, less the holds that were paid for."""
+    """Return how many tickets got nothing: all of them, less the holds that were paid for."""
     served = Hold.objects.filter(drop=drop, state=Hold.State.ALLOCATED).count()
     return max(0, drop.checkpoint.joined - served)
 
 
-def paused_at(drop: Drop) -> Any:
-    """Tell since when the drop is paused."""
+def paused_at(drop: Drop) -> datetime | None:
+    """Return when the open pause of the drop began; None if it isn't paused."""
     return Pause.objects.filter(drop=drop, ended_at=None).values_list("began_at", flat=True).first()
 
 
 def swatches(page: DropPage) -> list[Variant]:
-    """List the variants that have a colour of their own."""
+    """Return the variants that have a colour of their own."""
     return [row.edition.variant for row in page.editions if row.edition.variant.swatch]
 
 
 def choices(page: DropPage) -> dict[str, Any]:
-    """Shape the page on which somebody whose turn it is picks. One piece: a radio row each; more: numbers."""
+    """Return the context for choosing: a radio button per edition for one piece, a number field for several."""
     several = page.drop.limit_per_order > 1
     rows = [choice(row, page=page) for row in page.editions]
-    best = [row["id"] for row in rows if row["free"]] + [row["id"] for row in rows if not row["gone"]]
+    free = [row["id"] for row in rows if row["free"]]
+    may_come_back = [row["id"] for row in rows if not row["gone"]]
     return {
         "several": several,
         "rows": rows,
-        "first": next(iter(best), None),
+        "first": next(iter(free + may_come_back), None),
         "limit": page.drop.limit_per_order,
         "minutes": max(1, round(page.drop.hold_seconds / 60)),
     }
 
 
 def choice(row: EditionRow, *, page: DropPage) -> dict[str, Any]:
-    """Shape one edition to pick. What is held may be asked for: the answer says how many people are deciding."""
+    """Return the context of one edition. One that is all held may be chosen: units may come back by then."""
     return {
         "id": row.edition.pk,
         "name": row.name or page.product.name,

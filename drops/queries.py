@@ -1,15 +1,15 @@
 """Reads that shape the drop's page, the front page, the archive and the API: as many queries for 30 rows as for 1."""
 
-import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache
+from threading import Condition
 from uuid import UUID
 
+from cachetools import TTLCache, cached
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import F, Sum
+from django.db.models import F, Sum, prefetch_related_objects
 from django.utils import timezone
 
 from drops import lifecycle, stock
@@ -17,14 +17,13 @@ from drops.lifecycle import Phase
 from drops.models import Drop, Edition, Hold, HoldLine
 from drops.models.drop import DropQuerySet
 from drops.waitingroom.protocol import places
-from shop.core.prepared import Given, Read
 from shop.models import Picture, Product
 
-PER_PAGE = 20
-FROZEN_SECONDS = 5
-STATE = Read(Drop.objects.with_state().filter(slug=Given("slug"), announced_at__isnull=False))
-# What the front page shows of several drops at once; the earliest opening wins among equals.
-FIRST = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY, Phase.ANNOUNCED)
+DROPS_PER_PAGE = 20
+MAX_CACHED_DROPS = 64
+PAGE_CACHE_SECONDS = 1
+FIXED_PARTS_CACHE_SECONDS = 5
+PICTURES = "product__pictures__renditions"
 
 
 @dataclass(frozen=True)
@@ -32,18 +31,18 @@ class EditionRow:
     """An edition as pages list it. Its variant is loaded."""
 
     edition: Edition
-    count: stock.Count
+    count: stock.UnitCounts
     band: stock.Band
 
     @property
     def name(self) -> str:
-        """The variant's axes ("M, gold"); empty for the only edition of a product without axes."""
+        """The variant's options ("M, gold"); empty for the only variant of a product without options."""
         return self.edition.variant.name
 
 
 @dataclass(frozen=True)
 class DrawProof:
-    """What anybody needs to redo the shuffle. Secret and seed stay None until the seal is committed."""
+    """What it takes to verify the shuffle. All but the commitment is None until the seal is committed."""
 
     commitment: bytes
     n: int | None
@@ -53,17 +52,17 @@ class DrawProof:
 
 @dataclass(frozen=True)
 class DropPage:
-    """A drop with all that its page shows. Product, pictures and renditions are loaded."""
+    """A drop with everything that its page shows. Product, pictures and renditions are loaded."""
 
     drop: Drop
     phase: Phase
     next_change: datetime | None
     editions: list[EditionRow]
-    check: DrawProof
+    proof: DrawProof
 
     @property
     def product(self) -> Product:
-        """What is released."""
+        """The product that is released."""
         return self.drop.product
 
     @property
@@ -73,7 +72,7 @@ class DropPage:
 
     @property
     def quantity(self) -> int:
-        """How many pieces the drop has in all."""
+        """How many pieces the drop has, all editions together."""
         return sum(row.edition.quantity for row in self.editions)
 
     @property
@@ -83,93 +82,90 @@ class DropPage:
 
     @property
     def sold_out_after(self) -> timedelta | None:
-        """From its opening second until nothing was left; None if that has not come."""
+        """From its opening until nothing was left; None if it hasn't sold out."""
         return _sold_out_after(self.drop)
 
 
 @dataclass(frozen=True)
-class Ended:
+class EndedDrop:
     """A drop of the archive. Product, pictures and renditions are loaded."""
 
     drop: Drop
     phase: Phase
     sold: int
     quantity: int
-    sold_out_after: timedelta | None  # from its opening second; None if it did not sell out
+    sold_out_after: timedelta | None  # from its opening; None if it didn't sell out
 
 
 @dataclass(frozen=True)
 class Archive:
     """One page of the archive, numbered from 1."""
 
-    drops: list[Ended]
+    drops: list[EndedDrop]
     number: int
     pages: int
 
 
 def page(*, slug: str, now: datetime) -> DropPage:
-    """Read an announced drop, cancelled ones too. Raises: Drop.DoesNotExist."""
-    return _pages([_with_pictures().get(slug=slug, announced_at__isnull=False)], now)[0]
+    """Read an announced drop, cancelled ones too. Raises Drop.DoesNotExist."""
+    return _page(_with_pictures().get(slug=slug, announced_at__isnull=False), now)
 
 
+# `condition` has one thread read while the others wait for what it found.
+@cached(TTLCache(MAX_CACHED_DROPS, PAGE_CACHE_SECONDS), condition=Condition())
 def cached_page(*, slug: str) -> DropPage:
-    """Read the drop's page as it was within this second, for pages of one visitor. Raises: Drop.DoesNotExist.
+    """Read an announced drop as it was up to a second ago, for pages of one visitor. Raises Drop.DoesNotExist.
 
-    What such a page leads to is guarded where it is written; reading it anew for each of a crowd is the dear part.
+    Reading it again for each of a crowd would cost most of what their requests cost. What such a page leads to is
+    checked again where it is written.
     """
-    return _glimpse(slug, int(time.monotonic()))
+    drop = Drop.objects.with_state().get(slug=slug, announced_at__isnull=False)
+    fixed = cached_fixed_parts(drop_id=drop.pk)
+    drop.product = fixed.product
+    return _page(drop, timezone.now(), editions=fixed.editions.all())
 
 
+@cached(TTLCache(MAX_CACHED_DROPS, FIXED_PARTS_CACHE_SECONDS), condition=Condition())
 def cached_fixed_parts(*, drop_id: UUID) -> Drop:
-    """Read what announcing has fixed, up to five seconds old: the drop, its product with pictures, its editions."""
-    return _frozen(drop_id, int(time.monotonic() // FROZEN_SECONDS))
+    """Read what the announcement fixed, up to five seconds old: the drop, its editions, its product with pictures.
+
+    It is shared between threads: change nothing in it.
+    """
+    return Drop.objects.select_related("product").prefetch_related("editions__variant", PICTURES).get(pk=drop_id)
 
 
 def clear_cache() -> None:
-    """Read anew from now on, whatever was read a moment ago."""
-    _glimpse.cache_clear()
-    _frozen.cache_clear()
+    """Forget what was read a moment ago."""
+    cached_page.cache_clear()
+    cached_fixed_parts.cache_clear()
 
 
-@lru_cache(maxsize=64)
-def _glimpse(slug: str, _second: int) -> DropPage:
-    drop = STATE.get(slug=slug)
-    fixed = cached_fixed_parts(drop_id=drop.pk)
-    drop.product = fixed.product
-    vars(drop)["_prefetched_objects_cache"] = {"editions": fixed.editions.all()}
-    return _pages([drop], timezone.now())[0]
-
-
-@lru_cache(maxsize=64)
-def _frozen(drop_id: UUID, _span: int) -> Drop:
-    return (
-        Drop.objects.select_related("product")
-        .prefetch_related("editions__variant", "product__pictures__renditions")
-        .get(pk=drop_id)
-    )
+def drop_of_the_moment(*, drops: DropQuerySet, now: datetime) -> Drop | None:
+    """Read that one of the drops that is running, else the next to open, else the last to have opened."""
+    current = lifecycle.drop_of_the_moment(drops=list(drops.not_ended().with_state()), now=now)
+    return current or drops.with_state().order_by("-opens_at").first()
 
 
 def front_page(*, now: datetime) -> DropPage | None:
-    """Read the drop of the moment: live, else in its lobby, else the next announced, else the newest that has ended."""
-    drops = list(Drop.objects.shown().not_ended().with_state())
-    phases = {drop.pk: lifecycle.phase(drop=drop, now=now) for drop in drops}
-    coming = [drop for drop in drops if phases[drop.pk] in FIRST]
-    coming.sort(key=lambda drop: (FIRST.index(phases[drop.pk]), drop.opens_at))
-    wanted = _with_pictures().filter(pk=coming[0].pk) if coming else _with_pictures().shown().order_by("-opens_at")[:1]
-    return next(iter(_pages(list(wanted), now)), None)
+    """Read the drop of the moment among those shown; None if there is none yet."""
+    drop = drop_of_the_moment(drops=Drop.objects.shown().select_related("product"), now=now)
+    if drop is None:
+        return None
+    prefetch_related_objects([drop], "editions__variant", PICTURES)
+    return _page(drop, now)
 
 
 def archive(*, page: int, now: datetime) -> Archive:
-    """Read a page of what has ended, newest first. Raises: django.core.paginator.InvalidPage."""
-    read = Paginator(_with_pictures().shown().ended().order_by("-opens_at", "slug"), PER_PAGE).page(page)
+    """Read a page of the drops that have ended, newest first. Raises django.core.paginator.InvalidPage."""
+    read = Paginator(_with_pictures().shown().ended().order_by("-opens_at", "slug"), DROPS_PER_PAGE).page(page)
     drops = list(read.object_list)
-    made, sold = _made(drops), _sold(drops)
+    quantities, sold = _quantities(drops), _sold(drops)
     rows = [
-        Ended(
+        EndedDrop(
             drop=drop,
             phase=lifecycle.phase(drop=drop, now=now),
             sold=sold.get(drop.pk, 0),
-            quantity=made.get(drop.pk, 0),
+            quantity=quantities.get(drop.pk, 0),
             sold_out_after=_sold_out_after(drop),
         )
         for drop in drops
@@ -178,17 +174,19 @@ def archive(*, page: int, now: datetime) -> Archive:
 
 
 def open_drops(*, now: datetime) -> list[DropPage]:
-    """Read what is shown and has not ended, soonest first, for the API: pictures are not loaded."""
-    return _pages(list(_with_editions().shown().not_ended().order_by("opens_at", "slug")), now)
+    """Read the drops that are shown and have not ended, soonest first, for the API: pictures are not loaded."""
+    drops = list(_with_editions().shown().not_ended().order_by("opens_at", "slug"))
+    counts = stock.counts_of(drops=drops)
+    return [_build_page(drop, now, editions=drop.editions.all(), counts=counts) for drop in drops]
 
 
 def open_drop(*, slug: str, now: datetime) -> DropPage:
-    """Read one shown drop for the API, ended ones too: pictures are not loaded. Raises: Drop.DoesNotExist."""
-    return _pages([_with_editions().shown().get(slug=slug)], now)[0]
+    """Read one shown drop for the API, ended ones too: pictures are not loaded. Raises Drop.DoesNotExist."""
+    return _page(_with_editions().shown().get(slug=slug), now)
 
 
 def draw_proof(*, drop: Drop) -> DrawProof:
-    """Tell what of the shuffle is public by now. `drop` is announced."""
+    """Return what is public of an announced drop's shuffle by now."""
     commitment, nonce = bytes(drop.commitment or b""), bytes(drop.nonce or b"")
     if drop.sealed is None:
         return DrawProof(commitment=commitment, n=None, secret=None, seed=None)
@@ -203,41 +201,48 @@ def _with_editions() -> DropQuerySet:
 
 
 def _with_pictures() -> DropQuerySet:
-    return _with_editions().prefetch_related("product__pictures__renditions")
+    return _with_editions().prefetch_related(PICTURES)
 
 
-def _pages(drops: Sequence[Drop], now: datetime) -> list[DropPage]:
-    counts = stock.counts_of(drops=drops)
-    return [
-        DropPage(
-            drop=drop,
-            phase=lifecycle.phase(drop=drop, now=now),
-            next_change=lifecycle.next_change(drop=drop, now=now),
-            editions=[_row(edition, drop, counts.get(edition.pk, stock.NOTHING)) for edition in drop.editions.all()],
-            check=draw_proof(drop=drop),
-        )
-        for drop in drops
-    ]
+def _page(drop: Drop, now: datetime, *, editions: Iterable[Edition] | None = None) -> DropPage:
+    """Read the drop's counts and build its page; `editions` if they are at hand, else the drop's own."""
+    counts = stock.counts(drop=drop)
+    if editions is None:
+        editions = drop.editions.all()
+    return _build_page(drop, now, editions=editions, counts=counts)
 
 
-def _row(edition: Edition, drop: Drop, count: stock.Count) -> EditionRow:
-    edition.drop = drop
-    edition.variant.product = drop.product
+def _build_page(
+    drop: Drop, now: datetime, *, editions: Iterable[Edition], counts: dict[int, stock.UnitCounts]
+) -> DropPage:
+    return DropPage(
+        drop=drop,
+        phase=lifecycle.phase(drop=drop, now=now),
+        next_change=lifecycle.next_change(drop=drop, now=now),
+        editions=[_row(edition, counts.get(edition.pk, stock.NO_UNITS)) for edition in editions],
+        proof=draw_proof(drop=drop),
+    )
+
+
+def _row(edition: Edition, count: stock.UnitCounts) -> EditionRow:
     return EditionRow(edition=edition, count=count, band=stock.band(count))
 
 
-def _made(drops: Sequence[Drop]) -> dict[UUID, int]:
-    """Pieces by drop id."""
+def _quantities(drops: Sequence[Drop]) -> dict[UUID, int]:
+    """Return how many pieces each drop has, by drop id."""
     rows = Edition.objects.filter(drop__in=drops).order_by().values("drop").annotate(sum=Sum("quantity"))
     return dict(rows.values_list("drop", "sum"))
 
 
 def _sold(drops: Sequence[Drop]) -> dict[UUID, int]:
-    """Paid pieces by drop id; none is left out. From the holds' lines: the units of old drops are not read."""
+    """Return how many pieces of each drop are paid for, by drop id. A drop that sold none is left out."""
+    # The lines of holds are far fewer rows than the units of old drops.
     lines = HoldLine.objects.filter(hold__drop__in=drops, hold__state=Hold.State.ALLOCATED).order_by()
-    rows = lines.values("hold__drop").annotate(sum=Sum(F("quantity") - F("taken_back")))
+    rows = lines.values("hold__drop").annotate(sum=Sum(F("quantity") - F("withheld")))
     return dict(rows.values_list("hold__drop", "sum"))
 
 
 def _sold_out_after(drop: Drop) -> timedelta | None:
-    return drop.sold_out_at - drop.opens_at if drop.sold_out_at and drop.opens_at else None
+    if drop.sold_out_at is None or drop.opens_at is None:
+        return None
+    return drop.sold_out_at - drop.opens_at

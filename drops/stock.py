@@ -1,29 +1,23 @@
-"""What there is of each edition, counted from the units themselves."""
+"""How many units of each edition are free, held, sold and withheld, counted from the units themselves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from django.db import connection
+from django.db.models import Count, Q
 
-from drops.models import Drop
+from drops.models import Drop, Hold, Unit
+from drops.models.stock import FREE
 
 Band = Literal["in", "low", "held", "gone"]
-COUNTS = """
-    SELECT u.edition_id, count(*) FILTER (WHERE u.hold_id IS NULL AND u.withheld_at IS NULL),
-           count(*) FILTER (WHERE h.state IN ('open', 'paying')), count(*) FILTER (WHERE h.state = 'allocated'),
-           count(*) FILTER (WHERE u.withheld_at IS NOT NULL)
-    FROM drops_unit u JOIN drops_edition e ON e.id = u.edition_id LEFT JOIN drops_hold h ON h.id = u.hold_id
-    WHERE e.drop_id = ANY(%s) GROUP BY u.edition_id
-"""
 
 
 @dataclass(frozen=True)
-class Count:
+class UnitCounts:
     """Units of one edition; the four add up to `total`."""
 
     free: int
-    held: int  # by holds that are open or being paid for: they may return
+    held: int  # by holds that are open or being paid for: they may come back
     sold: int
     withheld: int
 
@@ -33,26 +27,31 @@ class Count:
         return self.free + self.held + self.sold + self.withheld
 
 
-NOTHING = Count(free=0, held=0, sold=0, withheld=0)
+NO_UNITS = UnitCounts(free=0, held=0, sold=0, withheld=0)
 
 
-def counts(*, drop: Drop) -> dict[int, Count]:
-    """Count the drop's units by edition id. One query. An edition without units (a draft's) is left out."""
+def counts(*, drop: Drop) -> dict[int, UnitCounts]:
+    """Count the drop's units by edition id, in one query. An edition without units, of a draft, is left out."""
     return counts_of(drops=[drop])
 
 
-def counts_of(*, drops: Iterable[Drop]) -> dict[int, Count]:
-    """Count the units of several drops by edition id. One query."""
-    with connection.cursor() as cursor:
-        cursor.execute(COUNTS, [[drop.pk for drop in drops]])
-        return {
-            edition: Count(free=free, held=held, sold=sold, withheld=withheld)
-            for edition, free, held, sold, withheld in cursor.fetchall()
-        }
+def counts_of(*, drops: Iterable[Drop]) -> dict[int, UnitCounts]:
+    """Count the units of several drops by edition id, in one query."""
+    units = Unit.objects.filter(edition__drop__in=[drop.pk for drop in drops]).order_by()
+    rows = units.values_list("edition").annotate(
+        free=Count("pk", filter=FREE),
+        held=Count("pk", filter=Q(hold__state__in=Hold.BUSY)),
+        sold=Count("pk", filter=Q(hold__state=Hold.State.ALLOCATED)),
+        withheld=Count("pk", filter=Q(withheld_at__isnull=False)),
+    )
+    return {
+        edition: UnitCounts(free=free, held=held, sold=sold, withheld=withheld)
+        for edition, free, held, sold, withheld in rows
+    }
 
 
-def band(count: Count) -> Band:
-    """Say in one word how much is left: `low` is a tenth or less, `held` none free but some may return."""
+def band(count: UnitCounts) -> Band:
+    """Return in one word how much is left: `low` is a tenth or less, `held` none free but some may come back."""
     if count.free == 0:
         return "held" if count.held else "gone"
     return "low" if count.free * 10 <= count.total else "in"

@@ -1,4 +1,4 @@
-"""What beat asks of drops. Each is safe to run twice at once."""
+"""Celery tasks of drops, started by beat. Each is safe to run twice at once."""
 
 from celery import shared_task
 
@@ -7,5 +7,5 @@ from drops import holds
 
 @shared_task(name="drops.expire_due_holds", ignore_result=True)
 def expire_due_holds(**_: object) -> int:
-    """Free the units of holds that lapsed; the gatekeeper counts them as free again."""
+    """Release the holds that have lapsed, so that their units are free again; return how many."""
     return holds.expire_due()

@@ -1,4 +1,4 @@
-"""What lets a browser in: the pass that the gate gave, and the tokens in the addresses of holds and orders."""
+"""What authorises a browser: the pass that the gate issued, and the tokens in the addresses of holds and orders."""
 
 from datetime import datetime
 from functools import cache
@@ -32,33 +32,34 @@ class InvalidToken(Exception):
 
 @cache
 def keyring(purpose: str) -> Keyring:
+    """Return the keys for "pass", "hold" or "order"."""
     return Keyring.parse({"pass": settings.PASS_KEYS, "hold": settings.HOLD_KEYS, "order": settings.HOLD_KEYS}[purpose])
 
 
 def read_pass(*, request: HttpRequest, drop: Drop, now: datetime) -> Pass:
-    """Give the pass in the request's cookie. Raises NoPass, PassEnded."""
+    """Return the pass in the request's cookie. Raises NoPass, PassEnded."""
     value = request.COOKIES.get(keys.cookie("pass", drop.slug, settings.SECURE_COOKIES), "")
     try:
-        admit = tickets.read_pass(value, drop.slug, keyring("pass"))
+        pass_ = tickets.read_pass(value, drop.slug, keyring("pass"))
     except InvalidSignature:
         raise NoPass from None
-    if admit.ends <= now.timestamp():
+    if pass_.ends <= now.timestamp():
         raise PassEnded
-    return admit
+    return pass_
 
 
 def hold_token(uuid: UUID) -> str:
-    """Make the part of an address that authorises everything about a hold."""
+    """Return the part of an address that authorises everything about a hold."""
     return tickets.sign("hold", "", uuid.bytes, keyring("hold"))
 
 
 def order_token(uuid: UUID) -> str:
-    """Make the part of an address that authorises everything about an order."""
+    """Return the part of an address that authorises everything about an order."""
     return tickets.sign("order", "", uuid.bytes, keyring("order"))
 
 
 def read_token(purpose: str, token: str) -> UUID:
-    """Give the uuid in a token for "hold" or "order". Raises ForeignToken."""
+    """Return the UUID in a token for "hold" or "order". Raises InvalidToken."""
     try:
         return UUID(bytes=tickets.read(purpose, "", token, keyring(purpose)))
     except (InvalidSignature, ValueError):

@@ -1,4 +1,4 @@
-"""Shopper pages of drops. The line's own addresses, /line/…, are the gate's."""
+"""Shopper pages of drops. The gate serves the waiting room's addresses, /line/…"""
 
 from django.urls import path
 

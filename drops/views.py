@@ -1,13 +1,13 @@
 """Pages of drops: the drop in every phase, picking and holding, the check of the shuffle, the archive.
 
-What anybody may see is public: no cookie, no word of one visitor, kept by the edge for a second while it can change.
+Public pages carry no cookie and nothing personal, and the edge caches them for a second while they can change.
 """
 
 from typing import Any
 
 from django.conf import settings
 from django.core.paginator import InvalidPage
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
-from drops import holds, page_context, queries, tokens
+from drops import holds, lifecycle, page_context, queries, tokens
 from drops.lifecycle import Phase
 from drops.models import Drop, Hold
 from drops.queries import DropPage
@@ -25,10 +25,11 @@ from drops.waitingroom.protocol import keys
 from shop import theme
 from shop.core import caching
 
-LONGEST = 10  # seconds that a page is kept when only a rare act can change it
-OPEN = (Phase.LIVE, Phase.PAUSED)
+CACHE_SECONDS = 1
+STABLE_CACHE_SECONDS = 10  # of pages that hardly ever change
 HOLD_COOKIE_SECONDS = 86_400
-MOST = 9_999  # of anything that a form may ask for; more is a mistake or mischief
+MAX_QUANTITY = 9_999  # in a form: a larger number is a mistake or an attack
+MAX_ID_DIGITS = 17
 
 
 @require_safe
@@ -36,91 +37,88 @@ def front(request: HttpRequest) -> HttpResponse:
     """Show the drop of the moment, exactly as its own page does."""
     page = queries.front_page(now=timezone.now())
     if page is None:
-        return caching.public(render(request, "drops/nothing.html"), seconds=1)
-    return shown(request, page)
+        return caching.public(render(request, "drops/nothing.html"), seconds=CACHE_SECONDS)
+    return drop_page(request, page)
 
 
 @require_safe
 def drop(request: HttpRequest, slug: str) -> HttpResponse:
     """Show a drop in its phase."""
-    return shown(request, found(slug))
+    return drop_page(request, page_or_404(slug))
 
 
 @require_safe
 def check(request: HttpRequest, slug: str) -> HttpResponse:
-    """Show what the draw was made of, for the browser to redo it."""
-    page = found(slug)
+    """Show what the draw was made from, so that the browser can verify it."""
+    page = page_or_404(slug)
     response = theme.page(request, "drops/check.html", page_context.check_page(page), product=page.product)
-    return caching.public(response, seconds=seconds(page))
+    return caching.public(response, seconds=cache_seconds(page))
 
 
 @require_safe
 def mine(request: HttpRequest, slug: str) -> HttpResponse:
-    """Tell the browser that holds something what it holds; asked only by those with the hint cookie."""
-    hold = own_hold(request, slug)
+    """Answer what this browser holds. Only browsers with the hint cookie ask."""
+    hold = hold_of(request, slug)
     if hold is None:
         response: HttpResponse = JsonResponse({}, status=404)
         response.delete_cookie(keys.cookie("held", slug, settings.SECURE_COOKIES), samesite="Lax")
         return caching.private(response)
     ends = hold.expires_at.timestamp() if hold.state == Hold.State.OPEN else None
-    return caching.private(JsonResponse({"url": checkout(hold), "text": held_text(hold), "ends": ends}))
+    return caching.private(JsonResponse({"url": hold_url(hold), "text": held_text(hold), "ends": ends}))
 
 
 @require_safe
 def pick(request: HttpRequest, slug: str) -> HttpResponse:
-    """Let somebody whose turn it is choose; who holds something already goes on to paying for it."""
-    page = glimpsed(slug)
-    hold = own_hold(request, slug)
+    """Let a shopper whose turn it is choose. One who holds something already goes on to its page."""
+    page = cached_page_or_404(slug)
+    hold = hold_of(request, slug)
     if hold is not None:
-        return caching.private(redirect(checkout(hold)))
-    if page.phase not in OPEN:
+        return caching.private(redirect(hold_url(hold)))
+    if page.phase not in lifecycle.SELLING_PHASES:
         return caching.private(redirect("drop", slug=slug))
     try:
-        admit = tokens.read_pass(request=request, drop=page.drop, now=timezone.now())
+        pass_ = tokens.read_pass(request=request, drop=page.drop, now=timezone.now())
     except HoldRefused as refusal:
-        return refused(request, page, refusal)
-    context = {**page_context.drop_page(page), **page_context.choices(page), "ends": admit.ends}
+        return refusal_page(request, page, refusal)
+    context = {**page_context.drop_page(page), **page_context.choices(page), "ends": pass_.ends}
     swatches = page_context.swatches(page)
     return caching.private(theme.page(request, "drops/pick.html", context, product=page.product, swatches=swatches))
 
 
 @require_POST
 def hold(request: HttpRequest, slug: str) -> HttpResponse:
-    """Set aside what was chosen."""
-    page = glimpsed(slug)
+    """Hold what was chosen."""
+    page = cached_page_or_404(slug)
     try:
-        admit = tokens.read_pass(request=request, drop=page.drop, now=timezone.now())
-        placed = holds.place(drop=page.drop, admit=admit, wanted=wanted(request.POST, limit=page.drop.limit_per_order))
+        pass_ = tokens.read_pass(request=request, drop=page.drop, now=timezone.now())
+        quantities = read_quantities(request.POST, limit=page.drop.limit_per_order)
+        placed = holds.place(drop=page.drop, pass_=pass_, quantities=quantities)
     except HoldRefused as refusal:
-        return refused(request, page, refusal)
-    response = redirect(checkout(placed))
-    response.status_code = 303
-    token = tokens.hold_token(placed.uuid)
-    for kind, value, hidden in (("hold", token, True), ("held", "1", False)):
-        response.set_cookie(
-            keys.cookie(kind, slug, settings.SECURE_COOKIES), value, max_age=HOLD_COOKIE_SECONDS,
-            httponly=hidden, secure=settings.SECURE_COOKIES, samesite="Lax",
-        )  # fmt: skip
+        return refusal_page(request, page, refusal)
+    response = HttpResponseRedirect(hold_url(placed), status=303)
+    # The page's script can't read the first cookie. The second one tells it that there is a hold to ask for.
+    set_cookie(response, "hold", slug, tokens.hold_token(placed.uuid), httponly=True)
+    set_cookie(response, "held", slug, "1", httponly=False)
     return caching.private(response)
 
 
 @require_safe
 def archive(request: HttpRequest, page: int = 1) -> HttpResponse:
-    """List what has ended, newest first."""
+    """List the drops that have ended, newest first."""
     try:
         read = queries.archive(page=page, now=timezone.now())
     except InvalidPage:
         raise Http404 from None
-    return caching.public(render(request, "drops/archive.html", {"archive": read}), seconds=1)
+    return caching.public(render(request, "drops/archive.html", {"archive": read}), seconds=CACHE_SECONDS)
 
 
 @require_safe
 def how(request: HttpRequest) -> HttpResponse:
-    """Tell how a drop works."""
-    return caching.public(render(request, "drops/how.html"), seconds=LONGEST)
+    """Explain how a drop works."""
+    return caching.public(render(request, "drops/how.html"), seconds=STABLE_CACHE_SECONDS)
 
 
-def found(slug: str) -> DropPage:
+def page_or_404(slug: str) -> DropPage:
     """Read the page of an announced drop. Raises Http404."""
     try:
         return queries.page(slug=slug, now=timezone.now())
@@ -128,64 +126,84 @@ def found(slug: str) -> DropPage:
         raise Http404 from None
 
 
-def glimpsed(slug: str) -> DropPage:
-    """Read the page of an announced drop, up to a second old. Raises Http404."""
+def cached_page_or_404(slug: str) -> DropPage:
+    """Read the page of an announced drop as it was up to a second ago. Raises Http404."""
     try:
         return queries.cached_page(slug=slug)
     except Drop.DoesNotExist:
         raise Http404 from None
 
 
-def shown(request: HttpRequest, page: DropPage) -> HttpResponse:
-    """Render the page that everybody gets."""
+def drop_page(request: HttpRequest, page: DropPage) -> HttpResponse:
+    """Render a drop's page, which is the same for everybody."""
     response = theme.page(request, "drops/drop.html", page_context.drop_page(page), product=page.product)
-    return caching.public(response, seconds=seconds(page))
+    return caching.public(response, seconds=cache_seconds(page))
 
 
-def seconds(page: DropPage) -> int:
-    """Say how long the edge may keep the page. One second never passes a change by more than the edge's own second."""
-    return LONGEST if page.phase in {Phase.CLOSED, Phase.CANCELLED} else 1
+def cache_seconds(page: DropPage) -> int:
+    """Return how long the edge may cache a drop's page. A sold-out drop may be live again: a unit can come back."""
+    return STABLE_CACHE_SECONDS if page.phase in {Phase.CLOSED, Phase.CANCELLED} else CACHE_SECONDS
 
 
-def wanted(form: QueryDict, *, limit: int) -> dict[int, int]:
-    """Read {edition id: quantity} from a form. Raises WrongQuantity, ForeignEdition for what no form of ours sends."""
-    asked = {name.removeprefix("quantity-"): form.get(name, "") for name in form if name.startswith("quantity-")}
+def read_quantities(form: QueryDict, *, limit: int) -> dict[int, int]:
+    """Read {edition id: quantity} from a form; `limit` is what a refusal names.
+
+    Raises ForeignEdition, WrongQuantity for values that no form of ours sends.
+    """
+    values = {name.removeprefix("quantity-"): form.get(name, "") for name in form if name.startswith("quantity-")}
     if "edition" in form:
-        asked[form.get("edition", "")] = "1"
-    result = {}
-    for edition, text in asked.items():
-        if not (edition.isascii() and edition.isdigit() and len(edition) < 18):
+        values[form.get("edition", "")] = "1"
+    quantities = {}
+    for edition, value in values.items():
+        if not is_number(edition) or len(edition) > MAX_ID_DIGITS:
             raise holds.ForeignEdition
-        digits = text.strip() or "0"
-        if not (digits.isascii() and digits.isdigit() and int(digits[:9]) <= MOST):
+        digits = value.strip() or "0"
+        if not is_number(digits) or len(digits) > MAX_ID_DIGITS or int(digits) > MAX_QUANTITY:
             raise holds.WrongQuantity(limit=limit)
         if int(digits):
-            result[int(edition)] = int(digits)
-    if not result:
+            quantities[int(edition)] = int(digits)
+    if not quantities:
         raise holds.WrongQuantity(limit=limit)
-    return result
+    return quantities
 
 
-def own_hold(request: HttpRequest, slug: str) -> Hold | None:
-    """Give the live hold that this browser's cookie authorises; None without one."""
+def is_number(text: str) -> bool:
+    """Whether the text is one or more of the digits 0 to 9."""
+    return text.isascii() and text.isdigit()
+
+
+def hold_of(request: HttpRequest, slug: str) -> Hold | None:
+    """Return the live hold that this browser's cookie authorises, unless it has lapsed; None without one."""
     token = request.COOKIES.get(keys.cookie("hold", slug, settings.SECURE_COOKIES), "")
     try:
         uuid = tokens.read_token("hold", token)
     except tokens.InvalidToken:
         return None
-    live = Hold.objects.filter(uuid=uuid, drop__slug=slug, state__in=Hold.LIVE).first()
-    if live and live.state == Hold.State.OPEN and live.expires_at <= timezone.now():
-        return live if page_context.paused_at(live.drop) else None  # in a pause nothing lapses
-    return live
+    hold = Hold.objects.live().with_paused().filter(uuid=uuid, drop__slug=slug).first()
+    if hold is not None and hold.state == Hold.State.OPEN and not hold.is_payable(now=timezone.now()):
+        return None
+    return hold
 
 
-def checkout(hold: Hold) -> str:
-    """Give the address of a hold's own page."""
-    return reverse("checkout", args=[tokens.hold_token(hold.uuid)])
+def hold_url(hold: Hold) -> str:
+    """Return the address of a hold's own page, which another app provides."""
+    return reverse(settings.HOLD_URL_NAME, args=[tokens.hold_token(hold.uuid)])
+
+
+def set_cookie(response: HttpResponse, kind: str, slug: str, value: str, *, httponly: bool) -> None:
+    """Set one of the cookies that a browser with a hold has."""
+    response.set_cookie(
+        keys.cookie(kind, slug, settings.SECURE_COOKIES),
+        value,
+        max_age=HOLD_COOKIE_SECONDS,
+        httponly=httponly,
+        secure=settings.SECURE_COOKIES,
+        samesite="Lax",
+    )
 
 
 def held_text(hold: Hold) -> str:
-    """Say which units a hold owns."""
+    """Return which units a hold owns, for a shopper."""
     numbers = list(hold.units.values_list("number", flat=True))
     listed = ", ".join(number_format(number, force_grouping=True) for number in numbers)
     if hold.state == Hold.State.ALLOCATED:
@@ -193,8 +211,8 @@ def held_text(hold: Hold) -> str:
     return ngettext("Held for you: No. %(n)s", "Held for you: No. %(n)s", len(numbers)) % {"n": listed}
 
 
-def refused(request: HttpRequest, page: DropPage, refusal: HoldRefused) -> HttpResponse:
-    """Answer with why there is no hold, and what to do next: a smaller quantity, or back to the page."""
+def refusal_page(request: HttpRequest, page: DropPage, refusal: HoldRefused) -> HttpResponse:
+    """Explain why there is no hold, and what to do next: take a smaller quantity, or go back to the page."""
     links = [{"url": reverse("drop", args=[page.drop.slug]), "text": _("Back to the drop")}]
     context: dict[str, Any] = {"title": refusal.title, "reason": refusal.reason, "links": links}
     if isinstance(refusal, holds.NoneFree) and refusal.offers:

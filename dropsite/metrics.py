@@ -11,7 +11,7 @@ For programs on this machine, or with SCALING_METRICS_TOKEN as a bearer token. T
 import hmac
 import ipaddress
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -29,7 +29,6 @@ from payments.models import Attempt, Event
 from shop.core import problems
 from shop.core.models import Email
 
-RECLAIM_SECONDS = 5  # a hold may be reclaimed this long after its end; after that, background is late
 REFUSAL = (
     "These figures are for programs on the shop's own machine."
     " From elsewhere, set SCALING_METRICS_TOKEN and send it: Authorization: Bearer …"
@@ -128,7 +127,7 @@ def is_loopback(address: str) -> bool:
 
 def queues(*, now: datetime) -> dict[str, dict[str, Any]]:
     """Return, for each queue, how many rows wait for its workers and for how long the oldest has waited."""
-    lapsed = Hold.objects.filter(state=Hold.State.OPEN, expires_at__lt=now - timedelta(seconds=RECLAIM_SECONDS))
+    lapsed = Hold.objects.lapsed(ago=Hold.RECLAIM_AFTER)
     return {
         "checkout": backlog(Attempt.objects.filter(state=Attempt.State.QUEUED), "created_at", now=now),
         "capture": backlog(Event.objects.filter(state=Event.State.STORED), "received_at", now=now),

@@ -19,11 +19,11 @@ from payments.processing import gateway
 RULES = {
     _("each live hold owns exactly the units of its lines"): """
         SELECT h.uuid::text,
-               format('edition %%s: %%s held, %%s owed', l.edition_id, count(u.id), l.quantity - l.taken_back)
+               format('edition %%s: %%s held, %%s owed', l.edition_id, count(u.id), l.quantity - l.withheld)
         FROM drops_hold h JOIN drops_holdline l ON l.hold_id = h.id
         LEFT JOIN drops_unit u ON u.hold_id = h.id AND u.edition_id = l.edition_id
         WHERE h.drop_id = %(drop)s AND h.state IN ('open', 'paying', 'allocated')
-        GROUP BY h.uuid, l.id HAVING count(u.id) <> l.quantity - l.taken_back
+        GROUP BY h.uuid, l.id HAVING count(u.id) <> l.quantity - l.withheld
     """,
     _("no unit belongs to a hold that is over, or to no line of it"): """
         SELECT 'unit ' || u.id, format('hold %%s is %%s', h.uuid, h.state)

@@ -22,8 +22,9 @@ from shop.core import caching, problems
 from shop.core.prepared import Given, Read
 
 HELD = Read(
-    Hold.objects.select_related("order__payment")
-    .annotate(rows=line_items.ROWS, paused=holds.PAUSED)
+    Hold.objects.with_paused()
+    .select_related("order__payment")
+    .annotate(rows=line_items.ROWS)
     .filter(uuid=Given("uuid"))
 )
 ORDERED = Read(

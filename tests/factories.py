@@ -117,13 +117,13 @@ def make_pass(*, drop: Drop, index: int = 0, **fields: Any) -> tickets.Pass:
     )
 
 
-def make_hold(*, drop: Drop, index: int = 0, wanted: dict[int, int] | None = None, **fields: Any) -> Hold:
+def make_hold(*, drop: Drop, index: int = 0, quantities: dict[int, int] | None = None, **fields: Any) -> Hold:
     """A hold of one unit of the first edition, placed as shoppers do; `state` and other fields are set afterwards."""
-    admit = fields.pop("admit", None) or make_pass(drop=drop, index=index)
+    pass_ = fields.pop("pass_", None) or make_pass(drop=drop, index=index)
     first = drop.editions.order_by("position", "pk").first()
-    hold = holds.place(drop=drop, admit=admit, wanted=wanted or {first.pk: 1} if first else {})
+    hold = holds.place(drop=drop, pass_=pass_, quantities=quantities or {first.pk: 1} if first else {})
     if fields:
-        if fields.get("state", "open") not in {"open", "paying"}:
+        if fields.get("state", "open") not in Hold.BUSY:
             fields.setdefault("ended_at", timezone.now())
         Hold.objects.filter(pk=hold.pk).update(**fields)
         if fields.get("state") == Hold.State.RELEASED:

@@ -56,7 +56,7 @@ class DropAdmin(AuditedAdmin[Drop]):
 
     @admin.display(description=gettext_lazy("phase"))
     def phase(self, drop: Drop) -> str:
-        return str(lifecycle.phase(drop=drop, now=timezone.now()).label)
+        return lifecycle.phase(drop=drop, now=timezone.now()).value
 
     @admin.display(description=gettext_lazy("opens"), ordering="opens_at")
     def opens(self, drop: Drop) -> str:

@@ -11,7 +11,7 @@ from shop.core.datetimes import told
 
 class HoldLineInline(ReadOnlyInline[HoldLine, Hold]):
     model = HoldLine
-    fields = ("edition", "quantity", "price", "taken_back")
+    fields = ("edition", "quantity", "price", "withheld")
 
 
 class UnitInline(ReadOnlyInline[Unit, Hold]):

@@ -61,7 +61,9 @@ class CeilingAdmin(ReadOnlyAdmin[Ceiling]):
         return bool(request.user.has_perm("drops.add_ceiling"))
 
     def has_delete_permission(self, request: HttpRequest, obj: Ceiling | None = None) -> bool:
-        return bool(request.user.has_perm("drops.delete_ceiling")) and (obj is None or obj.kind == admission.OPERATOR)
+        return bool(request.user.has_perm("drops.delete_ceiling")) and (
+            obj is None or obj.kind == Ceiling.Kind.OPERATOR
+        )
 
     def get_fields(self, request: HttpRequest, obj: Ceiling | None = None) -> Any:
         return (
@@ -76,20 +78,20 @@ class CeilingAdmin(ReadOnlyAdmin[Ceiling]):
         with transaction.atomic():
             admission.set_ceiling(
                 drop=obj.drop,
-                kind=admission.OPERATOR,
+                kind=Ceiling.Kind.OPERATOR,
                 shoppers=obj.shoppers,
                 reason=obj.reason,
                 seconds=minutes and minutes * 60,
             )
             after = {"shoppers": obj.shoppers, "reason": obj.reason, "minutes": minutes}
             audit_log.write(who=person(request), about=about(obj), act="ceiling set", after=after)
-        obj.pk = Ceiling.objects.get(drop=obj.drop, kind=admission.OPERATOR).pk
+        obj.pk = Ceiling.objects.get(drop=obj.drop, kind=Ceiling.Kind.OPERATOR).pk
 
     def delete_model(self, request: HttpRequest, obj: Ceiling) -> None:
         with transaction.atomic():
             before = {"shoppers": obj.shoppers, "reason": obj.reason}
             audit_log.write(who=person(request), about=about(obj), act="ceiling lifted", before=before)
-            admission.lift_ceiling(drop=obj.drop, kind=obj.kind)
+            admission.lift_ceiling(drop=obj.drop, kind=Ceiling.Kind(obj.kind))
 
 
 def about(ceiling: Ceiling) -> str:

@@ -1,18 +1,55 @@
 """Units and the holds that own them. Units change hands only behind the winning UPDATE on their hold row.
 
 open ──pay──▶ paying ──authorised──▶ allocated ──capture refused, cancelled──▶ returned
-│  ▲           │
-│  └─declined──┤
-└─▶ released ◀─┘   given back, lapsed; intent canceled or never sent
+│  ▲            │
+│  └─declined───┤
+└──▶ released ◀─┘   by the shopper, lapsed; intent canceled or never sent
 """
 
 import uuid
+from datetime import datetime, timedelta
+from typing import Self
 
 from django.db import models
-from django.db.models import F, Q
-from django.db.models.functions import Now
+from django.db.models import Exists, F, Q
+from django.db.models.functions import Greatest, Now
+from django.utils.functional import cached_property
 
-from drops.models.drop import Drop, Edition
+from drops.models.drop import Drop, Edition, Pause, open_pauses
+
+
+class HoldQuerySet(models.QuerySet["Hold"]):
+    """Filters on the state of holds. Times are compared with the database's clock."""
+
+    def live(self) -> Self:
+        """Holds that own their units, or are about to: a ticket has one of them at most."""
+        return self.filter(state__in=Hold.LIVE)
+
+    def busy(self) -> Self:
+        """Holds that are open or being paid for. Each takes a checkout slot, and its units may come back."""
+        return self.filter(state__in=Hold.BUSY)
+
+    def payable(self) -> Self:
+        """Open holds that have not lapsed."""
+        return self.filter(Q(expires_at__gt=Now()) | drop_is_paused(), state=Hold.State.OPEN)
+
+    def lapsed(self, *, ago: timedelta = timedelta(0)) -> Self:
+        """Open holds that were not paid for in time, for longer than `ago`. None lapses in a pause."""
+        return self.filter(~drop_is_paused(), state=Hold.State.OPEN, expires_at__lt=Now() - ago)
+
+    def with_paused(self) -> Self:
+        """Read `paused` along: whether the hold's drop is paused."""
+        return self.annotate(paused=drop_is_paused())
+
+
+def drop_is_paused() -> Exists:
+    """Return the condition that the drop of a hold is paused."""
+    return Exists(open_pauses("drop"))
+
+
+def time_to_pay() -> Greatest:
+    """Return a hold's `expires_at`, but no less than MIN_PAY_SECONDS from now, for an UPDATE."""
+    return Greatest(F("expires_at"), Now() + timedelta(seconds=Hold.MIN_PAY_SECONDS))
 
 
 class Hold(models.Model):
@@ -25,15 +62,20 @@ class Hold(models.Model):
         RELEASED = "released"
         RETURNED = "returned"
 
+    BUSY = (State.OPEN, State.PAYING)
     LIVE = (State.OPEN, State.PAYING, State.ALLOCATED)
+    ENDED = (State.ALLOCATED, State.RELEASED, State.RETURNED)  # with `ended_at`
+    MAX_PER_TICKET = 2
+    MIN_PAY_SECONDS = 120  # left on an open hold after a pause or a declined payment
+    RECLAIM_AFTER = timedelta(seconds=5)  # from `expires_at` until another shopper may take the units
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     drop = models.ForeignKey(Drop, models.PROTECT, related_name="holds")
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
-    nth = models.PositiveSmallIntegerField(default=1)  # which of the ticket's two holds
+    nth = models.PositiveSmallIntegerField(default=1)  # the ticket's first hold or its second
     currency = models.CharField(max_length=3)
     created_at = models.DateTimeField(db_default=Now())
-    expires_at = models.DateTimeField()  # payable until then; reclaimable 5 s later
+    expires_at = models.DateTimeField()  # payable until then
     ended_at = models.DateTimeField(null=True)
 
     # Copied from the pass that placed it.
@@ -43,6 +85,8 @@ class Hold(models.Model):
     cursor = models.PositiveBigIntegerField()
     entered_at = models.DateTimeField()
 
+    objects = HoldQuerySet.as_manager()
+
     class Meta:
         constraints = [
             models.UniqueConstraint(
@@ -50,46 +94,64 @@ class Hold(models.Model):
                 condition=Q(state__in=["open", "paying", "allocated"]),
                 name="one_live_hold_per_drop_and_ticket",
             ),
-            models.UniqueConstraint(fields=["drop", "ticket", "nth"], name="each_hold_of_a_ticket_counts_once"),
-            models.CheckConstraint(name="a_ticket_has_two_holds_at_most", condition=Q(nth__gte=1, nth__lte=2)),
-            models.CheckConstraint(name="a_hold_was_called", condition=Q(place__lt=F("cursor"))),
+            models.UniqueConstraint(fields=["drop", "ticket", "nth"], name="holds_of_a_ticket_are_numbered"),
+            models.CheckConstraint(name="ticket_has_two_holds_at_most", condition=Q(nth__gte=1, nth__lte=2)),
+            models.CheckConstraint(name="held_place_was_called", condition=Q(place__lt=F("cursor"))),
             models.CheckConstraint(
-                name="an_over_hold_has_its_end",
+                name="ended_hold_has_ended_at",
                 condition=Q(state__in=["open", "paying"], ended_at=None)
                 | Q(state__in=["allocated", "released", "returned"], ended_at__isnull=False),
             ),
         ]
         indexes = [
             models.Index(fields=["drop", "state"], name="holds_by_drop_and_state"),
-            models.Index(fields=["expires_at"], condition=Q(state="open"), name="open_holds_by_end"),
+            models.Index(fields=["expires_at"], condition=Q(state="open"), name="open_holds_by_expiry"),
             models.Index(fields=["drop", "entered_at"], name="holds_by_entry"),
         ]
 
     def __str__(self) -> str:
         return f"{self.uuid} {self.state}"
 
+    @cached_property
+    def paused(self) -> bool:
+        """Whether the hold's drop is paused; read along by with_paused()."""
+        return Pause.objects.filter(drop=self.drop_id, ended_at=None).exists()
+
+    def is_payable(self, *, now: datetime) -> bool:
+        """Whether the hold may still be paid for. Good enough for a page: the UPDATE in holds.pay decides."""
+        return self.state == Hold.State.OPEN and (self.expires_at > now or self.paused)
+
 
 class HoldLine(models.Model):
-    """How many units of one edition a hold owns, at which price; copied, so later changes don't reach it."""
+    """How many units of one edition a hold owns, at which price; copied, so that later changes don't reach it."""
 
     hold = models.ForeignKey(Hold, models.CASCADE, related_name="lines")
     edition = models.ForeignKey(Edition, models.PROTECT, related_name="+")
     quantity = models.PositiveSmallIntegerField()
     price = models.PositiveIntegerField()  # each, in the smallest unit of the hold's currency
-    taken_back = models.PositiveSmallIntegerField(default=0)  # units that left the hold again, withheld
+    withheld = models.PositiveSmallIntegerField(default=0)  # units that left the hold again
 
     class Meta:
         ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["hold", "edition"], name="one_line_per_hold_and_edition"),
-            models.CheckConstraint(name="a_line_holds_something", condition=Q(quantity__gt=0)),
-            models.CheckConstraint(
-                name="no_more_is_taken_back_than_was_held", condition=Q(taken_back__lte=F("quantity"))
-            ),
+            models.CheckConstraint(name="hold_line_quantity_is_positive", condition=Q(quantity__gt=0)),
+            models.CheckConstraint(name="withheld_is_at_most_quantity", condition=Q(withheld__lte=F("quantity"))),
         ]
 
     def __str__(self) -> str:
         return f"{self.quantity} of {self.edition}"
+
+
+FREE = Q(hold=None, withheld_at=None)
+
+
+class UnitQuerySet(models.QuerySet["Unit"]):
+    """Filters on the state of units."""
+
+    def free(self) -> Self:
+        """Units that anybody may take."""
+        return self.filter(FREE)
 
 
 class Unit(models.Model):
@@ -101,20 +163,20 @@ class Unit(models.Model):
     withheld_at = models.DateTimeField(null=True)
     withheld_reason = models.CharField(max_length=200, blank=True)
 
+    objects = UnitQuerySet.as_manager()
+
     class Meta:
         ordering = ["edition_id", "number"]
         constraints = [
             models.UniqueConstraint(fields=["edition", "number"], name="one_unit_per_edition_and_number"),
             models.CheckConstraint(
-                name="a_withheld_unit_is_nobodys_and_has_a_reason",
+                name="withheld_unit_has_a_reason_and_no_hold",
                 condition=Q(withheld_at=None, withheld_reason="")
                 | (Q(withheld_at__isnull=False, hold=None) & ~Q(withheld_reason="")),
             ),
         ]
         indexes = [
-            models.Index(
-                fields=["edition", "number"], condition=Q(hold=None, withheld_at=None), name="free_units_by_number"
-            ),
+            models.Index(fields=["edition", "number"], condition=FREE, name="free_units_by_number"),
             models.Index(fields=["hold"], condition=Q(hold__isnull=False), name="units_by_hold"),
         ]
 

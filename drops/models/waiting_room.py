@@ -1,4 +1,4 @@
-"""What Postgres knows of the line: who leads the gatekeepers, and each drop's last committed tick."""
+"""What Postgres knows of the waiting room: which gatekeeper leads, and each drop's last committed tick."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -8,7 +8,7 @@ from drops.models.drop import Drop
 
 
 class Leadership(models.Model):
-    """The single row that gatekeepers compete for. `term` goes up each time it changes hands."""
+    """The single row that gatekeepers compete for. `term` increases each time leadership changes."""
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     term = models.PositiveBigIntegerField(default=0)
@@ -16,34 +16,32 @@ class Leadership(models.Model):
     until = models.DateTimeField(db_default=Now())
 
     class Meta:
-        constraints = [models.CheckConstraint(name="there_is_one_leadership", condition=Q(id=1))]
+        constraints = [models.CheckConstraint(name="leadership_is_a_single_row", condition=Q(id=1))]
 
     def __str__(self) -> str:
         return f"term {self.term}, {self.holder}"
 
 
 class Checkpoint(models.Model):
-    """A drop's line as last committed: Redis follows this row and may be rebuilt from it at any time."""
+    """A drop's waiting room as last committed: Redis follows this row and may be rebuilt from it at any time."""
 
     drop = models.OneToOneField(Drop, models.CASCADE, primary_key=True, related_name="checkpoint")
     term = models.PositiveBigIntegerField(default=0)
     tick = models.PositiveBigIntegerField(default=0)
-    epoch = models.PositiveIntegerField(default=0)  # + 1 each time a Redis server is adopted for the drop
+    epoch = models.PositiveIntegerField(default=0)  # increases each time a Redis server is adopted for the drop
     run_id = models.CharField(max_length=40, default="")  # of the adopted Redis server
-    counter_limit = models.PositiveBigIntegerField(default=0)  # no index at or above it has been given
-    joined = models.PositiveBigIntegerField(default=0)  # the counter as last seen
+    counter_limit = models.PositiveBigIntegerField(default=0)  # all indices given so far are below it
+    joined = models.PositiveBigIntegerField(default=0)  # the counter as last read
     cursor = models.PositiveBigIntegerField(default=0)
     cursor_moved_at = models.DateTimeField(null=True)
     allowance = models.PositiveBigIntegerField(default=0)
     entered = models.PositiveBigIntegerField(default=0)
-    reason = models.CharField(max_length=200, default="")  # which ceiling bounds the allowance, in words
+    reason = models.CharField(max_length=200, default="")  # a sentence: the ceiling that bounds the allowance
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
         constraints = [
-            models.CheckConstraint(
-                name="the_counter_stays_below_its_limit", condition=Q(joined__lte=F("counter_limit"))
-            )
+            models.CheckConstraint(name="joined_is_within_counter_limit", condition=Q(joined__lte=F("counter_limit")))
         ]
 
     def __str__(self) -> str:
@@ -56,12 +54,17 @@ class Ceiling(models.Model):
     payments, scaling and operators write them (drops.admission); the gatekeeper reads those that have not ended.
     """
 
-    drop = models.ForeignKey(Drop, models.CASCADE, null=True, related_name="ceilings")  # none: all drops together
-    kind = models.CharField(max_length=20)  # "payment budget", "ready", "operator"
+    class Kind(models.TextChoices):
+        PAYMENT_RATE = "payment rate"  # what the payments of the next seconds can take
+        READY_CAPACITY = "ready capacity"  # what the READY targets can take; replaces the baseline in settings
+        OPERATOR = "operator"
+
+    drop = models.ForeignKey(Drop, models.CASCADE, null=True, related_name="ceilings")  # null: all drops together
+    kind = models.CharField(max_length=20, choices=Kind)
     shoppers = models.PositiveIntegerField()
     reason = models.CharField(max_length=200)
     set_at = models.DateTimeField(db_default=Now())
-    ends_at = models.DateTimeField(null=True)  # none: until it is taken away
+    ends_at = models.DateTimeField(null=True)  # null: until it is lifted
 
     class Meta:
         constraints = [

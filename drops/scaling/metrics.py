@@ -36,7 +36,7 @@ LOOKS: dict[str, Look] = {}  # what this process saw last, by fleet
 
 def slots() -> dict[str, int]:
     """Count the checkout's slots: holds that are open or being paid for take one each."""
-    busy = Hold.objects.filter(state__in=[Hold.State.OPEN, Hold.State.PAYING]).count()
+    busy = Hold.objects.busy().count()
     return {"all": settings.CHECKOUT_SLOTS, "busy": busy, "free": max(0, settings.CHECKOUT_SLOTS - busy)}
 
 

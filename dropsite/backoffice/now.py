@@ -13,8 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
-from drops import lifecycle
-from drops.lifecycle import Phase
+from drops import lifecycle, queries
 from drops.models import Drop, Hold, Leadership
 from drops.scaling.control import heartbeat
 from drops.scaling.models import ScalePlan
@@ -25,9 +24,6 @@ from shop.core.models import Alert, Email
 
 BUSY_SECONDS, IDLE_SECONDS = 5, 60  # between two loads of the page; an open tab must not keep an idle shop busy
 SOON_LIMIT = timedelta(minutes=15)
-BUSY = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY)
-# The drop of the moment is the first of these; among equals the earliest opening.
-FIRST = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY, Phase.ANNOUNCED)
 TICK_LIMIT = timedelta(seconds=5)  # a gatekeeper ticks a running drop once a second
 SLOW_TICK_LIMIT = timedelta(seconds=30)  # and every other drop every ten; it stops for ended ones
 UNSENT_LIMIT = timedelta(seconds=10)  # from here on admission is halved
@@ -59,7 +55,7 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
     if not request.user.has_perm("drops.view_drop"):
         raise PermissionDenied
     now = timezone.now()
-    drop = current_drop(now=now)
+    drop = queries.drop_of_the_moment(drops=Drop.objects.announced(), now=now)
     current = overview.read(drop=drop, now=now) if drop is not None else None
     seconds = refresh_seconds(current)
     context = {
@@ -91,9 +87,9 @@ def scaling_context(drop: Drop | None, *, now: datetime) -> dict[str, Any]:
 def gatekeeper_age(current: overview.Overview | None, *, now: datetime) -> QueueAge:
     """Return how long ago a gatekeeper last ticked the drop, unless it is over."""
     at, most = None, SLOW_TICK_LIMIT
-    if current is not None and current.line is not None and current.phase not in lifecycle.OVER:
+    if current is not None and current.line is not None and current.phase not in lifecycle.ENDED_PHASES:
         at = current.line.at
-        if current.phase in BUSY:
+        if current.phase in lifecycle.RUNNING_PHASES:
             most = TICK_LIMIT
     return QueueAge("last tick", at, now, most)
 
@@ -103,18 +99,8 @@ def refresh_seconds(current: overview.Overview | None) -> int:
     if current is None:
         return IDLE_SECONDS
     soon = current.next_change is not None and current.next_change - current.now < SOON_LIMIT
-    busy_holds = any(count for state, count in current.holds if state in {Hold.State.OPEN, Hold.State.PAYING})
-    return BUSY_SECONDS if current.phase in BUSY or soon or busy_holds else IDLE_SECONDS
-
-
-def current_drop(*, now: datetime) -> Drop | None:
-    """Return the running drop, or the next one, or the one that ended last, listed or not; None if there is none."""
-    drops = list(Drop.objects.announced().not_ended().with_state())
-    phases = {drop.pk: lifecycle.phase(drop=drop, now=now) for drop in drops}
-    coming = [drop for drop in drops if phases[drop.pk] in FIRST]
-    if coming:
-        return min(coming, key=lambda drop: (FIRST.index(phases[drop.pk]), drop.opens_at))
-    return Drop.objects.announced().with_state().order_by("-opens_at").first()
+    busy_holds = any(count for state, count in current.holds if state in Hold.BUSY)
+    return BUSY_SECONDS if current.phase in lifecycle.RUNNING_PHASES or soon or busy_holds else IDLE_SECONDS
 
 
 def queue_ages(*, now: datetime) -> list[QueueAge]:

@@ -18,7 +18,7 @@ class EditionRow:
 
     edition: Edition
     price: str
-    count: stock.Count
+    count: stock.UnitCounts
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Overview:
     captured: str  # from the ledger
 
     @property
-    def total(self) -> stock.Count:
+    def total(self) -> stock.UnitCounts:
         """Units of all editions together."""
         counts = [row.count for row in self.editions]
-        return stock.Count(
+        return stock.UnitCounts(
             free=sum(count.free for count in counts),
             held=sum(count.held for count in counts),
             sold=sum(count.sold for count in counts),
@@ -71,7 +71,7 @@ def read(*, drop: Drop, now: datetime) -> Overview:
             EditionRow(
                 edition=edition,
                 price=money.text(amount=edition.price, currency=drop.currency),
-                count=counts.get(edition.pk, stock.NOTHING),
+                count=counts.get(edition.pk, stock.NO_UNITS),
             )
             for edition in editions
         ],

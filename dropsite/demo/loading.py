@@ -12,11 +12,11 @@ from typing import NamedTuple
 from django.contrib.auth.models import Group, User
 from django.core.files import File
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from drops import drop_actions
 from drops.models import Drop, Edition
+from drops.models.drop import DropQuerySet
 from drops.scaling.control import scale_plans
 from dropsite.demo import scaling
 from dropsite.demo.products import ITEMS, Item, Shot
@@ -55,7 +55,7 @@ def announce_next(*, opens_in: timedelta, lobby_before: timedelta, closes_after:
 
     Pre-scale it for `expected` shoppers, unless that is 0.
     """
-    for drop in announced_drops().filter(drop_actions.RUNNING):
+    for drop in announced_drops().not_closed():
         drop_actions.close(drop=drop, who=None)
     item = ITEMS[announced_drops().count() % len(ITEMS)]
     with transaction.atomic():
@@ -72,7 +72,7 @@ def announce_next(*, opens_in: timedelta, lobby_before: timedelta, closes_after:
     return drop
 
 
-def announced_drops() -> QuerySet[Drop]:
+def announced_drops() -> DropQuerySet:
     """Return the drops that the demo has announced: listed ones of its own products."""
     slugs = [item.slug for item in ITEMS]
     return Drop.objects.filter(product__slug__in=slugs, listed=True, announced_at__isnull=False)

@@ -50,7 +50,7 @@ def checkout(
         "fresh": order is None and not form.is_bound,  # nothing of this shopper's in the fields yet
         "country": form["country"].value(),
         "sums": sums(quote),
-        "paused": is_paused(hold),
+        "paused": hold.paused,
         "again": order is not None,
         "said": _("Your bank declined the payment. You haven't been charged.")
         if order and order.payment.declines
@@ -167,13 +167,7 @@ def sums(quote: pricing.Quote) -> dict[str, Any]:
 
 def is_payable(hold: Hold) -> bool:
     """Say whether the hold may be paid for, for what a page shows; the UPDATE that pays decides by itself."""
-    return hold.state == Hold.State.OPEN and (hold.expires_at > timezone.now() or is_paused(hold))
-
-
-def is_paused(hold: Hold) -> bool:
-    """Say whether the hold's drop is paused: then no open hold lapses. Asked now, unless `paused` came along."""
-    known = vars(hold).get("paused")
-    return hold.drop.pauses.filter(ended_at=None).exists() if known is None else bool(known)
+    return hold.is_payable(now=timezone.now())
 
 
 def order_of(hold: Hold) -> Order | None:

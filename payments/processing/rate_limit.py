@@ -13,14 +13,13 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from drops import admission
-from drops.models import Drop
+from drops.models import Ceiling, Drop
 from payments.models import Attempt
 
 ALL = "all"
 CREATE, CONFIRM, RETRIEVE, CAPTURE, CANCEL = "create", "confirm", "retrieve", "capture", "cancel"
 OPERATIONS = (CREATE, CONFIRM, RETRIEVE, CAPTURE, CANCEL)
 SLOW_SECONDS, STOP_SECONDS = 10, 30  # age of the oldest unsent attempt that halves admission, that stops it
-AHEAD_SECONDS = 10  # how many seconds of payments may be let in beforehand
 
 
 FILLED = "least({rate}::float, b.tokens + {rate}::float * extract(epoch FROM statement_timestamp() - b.filled_at))"
@@ -69,17 +68,17 @@ def payments_per_second() -> float:
 
 def set_ceiling() -> None:
     """Tell the gatekeeper how many shoppers the payments can take, while a drop is selling."""
-    if not Drop.objects.filter(sealed_at__isnull=False, closed_at=None, cancelled_at=None, sold_out_at=None).exists():
+    if not Drop.objects.not_ended().filter(sealed_at__isnull=False).exists():
         return
     queue = Attempt.objects.filter(state=Attempt.State.QUEUED).aggregate(
         unsent=Count("pk"),
         slow=Count("pk", filter=Q(created_at__lt=Now() - timedelta(seconds=SLOW_SECONDS))),
         stuck=Count("pk", filter=Q(created_at__lt=Now() - timedelta(seconds=STOP_SECONDS))),
     )
-    room = max(0, int(payments_per_second() * AHEAD_SECONDS) - queue["unsent"])
-    reason = _("what the payment budget carries in %(n)s s") % {"n": AHEAD_SECONDS}
+    room = max(0, int(payments_per_second() * admission.AHEAD_SECONDS) - queue["unsent"])
+    reason = _("what the payment budget carries in %(n)s s") % {"n": admission.AHEAD_SECONDS}
     if queue["stuck"]:
         room, reason = 0, _("payments are waiting for more than %(n)s s") % {"n": STOP_SECONDS}
     elif queue["slow"]:
         room, reason = room // 2, _("payments are waiting for more than %(n)s s") % {"n": SLOW_SECONDS}
-    admission.set_ceiling(drop=None, kind="payment budget", shoppers=room, reason=reason)
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=room, reason=reason)

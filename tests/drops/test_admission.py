@@ -17,25 +17,25 @@ def standing(drop=None):
 
 
 def test_a_ceiling_replaces_one_of_its_kind():
-    admission.set_ceiling(drop=None, kind=admission.PAYMENT_BUDGET, shoppers=5, reason="slow", seconds=60)
-    admission.set_ceiling(drop=None, kind=admission.PAYMENT_BUDGET, shoppers=9, reason="faster")
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=5, reason="slow", seconds=60)
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=9, reason="faster")
 
-    assert standing() == [("payment budget", 9, "faster")]
+    assert standing() == [("payment rate", 9, "faster")]
     assert Ceiling.objects.get().ends_at is None
 
 
 def test_a_ceiling_of_a_drop_stands_beside_one_for_all():
     drop, other = make_drop(), make_drop()
-    admission.set_ceiling(drop=None, kind=admission.READY, shoppers=250, reason="all")
-    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=3, reason="mine")
-    admission.set_ceiling(drop=other, kind=admission.OPERATOR, shoppers=4, reason="other")
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.READY_CAPACITY, shoppers=250, reason="all")
+    admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=3, reason="mine")
+    admission.set_ceiling(drop=other, kind=Ceiling.Kind.OPERATOR, shoppers=4, reason="other")
 
-    assert standing(drop) == [("operator", 3, "mine"), ("ready", 250, "all")]
+    assert standing(drop) == [("operator", 3, "mine"), ("ready capacity", 250, "all")]
 
 
 def test_a_ceiling_that_has_ended_does_not_stand():
-    admission.set_ceiling(drop=None, kind=admission.PAYMENT_BUDGET, shoppers=0, reason="over", seconds=60)
-    assert standing() == [("payment budget", 0, "over")]
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=0, reason="over", seconds=60)
+    assert standing() == [("payment rate", 0, "over")]
 
     Ceiling.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
 
@@ -43,17 +43,17 @@ def test_a_ceiling_that_has_ended_does_not_stand():
 
 
 def test_a_ceiling_is_never_below_nought():
-    admission.set_ceiling(drop=None, kind=admission.PAYMENT_BUDGET, shoppers=-7, reason="backlog")
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=-7, reason="backlog")
 
-    assert standing() == [("payment budget", 0, "backlog")]
+    assert standing() == [("payment rate", 0, "backlog")]
 
 
 def test_lifting_takes_away_that_ceiling_only():
     drop = make_drop()
-    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=1, reason="mine")
-    admission.set_ceiling(drop=None, kind=admission.OPERATOR, shoppers=2, reason="all")
+    admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=1, reason="mine")
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.OPERATOR, shoppers=2, reason="all")
 
-    admission.lift_ceiling(drop=drop, kind=admission.OPERATOR)
-    admission.lift_ceiling(drop=drop, kind=admission.OPERATOR)
+    admission.lift_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR)
+    admission.lift_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR)
 
     assert standing() == [("operator", 2, "all")]

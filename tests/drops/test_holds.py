@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 def place(drop, quantity=1, index=0, **fields):
     edition = drop.editions.order_by("pk").first()
-    return holds.place(drop=drop, admit=make_pass(drop=drop, index=index, **fields), wanted={edition.pk: quantity})
+    return holds.place(drop=drop, pass_=make_pass(drop=drop, index=index, **fields), quantities={edition.pk: quantity})
 
 
 def free(drop):
@@ -43,7 +43,7 @@ def test_place_takes_units_of_several_editions_up_to_the_limit():
     drop = make_drop(phase="live", editions=2)
     first, second = drop.editions.order_by("pk")
 
-    hold = holds.place(drop=drop, admit=make_pass(drop=drop), wanted={first.pk: 1, second.pk: 1})
+    hold = holds.place(drop=drop, pass_=make_pass(drop=drop), quantities={first.pk: 1, second.pk: 1})
 
     assert sorted(hold.units.values_list("edition_id", flat=True)) == [first.pk, second.pk]
 
@@ -69,21 +69,21 @@ def test_place_refuses_more_in_all_than_the_drop_allows():
     first, second = drop.editions.order_by("pk")
 
     with pytest.raises(holds.WrongQuantity):
-        holds.place(drop=drop, admit=make_pass(drop=drop), wanted={first.pk: 2, second.pk: 1})
+        holds.place(drop=drop, pass_=make_pass(drop=drop), quantities={first.pk: 2, second.pk: 1})
 
 
 def test_place_refuses_an_edition_of_another_drop():
     drop, other = make_drop(phase="live"), make_drop(phase="live")
 
     with pytest.raises(holds.ForeignEdition):
-        holds.place(drop=drop, admit=make_pass(drop=drop), wanted={other.editions.get().pk: 1})
+        holds.place(drop=drop, pass_=make_pass(drop=drop), quantities={other.editions.get().pk: 1})
 
 
 def test_place_refuses_to_hold_nothing():
     drop = make_drop(phase="live")
 
     with pytest.raises(holds.WrongQuantity):
-        holds.place(drop=drop, admit=make_pass(drop=drop), wanted={})
+        holds.place(drop=drop, pass_=make_pass(drop=drop), quantities={})
 
 
 @pytest.mark.parametrize("phase", ["announced", "lobby", "opening", "paused", "closed", "cancelled"])
@@ -182,7 +182,7 @@ def test_place_leaves_withheld_units_alone():
 def test_a_hold_cannot_be_written_for_a_place_that_was_not_called():
     drop = make_drop(phase="live")
 
-    with pytest.raises(IntegrityError, match="a_hold_was_called"), transaction.atomic():
+    with pytest.raises(IntegrityError, match="held_place_was_called"), transaction.atomic():
         place(drop, index=20, cursor=20)
 
 
@@ -273,7 +273,7 @@ def test_take_back_withholds_the_units():
     hold.refresh_from_db()
     unit = Unit.objects.get()
     assert (hold.state, unit.hold_id, unit.withheld_reason) == ("returned", None, "capture refused")
-    assert hold.lines.filter(taken_back=F("quantity")).count() == 1
+    assert hold.lines.filter(withheld=F("quantity")).count() == 1
 
 
 @pytest.mark.parametrize("state", ["open", "paying"])
@@ -305,4 +305,4 @@ def test_place_counts_an_editions_own_limit():
     edition = make_edition(drop=drop, limit_per_order=1)
 
     with pytest.raises(holds.WrongQuantity):
-        holds.place(drop=drop, admit=make_pass(drop=drop), wanted={edition.pk: 2})
+        holds.place(drop=drop, pass_=make_pass(drop=drop), quantities={edition.pk: 2})

@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from drops import stock
 from drops.models import Unit
-from drops.stock import Count
+from drops.stock import UnitCounts
 from tests.factories import make_drop, make_edition, make_hold
 
 pytestmark = pytest.mark.django_db
@@ -16,15 +16,15 @@ def test_counts_tell_free_held_sold_and_withheld_apart():
     first = drop.editions.get()
     second = make_edition(drop=drop, quantity=1)
     for index, state in enumerate(["open", "paying", "allocated", "released"]):
-        make_hold(drop=drop, index=index, wanted={first.pk: 2 if state == "paying" else 1}, state=state)
+        make_hold(drop=drop, index=index, quantities={first.pk: 2 if state == "paying" else 1}, state=state)
     unit = Unit.objects.filter(edition=first, hold=None).first()
     Unit.objects.filter(pk=unit.pk).update(withheld_at=timezone.now(), withheld_reason="scratched")
 
     counts = stock.counts(drop=drop)
 
     assert counts == {
-        first.pk: Count(free=4, held=3, sold=1, withheld=1),
-        second.pk: Count(free=1, held=0, sold=0, withheld=0),
+        first.pk: UnitCounts(free=4, held=3, sold=1, withheld=1),
+        second.pk: UnitCounts(free=1, held=0, sold=0, withheld=0),
     }
     assert [count.total for count in counts.values()] == [9, 1]
 
@@ -33,7 +33,7 @@ def test_units_of_other_drops_are_not_counted():
     drop, other = make_drop(phase="live", quantity=1), make_drop(phase="live", quantity=5)
     make_hold(drop=other)
 
-    assert stock.counts(drop=drop) == {drop.editions.get().pk: Count(free=1, held=0, sold=0, withheld=0)}
+    assert stock.counts(drop=drop) == {drop.editions.get().pk: UnitCounts(free=1, held=0, sold=0, withheld=0)}
 
 
 def test_counting_several_drops_takes_one_query(django_assert_num_queries):
@@ -58,8 +58,8 @@ def test_counting_several_drops_takes_one_query(django_assert_num_queries):
     ],
 )
 def test_band_says_how_much_is_left(free, held, sold, band):
-    assert stock.band(Count(free=free, held=held, sold=sold, withheld=0)) == band
+    assert stock.band(UnitCounts(free=free, held=held, sold=sold, withheld=0)) == band
 
 
 def test_withheld_units_do_not_come_back_by_themselves():
-    assert stock.band(Count(free=0, held=0, sold=1, withheld=1)) == "gone"
+    assert stock.band(UnitCounts(free=0, held=0, sold=1, withheld=1)) == "gone"

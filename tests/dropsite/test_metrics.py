@@ -101,7 +101,7 @@ def test_queues_return_the_oldest_row_of_each() -> None:
     drop = make_drop(phase="live", quantity=9)
     for index, seconds in enumerate([-60, 4, 65]):  # still good, may not be reclaimed yet, lapsed
         make_hold(drop=drop, index=index, expires_at=now - timedelta(seconds=seconds))
-    make_hold(drop=drop, index=9, state=Hold.State.RELEASED, expires_at=now - timedelta(seconds=900), wanted=None)
+    make_hold(drop=drop, index=9, state=Hold.State.RELEASED, expires_at=now - timedelta(seconds=900), quantities=None)
     for seconds, sent in [(-30, None), (20, None), (90, None), (500, now)]:
         mail = Email.objects.create(kind="test", about=f"{seconds}", to="a@b.example", sent_at=sent)
         Email.objects.filter(pk=mail.pk).update(due_at=now - timedelta(seconds=seconds))

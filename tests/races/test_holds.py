@@ -24,7 +24,7 @@ def wrong(drop):
 
 def place(drop, quantity=1):
     edition = drop.editions.get()
-    return lambda i: holds.place(drop=drop, admit=make_pass(drop=drop, index=i), wanted={edition.pk: quantity})
+    return lambda i: holds.place(drop=drop, pass_=make_pass(drop=drop, index=i), quantities={edition.pk: quantity})
 
 
 def test_last_unit_goes_to_one_shopper(race):
@@ -57,9 +57,9 @@ def test_as_many_holds_as_units_when_all_come_at_once(race):
 
 def test_one_ticket_pressing_eight_times_gets_one_hold(race):
     drop = make_drop(phase="live", quantity=8)
-    edition, admit = drop.editions.get(), make_pass(drop=drop)
+    edition, pass_ = drop.editions.get(), make_pass(drop=drop)
 
-    results = race(8, lambda _i: holds.place(drop=drop, admit=admit, wanted={edition.pk: 1}))
+    results = race(8, lambda _i: holds.place(drop=drop, pass_=pass_, quantities={edition.pk: 1}))
 
     assert len({result.pk for result in results}) == 1
     assert Unit.objects.filter(hold__isnull=False).count() == 1

@@ -93,7 +93,7 @@ def turn(client: Client) -> Iterator[Page]:
         yield f"what is held, {limit} an order", html(client.get(f"/drops/{made.slug}/mine/"))
     page = queries.page(slug=made.slug, now=timezone.now())
     for refusal in refusals(made):
-        response = drop_views.refused(visitor(), page, refusal)
+        response = drop_views.refusal_page(visitor(), page, refusal)
         yield f"refused: {type(refusal).__name__}", html(response)
 
 
@@ -115,7 +115,7 @@ def paying(client: Client) -> Iterator[Page]:
     made = drop("live", limit_per_order=2)
     hold = make_hold(drop=made)
     yield "checkout", html(client.get(address(hold)))
-    several = make_hold(drop=made, index=1, wanted={edition.pk: 1 for edition in made.editions.all()})
+    several = make_hold(drop=made, index=1, quantities={edition.pk: 1 for edition in made.editions.all()})
     yield "checkout, two editions", html(client.get(address(several)))
     yield "checkout, wrong fields", html(pay(client, hold, headers={}, email="x", name="a\tb", country="XX"))
     yield "checkout, empty fields", html(pay(client, hold, headers={}, **dict.fromkeys(GOOD, "")))

@@ -18,7 +18,6 @@ from django.db.models.functions import Greatest, Now
 from drops.models import Drop, Hold
 from drops.scaling.accounting import access_log, costs
 from drops.scaling.models import Call, Demand, Group, ScalePlan, Step, Target
-from drops.scaling.planning import history
 
 MOST_BACK = timedelta(days=2)  # older drops are not measured any more
 AFTER = timedelta(minutes=2)  # so long after its end a drop still counts: the last orders and webhooks
@@ -67,7 +66,7 @@ def sample(*, drop: Drop) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
         connections = int(cursor.fetchone()[0])
-    busy = Hold.objects.filter(state__in=[Hold.State.OPEN, Hold.State.PAYING]).count()
+    busy = Hold.objects.busy().count()
     most = {Group.DATABASE: ("connections", connections), Group.CHECKOUT: ("slots", busy)}
     for group, (field, figure) in most.items():
         Demand.objects.get_or_create(drop=drop, group=group, defaults={"shoppers": joined(drop)})
@@ -90,7 +89,7 @@ def over_and_not_measured(*, now: datetime) -> Iterator[Drop]:
         .select_related("checkpoint")
     )
     for drop in rows:
-        ends = history.ended_at(drop)
+        ends = drop.ends_at
         moving = Step.objects.filter(drop=drop).exclude(state__in=Step.OVER).exists()
         if ends and ends + AFTER <= now and (not moving or ends + ORPHAN <= now):
             yield drop
@@ -98,7 +97,7 @@ def over_and_not_measured(*, now: datetime) -> Iterator[Drop]:
 
 def measure(*, drop: Drop, now: datetime) -> str:
     """Write what each group used, and what the drop cost; a sentence if the edge's log could not tell."""
-    ends = history.ended_at(drop) or now
+    ends = drop.ends_at or now
     span = Span(drop.lobby_opens_at or ends, ends + AFTER)
     words, seen = "", None
     try:

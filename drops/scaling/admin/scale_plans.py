@@ -38,14 +38,14 @@ class PreparationAdmin(ReadOnlyAdmin[ScalePlan]):
 
     def has_change_permission(self, request: HttpRequest, obj: ScalePlan | None = None) -> bool:
         may = bool(request.user.has_perm("scaling.change_scaleplan"))
-        return may and (obj is None or lifecycle.phase(drop=obj.drop, now=timezone.now()) not in lifecycle.OVER)
+        return may and (obj is None or lifecycle.phase(drop=obj.drop, now=timezone.now()) not in lifecycle.ENDED_PHASES)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScalePlan]:
         return super().get_queryset(request).prefetch_related("drop__steps")
 
     @admin.display(description=gettext_lazy("phase"))
     def phase(self, scale_plan: ScalePlan) -> str:
-        return str(lifecycle.phase(drop=scale_plan.drop, now=timezone.now()).label)
+        return lifecycle.phase(drop=scale_plan.drop, now=timezone.now()).value
 
     @admin.display(description=gettext_lazy("opens"), ordering="drop__opens_at")
     def opens(self, scale_plan: ScalePlan) -> str:

@@ -205,7 +205,7 @@ def clock(at: datetime, *, day: datetime) -> str:
 
 def marks(*, drop: Drop, steps: Sequence[Step], axis: Axis, now: datetime) -> Iterator[Mark]:
     """Give the moments that concern all steps, as far as they lie on the axis."""
-    over = min((at for at in (drop.sold_out_at, drop.closed_at, drop.cancelled_at) if at), default=None)
+    over = drop.ends_at if drop.ends_at and drop.ends_at <= now else None
     current = now if any(step.ended_at is None for step in steps) else None
     for kind, at, label in (
         ("needed", min(step.needed_at for step in steps), _("go or no go")),

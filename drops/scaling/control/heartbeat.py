@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from drops import admission
-from drops.models import Drop
+from drops.models import Ceiling, Drop
 from drops.scaling.control import alerts
 from drops.scaling.models import Heartbeat, Step, Target
 from shop.core.prepared import columns
@@ -83,7 +83,7 @@ def is_needed() -> bool:
         Step.objects.exclude(state__in=Step.OVER),
         Drop.objects.announced().not_ended().filter(scale_plan__isnull=False),
         alerts.about_drops(),  # to be ended with its drop
-        admission.ceilings().filter(drop=None, kind=admission.READY),
+        admission.ceilings().filter(drop=None, kind=Ceiling.Kind.READY_CAPACITY),
     ]
     with connection.cursor() as cursor:
         queries = [row.values("pk").query.sql_with_params() for row in rows]

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from drops import admission, lifecycle
-from drops.models import Drop
+from drops.models import Ceiling, Drop
 from drops.scaling.control import alerts, provider_calls, scale_plans, steps
 from drops.scaling.models import ScalePlan, Step, Target
 from drops.scaling.planning import capacity, read_inputs
@@ -40,7 +40,7 @@ class Verdict:
 def lift_over(*, now: datetime) -> None:
     """Lift the ceiling, once no drop needs it any more, before anything falls; and end the alerts of drops over."""
     if not due(now=now):
-        admission.lift_ceiling(drop=None, kind=admission.READY)
+        admission.lift_ceiling(drop=None, kind=Ceiling.Kind.READY_CAPACITY)
     alerts.resolve_of_drops(drops=Drop.objects.ended())
 
 
@@ -53,7 +53,7 @@ def due(*, now: datetime) -> list[ScalePlan]:
 
 def is_over(drop: Drop, now: datetime) -> bool:
     """Tell whether a drop needs no capacity any more."""
-    return lifecycle.phase(drop=drop, now=now) in lifecycle.OVER
+    return lifecycle.phase(drop=drop, now=now) in lifecycle.ENDED_PHASES
 
 
 def judge_due(*, now: datetime, news: bool = True) -> list[str]:
@@ -70,7 +70,7 @@ def judge_due(*, now: datetime, news: bool = True) -> list[str]:
         rate, words = min(told, key=lambda pair: pair[0])
         hold_to(per_second=rate, words=words)
     else:
-        admission.lift_ceiling(drop=None, kind=admission.READY)
+        admission.lift_ceiling(drop=None, kind=Ceiling.Kind.READY_CAPACITY)
     return [line for row, verdict in zip(rows, verdicts, strict=True) for line in changed(row, verdict)]
 
 
@@ -172,5 +172,6 @@ def verified(*, target: Target, now: datetime) -> int | None:
 def hold_to(*, per_second: float, words: Sequence[str]) -> None:
     """Hold the admission of all drops together to what is ready."""
     text = _("Capacity: %(rate)s shoppers a second are ready.") % {"rate": f"{per_second:.0f}"}
-    shoppers = min(MOST, int(per_second * admission.READY_SECONDS))
-    admission.set_ceiling(drop=None, kind=admission.READY, shoppers=shoppers, reason=" ".join([text, *words[:1]])[:200])
+    shoppers = min(MOST, int(per_second * admission.AHEAD_SECONDS))
+    reason = " ".join([text, *words[:1]])[:200]
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.READY_CAPACITY, shoppers=shoppers, reason=reason)

@@ -47,7 +47,7 @@ def expect(*, drop: Drop, expected: int, who: AbstractBaseUser | None) -> ScaleP
         )
     with transaction.atomic():
         row = Drop.objects.with_state().select_for_update(of=("self",)).get(pk=drop.pk)
-        if lifecycle.phase(drop=row, now=heartbeat.database_now()) in lifecycle.OVER:
+        if lifecycle.phase(drop=row, now=heartbeat.database_now()) in lifecycle.ENDED_PHASES:
             raise PlanRefused(_("Expected shoppers: %(drop)s is over.") % {"drop": row})
         before = ScalePlan.objects.filter(drop=row).values_list("expected", flat=True).first()
         scale_plan, _new = ScalePlan.objects.update_or_create(drop=row, defaults={"expected": expected})

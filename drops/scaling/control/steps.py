@@ -74,7 +74,7 @@ def next_state(*, step: Step, phase: Phase, now: datetime) -> State | None:
     """Tell where the drop and the clock alone move a step; None: nowhere. Pure."""
     if step.state == State.RELEASING or step.state in Step.OVER:
         return None
-    if phase in lifecycle.OVER:
+    if phase in lifecycle.ENDED_PHASES:
         return State.ABANDONED if step.state == State.PLANNED else State.RELEASING
     opens = step.drop.lobby_opens_at
     if step.state in {State.READY, State.DEGRADED} and opens and opens <= now:

@@ -1,7 +1,7 @@
 """What the last drops teach: how many came, how long a checkout took, how much a hold took, what each group used."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F, Sum
 from django.utils.translation import gettext as _
@@ -95,13 +95,9 @@ def measured(*, before: Drop) -> list[Measured]:
 
 def lasted(drop: Drop) -> float:
     """Tell how many seconds passed from a drop's lobby to its end; 0 if it has none yet."""
-    ends = ended_at(drop)
-    return (ends - drop.lobby_opens_at).total_seconds() if ends and drop.lobby_opens_at else 0.0
-
-
-def ended_at(drop: Drop) -> datetime | None:
-    """Tell when a drop was over."""
-    return min((at for at in (drop.sold_out_at, drop.closed_at, drop.cancelled_at, drop.closes_at) if at), default=None)
+    if drop.ends_at is None or drop.lobby_opens_at is None:
+        return 0.0
+    return (drop.ends_at - drop.lobby_opens_at).total_seconds()
 
 
 def suggest(*, drop: Drop) -> Suggestion:

@@ -43,7 +43,7 @@ def read(*, drop: Drop, expected: int, now: datetime) -> PlanInputs:
         lobby_opens_at=drop.lobby_opens_at,
         opens_at=drop.opens_at,
         closes_at=drop.closes_at,
-        over=phase in lifecycle.OVER,
+        over=phase in lifecycle.ENDED_PHASES,
         units_per_hold=recent.units_per_hold if drop.limit_per_order > 1 else 1.0,
         checkout_seconds=recent.checkout_seconds,
         checkout_reason=recent.checkout_reason,

@@ -14,7 +14,6 @@ from drops.waitingroom.protocol.status import Status
 
 HOPELESS_AHEAD_PER_PIECE = 3  # people in front per piece left: from there on the page says that waiting is in vain
 MAX_WAIT_MINUTES = 120  # longer waits are given in hours
-OVER = {"sold out", "closed", "cancelled"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +31,7 @@ class Panel:
 def build(drop: CachedDrop, index: int | None, now: float, jitter: float) -> Panel:
     """Return the panel for ticket `index`, or for a visitor without one. `jitter`, 0 to 1, spreads the refreshes."""
     document = drop.status
-    if document is not None and document["phase"] in OVER:
+    if document is not None and document["phase"] in status.ENDED_PHASES:
         return _over_panel(document)  # nothing more will happen, however old the document
     if document is None or not status.is_fresh(document, now):
         return Panel(_(texts.RECONNECTING), refresh=10)

@@ -15,7 +15,7 @@ from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 def shared(*, standing: Sequence[Ceiling], busy: int) -> list[Bound]:
     """Give the ceilings of all drops together. `busy` holds are open or being paid for."""
     bounds = [slots(busy=busy), *(Bound(row.shoppers, row.reason) for row in standing if row.drop_id is None)]
-    if not any(row.drop_id is None and row.kind == admission.READY for row in standing):
+    if not any(row.drop_id is None and row.kind == Ceiling.Kind.READY_CAPACITY for row in standing):
         bounds.append(baseline())
     return bounds
 
@@ -30,7 +30,7 @@ def slots(*, busy: int) -> Bound:
 def baseline() -> Bound:
     """Give what the stack can admit as it is, nothing having been scaled."""
     text = _("Capacity: %(rate)s shoppers a second, the baseline.") % {"rate": settings.READY_PER_SECOND}
-    return Bound(settings.READY_PER_SECOND * admission.READY_SECONDS, text)
+    return Bound(settings.READY_PER_SECOND * admission.AHEAD_SECONDS, text)
 
 
 def own(*, standing: Sequence[Ceiling], row: DropSnapshot) -> tuple[Bound, ...]:

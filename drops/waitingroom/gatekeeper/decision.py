@@ -125,4 +125,4 @@ def idle_reason(row: DropSnapshot) -> str:
         return _("The line's Redis doesn't answer.")
     if row.phase is Phase.LIVE:
         return _("Letting in begins in a moment.")
-    return _("The drop is %(phase)s.") % {"phase": row.phase.label}
+    return _("The drop is %(phase)s.") % {"phase": row.phase.value}

@@ -36,7 +36,6 @@ RUNNING_TICK_SECONDS = 1.0  # between ticks while a drop runs
 IDLE_TICK_SECONDS = 2.5  # otherwise; below the lease of the lead
 IDLE_PUBLISH_SECONDS = 10.0  # between the documents of a drop that does not run
 CLEANUP_SECONDS = 60.0
-RUNNING = (Phase.LOBBY, Phase.OPENING, Phase.LIVE, Phase.PAUSED)
 
 
 @dataclass
@@ -131,9 +130,9 @@ class Gatekeeper:
     def is_due(self, row: DropSnapshot) -> bool:
         """A running drop every time; others when their phase changed, and now and then."""
         memory = self.memory.setdefault(row.drop.pk, DropMemory())
-        return (
-            row.phase in RUNNING or row.phase != memory.phase or self.clock() - memory.told_at >= IDLE_PUBLISH_SECONDS
-        )
+        if row.phase in lifecycle.RUNNING_PHASES or row.phase != memory.phase:
+            return True
+        return self.clock() - memory.told_at >= IDLE_PUBLISH_SECONDS
 
     def look_after(self, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
         """Look, decide, commit, tell. Raises: commits.LeadLost."""
@@ -227,7 +226,8 @@ class Gatekeeper:
 
 def seconds_to_next_tick(rows: Sequence[DropSnapshot]) -> float:
     """Say in how many seconds to look again: soon while a drop runs, and right at the next change by the clock."""
-    wait = RUNNING_TICK_SECONDS if any(row.phase in RUNNING for row in rows) else IDLE_TICK_SECONDS
+    is_running = any(row.phase in lifecycle.RUNNING_PHASES for row in rows)
+    wait = RUNNING_TICK_SECONDS if is_running else IDLE_TICK_SECONDS
     changes = [lifecycle.next_change(drop=row.drop, now=row.now) for row in rows]
     return min([wait, *((at - row.now).total_seconds() for row, at in zip(rows, changes, strict=True) if at)])
 

@@ -117,7 +117,7 @@ def edition_statuses(row: DropSnapshot) -> list[EditionStatus]:
     """Say of each edition how much is left."""
     found = []
     for edition in row.editions:
-        count = row.counts.get(edition.pk, stock.NOTHING)
+        count = row.counts.get(edition.pk, stock.NO_UNITS)
         found.append(
             EditionStatus(
                 sku=edition.variant.sku,

@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import connection
-from django.db.models.functions import Least, Now
+from django.db.models.functions import Now
 
 from drops import lifecycle, stock
 from drops.lifecycle import Phase
 from drops.models import Checkpoint, Drop, Edition
-from drops.models.drop import DropQuerySet
 from drops.waitingroom.protocol import lua, tickets
 from shop.core.prepared import Read
 
@@ -62,7 +61,7 @@ class DropSnapshot:
     seen: lua.WaitingRoomState | None = None  # None: Redis doesn't answer
     entered_at: dict[int, int] = field(default_factory=dict)  # unix second → entries, with those that Redis has lost
     adopt_from: int | None = None  # the counter to go on at, if the Redis server is to be adopted
-    counts: dict[int, stock.Count] = field(default_factory=dict)
+    counts: dict[int, stock.UnitCounts] = field(default_factory=dict)
     holds: HoldCounts = HoldCounts()
 
     @property
@@ -102,15 +101,9 @@ def take(drop: Drop, now: datetime) -> DropSnapshot:
     return DropSnapshot(drop=drop, checkpoint=get_checkpoint(drop), phase=phase, now=now)
 
 
-def over_since(age: timedelta) -> DropQuerySet:
-    """Drops that were over so long ago. What is sold out may come back; who returns units clears `sold_out_at`."""
-    ends = Least("closed_at", "cancelled_at", "sold_out_at", "closes_at")  # the least of those that there are
-    return Drop.objects.alias(end=ends).filter(end__lt=Now() - age)
-
-
 WATCHED = Read(
     Drop.objects.filter(announced_at__isnull=False)
-    .exclude(pk__in=over_since(PUBLISHED_AFTER_END).values("pk"))
+    .exclude(pk__in=Drop.objects.ended(ago=PUBLISHED_AFTER_END).values("pk"))
     .with_state()
     .select_related("product", "checkpoint")
     .order_by("opens_at", "pk")
@@ -129,7 +122,7 @@ def get_checkpoint(drop: Drop) -> Checkpoint:
 
 def deletable_checkpoints() -> list[Checkpoint]:
     """Read the checkpoints of drops that were over an hour ago and still have keys in Redis. One query."""
-    over = over_since(KEYS_KEPT_AFTER_END)
+    over = Drop.objects.ended(ago=KEYS_KEPT_AFTER_END)
     return list(Checkpoint.objects.filter(drop__in=over).exclude(run_id="").select_related("drop"))
 
 

@@ -13,6 +13,7 @@ FAR_SECONDS = 600  # further than this from the next opening, pages poll every F
 FAR_POLL_SECONDS = 300.0
 
 PhaseName = Literal["announced", "lobby", "opening", "live", "paused", "sold out", "closed", "cancelled"]
+ENDED_PHASES: tuple[PhaseName, ...] = ("sold out", "closed", "cancelled")
 Band = Literal["in", "low", "held", "gone"]
 
 

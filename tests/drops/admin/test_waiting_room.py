@@ -53,7 +53,7 @@ def test_operator_bounds_all_drops_together_and_lifts_it_again(desk):
 
 
 def test_operator_may_not_lift_the_shops_own(desk):
-    admission.set_ceiling(drop=None, kind=admission.PAYMENT_BUDGET, shoppers=3, reason="calls")
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=3, reason="calls")
     ceiling = Ceiling.objects.get()
 
     answer = desk("ops").post(reverse("admin:drops_ceiling_delete", args=[ceiling.pk]), {"post": "yes"})
@@ -75,7 +75,7 @@ def test_lists_ask_as_much_for_three_rows_as_for_one(desk, model):
 
     def more():
         drop = make_drop(phase="paused")
-        admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=3, reason="calls")
+        admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=3, reason="calls")
 
     address = reverse(f"admin:drops_{model}_changelist")
     more()

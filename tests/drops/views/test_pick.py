@@ -149,7 +149,7 @@ def test_refuses_a_pass_that_ended(client: Client) -> None:
 def test_offers_the_smaller_number_that_is_free(client: Client) -> None:
     drop = make_drop(phase="live", quantity=3, limit_per_order=2)
     edition = drop.editions.get()
-    make_hold(drop=drop, index=1, wanted={edition.pk: 2})
+    make_hold(drop=drop, index=1, quantities={edition.pk: 2})
     let_in(client, drop, index=2)
 
     response = choose(client, drop, **{f"quantity-{edition.pk}": "2"})

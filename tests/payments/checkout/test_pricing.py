@@ -39,7 +39,7 @@ def test_zone_refuses_a_country_that_we_do_not_send_to():
 @pytest.mark.django_db
 def test_quote_adds_lines_and_shipping_as_they_were_copied():
     drop = make_drop(phase="live")
-    hold = make_hold(drop=drop, wanted={drop.editions.get().pk: 2})
+    hold = make_hold(drop=drop, quantities={drop.editions.get().pk: 2})
     drop.editions.update(price=1)
 
     quote = pricing.quote(lines=line_items.of(hold=hold), currency=hold.currency, country="FR")

@@ -26,7 +26,7 @@ def test_list_the_editions_of_a_hold_in_the_drops_order():
         make_edition(drop=drop, variant=make_variant(product=drop.product, axes={"size": size}), **fields)
         for size, fields in {"L": {"quantity": 1, "position": 2}, "S": {"quantity": 2, "position": 1}}.items()
     )
-    hold = make_hold(drop=drop, wanted={large.pk: 1, small.pk: 2})
+    hold = make_hold(drop=drop, quantities={large.pk: 1, small.pk: 2})
 
     held = line_items.of(hold=hold)
 

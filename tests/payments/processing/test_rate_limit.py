@@ -73,7 +73,7 @@ def test_set_ceiling_follows_the_age_of_the_oldest_unsent_attempt(till, settings
 
     rate_limit.set_ceiling()
 
-    assert Ceiling.objects.get(kind="payment budget").shoppers == shoppers
+    assert Ceiling.objects.get(kind=Ceiling.Kind.PAYMENT_RATE).shoppers == shoppers
 
 
 def wait(attempts, seconds):

@@ -37,7 +37,7 @@ def test_show_every_edition_of_a_hold(shopper):
         make_edition(drop=drop, variant=make_variant(product=drop.product, axes={"size": size}), quantity=1)
         for size in "SL"
     )
-    hold = make_hold(drop=drop, wanted={small.pk: 1, large.pk: 1})
+    hold = make_hold(drop=drop, quantities={small.pk: 1, large.pk: 1})
 
     said = text(shopper.get(address(hold)))
 

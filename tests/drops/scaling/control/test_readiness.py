@@ -38,7 +38,7 @@ def verdict(drop):
 
 
 def ready_ceiling():
-    return Ceiling.objects.filter(kind=admission.READY, drop=None).first()
+    return Ceiling.objects.filter(kind=Ceiling.Kind.READY_CAPACITY, drop=None).first()
 
 
 def test_judge_says_go_and_admits_what_was_planned(prepared, cloud, settings):

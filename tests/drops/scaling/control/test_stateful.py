@@ -182,7 +182,7 @@ def lines(drop, wanted):
 
 
 def is_over(drop):
-    return lifecycle.phase(drop=Drop.objects.with_state().get(pk=drop.pk), now=timezone.now()) in lifecycle.OVER
+    return lifecycle.phase(drop=Drop.objects.with_state().get(pk=drop.pk), now=timezone.now()) in lifecycle.ENDED_PHASES
 
 
 def run(machine, examples):

@@ -164,7 +164,9 @@ def test_read_learns_how_long_a_checkout_takes_and_how_much_a_hold():
     first = drop.editions.get()
     now = timezone.now()
     for index in range(20):
-        make_hold(drop=drop, index=index, wanted={first.pk: 2 if index < 10 else 1}, state="allocated", ended_at=now)
+        make_hold(
+            drop=drop, index=index, quantities={first.pk: 2 if index < 10 else 1}, state="allocated", ended_at=now
+        )
     Hold.objects.update(created_at=now - timedelta(seconds=30))
     found = read(make_drop())
 

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from drops import admission, drop_actions, holds
-from drops.models import Hold
+from drops.models import Ceiling, Hold
 from drops.waitingroom.protocol import keys
 from tests.drops.waitingroom.gatekeeper.driving import SECOND, admitting, checkpoint, move, open_now
 from tests.factories import make_drop, make_hold, make_pass
@@ -42,7 +42,7 @@ def test_as_many_are_let_in_as_the_stock_is_good_for(driven, window):
 
 def test_who_holds_something_no_longer_waits(driven):
     drop = admitting(driven, 100, quantity=50)
-    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=5, reason="Slowly.")
+    admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=5, reason="Slowly.")
     driven.tick()
     driven.enter(drop, range(5))
     driven.tick()
@@ -59,7 +59,7 @@ def test_holds_make_room_only_when_they_come_back(driven, window):
     drop = admitting(driven, 100, quantity=2)
     driven.tick()
     driven.enter(drop, range(3))
-    made = [make_hold(drop=drop, admit=make_pass(drop=drop, index=index)) for index in range(2)]
+    made = [make_hold(drop=drop, pass_=make_pass(drop=drop, index=index)) for index in range(2)]
     window()
     driven.tick()
     assert driven.enter(drop, range(3, 100)) == 0
@@ -145,12 +145,12 @@ def test_more_are_called_in_the_stead_of_those_who_stay_away(driven, window):
 
 def test_who_was_told_to_come_back_is_let_in_before_newcomers(driven, window):
     drop = admitting(driven, 100, quantity=50)
-    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=5, reason="Slowly.")
+    admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=5, reason="Slowly.")
     driven.tick()
     assert driven.enter(drop, range(5)) == 5
     window()
     driven.tick()  # the allowance is used up: whoever comes is told to come back
-    admission.lift_ceiling(drop=drop, kind=admission.OPERATOR)
+    admission.lift_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR)
 
     driven.tick()
     assert (driven.state(drop)["cursor"], driven.state(drop)["allowance"]) == ("5", "60")
@@ -178,12 +178,12 @@ def test_slots_of_the_checkout_bound_admission(driven, settings, whole):
 
 def test_ceilings_that_others_set_bound_admission_and_give_the_reason(driven):
     drop = admitting(driven, 100, quantity=50)
-    admission.set_ceiling(drop=None, kind=admission.PAYMENT_BUDGET, shoppers=8, reason="Payments: 12 wait.")
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=8, reason="Payments: 12 wait.")
     driven.tick()
     assert (driven.state(drop)["allowance"], checkpoint(drop).reason) == ("8", "Payments: 12 wait.")
 
-    admission.set_ceiling(drop=drop, kind=admission.OPERATOR, shoppers=9, reason="Slowly.")
-    admission.lift_ceiling(drop=None, kind=admission.PAYMENT_BUDGET)
+    admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=9, reason="Slowly.")
+    admission.lift_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE)
     driven.tick()
     assert (driven.state(drop)["allowance"], checkpoint(drop).reason) == ("9", "Slowly.")
 
@@ -194,7 +194,7 @@ def test_a_verified_capacity_takes_the_place_of_the_baseline(driven, settings):
     driven.tick()
     assert checkpoint(drop).allowance == 10
 
-    admission.set_ceiling(drop=None, kind=admission.READY, shoppers=30, reason="Verified.")
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.READY_CAPACITY, shoppers=30, reason="Verified.")
     driven.tick()
 
     assert (checkpoint(drop).allowance, checkpoint(drop).reason) == (30, "Verified.")
