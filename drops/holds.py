@@ -48,8 +48,8 @@ class WrongQuantity(HoldRefused):
 
     def __init__(self, *, limit: int) -> None:
         super().__init__()
-        text = ngettext("An order can have %(limit)s piece.", "An order can have up to %(limit)s pieces.", limit)
-        self.reason = text % {"limit": limit}
+        text = ngettext("An order can have %(n)s piece.", "An order can have up to %(n)s pieces.", limit)
+        self.reason = text % {"n": limit}
 
 
 class ForeignEdition(HoldRefused):

@@ -13,7 +13,6 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from drops import holds, lifecycle, page_context, queries, tokens
@@ -203,12 +202,15 @@ def set_cookie(response: HttpResponse, kind: str, slug: str, value: str, *, http
 
 
 def held_text(hold: Hold) -> str:
-    """Return which units a hold owns, for a shopper."""
-    numbers = list(hold.units.values_list("number", flat=True))
-    listed = ", ".join(number_format(number, force_grouping=True) for number in numbers)
-    if hold.state == Hold.State.ALLOCATED:
-        return ngettext("Yours: No. %(n)s", "Yours: No. %(n)s", len(numbers)) % {"n": listed}
-    return ngettext("Held for you: No. %(n)s", "Held for you: No. %(n)s", len(numbers)) % {"n": listed}
+    """Return which units a hold owns, for a shopper: their numbers, or how many if they are of several editions."""
+    units = list(hold.units.values_list("edition_id", "number"))
+    bought = hold.state == Hold.State.ALLOCATED
+    if len({edition for edition, _number in units}) > 1:
+        text = _("Yours: %(n)s pieces") if bought else _("Held for you: %(n)s pieces")
+        return text % {"n": len(units)}
+    listed = ", ".join(number_format(number, force_grouping=True) for _edition, number in units)
+    text = _("Yours: No. %(n)s") if bought else _("Held for you: No. %(n)s")
+    return text % {"n": listed}
 
 
 def refusal_page(request: HttpRequest, page: DropPage, refusal: HoldRefused) -> HttpResponse:

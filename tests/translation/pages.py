@@ -91,6 +91,11 @@ def turn(client: Client) -> Iterator[Page]:
         yield f"pick, {limit} an order", html(client.get(f"/drops/{made.slug}/pick/"))
         client.post(reverse("hold", args=[made.slug]), {"edition": made.editions.all()[0].pk})
         yield f"what is held, {limit} an order", html(client.get(f"/drops/{made.slug}/mine/"))
+    several = drop("live", limit_per_order=2)
+    let_in(client, several)
+    both = {f"quantity-{edition.pk}": 1 for edition in several.editions.all()}
+    client.post(reverse("hold", args=[several.slug]), both)
+    yield "what is held, of two editions", html(client.get(f"/drops/{several.slug}/mine/"))
     page = queries.page(slug=made.slug, now=timezone.now())
     for refusal in refusals(made):
         response = drop_views.refusal_page(visitor(), page, refusal)

@@ -44,6 +44,16 @@ def test_tells_a_browser_what_it_bought(client: Client) -> None:
     assert said["ends"] is None
 
 
+def test_tells_how_many_pieces_of_several_editions_it_holds(client: Client) -> None:
+    drop = make_drop(phase="live", editions=2, limit_per_order=2)
+    hold = make_hold(drop=drop, wanted={edition.pk: 1 for edition in drop.editions.all()})
+    client.cookies[f"hold-{drop.slug}"] = tokens.hold_token(hold.uuid)
+
+    said = json.loads(client.get(f"/drops/{drop.slug}/mine/").content)
+
+    assert said["text"] == "Held for you: 2 pieces"
+
+
 @pytest.mark.parametrize("token", ["", "x", "1.k1.AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA"])
 def test_tells_who_holds_nothing_so_and_takes_the_hint_away(client: Client, token: str) -> None:
     drop = make_drop(phase="live")
