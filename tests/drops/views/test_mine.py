@@ -46,7 +46,7 @@ def test_tells_a_browser_what_it_bought(client: Client) -> None:
 
 def test_tells_how_many_pieces_of_several_editions_it_holds(client: Client) -> None:
     drop = make_drop(phase="live", editions=2, limit_per_order=2)
-    hold = make_hold(drop=drop, wanted={edition.pk: 1 for edition in drop.editions.all()})
+    hold = make_hold(drop=drop, quantities={edition.pk: 1 for edition in drop.editions.all()})
     client.cookies[f"hold-{drop.slug}"] = tokens.hold_token(hold.uuid)
 
     said = json.loads(client.get(f"/drops/{drop.slug}/mine/").content)
