@@ -6,12 +6,15 @@ allows. A ceiling that should end by itself, in case its writer dies, is set for
 
 from datetime import timedelta
 
+from django.conf import settings
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from drops.models import Ceiling, Drop
 
 AHEAD_SECONDS = 10  # how far ahead of what payments and fleets can do in that time shoppers may be admitted
+OVERBOOKING_FACTOR = 1.2  # shoppers admitted per hold that the free units could fill
+CALLS_PER_PAYMENT = 3  # to Stripe: create, confirm, capture
 
 
 def set_ceiling(
@@ -48,3 +51,8 @@ def ceilings(*, drop: Drop | None = None) -> QuerySet[Ceiling]:
     if drop is None:
         return active
     return active.filter(Q(drop=None) | Q(drop=drop))
+
+
+def payments_per_second() -> float:
+    """Return how many payments a second Stripe's rate limit carries."""
+    return min(settings.STRIPE_CALLS_PER_OPERATION, settings.STRIPE_CALLS_PER_SECOND / CALLS_PER_PAYMENT)

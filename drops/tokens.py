@@ -1,4 +1,4 @@
-"""What authorises a browser: the pass that the gate issued, and the tokens in the addresses of holds and orders."""
+"""What authorises a browser: the pass that the gate issued, and the token in the address of a hold's pages."""
 
 from datetime import datetime
 from functools import cache
@@ -32,8 +32,8 @@ class InvalidToken(Exception):
 
 @cache
 def keyring(purpose: str) -> Keyring:
-    """Return the keys for "pass", "hold" or "order"."""
-    return Keyring.parse({"pass": settings.PASS_KEYS, "hold": settings.HOLD_KEYS, "order": settings.HOLD_KEYS}[purpose])
+    """Return the keys for "pass" or "hold"."""
+    return Keyring.parse({"pass": settings.PASS_KEYS, "hold": settings.HOLD_KEYS}[purpose])
 
 
 def read_pass(*, request: HttpRequest, drop: Drop, now: datetime) -> Pass:
@@ -53,14 +53,9 @@ def hold_token(uuid: UUID) -> str:
     return tickets.sign("hold", "", uuid.bytes, keyring("hold"))
 
 
-def order_token(uuid: UUID) -> str:
-    """Return the part of an address that authorises everything about an order."""
-    return tickets.sign("order", "", uuid.bytes, keyring("order"))
-
-
-def read_token(purpose: str, token: str) -> UUID:
-    """Return the UUID in a token for "hold" or "order". Raises InvalidToken."""
+def read_hold_token(token: str) -> UUID:
+    """Return the hold's uuid. Raises InvalidToken."""
     try:
-        return UUID(bytes=tickets.read(purpose, "", token, keyring(purpose)))
+        return UUID(bytes=tickets.read("hold", "", token, keyring("hold")))
     except (InvalidSignature, ValueError):
         raise InvalidToken from None

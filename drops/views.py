@@ -175,7 +175,7 @@ def hold_of(request: HttpRequest, slug: str) -> Hold | None:
     """Return the live hold that this browser's cookie authorises, unless it has lapsed; None without one."""
     token = request.COOKIES.get(keys.cookie("hold", slug, settings.SECURE_COOKIES), "")
     try:
-        uuid = tokens.read_token("hold", token)
+        uuid = tokens.read_hold_token(token)
     except tokens.InvalidToken:
         return None
     hold = Hold.objects.live().with_paused().filter(uuid=uuid, drop__slug=slug).first()

@@ -73,7 +73,7 @@ def database_errors() -> Iterator[None]:
 
 def check_broker() -> None:
     """Ping the broker, with everything loaded that enqueueing a task needs."""
-    dispatch.load()
+    dispatch.preload()
     check_redis(settings.BROKER_URL)
 
 

@@ -253,7 +253,7 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None
 CELERY_TASK_DEFAULT_QUEUE = "background"
 CELERY_TASK_ROUTES = {
-    "payments.send": {"queue": "checkout"},
+    "payments.confirm_order": {"queue": "checkout"},
     "payments.sweep_attempts": {"queue": "checkout"},
     "payments.*": {"queue": "capture"},
     "shop.send_due_emails": {"queue": "mail"},
@@ -280,8 +280,8 @@ def every(seconds: float, task: str, queue: str) -> dict[str, Any]:
 
 CELERY_BEAT_SCHEDULE = {
     "expire due holds": every(5, "drops.expire_due_holds", "background"),
-    "send unsent attempts": every(5, "payments.sweep_attempts", "checkout"),
-    "settle events and what stands still": every(5, "payments.sweep_payments", "capture"),
+    "enqueue unsent attempts": every(5, "payments.sweep_attempts", "checkout"),
+    "process events and enqueue stalled payments": every(5, "payments.sweep_payments", "capture"),
     "send emails": every(5, "shop.send_due_emails", "mail"),
     "pre-scale": every(SCALING_TICK_SECONDS, "scaling.tick", "background"),
     "measure drops": every(max(5.0, SCALING_TICK_SECONDS), "scaling.measure", "background"),

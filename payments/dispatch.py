@@ -1,6 +1,7 @@
-"""Hand an order to a worker now. It is a kindness: behind each task stands a sweep that finds the row a little later.
+"""Enqueueing an order for a worker at once. Best effort: a periodic sweep picks up anything that the broker loses.
 
-So with the broker away nobody waits for it here: one try, and then none for a while, on a connection of its own.
+So nobody waits for a broker that is down: each process tries once, on a connection of its own, and then leaves the
+broker alone for a while.
 """
 
 import logging
@@ -18,47 +19,49 @@ from payments.models import Order
 
 log = logging.getLogger(__name__)
 
-PATIENCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "socket_connect_timeout": 1}
-REST = 5.0  # seconds in which the broker is not asked after it was found away
+TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "socket_connect_timeout": 1}
+RETRY_SECONDS = 5.0  # how long a broker that was down is left alone
 
 
 def enqueue_confirm(*, order: Order) -> None:
-    """Have the queue checkout ask the bank for the order's money."""
-    hand_on(tasks.send, order)
+    """Have the queue `checkout` ask the bank for the order's money."""
+    publish(tasks.confirm_order, order)
 
 
 def enqueue_advance(*, order: Order) -> None:
-    """Have the queue capture look at an order that stands still."""
-    hand_on(tasks.settle, order)
+    """Have the queue `capture` advance an order that has stalled."""
+    publish(tasks.advance_order, order)
 
 
-def load() -> None:
+def preload() -> None:
     """Import what publishing needs, which takes a second, before a shopper waits for it."""
     Broker.at(current_app.conf.broker_url).connection.get_transport_cls()
 
 
-def hand_on(task: Task[..., Any], order: Order) -> None:
+def publish(task: Task[..., Any], order: Order) -> None:
     """Publish the task for the order, if the broker takes it at once."""
     broker = Broker.at(current_app.conf.broker_url)
-    if broker.rests_until > time.monotonic():
+    if broker.retry_at > time.monotonic():
         return
     try:
         with producers[broker.connection].acquire(block=True, timeout=1) as producer:
-            task.apply_async(kwargs={"order_id": order.pk}, expires=tasks.SHORT, producer=producer, retry=False)
-    except OperationalError as away:
-        broker.rests_until = time.monotonic() + REST
-        log.warning("order %s waits for the sweep, the broker is away: %s", order, away)
+            task.apply_async(
+                kwargs={"order_id": order.pk}, expires=tasks.EXPIRES_SECONDS, producer=producer, retry=False
+            )
+    except OperationalError as error:
+        broker.retry_at = time.monotonic() + RETRY_SECONDS
+        log.warning("order %s waits for a sweep, because the broker is unreachable: %s", order, error)
 
 
 class Broker:
-    """The broker at one address, as this process last found it."""
+    """The broker at one address, and when this process may try it again."""
 
     def __init__(self, url: str) -> None:
-        self.connection: Connection = current_app.connection_for_write(url, transport_options=PATIENCE)
-        self.rests_until = 0.0
+        self.connection: Connection = current_app.connection_for_write(url, transport_options=TRANSPORT_OPTIONS)
+        self.retry_at = 0.0
 
     @staticmethod
     @cache
     def at(url: str) -> "Broker":
-        """Give the one object for the address."""
+        """Return this process's one object for the address."""
         return Broker(url)

@@ -1,4 +1,4 @@
-"""Tasks of the queues checkout and capture. Each may run twice at once; behind each stands a sweep."""
+"""Tasks of the queues `checkout` and `capture`. Each may run twice at once, and a sweep finds what the broker loses."""
 
 import random
 
@@ -6,47 +6,53 @@ from celery import Task, shared_task
 
 from payments.processing import advance, rate_limit, recovery, webhooks
 
-MOST = 60  # orders that one sweep hands on: what the budget carries until the next
-SHORT = 30  # seconds after which a sweep has handed it on again anyway
+MAX_ORDERS_PER_SWEEP = 60  # about what the rate limit allows until the next sweep
+EXPIRES_SECONDS = 30  # after that a sweep has enqueued the order again anyway
+MIN_WAIT_SECONDS, MAX_WAIT_SECONDS = 1.0, 2.0  # before a rate-limited order is tried again
 
 
-@shared_task(name="payments.send", ignore_result=True)
-def send(*, order_id: int, **_: object) -> None:
+@shared_task(name="payments.confirm_order", ignore_result=True)
+def confirm_order(*, order_id: int, **_: object) -> None:
+    """Take the order as far as the bank's answer, then hand it to the queue `capture`."""
     try:
-        state = advance.advance_order(order_id=order_id, states=advance.ASKING)
+        state = advance.advance_order(order_id=order_id, states=advance.AUTHORISING_STATES)
     except rate_limit.RateLimited:
-        hand_on(send, order_id=order_id, wait=random.uniform(1, 2))
+        enqueue(confirm_order, order_id=order_id, wait_seconds=random.uniform(MIN_WAIT_SECONDS, MAX_WAIT_SECONDS))
         return
     if state in {advance.AUTHORISED, advance.VOIDING}:
-        hand_on(settle, order_id=order_id)
+        enqueue(advance_order, order_id=order_id)
 
 
-@shared_task(name="payments.settle", ignore_result=True)
-def settle(*, order_id: int, **_: object) -> None:
+@shared_task(name="payments.advance_order", ignore_result=True)
+def advance_order(*, order_id: int, **_: object) -> None:
+    """Take the order as far as it goes."""
     try:
         advance.advance_order(order_id=order_id)
     except rate_limit.RateLimited:
-        hand_on(settle, order_id=order_id, wait=random.uniform(1, 2))
+        enqueue(advance_order, order_id=order_id, wait_seconds=random.uniform(MIN_WAIT_SECONDS, MAX_WAIT_SECONDS))
 
 
 @shared_task(name="payments.sweep_attempts", ignore_result=True)
 def sweep_attempts(**_: object) -> int:
-    rate_limit.set_ceiling()
-    withdrawn = recovery.withdraw_unsent()
-    orders = recovery.unsent(most=MOST)
-    for order_id in orders:
-        hand_on(send, order_id=order_id)
-    return withdrawn + len(orders)
+    """Update the ceiling, withdraw attempts that are too old, and enqueue those whose task was lost."""
+    rate_limit.update_ceiling()
+    withdrawn = recovery.withdraw_expired_attempts()
+    order_ids = recovery.orders_with_unsent_attempts(max_orders=MAX_ORDERS_PER_SWEEP)
+    for order_id in order_ids:
+        enqueue(confirm_order, order_id=order_id)
+    return withdrawn + len(order_ids)
 
 
 @shared_task(name="payments.sweep_payments", ignore_result=True)
 def sweep_payments(**_: object) -> int:
-    orders = {*webhooks.process_stored()[:MOST], *recovery.claim_stalled(most=MOST)}
-    for order_id in orders:
-        hand_on(settle, order_id=order_id)
-    return len(orders)
+    """Process Stripe's events, and enqueue the orders that they concern and those that have stalled."""
+    with_events = webhooks.process_stored()[:MAX_ORDERS_PER_SWEEP]
+    order_ids = {*with_events, *recovery.claim_stalled(max_orders=MAX_ORDERS_PER_SWEEP)}
+    for order_id in order_ids:
+        enqueue(advance_order, order_id=order_id)
+    return len(order_ids)
 
 
-def hand_on(task: "Task[..., None]", *, order_id: int, wait: float = 0) -> None:
-    """Queue the task for an order, in `wait` seconds; a sweep replaces one that is lost or was too late."""
-    task.apply_async(kwargs={"order_id": order_id}, countdown=wait, expires=wait + SHORT)
+def enqueue(task: "Task[..., None]", *, order_id: int, wait_seconds: float = 0) -> None:
+    """Enqueue the task for an order, to run after `wait_seconds`."""
+    task.apply_async(kwargs={"order_id": order_id}, countdown=wait_seconds, expires=wait_seconds + EXPIRES_SECONDS)

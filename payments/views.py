@@ -1,129 +1,118 @@
-"""Pages behind a token: checkout, paying, the order. Whoever has the address has the hold; nobody else does.
+"""Pages behind a token: checkout, paying, the order. Anyone who has the address has the hold, and nobody else does.
 
-A page here is one shopper's and is kept by nobody. What a hold has become decides what its address answers:
+These pages are one shopper's own and never cached. What a hold has become decides what its address answers:
 open → the checkout page; paying, allocated, returned → 303 to the order; released → 410.
 """
 
+from datetime import timedelta
+
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from drops import holds, queries, tokens
+from drops import holds, tokens
 from drops.models import Hold
 from payments import dispatch
-from payments.checkout import pricing, rendering, submit
-from payments.checkout.forms import CheckoutForm, country_of
+from payments.checkout import pricing, rendering, submission
+from payments.checkout.forms import CheckoutForm, choose_country
+from payments.checkout.refusals import CheckoutRefused
 from payments.models import Order, Payment
-from payments.orders import line_items, status
+from payments.orders import links, pages, queries, status
+from payments.orders.queries import HoldDetails, OrderDetails
 from payments.processing import gateway, webhooks
 from shop.core import caching, problems
-from shop.core.prepared import Given, Read
 
-HELD = Read(
-    Hold.objects.with_paused()
-    .select_related("order__payment")
-    .annotate(rows=line_items.ROWS)
-    .filter(uuid=Given("uuid"))
-)
-ORDERED = Read(
-    Order.objects.select_related("payment", "hold").annotate(rows=line_items.ROWS).filter(uuid=Given("uuid"))
-)
-QUIET = 10  # seconds without a change after which an order page asks a worker to look again
-FIELDS: dict[type[submit.CheckoutRefused], str] = {  # where on the form a refusal is shown; else above the button
-    submit.BadCountry: "country",
-    submit.CountryFixed: "country",
-    submit.BadToken: "confirmation_token",
-}
-STUCK = (Payment.State.CONFIRMING, Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.VOIDING)
+STALLED_AFTER = timedelta(seconds=10)  # without a change; then an order page asks a worker to advance the order
+MAY_STALL = (Payment.State.CONFIRMING, Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.VOIDING)
 
 
 @require_safe
 def checkout_page(request: HttpRequest, token: str) -> HttpResponse:
-    """Show what is held, what it costs and the form to pay; or where the hold has gone."""
-    hold = held(token)
-    if hold.state not in {Hold.State.OPEN, Hold.State.RELEASED}:
-        return to_order(hold)
-    if not rendering.is_payable(hold):
-        return rendering.hold_ended(request, hold)
-    order, held_lines = rendering.order_of(hold), line_items.of(hold=hold)
-    country = country_of(chosen=request.GET.get("country"), order=order)
-    quote = pricing.quote(lines=held_lines, currency=hold.currency, country=country)
-    form = CheckoutForm.to_fill(order=order, country=country, total=quote.total)
-    return rendering.checkout(request, hold=hold, token=token, form=form, quote=quote, order=order, held=held_lines)
+    """Show what is held, what it costs and the form to pay; or redirect to where the hold has gone."""
+    details = hold_or_404(token)
+    if details.hold.state not in {Hold.State.OPEN, Hold.State.RELEASED}:
+        return redirect_to_order(details.order)
+    if not details.hold.is_payable(now=timezone.now()):
+        return rendering.render_hold_ended(request, details.hold)
+    country = choose_country(requested=request.GET.get("country"), order=details.order)
+    price = pricing.quote(items=details.items, currency=details.hold.currency, country=country)
+    form = CheckoutForm.for_page(order=details.order, country=country, total=price.total)
+    return rendering.render_checkout(request, details=details, token=token, form=form, quote=price)
 
 
 @require_POST
 def pay(request: HttpRequest, token: str) -> HttpResponse:
-    """Take the order and answer at once: a worker asks the bank, and the order page tells."""
-    hold = held(token)
+    """Take the order and answer at once: a worker asks the bank, and the order page shows the answer."""
+    details = hold_or_404(token)
     form = CheckoutForm(request.POST)
     if not form.is_valid():
-        return fields_refused(request, hold=hold, token=token, form=form)
+        return invalid_form(request, details=details, token=token, form=form)
     try:
-        order = submit.submit(
-            hold=hold,
+        order = submission.submit_order(
+            hold=details.hold,
+            items=details.items,
             address=form.address(),
-            token=form.cleaned_data["confirmation_token"],
+            confirmation_token=form.cleaned_data["confirmation_token"],
             shown_total=form.cleaned_data["shown_total"],
         )
-    except submit.CheckoutRefused as refusal:
-        return refused(request, hold=hold, token=token, refusal=refusal)
+    except CheckoutRefused as refusal:
+        return refused(request, hold=details.hold, token=token, refusal=refusal)
     dispatch.enqueue_confirm(order=order)
     if problems.is_wanted(request):
-        return caching.private(JsonResponse({"order": order_url(order)}, status=202))
-    return to(order_url(order))
+        return caching.private(JsonResponse({"order": links.order_path(order)}, status=202))
+    return redirect_to_order(order)
 
 
 @require_GET
 def quote(request: HttpRequest, token: str) -> HttpResponse:
-    """Price the hold for another country: what the page's script puts in the place of the old sums."""
-    hold = held(token)
+    """Price the hold for a different country: the page's script replaces the sums with these."""
+    details = hold_or_404(token)
+    country = request.GET.get("country", "")
     try:
-        country = request.GET.get("country", "")
-        price = pricing.quote(lines=line_items.of(hold=hold), currency=hold.currency, country=country)
-    except KeyError:
-        detail = str(submit.BadCountry())
-        return problems.response(status=422, detail=detail, errors=[{"field": "country", "detail": detail}])
-    return caching.private(JsonResponse(rendering.sums(price)))
+        price = pricing.quote(items=details.items, currency=details.hold.currency, country=country)
+    except CheckoutRefused as refusal:
+        return problem(refusal)
+    return caching.private(JsonResponse(rendering.quote_texts(price)))
 
 
 @require_POST
 def give_back(request: HttpRequest, token: str) -> HttpResponse:
-    """Free the units; a hold that is being paid for stays, and its order page says so."""
-    hold = held(token)
+    """Release the units. A hold that is being paid for stays, and its order page says so."""
+    hold = hold_or_404(token).hold
     holds.release_open(hold=hold)
-    hold.refresh_from_db()
-    if hold.state != Hold.State.RELEASED:
-        return to_order(hold)
-    return rendering.forget(to(reverse("drop", args=[hold.drop.slug])), hold)
+    details = hold_or_404(token)  # what the hold is now
+    if details.hold.state != Hold.State.RELEASED:
+        return redirect_to_order(details.order)
+    return rendering.forget_hold(redirect(reverse("drop", args=[hold.drop.slug])), hold)
 
 
 @require_safe
 def order_page(request: HttpRequest, token: str) -> HttpResponse:
-    """Show where the order stands; the page's script asks again until that is final."""
-    order = ordered(token)
-    return rendering.order(request, order=order, token=token, stands=status.read(order=order))
+    """Show the order's status; the page's script asks again until that is final."""
+    details = order_or_404(token)
+    order_status = status.derive(order=details.order)
+    return pages.render_order(request, details=details, token=token, order_status=order_status)
 
 
 @require_GET
 def order_state(request: HttpRequest, token: str) -> HttpResponse:
-    """Tell the order page's script where the order stands; have a worker look at one that stands still."""
-    order = ordered(token)
-    stands = status.read(order=order)
-    payment = order.payment
-    if payment.state in STUCK and max(payment.changed_at, payment.looked_at or payment.changed_at) < rendering.ago(
-        QUIET
-    ):
+    """Return the order's status to its page's script; have a worker advance an order that has stalled."""
+    order = order_or_404(token).order
+    if has_stalled(order.payment):
         dispatch.enqueue_advance(order=order)
-    return caching.private(JsonResponse({"state": stands.name, "message": stands.message, "final": stands.final}))
+    order_status = status.derive(order=order)
+    return caching.private(
+        JsonResponse({"state": order_status.name, "message": order_status.message, "final": order_status.final})
+    )
 
 
 @csrf_exempt  # Stripe's signature replaces it
 @require_POST
 def stripe_webhook(request: HttpRequest) -> HttpResponse:
-    """Store the event and say so. It is settled by the sweep: a task for each would cost more than it gains."""
+    """Store the event. A sweep processes it: a task for each event would cost more than it gains."""
     try:
         webhooks.receive(body=request.body, signature=request.headers.get("Stripe-Signature", ""))
     except gateway.InvalidEvent as refusal:
@@ -131,69 +120,62 @@ def stripe_webhook(request: HttpRequest) -> HttpResponse:
     return HttpResponse("stored\n", content_type="text/plain")
 
 
-def held(token: str) -> Hold:
-    """Read the hold whose token this is. Raises Http404 for every other text."""
+def hold_or_404(token: str) -> HoldDetails:
+    """Return the details of the hold that the token authorises. Raises Http404 for any other text."""
     try:
-        uuid = tokens.read_token("hold", token)
-    except tokens.InvalidToken:
+        return queries.hold_details(uuid=tokens.read_hold_token(token))
+    except (tokens.InvalidToken, Hold.DoesNotExist):
         raise Http404 from None
-    hold = HELD.first(uuid=uuid)
-    if hold is None:
-        raise Http404
-    hold.drop = queries.cached_fixed_parts(drop_id=hold.drop_id)
-    return hold
 
 
-def ordered(token: str) -> Order:
-    """Read the order whose token this is. Raises Http404 for every other text."""
+def order_or_404(token: str) -> OrderDetails:
+    """Return the details of the order that the token authorises. Raises Http404 for any other text."""
     try:
-        uuid = tokens.read_token("order", token)
-    except tokens.InvalidToken:
+        return queries.order_details(uuid=links.read_order_token(token))
+    except (tokens.InvalidToken, Order.DoesNotExist):
         raise Http404 from None
-    order = ORDERED.first(uuid=uuid)
+
+
+def has_stalled(payment: Payment) -> bool:
+    """Whether nothing has happened to the payment for a while, although something should."""
+    last_seen = max(payment.changed_at, payment.checked_at or payment.changed_at)
+    return payment.state in MAY_STALL and last_seen < timezone.now() - STALLED_AFTER
+
+
+def invalid_form(request: HttpRequest, *, details: HoldDetails, token: str, form: CheckoutForm) -> HttpResponse:
+    """Answer 422 with what is wrong, field by field. Everything that was entered stays."""
+    if problems.is_wanted(request):
+        detail = _("Please check the marked fields. You haven't been charged.")
+        errors = [{"field": name, "detail": str(text)} for name, texts in form.errors.items() for text in texts]
+        return problems.response(status=422, detail=detail, errors=errors)
+    country = choose_country(requested=form.data.get("country"), order=details.order)
+    price = pricing.quote(items=details.items, currency=details.hold.currency, country=country)
+    return rendering.render_checkout(request, details=details, token=token, form=form, quote=price, status=422)
+
+
+def refused(request: HttpRequest, *, hold: Hold, token: str, refusal: CheckoutRefused) -> HttpResponse:
+    """Answer with why the order was not taken, and what to do next."""
+    if problems.is_wanted(request):
+        return problem(refusal)
+    if refusal.hold_is_over:
+        return rendering.render_hold_ended(request, hold)
+    return rendering.render_refusal(request, hold=hold, token=token, refusal=refusal)
+
+
+def problem(refusal: CheckoutRefused) -> HttpResponse:
+    """Return a refusal as problem details, with the field that it is about."""
+    detail = str(refusal)
+    errors = [{"field": refusal.field, "detail": detail}] if refusal.field else []
+    return problems.response(status=refusal.status, detail=detail, errors=errors)
+
+
+def redirect_to_order(order: Order | None) -> HttpResponse:
+    """Redirect the browser to an order's page. A hold that is no longer open always has an order."""
     if order is None:
         raise Http404
-    vars(order.hold)["rows"] = vars(order)["rows"]
-    order.hold.drop = queries.cached_fixed_parts(drop_id=order.hold.drop_id)
-    return order
+    return redirect(links.order_path(order))
 
 
-def fields_refused(request: HttpRequest, *, hold: Hold, token: str, form: CheckoutForm) -> HttpResponse:
-    """Say field by field what can't be used; everything that was written stays."""
-    detail = _("Please check the marked fields. You haven't been charged.")
-    if problems.is_wanted(request):
-        errors = [{"field": name, "detail": str(said)} for name, all_ in form.errors.items() for said in all_]
-        return problems.response(status=422, detail=detail, errors=errors)
-    order = rendering.order_of(hold)
-    country, held_lines = country_of(chosen=form.data.get("country"), order=order), line_items.of(hold=hold)
-    quote = pricing.quote(lines=held_lines, currency=hold.currency, country=country)
-    return rendering.checkout(
-        request, hold=hold, token=token, form=form, quote=quote, order=order, held=held_lines, status=422
-    )
-
-
-def refused(request: HttpRequest, *, hold: Hold, token: str, refusal: submit.CheckoutRefused) -> HttpResponse:
-    """Say why the order was not taken; its page leads back."""
-    if problems.is_wanted(request):
-        detail = str(refusal)
-        field = FIELDS.get(type(refusal))
-        errors = [{"field": field, "detail": detail}] if field else []
-        return problems.response(status=refusal.status, detail=detail, errors=errors)
-    if isinstance(refusal, submit.Lapsed):
-        return rendering.hold_ended(request, hold)
-    return rendering.refused(request, hold=hold, token=token, refusal=refusal)
-
-
-def to_order(hold: Hold) -> HttpResponse:
-    """Send the browser to the order that was made of the hold."""
-    return to(order_url(hold.order))
-
-
-def order_url(order: Order) -> str:
-    """Give the order page's address."""
-    return reverse("order", args=[tokens.order_token(order.uuid)])
-
-
-def to(url: str) -> HttpResponse:
-    """Send the browser on by GET, and have nobody remember it."""
-    return caching.private(HttpResponseRedirect(url, status=303))
+def redirect(path: str) -> HttpResponse:
+    """Redirect the browser so that it follows by GET and nothing is cached."""
+    return caching.private(HttpResponseRedirect(path, status=303))

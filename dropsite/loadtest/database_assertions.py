@@ -10,7 +10,6 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from drops import tokens
 from drops.models import Drop, Hold
 from dropsite.loadtest.assertions import Assertion, from_failures
 from dropsite.loadtest.users import shuffle
@@ -18,6 +17,7 @@ from dropsite.loadtest.users.sessions import Outcome, Session
 from dropsite.loadtest.users.waiting_room import StatusDocument
 from payments import invariants
 from payments.models import Order, Payment
+from payments.orders import links
 from payments.processing import gateway
 
 TIMEOUT_SECONDS = 120
@@ -95,7 +95,7 @@ def compare(*, drop: Drop, sessions: Sequence[Session], status: StatusDocument |
 def order_of(url: str) -> UUID:
     """Return the id of the order that an order page shows."""
     token = urlsplit(url).path.strip("/").split("/")[-1]
-    return tokens.read_token("order", token)
+    return links.read_order_token(token)
 
 
 def _orders_by_url(drop: Drop, sessions: Sequence[Session]) -> dict[str, Order]:

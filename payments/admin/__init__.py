@@ -1,4 +1,4 @@
-"""Orders and their money at the desk: to look at. Only payments.processing changes them."""
+"""The admin pages of orders and their money, read-only. Only payments.processing changes them."""
 
 from payments.admin import money, orders
 

@@ -1,7 +1,6 @@
-"""Payments, attempts, Stripe's events and the ledger, to look at."""
+"""Payments, attempts, Stripe's events and the ledger, read-only."""
 
 from django.contrib import admin
-from django.utils.translation import gettext_lazy
 
 from payments.models import Attempt, Event, LedgerEntry, Payment
 from shop.admin.base import ReadOnlyAdmin
@@ -25,14 +24,14 @@ class AttemptAdmin(ReadOnlyAdmin[Attempt]):
     search_fields = ("uuid", "payment__order__number", "confirmation_token")
     ordering = ("-created_at",)
 
-    @admin.display(description=gettext_lazy("order"))
+    @admin.display(description="order")
     def payment_order(self, attempt: Attempt) -> str:
         return attempt.payment.order.number
 
 
 @admin.register(Event)
 class EventAdmin(ReadOnlyAdmin[Event]):
-    list_display = ("id", "type", "state", "reason", "intent_id", "received_at", "settled_at")
+    list_display = ("id", "type", "state", "reason", "intent_id", "received_at", "processed_at")
     list_filter = ("state", "type", "livemode")
     search_fields = ("id", "intent_id")
     ordering = ("-received_at",)
@@ -46,6 +45,6 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
     search_fields = ("order__number", "stripe_id")
     ordering = ("-at",)
 
-    @admin.display(description=gettext_lazy("amount"), ordering="amount")
+    @admin.display(description="amount", ordering="amount")
     def sum(self, entry: LedgerEntry) -> str:
         return money.text(amount=entry.amount, currency=entry.currency)

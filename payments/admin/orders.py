@@ -1,4 +1,4 @@
-"""An order on one page: its hold and pieces, its payment and attempts, the ledger, its mails."""
+"""An order on one page: its hold and pieces, its payment and attempts, the ledger, its emails."""
 
 from functools import partial
 from typing import Any
@@ -9,8 +9,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.urls import path, reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from payments import dispatch
@@ -31,38 +29,38 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     fieldsets = (
         (None, {"fields": ("number", "created_at", "email", "language", "livemode")}),
         (
-            gettext_lazy("Goes to"),
+            "Shipping to",
             {"fields": ("name", "line1", "line2", "postcode", "city", "region", "country")},
         ),
-        (gettext_lazy("Amounts"), {"fields": ("subtotal_text", "shipping_text", "tax_text", "amount")}),
+        ("Amounts", {"fields": ("subtotal_text", "shipping_text", "tax_text", "amount")}),
     )
 
-    @admin.display(description=gettext_lazy("drop"), ordering="hold__drop")
+    @admin.display(description="drop", ordering="hold__drop")
     def drop(self, order: Order) -> str:
         return str(order.hold.drop)
 
-    @admin.display(description=gettext_lazy("total"), ordering="total")
+    @admin.display(description="total", ordering="total")
     def amount(self, order: Order) -> str:
         return money.text(amount=order.total, currency=order.currency)
 
-    @admin.display(description=gettext_lazy("subtotal"))
+    @admin.display(description="subtotal")
     def subtotal_text(self, order: Order) -> str:
         return money.text(amount=order.subtotal, currency=order.currency)
 
-    @admin.display(description=gettext_lazy("shipping"))
+    @admin.display(description="shipping")
     def shipping_text(self, order: Order) -> str:
         return money.text(amount=order.shipping, currency=order.currency)
 
-    @admin.display(description=gettext_lazy("tax"))
+    @admin.display(description="tax")
     def tax_text(self, order: Order) -> str:
         tax = money.text(amount=order.tax, currency=order.currency)
-        return (_("%(tax)s, in the prices") if order.tax_in_price else "%(tax)s") % {"tax": tax}
+        return f"{tax}, included in the prices" if order.tax_in_price else tax
 
-    @admin.display(description=gettext_lazy("payment"), ordering="payment__state")
+    @admin.display(description="payment", ordering="payment__state")
     def payment_state(self, order: Order) -> str:
         return order.payment.state
 
-    @admin.display(description=gettext_lazy("hold"), ordering="hold__state")
+    @admin.display(description="hold", ordering="hold__state")
     def hold_state(self, order: Order) -> str:
         return order.hold.state
 
@@ -71,32 +69,33 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         context |= {
             "hold": order.hold,
             "payment": order.payment,
-            "standing": status.read(order=order),
-            "lines": line_items.of(hold=order.hold),
+            "order_status": status.derive(order=order),
+            "lines": line_items.of_hold(hold=order.hold),
             "attempts": order.payment.attempts.all(),
             "ledger": [
                 (entry, money.text(amount=entry.amount, currency=entry.currency)) for entry in order.ledger.all()
             ],
-            "mails": Email.objects.filter(about=f"order:{order.uuid}"),
+            "emails": Email.objects.filter(about=f"order:{order.uuid}"),
             "now": timezone.now(),
-            "may_ask": request.user.has_perm("payments.change_payment") and order.payment.state not in Payment.OVER,
+            "can_advance": request.user.has_perm("payments.change_payment")
+            and order.payment.state not in Payment.FINAL,
         }
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_urls(self) -> Any:
-        ask = require_POST(partial(ask_again, admin_site=self.admin_site))
+        view = require_POST(partial(check_with_stripe, admin_site=self.admin_site))
         return [
-            path("<int:order_id>/ask/", self.admin_site.admin_view(ask), name="payments_order_ask"),
+            path("<int:order_id>/check/", self.admin_site.admin_view(view), name="payments_order_check"),
             *super().get_urls(),
         ]
 
 
-def ask_again(request: HttpRequest, *, admin_site: admin.AdminSite, order_id: int) -> HttpResponse:
-    """Enqueue the order for processing once more; safe to press at any time."""
+def check_with_stripe(request: HttpRequest, *, admin_site: admin.AdminSite, order_id: int) -> HttpResponse:
+    """Enqueue the order for processing now. Safe to press at any time."""
     if not request.user.has_perm("payments.change_payment"):
         raise PermissionDenied
     order = get_object_or_404(Order, pk=order_id)
-    audit_log.write(who=person(request), about=f"order:{order.number}", act="asked Stripe again")
+    audit_log.write(who=person(request), about=f"order:{order.number}", act="checked with Stripe")
     dispatch.enqueue_advance(order=order)
-    messages.success(request, _("Stripe is being asked. Load this page again in a moment."))
+    messages.success(request, "The order is being checked with Stripe. Reload this page in a moment.")
     return HttpResponseRedirect(reverse(f"{admin_site.name}:payments_order_change", args=[order.pk]))

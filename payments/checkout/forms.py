@@ -1,4 +1,4 @@
-"""The checkout form: mail, name, address, what was shown as the total, and the token that stands for the card."""
+"""The checkout form: email, name, address, the total that was shown, and the ConfirmationToken for the card."""
 
 import re
 from dataclasses import fields
@@ -14,49 +14,49 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
-from payments.checkout.submit import Address
+from payments.checkout.submission import MAX_TOKEN_CHARACTERS, Address
 from payments.models import Order
 from shop import shipping
 
-CONTROL = re.compile(r"[\x01-\x1f\x7f]")  # a null is refused by Django
-NO_POSTCODES = frozenset({"IE"})  # where parcels arrive without one
-ADDRESS = tuple(field.name for field in fields(Address))
+CONTROL_CHARACTERS = re.compile(r"[\x01-\x1f\x7f]")  # Django itself refuses a null character
+COUNTRIES_WITHOUT_POSTCODES = frozenset({"IE"})  # where a parcel arrives without one
+ADDRESS_FIELDS = tuple(field.name for field in fields(Address))
 
 
-def one_line(value: str) -> None:
-    """Refuse line breaks and other control characters: what is written goes on a parcel and into a mail."""
-    if CONTROL.search(value):
+def validate_one_line(value: str) -> None:
+    """Refuse line breaks and other control characters: the value is printed on a parcel and put into an email."""
+    if CONTROL_CHARACTERS.search(value):
         raise ValidationError(_("Remove line breaks and control characters."), code="control")
 
 
-def words(name: str, *, most: int, **options: Any) -> forms.CharField:
-    """Make a field of one line; `name` is the browser's own for it (the autocomplete attribute)."""
+def one_line_field(autocomplete: str, *, max_length: int, **options: Any) -> forms.CharField:
+    """Return a field of one line that browsers can fill in."""
     return forms.CharField(
-        max_length=most,
-        validators=[one_line],
-        widget=forms.TextInput(attrs={"autocomplete": name}),
+        max_length=max_length,
+        validators=[validate_one_line],
+        widget=forms.TextInput(attrs={"autocomplete": autocomplete}),
         error_messages={"required": _("We need this to ship your order.")},
         **options,
     )
 
 
 class CountrySelect(forms.Select):
-    """A list of countries, written once for each that may be chosen: thirty options cost as much as the page."""
+    """A list of countries. Rendering thirty options costs as much as the rest of the page, so their HTML is cached."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         attributes = self.build_attrs({**self.attrs, "name": name}, attrs)
-        return format_html("<select{}>{}</select>", flatatt(attributes), options(tuple(self.choices), value))
+        return format_html("<select{}>{}</select>", flatatt(attributes), render_options(tuple(self.choices), value))
 
 
 @lru_cache(maxsize=256)
-def options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> SafeString:
-    """Write the options of a list, {value, name} each."""
+def render_options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> SafeString:
+    """Return the HTML of a select element's options; each choice is its value and its name."""
     rows = ((value, mark_safe(" selected") if value == chosen else "", name) for value, name in choices)
     return format_html_join("", '<option value="{}"{}>{}</option>', rows)
 
 
 class CheckoutForm(forms.Form):
-    """What a shopper writes on the checkout page. The card itself never comes here."""
+    """What a shopper enters on the checkout page. The card itself goes to Stripe, never to us."""
 
     email = forms.EmailField(
         label=_("Email"),
@@ -67,12 +67,12 @@ class CheckoutForm(forms.Form):
             "invalid": _("Enter a valid email address, such as ada@example.com."),
         },
     )
-    name = words("name", label=_("Name"), most=120)
-    line1 = words("address-line1", label=_("Address line 1"), most=120)
-    line2 = words("address-line2", label=_("Address line 2 (optional)"), most=120, required=False)
-    postcode = words("postal-code", label=_("Postcode"), most=16, required=False)
-    city = words("address-level2", label=_("Town or city"), most=80)
-    region = words("address-level1", label=_("State or region (optional)"), most=80, required=False)
+    name = one_line_field("name", label=_("Name"), max_length=120)
+    line1 = one_line_field("address-line1", label=_("Address line 1"), max_length=120)
+    line2 = one_line_field("address-line2", label=_("Address line 2 (optional)"), max_length=120, required=False)
+    postcode = one_line_field("postal-code", label=_("Postcode"), max_length=16, required=False)
+    city = one_line_field("address-level2", label=_("Town or city"), max_length=80)
+    region = one_line_field("address-level1", label=_("State or region (optional)"), max_length=80, required=False)
     country = forms.ChoiceField(
         label=_("Country"),
         choices=lambda: countries(order=None),
@@ -84,7 +84,7 @@ class CheckoutForm(forms.Form):
     )
     shown_total = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
     confirmation_token = forms.CharField(
-        max_length=80,
+        max_length=MAX_TOKEN_CHARACTERS,
         widget=forms.HiddenInput,
         validators=[
             RegexValidator(
@@ -95,28 +95,29 @@ class CheckoutForm(forms.Form):
     )
 
     def clean(self) -> dict[str, object]:
-        """Ask for a postcode where parcels need one."""
+        """Require a postcode where parcels need one."""
         data = super().clean() or self.cleaned_data
         country = data.get("country")
-        if country and country not in NO_POSTCODES and not data.get("postcode") and "postcode" not in self.errors:
+        is_missing = not data.get("postcode") and "postcode" not in self.errors
+        if is_missing and country and country not in COUNTRIES_WITHOUT_POSTCODES:
             self.add_error("postcode", _("Enter a postcode. Parcels to this country need one."))
         return data
 
     def address(self) -> Address:
-        """Give what was written, once it is valid."""
-        return Address(**{name: self.cleaned_data[name] for name in ADDRESS})
+        """Return the address of a valid form."""
+        return Address(**{name: self.cleaned_data[name] for name in ADDRESS_FIELDS})
 
     def country_options(self) -> SafeString:
-        """Write the options once more, for the form that works without script."""
+        """Return the countries' options again, for the form that works without JavaScript."""
         field = self.fields["country"]
         choices = list(field.choices) if isinstance(field, forms.ChoiceField) else []  # type: ignore[arg-type]
-        return options(tuple(choices), self["country"].value())
+        return render_options(tuple(choices), self["country"].value())
 
     @classmethod
-    def to_fill(cls, *, order: Order | None, country: str, total: int) -> "CheckoutForm":
-        """Make the form for a page: empty, or as an earlier attempt filled it."""
-        known = {name: getattr(order, name) for name in ADDRESS} if order else {}
-        form = cls(initial=known | {"country": country, "shown_total": total})
+    def for_page(cls, *, order: Order | None, country: str, total: int) -> "CheckoutForm":
+        """Return the form for a page: empty, or with the address of an earlier attempt."""
+        earlier = {name: getattr(order, name) for name in ADDRESS_FIELDS} if order else {}
+        form = cls(initial=earlier | {"country": country, "shown_total": total})
         field = form.fields["country"]
         if order and isinstance(field, forms.ChoiceField):
             field.choices = countries(order=order)
@@ -124,7 +125,10 @@ class CheckoutForm(forms.Form):
 
 
 def countries(*, order: Order | None) -> list[tuple[str, str]]:
-    """List where the shop sends to; for an order that was begun, where that costs the same: its total is fixed."""
+    """Return the codes and names of the countries that we ship to.
+
+    Once an order exists its total is fixed, so only countries with the same shipping price are left.
+    """
     return [
         (code, name)
         for code, name in shipping.countries().items()
@@ -132,7 +136,11 @@ def countries(*, order: Order | None) -> list[tuple[str, str]]:
     ]
 
 
-def country_of(*, chosen: str | None, order: Order | None) -> str:
-    """Decide the country that a page is priced for: the one asked for, the order's, the shop's own."""
-    known = dict(countries(order=order))
-    return next((code for code in (chosen, order and order.country) if code in known), settings.SHIPPING_HOME)
+def choose_country(*, requested: str | None, order: Order | None) -> str:
+    """Return the country to price a page for: the requested one, else the order's, else the shop's own."""
+    served = dict(countries(order=order))
+    if requested in served:
+        return str(requested)
+    if order is not None and order.country in served:
+        return order.country
+    return settings.SHIPPING_HOME

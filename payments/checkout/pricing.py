@@ -1,4 +1,4 @@
-"""What a hold costs, sent to a country. What is shown is this, and what is charged is what was shown."""
+"""What a hold costs, shipped to a country. This is what the page shows, and only what was shown is charged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.conf import settings
 
+from payments.checkout.refusals import CountryNotServed
 from payments.orders.line_items import LineItem
 from shop import shipping, tax
 
@@ -23,15 +24,19 @@ class Quote:
     tax_in_price: bool = True
 
 
-def quote(*, lines: Sequence[LineItem], currency: str, country: str) -> Quote:
-    """Price a hold's lines as they were copied when it was placed. Raises KeyError for an unknown country."""
-    subtotal = sum(line.sum for line in lines)
-    sending = shipping.rate(country=country)
+def quote(*, items: Sequence[LineItem], currency: str, country: str) -> Quote:
+    """Price a hold's line items as they were copied when it was placed. Raises CountryNotServed."""
+    try:
+        shipping_cost = shipping.rate(country=country)
+    except KeyError:
+        raise CountryNotServed from None
+    subtotal = sum(item.sum for item in items)
+    total = subtotal + shipping_cost
     return Quote(
         subtotal=subtotal,
-        shipping=sending,
-        tax=tax.contained(gross=subtotal + sending, percent=settings.TAX_PERCENT),
+        shipping=shipping_cost,
+        tax=tax.contained(gross=total, percent=settings.TAX_PERCENT),
         tax_percent=settings.TAX_PERCENT,
-        total=subtotal + sending,
+        total=total,
         currency=currency,
     )

@@ -1,4 +1,4 @@
-"""Rows of money: orders, their payment and its attempts, Stripe's events, the ledger, the budget of calls."""
+"""Rows of money: orders, their payment and its attempts, Stripe's events, the ledger, the rate limit's buckets."""
 
 from payments.models.ledger import Bucket, Event, LedgerEntry
 from payments.models.order import Attempt, Order, Payment

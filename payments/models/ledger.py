@@ -1,4 +1,4 @@
-"""Stripe's events as they came, the append-only ledger of money moved, the budget of calls."""
+"""Stripe's events as they came, the append-only ledger of money moved, the buckets of the rate limit."""
 
 from django.db import models
 from django.db.models import Q
@@ -8,11 +8,11 @@ from payments.models.order import Order
 
 
 class Event(models.Model):
-    """One webhook event, stored before anything is done about it."""
+    """One webhook event, stored before it is processed."""
 
     class State(models.TextChoices):
         STORED = "stored"
-        SETTLED = "settled"
+        PROCESSED = "processed"
         IGNORED = "ignored"
 
     id = models.CharField(primary_key=True, max_length=80)  # Stripe's own: a repeat changes nothing
@@ -20,26 +20,26 @@ class Event(models.Model):
     livemode = models.BooleanField()
     intent_id = models.CharField(max_length=80, blank=True, default="")
     payload = models.JSONField()
-    state = models.CharField(max_length=7, choices=State, default=State.STORED)
+    state = models.CharField(max_length=9, choices=State, default=State.STORED)
     reason = models.CharField(max_length=80, blank=True, default="")  # why it was ignored
     received_at = models.DateTimeField(db_default=Now())
-    settled_at = models.DateTimeField(null=True)
+    processed_at = models.DateTimeField(null=True)
 
     class Meta:
         constraints = [
             models.CheckConstraint(
-                name="a_stored_event_is_not_settled_yet",
-                condition=Q(state="stored", settled_at=None) | (~Q(state="stored") & Q(settled_at__isnull=False)),
+                name="a_stored_event_is_not_processed_yet",
+                condition=Q(state="stored", processed_at=None) | (~Q(state="stored") & Q(processed_at__isnull=False)),
             )
         ]
-        indexes = [models.Index(fields=["received_at"], condition=Q(state="stored"), name="events_to_settle")]
+        indexes = [models.Index(fields=["received_at"], condition=Q(state="stored"), name="events_to_process")]
 
     def __str__(self) -> str:
         return f"{self.id} {self.type}"
 
 
 class LedgerEntry(models.Model):
-    """Money that moved, once per movement at Stripe. A trigger refuses to change or delete a row."""
+    """Money that moved, one row per movement at Stripe. A trigger refuses to change or delete a row."""
 
     class Kind(models.TextChoices):
         CAPTURE = "capture"
@@ -47,7 +47,7 @@ class LedgerEntry(models.Model):
 
     order = models.ForeignKey(Order, models.PROTECT, related_name="ledger")
     kind = models.CharField(max_length=10, choices=Kind)
-    amount = models.IntegerField()  # what the shop got; a refund is negative
+    amount = models.IntegerField()  # what we received; negative for a refund
     currency = models.CharField(max_length=3)
     stripe_id = models.CharField(max_length=80)  # the charge or the refund
     livemode = models.BooleanField()
@@ -68,7 +68,7 @@ class LedgerEntry(models.Model):
 
 
 class Bucket(models.Model):
-    """How many calls of one kind may still be made to Stripe; filled by time, emptied by guarded UPDATEs."""
+    """How many calls of one kind may still be made to Stripe; see payments.processing.rate_limit."""
 
     name = models.CharField(primary_key=True, max_length=20)
     tokens = models.FloatField()

@@ -1,6 +1,6 @@
 """An order, its one payment (one PaymentIntent) and an attempt per confirm.
 
-An order has no state of its own: it is read from hold and payment.
+An order has no state of its own: its status is derived from hold and payment.
 
     payment   new ─▶ created ─▶ confirming ─▶ authorised ─▶ capturing ─▶ captured
                │        ▲  │        │ ▲ └▶ action ─┘│
@@ -22,10 +22,10 @@ from drops.models import Hold
 
 
 class Order(models.Model):
-    """What one hold's shopper agreed to pay, and where it goes. What the order says is what is charged."""
+    """What one hold's shopper agreed to pay, and the address to ship to. What the order says is what is charged."""
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    number = models.CharField(max_length=12, unique=True)  # what shoppers and support call it
+    number = models.CharField(max_length=12, unique=True)  # for shoppers and support
     hold = models.OneToOneField(Hold, models.PROTECT, related_name="order")
     email = models.EmailField()
     name = models.CharField(max_length=120)
@@ -37,7 +37,7 @@ class Order(models.Model):
     country = models.CharField(max_length=2)
 
     currency = models.CharField(max_length=3)
-    subtotal = models.PositiveIntegerField()  # these five in the currency's smallest unit
+    subtotal = models.PositiveIntegerField()  # these four amounts are in the currency's smallest unit
     shipping = models.PositiveIntegerField()
     tax = models.PositiveIntegerField()
     tax_in_price = models.BooleanField(default=True)  # contained in subtotal and shipping, not added to them
@@ -46,7 +46,7 @@ class Order(models.Model):
     language = models.CharField(max_length=8, default="en")
     livemode = models.BooleanField()
     created_at = models.DateTimeField(db_default=Now())
-    leased_until = models.DateTimeField(db_default=Now())  # who advances the order owns it until then
+    leased_until = models.DateTimeField(db_default=Now())  # the worker that advances the order has it until then
 
     class Meta:
         ordering = ["-created_at"]
@@ -63,7 +63,7 @@ class Order(models.Model):
 
 
 class Payment(models.Model):
-    """The one payment of an order: one PaymentIntent at Stripe, captured by hand once the units are allocated."""
+    """The one payment of an order: one PaymentIntent at Stripe, captured once the units are allocated."""
 
     class State(models.TextChoices):
         NEW = "new"
@@ -76,11 +76,20 @@ class Payment(models.Model):
         VOIDING = "voiding"
         VOIDED = "voided"
 
-    OVER = (State.CAPTURED, State.VOIDED)
+    FINAL = (State.CAPTURED, State.VOIDED)
 
     class Decision(models.TextChoices):
         CAPTURE = "capture"
         VOID = "void"
+
+    class VoidReason(models.TextChoices):
+        LOST = "lost"  # the units were released before the bank answered
+        LATE = "late"  # the bank took more than ten minutes
+        DECLINED = "declined"  # three times
+        ACTION = "action"  # the bank wanted to confirm it with the shopper
+        WITHDRAWN = "withdrawn"  # it was never sent to Stripe
+        REFUSED = "refused"  # Stripe canceled the authorisation before it was captured
+        RELEASED = "released"  # the shopper gave the hold back, or it lapsed
 
     order = models.OneToOneField(Order, models.PROTECT, related_name="payment")
     state = models.CharField(max_length=10, choices=State, default=State.NEW)
@@ -91,11 +100,11 @@ class Payment(models.Model):
     currency = models.CharField(max_length=3)
     livemode = models.BooleanField()
     declines = models.PositiveSmallIntegerField(default=0)
-    first_sent_at = models.DateTimeField(null=True)  # the first confirm: the ten-minute ceiling counts from here
-    void_reason = models.CharField(max_length=20, blank=True, default="")  # why, told to the shopper
+    first_sent_at = models.DateTimeField(null=True)  # when the bank's ten minutes began
+    void_reason = models.CharField(max_length=20, choices=VoidReason, blank=True, default="")
     changed_at = models.DateTimeField(db_default=Now())
     captured_at = models.DateTimeField(null=True)
-    looked_at = models.DateTimeField(null=True)  # last time that Stripe was asked about it
+    checked_at = models.DateTimeField(null=True)  # when Stripe was last asked about it, or a sweep claimed it
 
     class Meta:
         constraints = [
@@ -137,7 +146,7 @@ class Attempt(models.Model):
         WITHDRAWN = "withdrawn"
 
     LIVE = (State.QUEUED, State.SENT, State.ACTION, State.UNKNOWN)
-    CARD_AGAIN = "card_again"  # a decline code of our own: the token is used, expired, unknown or of another mode
+    CARD_AGAIN = "card_again"  # our own decline code: the token was used, has expired, is unknown or of the other mode
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="attempts")

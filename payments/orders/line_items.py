@@ -1,26 +1,21 @@
-"""What a hold or an order says line by line: which pieces, their numbers, what they cost."""
+"""The line items of a hold or an order: which pieces, their numbers, what they cost."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import JSONField
-from django.db.models.expressions import RawSQL
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from drops import queries
 from drops.models import Hold
-from shop.core.prepared import Given, Read
 
-ROWS = RawSQL(  # of a queryset that reads drops_hold: [[edition id, quantity, price each, [number of a unit, …]], …]
-    """
+# Of a statement that reads `drops_hold h`: [[edition id, quantity, price each, [number of a unit, …]], …], or NULL.
+JSON = """
     (SELECT jsonb_agg(jsonb_build_array(l.edition_id, l.quantity, l.price, array(
         SELECT u.number FROM drops_unit u WHERE u.hold_id = l.hold_id AND u.edition_id = l.edition_id ORDER BY 1
-    ))) FROM drops_holdline l WHERE l.hold_id = drops_hold.id)
-    """,
-    [],
-    output_field=JSONField(),
-)
-HELD = Read(Hold.objects.filter(pk=Given("pk")).annotate(rows=ROWS))
+    ))) FROM drops_holdline l WHERE l.hold_id = h.id)
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,30 +38,42 @@ class LineItem:
 
     @property
     def words(self) -> str:
-        """Write "No. 37 of 500", "No. 37 and No. 41 of 500"; only how many there were, once they left the hold."""
-        return numbered(numbers=self.numbers, of=self.of) if self.numbers else str(self.quantity)
+        """Return "No. 37 of 500" or "No. 37 and No. 41 of 500"; only how many there were, once they left the hold."""
+        if not self.numbers:
+            return str(self.quantity)
+        return numbered(numbers=self.numbers, of=self.of)
 
 
-def of(*, hold: Hold) -> list[LineItem]:
-    """Give the lines of a hold, in the order of its drop's editions; read now, unless ROWS came along with the hold."""
+def of_hold(*, hold: Hold) -> list[LineItem]:
+    """Return the line items of a hold, in the order of its drop's editions."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {JSON} FROM drops_hold h WHERE h.id = %s", [hold.pk])
+        text: str | None = cursor.fetchone()[0]
+    return from_json(text, hold=hold)
+
+
+def from_json(text: str | None, *, hold: Hold) -> list[LineItem]:
+    """Return the line items of a hold from what `JSON` selects, in the order of its drop's editions."""
+    rows = {edition_id: row for edition_id, *row in json.loads(text or "[]")}
     drop = queries.cached_fixed_parts(drop_id=hold.drop_id)
-    read = vars(hold if "rows" in vars(hold) else HELD.get(pk=hold.pk))["rows"]
-    rows = {edition: rest for edition, *rest in read or []}
-    return [
-        LineItem(
-            variant_id=edition.variant_id,
-            name=f"{drop.product.name} {edition.variant.name}".strip(),
-            edition=edition.variant.name or drop.product.name,
-            numbers=numbers,
-            of=edition.quantity,
-            quantity=quantity,
-            price=price,
-            currency=hold.currency,
+    items = []
+    for edition in drop.editions.all():
+        if edition.pk not in rows:
+            continue
+        quantity, price, numbers = rows[edition.pk]
+        items.append(
+            LineItem(
+                variant_id=edition.variant_id,
+                name=f"{drop.product.name} {edition.variant.name}".strip(),
+                edition=edition.variant.name or drop.product.name,
+                numbers=numbers,
+                of=edition.quantity,
+                quantity=quantity,
+                price=price,
+                currency=hold.currency,
+            )
         )
-        for edition in drop.editions.all()
-        if edition.pk in rows
-        for quantity, price, numbers in [rows[edition.pk]]
-    ]
+    return items
 
 
 def headline(*, lines: list[LineItem]) -> str:

@@ -1,15 +1,18 @@
-"""Where an order stands, as its shopper is told. An order has no state of its own: it is read from hold and payment."""
+"""An order's status as its shopper reads it. An order has no state of its own: it is derived from hold and payment."""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import TextChoices
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from drops.models import Hold
 from payments.models import Attempt, Order, Payment
 
-DECLINED_AS = {  # decline codes that tell a shopper what to do; the others say no more than "declined"
+DECLINE_MESSAGES: dict[
+    str, Promise
+] = {  # decline codes that tell a shopper what to do; the others say no more than "declined"
     "insufficient_funds": _(
         "Your bank declined the payment: there isn't enough money on that card. You haven't been charged."
     ),
@@ -23,43 +26,51 @@ DECLINED_AS = {  # decline codes that tell a shopper what to do; the others say 
     ),
     Attempt.CARD_AGAIN: _("Your card details couldn't be read. Please enter them again. You haven't been charged."),
 }
-DECLINED = _("Your bank declined the payment. You haven't been charged.")
-ASKING = _("We're waiting for your bank. Please don't pay again – this page updates by itself.")
-VOIDED_AS = {
-    "lost": _(
+DECLINED_MESSAGE = _("Your bank declined the payment. You haven't been charged.")
+ASKING_MESSAGE = _("We're waiting for your bank. Please don't pay again – this page updates by itself.")
+VOIDED_MESSAGES: dict[str, Promise] = {
+    Payment.VoidReason.LOST: _(
         "The last piece was sold while your bank was processing. You haven't been charged; "
         "any pending amount will disappear from your statement."
     ),
-    "late": _(
+    Payment.VoidReason.LATE: _(
         "Your bank took too long, so we cancelled the payment. You haven't been charged; "
         "any pending amount will disappear from your statement."
     ),
-    "declined": _("Your bank declined the payment three times. You haven't been charged. Your hold has been released."),
-    "action": _(
+    Payment.VoidReason.DECLINED: _(
+        "Your bank declined the payment three times. You haven't been charged. Your hold has been released."
+    ),
+    Payment.VoidReason.ACTION: _(
         "Your bank wants to confirm this payment with you, which this shop can't do. "
         "You haven't been charged. Your hold has been released."
     ),
-    "withdrawn": _("We couldn't reach your bank in time. You haven't been charged. Your hold has been released."),
-    "refused": _("Your bank withdrew the authorisation. You haven't been charged. Your hold has been released."),
-    "released": _("Your hold ended before you paid. You haven't been charged. Your hold has been released."),
+    Payment.VoidReason.WITHDRAWN: _(
+        "We couldn't reach your bank in time. You haven't been charged. Your hold has been released."
+    ),
+    Payment.VoidReason.REFUSED: _(
+        "Your bank withdrew the authorisation. You haven't been charged. Your hold has been released."
+    ),
+    Payment.VoidReason.RELEASED: _(
+        "Your hold ended before you paid. You haven't been charged. Your hold has been released."
+    ),
 }
 
 
-class Name(TextChoices):
+class StatusName(TextChoices):
     ASKING = "asking"  # the bank is being asked, or will be
-    DECLINED = "declined"  # the hold is open again: another try
+    DECLINED = "declined"  # the hold is open again, for another attempt
     PLACED = "placed"  # final: paid
     OVER = "over"  # final: not paid, and never will be
 
 
-FINAL = (Name.PLACED, Name.OVER)
+FINAL = (StatusName.PLACED, StatusName.OVER)
 
 
 @dataclass(frozen=True)
 class OrderStatus:
-    """`hold_ends` only while another try is possible."""
+    """The status and a sentence about it. `hold_ends` is set only while another attempt is possible."""
 
-    name: Name
+    name: StatusName
     message: str
     hold_ends: datetime | None = None
 
@@ -68,21 +79,23 @@ class OrderStatus:
         return self.name in FINAL
 
 
-def read(*, order: Order) -> OrderStatus:
-    """Tell where the order stands. Never says that it failed before Stripe has said so."""
+def derive(*, order: Order) -> OrderStatus:
+    """Return the order's status. It is never over before Stripe has said so."""
     payment, hold = order.payment, order.hold
     if payment.state == Payment.State.CAPTURED:
-        return OrderStatus(Name.PLACED, str(_("Paid. It's yours.")))
+        return OrderStatus(StatusName.PLACED, str(_("Paid. It's yours.")))
     if payment.state == Payment.State.VOIDED:
-        return OrderStatus(Name.OVER, str(VOIDED_AS.get(payment.void_reason, VOIDED_AS["released"])))
+        return OrderStatus(
+            StatusName.OVER, str(VOIDED_MESSAGES.get(payment.void_reason, VOIDED_MESSAGES[Payment.VoidReason.RELEASED]))
+        )
     if hold.state == Hold.State.OPEN and payment.declines:
-        message = DECLINED_AS.get(last_code(payment), DECLINED)
-        return OrderStatus(Name.DECLINED, str(message), hold_ends=hold.expires_at)
+        message = DECLINE_MESSAGES.get(last_decline_code(payment), DECLINED_MESSAGE)
+        return OrderStatus(StatusName.DECLINED, str(message), hold_ends=hold.expires_at)
     if hold.state == Hold.State.RELEASED:
-        return OrderStatus(Name.OVER, str(VOIDED_AS["released"]))
-    return OrderStatus(Name.ASKING, str(ASKING))
+        return OrderStatus(StatusName.OVER, str(VOIDED_MESSAGES[Payment.VoidReason.RELEASED]))
+    return OrderStatus(StatusName.ASKING, str(ASKING_MESSAGE))
 
 
-def last_code(payment: Payment) -> str:
+def last_decline_code(payment: Payment) -> str:
     attempts = payment.attempts.filter(state=Attempt.State.DECLINED)
     return attempts.order_by("-ended_at").values_list("decline_code", flat=True).first() or ""

@@ -1,8 +1,8 @@
 """Stripe, as far as the shop uses it. The only module that imports stripe.
 
-Every call ends in one of four ways: an Intent; Declined (the bank said no); Refused (Stripe will not do this, and has
-not); Unknown (time-out, 5xx, too many calls, a conflict: it may have happened). After Unknown the caller asks again
-with the same idempotency key, or retrieves; it never concludes.
+Every call ends in one of four ways: an Intent; CardDeclined; StripeRefused (Stripe won't do this, and hasn't);
+OutcomeUnknown (time-out, 5xx, too many calls, a conflict: it may have happened). After OutcomeUnknown the caller
+repeats the call with the same idempotency key, or retrieves the intent; it never assumes a result.
 """
 
 import json
@@ -21,7 +21,7 @@ stripe.enable_telemetry = False
 
 @dataclass(frozen=True)
 class Intent:
-    """What the shop reads of a PaymentIntent. Amounts in the currency's smallest unit."""
+    """The parts of a PaymentIntent that we use. Amounts are in the currency's smallest unit."""
 
     id: str
     status: str
@@ -31,26 +31,26 @@ class Intent:
     livemode: bool
     charge_id: str
     decline_code: str
-    order: str  # uuid of our order, from its metadata
-    shop: str  # which deployment made it
+    order: str  # the uuid of our order, from its metadata
+    shop: str  # the deployment that created it, from its metadata
 
 
 class OutcomeUnknown(Exception):
-    """It may or may not have happened. `replayed`: this key will get no other answer for a day."""
+    """It may or may not have happened. `replayed`: Stripe repeats this answer to the same key for a day."""
 
     replayed = False
 
 
 class StripeRefused(Exception):
-    """Stripe will not do this, and says why. `intent` is the intent as it stands, where Stripe gave it."""
+    """Stripe won't do this, and says why. `intent` is the PaymentIntent as it is now, where Stripe sent it."""
 
-    def __init__(self, said: str, *, intent: Intent | None) -> None:
-        super().__init__(said)
+    def __init__(self, message: str, *, intent: Intent | None) -> None:
+        super().__init__(message)
         self.intent = intent
 
 
 class CardDeclined(Exception):
-    """The bank said no; `intent` is ready for another attempt."""
+    """The bank declined; `intent` is ready for the next attempt."""
 
     def __init__(self, *, code: str, intent: Intent | None) -> None:
         super().__init__(code)
@@ -58,25 +58,26 @@ class CardDeclined(Exception):
 
 
 class InvalidEvent(Exception):
-    """A webhook that Stripe did not sign, or that cannot be read."""
+    """A webhook that Stripe did not sign, or that can't be read."""
 
 
 @cache
 def client() -> stripe.StripeClient:
     seconds = (settings.STRIPE_CONNECT_SECONDS, settings.STRIPE_READ_SECONDS)
     session = requests.Session()
-    session.trust_env = not settings.DEMO  # a proxy is looked for at each call, and the sandbox is on this machine
+    # requests looks for a proxy at each call; the demo's sandbox is on this machine and needs none.
+    session.trust_env = not settings.DEMO
     return stripe.StripeClient(
         settings.STRIPE_SECRET_KEY,
         base_addresses={"api": settings.STRIPE_API_BASE},
-        max_network_retries=0,  # the rows retry, with the same key
+        max_network_retries=0,  # sweeps retry, with the same idempotency key
         http_client=stripe.RequestsClient(timeout=seconds, session=session),
     )
 
 
 def create(*, amount: int, currency: str, order: str, key: str, description: str) -> Intent:
-    """Make an intent for the order, unconfirmed, to be captured by hand."""
-    return ask(
+    """Create a PaymentIntent for the order, unconfirmed, with manual capture."""
+    return call(
         idempotency_key=key,
         amount=amount,
         currency=currency.lower(),
@@ -89,68 +90,71 @@ def create(*, amount: int, currency: str, order: str, key: str, description: str
 
 def confirm(*, intent_id: str, token: str, key: str, return_url: str) -> Intent:
     """Confirm with a ConfirmationToken."""
-    return ask(f"/{intent_id}/confirm", idempotency_key=key, confirmation_token=token, return_url=return_url)
+    return call(f"/{intent_id}/confirm", idempotency_key=key, confirmation_token=token, return_url=return_url)
 
 
 def capture(*, intent_id: str, key: str) -> Intent:
-    return ask(f"/{intent_id}/capture", idempotency_key=key)
+    return call(f"/{intent_id}/capture", idempotency_key=key)
 
 
 def cancel(*, intent_id: str, key: str) -> Intent:
-    return ask(f"/{intent_id}/cancel", idempotency_key=key)
+    return call(f"/{intent_id}/cancel", idempotency_key=key)
 
 
 def retrieve(*, intent_id: str) -> Intent:
-    return ask(f"/{intent_id}", method="get")
+    return call(f"/{intent_id}", method="get")
 
 
 def intents(*, since: datetime) -> Iterator[Intent]:
-    """Give every intent made since then, whoever made it, page by page. Raises Unknown."""
+    """Return every PaymentIntent created since then, by us or anyone else. Raises OutcomeUnknown."""
     try:
         page = client().v1.payment_intents.list({"created": {"gte": int(since.timestamp())}, "limit": 100})
         for intent in page.auto_paging_iter():
-            yield read(intent.to_dict())
+            yield intent_from_json(intent.to_dict())
     except stripe.StripeError as error:
         raise OutcomeUnknown(str(error)) from error
 
 
 def read_event(*, body: bytes, signature: str) -> dict[str, Any]:
-    """Give a webhook's event as plain data, once one of our secrets has verified the raw bytes. Raises BadEvent."""
+    """Return a webhook's event as plain data, if one of our secrets verifies the raw bytes. Raises InvalidEvent."""
     try:
         verify(body=body, signature=signature)
         event: dict[str, Any] = json.loads(body)
     except ValueError as error:
-        raise InvalidEvent("the body is no event") from error
+        raise InvalidEvent("the body isn't a valid event") from error
     return event
 
 
 def verify(*, body: bytes, signature: str) -> None:
-    """Raises: BadEvent, unless one of our secrets signed these bytes lately; ValueError, where they are no text."""
-    said = "no secret is set"
+    """Check that one of our secrets signed these bytes recently.
+
+    Raises InvalidEvent if none did, ValueError if the bytes are not text.
+    """
+    fault = "no webhook secret is set"
     for secret in settings.STRIPE_WEBHOOK_SECRETS:
         try:
             stripe.WebhookSignature.verify_header(body, signature, secret, stripe.Webhook.DEFAULT_TOLERANCE)
         except stripe.SignatureVerificationError as error:
-            said = str(error)
+            fault = str(error)
         else:
             return
-    raise InvalidEvent(said)
+    raise InvalidEvent(fault)
 
 
-def ask(path: str = "", *, method: str = "post", **given: Any) -> Intent:
-    """Make one call about an intent, and sort its end into Intent, Declined, Refused or Unknown.
+def call(path: str = "", *, method: str = "post", **params: Any) -> Intent:
+    """Make one call about an intent. Raises CardDeclined, StripeRefused or OutcomeUnknown.
 
-    By the client's raw requests: objects with every field of the answer cost more than the call itself.
+    Uses the client's raw requests, because building objects with every field of the answer costs more than the call.
     """
     try:
-        return read(client().raw_request(method, f"/v1/payment_intents{path}", **given).data)
+        return intent_from_json(client().raw_request(method, f"/v1/payment_intents{path}", **params).data)
     except stripe.CardError as error:
         raise CardDeclined(code=decline_code(error), intent=intent_of(error)) from error
     except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
         raise StripeRefused(str(error), intent=intent_of(error)) from error
     except stripe.StripeError as error:
         unknown = OutcomeUnknown(str(error))
-        headers = error.headers or {}  # without regard to case
+        headers = error.headers or {}  # a mapping that ignores case
         unknown.replayed = headers.get("idempotent-replayed") == "true"
         raise unknown from error
 
@@ -160,15 +164,15 @@ def decline_code(error: stripe.CardError) -> str:
 
 
 def intent_of(error: stripe.StripeError) -> Intent | None:
-    said = cast("dict[str, Any]", error.json_body or {})
-    body = said.get("error", {}).get("payment_intent")
-    return read(body) if body else None
+    answer = cast("dict[str, Any]", error.json_body or {})
+    body = answer.get("error", {}).get("payment_intent")
+    return intent_from_json(body) if body else None
 
 
-def read(body: dict[str, Any]) -> Intent:
-    """Read a PaymentIntent's JSON."""
-    charge = body.get("latest_charge") or ""
-    failed = body.get("last_payment_error") or {}
+def intent_from_json(body: dict[str, Any]) -> Intent:
+    """Return the Intent that a PaymentIntent's JSON describes."""
+    charge = body.get("latest_charge") or ""  # its id, or the whole charge if that was asked for
+    last_error = body.get("last_payment_error") or {}
     metadata = body.get("metadata") or {}
     return Intent(
         id=body["id"],
@@ -178,7 +182,7 @@ def read(body: dict[str, Any]) -> Intent:
         currency=body["currency"].upper(),
         livemode=body["livemode"],
         charge_id=charge if isinstance(charge, str) else charge["id"],
-        decline_code=failed.get("decline_code") or failed.get("code") or "",
+        decline_code=last_error.get("decline_code") or last_error.get("code") or "",
         order=metadata.get("order", ""),
         shop=metadata.get("shop", ""),
     )

@@ -1,7 +1,7 @@
-"""Stripe's events: stored as they come, then settled in batches. They arrive twice, late, in any order.
+"""Stripe's events: stored as they come, then processed in batches. They arrive twice, late and in any order.
 
-stored ─▶ settled
-└──▶ ignored     another mode's, another deployment's, of a kind we don't use, or of no intent of ours
+stored ─▶ processed
+└──▶ ignored     of a different mode or deployment, of a type that we don't use, or of an intent that isn't ours
 """
 
 from datetime import timedelta
@@ -12,12 +12,11 @@ from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from payments.checkout.submit import livemode
+from payments.checkout.submission import is_livemode
 from payments.models import Event, Payment
 from payments.processing import gateway
-from shop.core.prepared import Insert
 
-USED = (
+USED_TYPES = (
     "payment_intent.amount_capturable_updated",
     "payment_intent.canceled",
     "payment_intent.payment_failed",
@@ -25,52 +24,65 @@ USED = (
     "payment_intent.requires_action",
     "payment_intent.succeeded",
 )
-EVENT = Insert(Event)
-QUIET = timedelta(seconds=2)  # who asked the bank has most likely had the answer, too
-WAIT = timedelta(minutes=10)  # an event may come before our own commit; after this its intent is not ours
+PROCESS_AFTER = timedelta(seconds=2)  # by then the worker that made the call has most likely had the answer itself
+IGNORE_AFTER = timedelta(minutes=10)  # an event may come before our own commit; after this its intent isn't ours
 
 
 def receive(*, body: bytes, signature: str) -> None:
-    """Store a webhook's event if it is new. Raises gateway.BadEvent, with nothing stored."""
-    said = gateway.read_event(body=body, signature=signature)
+    """Store a webhook's event if it is new. Raises gateway.InvalidEvent, with nothing stored."""
+    payload = gateway.read_event(body=body, signature=signature)
     try:
-        about: dict[str, Any] = said["data"]["object"]
-        event = {"id": said["id"], "type": said["type"], "livemode": said["livemode"], "payload": said}
-        event["intent_id"] = about["id"] if about["object"] == "payment_intent" else about.get("payment_intent") or ""
+        subject: dict[str, Any] = payload["data"]["object"]
+        event = Event(
+            id=payload["id"],
+            type=payload["type"],
+            livemode=payload["livemode"],
+            payload=payload,
+            intent_id=intent_id_of(subject),
+        )
     except (KeyError, TypeError) as error:
         raise gateway.InvalidEvent(f"an event without {error}") from error
-    if reason := foreign(said=said, about=about):
-        event |= {"state": Event.State.IGNORED, "reason": reason, "settled_at": timezone.now()}
-    EVENT.unless_there(**event)  # a repeat changes nothing
+    reason = reason_to_ignore(event, subject)
+    if reason:
+        event.state, event.reason, event.processed_at = Event.State.IGNORED, reason, timezone.now()
+    # Stripe sends an event again until it gets an answer: a repeat conflicts on the id and changes nothing.
+    Event.objects.bulk_create([event], ignore_conflicts=True)
 
 
-def foreign(*, said: dict[str, Any], about: dict[str, Any]) -> str:
-    """Say why the event is not for us, or nothing."""
-    if said["livemode"] != livemode():
+def intent_id_of(subject: dict[str, Any]) -> str:
+    """Return the id of the PaymentIntent that an event's object is, or belongs to; empty if there is none."""
+    if subject["object"] == "payment_intent":
+        return str(subject["id"])
+    return subject.get("payment_intent") or ""
+
+
+def reason_to_ignore(event: Event, subject: dict[str, Any]) -> str:
+    """Return why the event isn't for us, or nothing."""
+    if event.livemode != is_livemode():
         return "other mode"
-    if said["type"] not in USED:
+    if event.type not in USED_TYPES:
         return "unused type"
-    if about.get("metadata", {}).get("shop") != settings.SHOP_ORIGIN:
+    if subject.get("metadata", {}).get("shop") != settings.SHOP_ORIGIN:
         return "other deployment"
     return ""
 
 
 def process_stored() -> list[int]:
-    """Settle the events whose payment is over, ignore those of unknown intents; the orders that are to be looked at."""
+    """Mark the events that tell nothing new as processed; return the ids of the orders that the others concern."""
     with connection.cursor() as cursor:
+        # Nothing new: the payment is final, or it has changed or was checked since the event came.
         cursor.execute(
             """
-            UPDATE payments_event e SET state = 'settled', settled_at = statement_timestamp()
+            UPDATE payments_event e SET state = 'processed', processed_at = statement_timestamp()
             FROM payments_payment p
             WHERE e.state = 'stored' AND p.intent_id = e.intent_id
-              AND (p.state IN ('captured', 'voided') OR e.received_at < greatest(p.looked_at, p.changed_at))
+              AND (p.state IN ('captured', 'voided') OR e.received_at < greatest(p.checked_at, p.changed_at))
             """
         )
         if not cursor.rowcount and not Event.objects.filter(state=Event.State.STORED).exists():
             return []
-    stored = Event.objects.filter(state=Event.State.STORED, received_at__lt=Now() - QUIET)
-    known = Payment.objects.filter(intent_id__in=stored.values("intent_id"))
-    stored.filter(received_at__lt=Now() - WAIT).exclude(intent_id__in=known.values("intent_id")).update(
-        state=Event.State.IGNORED, reason="unknown intent", settled_at=Now()
-    )
-    return list(known.values_list("order_id", flat=True))
+    stored = Event.objects.filter(state=Event.State.STORED, received_at__lt=Now() - PROCESS_AFTER)
+    ours = Payment.objects.filter(intent_id__in=stored.values("intent_id"))
+    foreign = stored.filter(received_at__lt=Now() - IGNORE_AFTER).exclude(intent_id__in=ours.values("intent_id"))
+    foreign.update(state=Event.State.IGNORED, reason="unknown intent", processed_at=Now())
+    return list(ours.values_list("order_id", flat=True))

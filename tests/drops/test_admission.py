@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from drops import admission
 from drops.models import Ceiling
@@ -57,3 +58,16 @@ def test_lifting_takes_away_that_ceiling_only():
     admission.lift_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR)
 
     assert standing() == [("operator", 2, "all")]
+
+
+@pytest.mark.parametrize(
+    ("per_operation", "per_second", "payments"),
+    [(20, 80, 20), (50, 90, 30)],
+    ids=["each kind of call is the limit", "all calls together are the limit"],
+)
+def test_payments_per_second_counts_three_calls_for_a_payment(
+    settings: Settings, per_operation: int, per_second: int, payments: float
+) -> None:
+    settings.STRIPE_CALLS_PER_OPERATION, settings.STRIPE_CALLS_PER_SECOND = per_operation, per_second
+
+    assert admission.payments_per_second() == payments

@@ -1,10 +1,13 @@
 """Orders for tests of money: made as shoppers make them."""
 
-from payments.checkout import submit as checkout
+from drops.models import Hold
+from payments.checkout import submission
 from payments.models import Order
+from payments.orders import line_items
+from tests.deploy.stripe_sandbox.process import SandboxProcess
 from tests.factories import make_drop, make_hold
 
-ADDRESS = checkout.Address(
+ADDRESS = submission.Address(
     email="ada@example.com",
     name="Ada L.",
     line1="1 Loopback Lane",
@@ -17,15 +20,21 @@ ADDRESS = checkout.Address(
 TOTAL = 9600 + 490  # one unit, sent within the home country
 
 
-def submit(hold, token, total=TOTAL):
-    return checkout.submit(hold=hold, address=ADDRESS, token=token, shown_total=total)
+def submit(hold: Hold, token: str, total: int = TOTAL) -> Order:
+    return submission.submit_order(
+        hold=hold,
+        items=line_items.of_hold(hold=hold),
+        address=ADDRESS,
+        confirmation_token=token,
+        shown_total=total,
+    )
 
 
-def make_order(till, card="visa", quantity=1):
+def make_order(till: SandboxProcess, card: str = "visa", quantity: int = 1) -> Order:
     """An order of one unit whose attempt waits to be sent; `card` is one of the sandbox's pm_card_ shortcuts."""
     return submit(make_hold(drop=make_drop(phase="live", quantity=quantity)), till.token(f"pm_card_{card}"))
 
 
-def states(order):
+def states(order: Order) -> tuple[str, str]:
     order = Order.objects.select_related("payment", "hold").get(pk=order.pk)
     return order.payment.state, order.hold.state

@@ -49,12 +49,12 @@ def test_hand_on_nothing_while_the_broker_is_away(broker, caplog):
         dispatch.enqueue_confirm(order=Order(pk=7, number="7KQ2-9XMD"))
 
     assert [record.message.split(":")[0] for record in caplog.records] == [
-        "order 7KQ2-9XMD waits for the sweep, the broker is away"
+        "order 7KQ2-9XMD waits for a sweep, because the broker is unreachable"
     ]
 
 
 def test_ask_the_broker_again_after_a_rest(broker, monkeypatch, caplog):
-    monkeypatch.setattr(dispatch, "REST", 0.0)
+    monkeypatch.setattr(dispatch, "RETRY_SECONDS", 0.0)
     broker(NOWHERE)
 
     for _ in range(3):

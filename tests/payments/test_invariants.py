@@ -1,4 +1,4 @@
-"""The books against Stripe's own list: a fault is told, an order on its way is none."""
+"""The invariants compared with Stripe's own list: faults are found, and orders under way are none."""
 
 import pytest
 from django.db.models import F
@@ -12,16 +12,16 @@ pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 def broken(order):
-    return invariants.against_stripe(drop=order.hold.drop).broken
+    return invariants.compare_with_stripe(drop=order.hold.drop).broken
 
 
-@pytest.mark.parametrize("steps", [advance.ASKING, None])
-def test_against_stripe_tells_nothing_of_an_order_that_moves_meanwhile(till, monkeypatch, steps):
+@pytest.mark.parametrize("steps", [advance.AUTHORISING_STATES, None])
+def test_compare_with_stripe_finds_no_fault_in_an_order_that_goes_on_meanwhile(till, monkeypatch, steps):
     order = make_order(till)
     listed = gateway.intents
 
     def list_after_a_move(**since):  # between the reading of our rows and Stripe's answer
-        advance.advance_order(order_id=order.pk, states=steps)
+        advance.advance_order(order_id=order.pk, states=steps or tuple(advance.STEPS))
         return listed(**since)
 
     monkeypatch.setattr(gateway, "intents", list_after_a_move)
@@ -30,17 +30,17 @@ def test_against_stripe_tells_nothing_of_an_order_that_moves_meanwhile(till, mon
     assert states(order) == ("captured" if steps is None else "authorised", "allocated")
 
 
-def test_against_stripe_tells_of_money_that_our_rows_say_otherwise(till):
+def test_compare_with_stripe_finds_an_amount_that_our_rows_contradict(till):
     order = make_order(till)
     advance.advance_order(order_id=order.pk)
     assert broken(order) == ()
 
     Payment.objects.filter(order=order).update(amount=F("amount") + 1)
 
-    assert broken(order) == (f"{order.number}: Stripe got 10090, our books say 10091",)
+    assert broken(order) == (f"{order.number}: Stripe received 10090, our rows say 10091",)
 
 
-def test_against_stripe_tells_of_money_on_an_intent_that_no_row_knows(till):
+def test_compare_with_stripe_finds_money_on_an_intent_that_no_row_has(till):
     order = make_order(till)
     advance.advance_order(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id

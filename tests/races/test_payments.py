@@ -9,11 +9,11 @@ from django.db.models.functions import Now
 from drops import holds
 from drops.models import Hold
 from payments import invariants
-from payments.checkout import submit as checkout
+from payments.checkout.refusals import HoldLapsed
 from payments.models import Attempt, LedgerEntry, Order, Payment
 from payments.processing import advance, recovery
 from tests.factories import make_drop, make_hold
-from tests.payments.order_factory import ADDRESS, TOTAL, make_order, states, submit
+from tests.payments.order_factory import make_order, states, submit
 
 
 def wrong(order):
@@ -64,7 +64,7 @@ def test_advancing_at_once_captures_once_and_neither_voids_the_other(race, till)
 
 def test_advancing_at_once_without_the_lease_still_captures_once(race, till, monkeypatch):
     """The lease saves work; the guards alone keep the money right."""
-    monkeypatch.setattr(advance, "lease", lambda order_id: Order.objects.get(pk=order_id).leased_until)
+    monkeypatch.setattr(advance, "acquire_lease", lambda order_id: Order.objects.get(pk=order_id).leased_until)
     order = make_order(till)
 
     race(4, lambda _i: advance.advance_order(order_id=order.pk))
@@ -99,7 +99,12 @@ def test_withdrawing_while_the_attempt_is_sent_ends_one_way(race, till):
         advance.advance_order(order_id=order.pk, states={Payment.State.NEW})
         Attempt.objects.update(created_at=Now() - timedelta(minutes=16))
 
-        race(2, lambda i, order=order: recovery.withdraw_unsent() if i else advance.advance_order(order_id=order.pk))
+        race(
+            2,
+            lambda i, order=order: (
+                recovery.withdraw_expired_attempts() if i else advance.advance_order(order_id=order.pk)
+            ),
+        )
         advance.advance_order(order_id=order.pk)
 
         assert states(order) in {("captured", "allocated"), ("voided", "released")}
@@ -114,10 +119,10 @@ def test_paying_while_the_hold_is_given_back_ends_one_way(race, till):
         def act(i, hold=hold, token=token):
             if i:
                 return holds.release_open(hold=hold)
-            return checkout.submit(hold=hold, address=ADDRESS, token=token, shown_total=TOTAL)
+            return submit(hold, token)
 
         paid, _given = race(2, act)
 
         hold.refresh_from_db()
-        assert (hold.state, type(paid)) in {("paying", Order), ("released", checkout.Lapsed)}
+        assert (hold.state, type(paid)) in {("paying", Order), ("released", HoldLapsed)}
         assert [c.name for c in invariants.check(drop=hold.drop, stripe=False) if not c.ok] == []

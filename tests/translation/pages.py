@@ -17,7 +17,7 @@ from drops.models import Checkpoint, Drop, Pause, Unit
 from drops.refusals import HoldRefused
 from dropsite import views as error_views
 from payments import views as payment_views
-from payments.checkout import submit
+from payments.checkout.refusals import CheckoutRefused
 from payments.models import Attempt, Order
 from payments.orders import emails, status
 from shop.core.models import Email
@@ -126,7 +126,7 @@ def paying(client: Client) -> Iterator[Page]:
     yield "checkout, empty fields", html(pay(client, hold, headers={}, **dict.fromkeys(GOOD, "")))
     yield "checkout, no postcode", html(pay(client, hold, headers={}, postcode="", confirmation_token="x"))
     yield "checkout, another price", html(client.get(address(hold, "quote/?country=US")))
-    for refusal in submit.CheckoutRefused.__subclasses__():
+    for refusal in CheckoutRefused.__subclasses__():
         response = payment_views.refused(visitor(), hold=hold, token=tokens.hold_token(hold.uuid), refusal=refusal())
         yield f"refused: {refusal.__name__}", html(response)
         response = payment_views.refused(
@@ -157,7 +157,7 @@ def orders(client: Client) -> Iterator[Page]:
         if hold == "open":
             yield f"checkout again, {code}", html(client.get(address(order.hold)))
     order = new_order(client, index=1000)
-    emails.placed(order=order)
+    emails.put_confirmation(order=order)
     email = Email.objects.get()
     yield "email's subject", email.subject
     yield "email's text", email.text
@@ -176,9 +176,9 @@ def order_states() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(payment, hold, other fields) of every status that an order may have."""
     yield "new", "paying", {}
     yield "captured", "allocated", {}
-    for reason in status.VOIDED_AS:
+    for reason in status.VOIDED_MESSAGES:
         yield "voided", "released", {"void_reason": reason}
-    for code in ("", *status.DECLINED_AS):
+    for code in ("", *status.DECLINE_MESSAGES):
         yield "created", "open", {"declines": 1, "decline_code": code}
     yield "new", "released", {}
 

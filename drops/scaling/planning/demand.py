@@ -12,12 +12,12 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from drops import admission
 from drops.scaling.planning import arrivals
 from drops.scaling.planning.arrivals import Moment
 from drops.scaling.planning.inputs import GROUPS, LINE, PlanInputs, Weight
 from drops.waitingroom.protocol.status import max_poll_seconds
 
-AHEAD_SECONDS = 10  # each ceiling of the gatekeeper is a count of shoppers: so many seconds' worth of them
 # All who wait look within 3 s of the opening, but none before its first second has passed: two thirds of them meet in
 # the second after that (drops.waitingroom.protocol.status.poll_seconds).
 OPENING_SHARE = 2 / 3
@@ -40,13 +40,13 @@ def admitted(facts: PlanInputs) -> tuple[float, str]:
             _("payments: Stripe's budget carries %(n)s shoppers a second") % {"n": short(facts.payments_per_second)},
         ),
         (
-            facts.checkout_slots / AHEAD_SECONDS,
-            _("checkout: %(n)s slots, taken in %(s)s s") % {"n": facts.checkout_slots, "s": AHEAD_SECONDS},
+            facts.checkout_slots / admission.AHEAD_SECONDS,
+            _("checkout: %(n)s slots, taken in %(s)s s") % {"n": facts.checkout_slots, "s": admission.AHEAD_SECONDS},
         ),
         (
-            facts.served / AHEAD_SECONDS,
+            facts.served / admission.AHEAD_SECONDS,
             _("stock: %(units)s units are good for %(n)s shoppers, who may all be let in within %(s)s s")
-            % {"units": whole(facts.units), "n": whole(facts.served), "s": AHEAD_SECONDS},
+            % {"units": whole(facts.units), "n": whole(facts.served), "s": admission.AHEAD_SECONDS},
         ),
     ]
     return min(bounds)

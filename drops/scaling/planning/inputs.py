@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from math import ceil
 
+from drops import admission
 from drops.scaling.planning.arrivals import DEFAULT, Curve
 
 LINE = ("edge", "gate", "line redis")  # groups that everybody who comes reaches
 SHOP = ("web", "hooks", "checkout", "capture", "database")  # groups that only who is let in reaches
-OVERBOOKED = 1.2  # as the gatekeeper counts
 GROUPS = ("edge", "gate", "web", "hooks", "checkout", "capture", "database", "line redis")
 
 
@@ -100,7 +100,10 @@ class PlanInputs:
     @property
     def served(self) -> int:
         """How many are let in altogether: the gatekeeper lets in a fifth more than there are holds to be had."""
-        return max(0, min(self.expected, ceil(self.units / max(1.0, self.units_per_hold) * OVERBOOKED - 1e-9)))
+        return max(
+            0,
+            min(self.expected, ceil(self.units / max(1.0, self.units_per_hold) * admission.OVERBOOKING_FACTOR - 1e-9)),
+        )
 
     @property
     def selling_per_second(self) -> float:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Max, QuerySet, Sum
 from django.utils.translation import gettext as _
 
-from drops import lifecycle
+from drops import admission, lifecycle
 from drops.models import Drop, Edition, Unit
 from drops.scaling.models import ScalePlan, Share, Step, Target
 from drops.scaling.planning import history, lead_times, prices, weights
@@ -21,9 +21,6 @@ from drops.waitingroom.protocol.status import POLL
 __all__ = ["Part", "PlanInputs", "TargetInputs", "Weight", "read"]
 
 ONE_CORE = frozenset({"gunicorn", "celery"})  # kinds that count single processes
-CALLS_A_PAYMENT = (
-    3  # create, confirm, capture; as payments.processing.rate_limit reckons, which must not be imported here
-)
 LEAST_ELSEWHERE = 10  # connections: gatekeeper, mail, background, a shell, a migration
 
 
@@ -47,7 +44,7 @@ def read(*, drop: Drop, expected: int, now: datetime) -> PlanInputs:
         units_per_hold=recent.units_per_hold if drop.limit_per_order > 1 else 1.0,
         checkout_seconds=recent.checkout_seconds,
         checkout_reason=recent.checkout_reason,
-        payments_per_second=payments_per_second(),
+        payments_per_second=admission.payments_per_second(),
         checkout_slots=settings.CHECKOUT_SLOTS,
         baseline_per_second=settings.READY_PER_SECOND,
         go_seconds=settings.SCALING_GO_SECONDS,
@@ -67,11 +64,6 @@ def read(*, drop: Drop, expected: int, now: datetime) -> PlanInputs:
 def standing(target: TargetInputs) -> int:
     """Give the instances that have connections now, as last read: a grown fleet is not somebody else's."""
     return target.now_size if target.ready_size is None else target.ready_size
-
-
-def payments_per_second() -> float:
-    """Give how many shoppers a second the budget of calls to Stripe can carry."""
-    return min(settings.STRIPE_CALLS_PER_OPERATION, settings.STRIPE_CALLS_PER_SECOND / CALLS_A_PAYMENT)
 
 
 def units_of(drop: Drop) -> int:

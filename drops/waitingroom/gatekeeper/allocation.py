@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+from drops import admission
+
 CALL_WINDOW_SECONDS = 3.0  # those called have so long before more are called in their stead
 MIN_SHOW_RATE = 1 / 16  # of those called: below that, steps grow no further
 COUNTER_LEASE_SECONDS = 10
 MIN_LEASED_INDICES = 1000  # indices
-OVERBOOKING_FACTOR = 1.2  # shoppers let in per hold that the free units are good for
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ def divide_fairly(total: int, wanted: Sequence[int]) -> list[int]:
 def shoppers_for_stock(*, free: int, taken: int, holds: int) -> int:
     """Shoppers that the free units are good for. `taken` units are in `holds` holds: so many does a hold want."""
     each = max(1.0, taken / holds) if holds else 1.0
-    return ceil(free * OVERBOOKING_FACTOR / each - 1e-9)  # 55 × 1.2 is 66, whatever floats say
+    return ceil(free * admission.OVERBOOKING_FACTOR / each - 1e-9)  # 55 × 1.2 is 66, whatever floats say
 
 
 def next_cursor(*, cursor: int, joined: int, entered: int, allowance: int, since: float | None) -> int:

@@ -154,7 +154,7 @@ def test_ages_are_those_of_the_oldest_that_wait():
         outbox.put_email(kind="x", about=str(seconds), to="ada@example.com", subject="", text="", html="")
         Email.objects.filter(about=str(seconds)).update(created_at=then)
     Event.objects.create(
-        id="evt_old", type="x", livemode=False, payload={}, state="settled", received_at=at, settled_at=at
+        id="evt_old", type="x", livemode=False, payload={}, state="processed", received_at=at, processed_at=at
     )
 
     assert [age.text for age in now.queue_ages(now=at)] == ["1 minute"] * 4

@@ -1,4 +1,4 @@
-"""An order at the desk: found by number or mail, shown whole, asked after."""
+"""An order in the admin: found by number or email, shown whole, checked with Stripe."""
 
 import pytest
 from django.urls import reverse
@@ -48,9 +48,17 @@ def test_order_is_shown_with_all_that_belongs_to_it(desk):
 
     text = desk("ops").get(page(order)).content.decode()
 
-    wanted = [f"No. {number} of 500", "It is yours.", "authorised", f"ch_{order.pk}", "€100.90", "€96", "10115"]
+    wanted = [
+        f"No. {number} of 500",
+        "Paid. It&#x27;s yours.",
+        "authorised",
+        f"ch_{order.pk}",
+        "€100.90",
+        "€96",
+        "10115",
+    ]
     assert [words for words in wanted if words not in text] == []
-    assert "Ask Stripe again" not in text
+    assert "Check with Stripe" not in text
 
 
 @pytest.mark.parametrize("field", ["number", "email", "name"])
@@ -63,11 +71,11 @@ def test_order_is_found_by_what_shoppers_say(desk, field):
     assert [found.pk for found in answer.context["cl"].result_list] == [order.pk]
 
 
-def test_asking_stripe_again_hands_the_order_to_the_capture(desk):
+def test_check_with_stripe_enqueues_the_order_for_capture(desk):
     order, own = make_order(), app.conf.broker_url
     app.conf.broker_url = "memory://"
     try:
-        answer = desk("ops").post(page(order, "ask"))
+        answer = desk("ops").post(page(order, "check"))
         with app.connection_for_read("memory://") as connection:
             message = connection.channel().basic_get("capture", no_ack=True)
             sent = connection.channel().message_to_python(message).payload[1]
@@ -77,15 +85,15 @@ def test_asking_stripe_again_hands_the_order_to_the_capture(desk):
 
     assert (answer.status_code, sent) == (302, {"order_id": order.pk})
     assert list(AuditEntry.objects.values_list("who__username", "about", "act")) == [
-        ("ops", f"order:{order.number}", "asked Stripe again")
+        ("ops", f"order:{order.number}", "checked with Stripe")
     ]
 
 
-def test_asking_stripe_again_takes_a_post_of_those_who_may(desk):
+def test_check_with_stripe_needs_a_post_and_permission(desk):
     order = make_order()
 
-    assert desk("ops").get(page(order, "ask")).status_code == 405
-    assert desk("merchandisers").post(page(order, "ask")).status_code == 403
+    assert desk("ops").get(page(order, "check")).status_code == 405
+    assert desk("merchandisers").post(page(order, "check")).status_code == 403
     assert AuditEntry.objects.count() == 0
 
 

@@ -42,6 +42,6 @@ def test_quote_adds_lines_and_shipping_as_they_were_copied():
     hold = make_hold(drop=drop, quantities={drop.editions.get().pk: 2})
     drop.editions.update(price=1)
 
-    quote = pricing.quote(lines=line_items.of(hold=hold), currency=hold.currency, country="FR")
+    quote = pricing.quote(items=line_items.of_hold(hold=hold), currency=hold.currency, country="FR")
 
     assert (quote.subtotal, quote.shipping, quote.tax, quote.total) == (19200, 1290, 3272, 20490)

@@ -28,7 +28,7 @@ def test_list_the_editions_of_a_hold_in_the_drops_order():
     )
     hold = make_hold(drop=drop, quantities={large.pk: 1, small.pk: 2})
 
-    held = line_items.of(hold=hold)
+    held = line_items.of_hold(hold=hold)
 
     assert [(line.name, line.numbers, line.of, line.quantity, line.sum) for line in held] == [
         ("0 kg S", [1, 2], 2, 2, 19200),
@@ -41,4 +41,4 @@ def test_list_the_editions_of_a_hold_in_the_drops_order():
 def test_say_how_many_there_were_once_the_units_have_left():
     hold = make_hold(drop=make_drop(phase="live"), state="released")
 
-    assert [(line.numbers, line.words) for line in line_items.of(hold=hold)] == [([], "1")]
+    assert [(line.numbers, line.words) for line in line_items.of_hold(hold=hold)] == [([], "1")]

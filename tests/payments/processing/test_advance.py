@@ -1,4 +1,4 @@
-"""Orders are settled against a sandbox that really runs."""
+"""Orders are advanced against a sandbox that really runs."""
 
 from datetime import timedelta
 
@@ -10,7 +10,7 @@ from drops.models import Hold, Unit
 from payments import invariants
 from payments.models import Attempt, LedgerEntry, Order, Payment
 from payments.orders import status
-from payments.processing import advance, gateway, recovery
+from payments.processing import advance, gateway, recovery, transitions
 from shop.core.models import Email
 from tests.payments.order_factory import make_order, states, submit
 
@@ -26,7 +26,7 @@ def attempts(order):
 
 
 def read(order):
-    return status.read(order=Order.objects.select_related("payment", "hold").get(pk=order.pk))
+    return status.derive(order=Order.objects.select_related("payment", "hold").get(pk=order.pk))
 
 
 def sweep(order):
@@ -35,7 +35,7 @@ def sweep(order):
     return advance.advance_order(order_id=order.pk)
 
 
-def test_advance_captures_what_the_bank_allows(till):
+def test_advance_captures_what_the_bank_authorises(till):
     order = make_order(till)
     assert read(order).name == "asking"
 
@@ -48,7 +48,7 @@ def test_advance_captures_what_the_bank_allows(till):
     assert broken(order) == []
 
 
-def test_advance_writes_one_mail_with_the_numbers(till):
+def test_advance_writes_one_email_with_the_numbers(till):
     order = make_order(till)
 
     advance.advance_order(order_id=order.pk)
@@ -126,7 +126,7 @@ def test_advance_voids_after_the_third_decline(till):
     assert broken(order) == []
 
 
-def test_advance_cancels_an_intent_that_asks_for_another_step(till):
+def test_advance_cancels_an_intent_that_requires_action(till):
     order = make_order(till, card="authenticationRequired")
 
     advance.advance_order(order_id=order.pk)
@@ -206,7 +206,7 @@ def test_advance_voids_when_the_units_are_gone(till):
 
 def test_advance_withholds_the_units_when_the_capture_is_refused(till):
     order = make_order(till)
-    advance.advance_order(order_id=order.pk, states=advance.ASKING)
+    advance.advance_order(order_id=order.pk, states=advance.AUTHORISING_STATES)
     till.control("expire", payment_intent=Payment.objects.get(order=order).intent_id)
 
     advance.advance_order(order_id=order.pk)
@@ -216,41 +216,41 @@ def test_advance_withholds_the_units_when_the_capture_is_refused(till):
     assert broken(order) == []
 
 
-def test_advance_leaves_an_order_alone_that_somebody_advances(till):
+def test_advance_leaves_an_order_alone_that_has_a_lease(till):
     order = make_order(till)
-    assert advance.lease(order_id=order.pk) is not None
+    assert advance.acquire_lease(order_id=order.pk) is not None
 
     assert advance.advance_order(order_id=order.pk) is None
     assert states(order) == ("new", "paying")
 
 
-def test_move_refuses_from_a_state_that_the_payment_has_left(till):
+def test_change_state_refuses_once_the_payment_has_left_its_state(till):
     order = make_order(till)
     mine, theirs = (Payment.objects.get(order=order) for _reader in range(2))
-    advance.move(theirs, Payment.State.CREATED, intent_id="pi_theirs")
+    transitions.change_state(theirs, Payment.State.CREATED, intent_id="pi_theirs")
 
-    with pytest.raises(advance.Moved):
-        advance.move(mine, Payment.State.CREATED, intent_id="pi_mine")
+    with pytest.raises(transitions.StateChanged):
+        transitions.change_state(mine, Payment.State.CREATED, intent_id="pi_mine")
 
     assert Payment.objects.get(order=order).intent_id == "pi_theirs"
 
 
-def test_end_refuses_an_attempt_that_is_over(till):
+def test_end_attempt_refuses_an_attempt_that_has_ended(till):
     order = make_order(till)
     attempt = Attempt.objects.get(payment__order=order)
     advance.advance_order(order_id=order.pk)
 
-    with pytest.raises(advance.Moved):
-        advance.end(attempt, Attempt.State.DECLINED, "late")
+    with pytest.raises(transitions.StateChanged):
+        transitions.end_attempt(attempt, Attempt.State.DECLINED, "late")
 
     assert attempts(order) == [("authorised", "")]
 
 
-def test_withdraw_lets_a_hold_go_whose_attempt_was_never_sent(till):
+def test_withdraw_releases_a_hold_whose_attempt_was_never_sent(till):
     order = make_order(till)
     Attempt.objects.update(created_at=F("created_at") - timedelta(minutes=16))
 
-    assert recovery.withdraw_unsent() == 1
+    assert recovery.withdraw_expired_attempts() == 1
 
     assert states(order) == ("voided", "released")
     assert attempts(order) == [("withdrawn", "")]
@@ -258,25 +258,25 @@ def test_withdraw_lets_a_hold_go_whose_attempt_was_never_sent(till):
     assert broken(order) == []
 
 
-def test_give_up_leaves_an_attempt_alone_that_was_sent_after_all(till):
+def test_withdraw_leaves_an_attempt_alone_that_was_sent_after_all(till):
     order = make_order(till)
     seen = Attempt.objects.get(payment__order=order)
     till.control("faults", operation="payment_intents.confirm", kind="drop", when="before")
     advance.advance_order(order_id=order.pk)
 
-    assert not recovery.expire_unsent(attempt=seen)
+    assert not recovery.withdraw(attempt=seen)
 
     assert states(order) == ("confirming", "paying")
 
 
-def test_claim_finds_an_intent_whose_hold_was_given_back(till):
+def test_claim_stalled_finds_an_intent_whose_hold_was_released(till):
     order = make_order(till, card="visa_chargeDeclined")
     advance.advance_order(order_id=order.pk)
     holds.release_open(hold=order.hold)
     Payment.objects.update(changed_at=F("changed_at") - timedelta(minutes=1))
 
-    assert recovery.claim_stalled(most=10) == [order.pk]
-    assert recovery.claim_stalled(most=10) == []  # claimed for five seconds
+    assert recovery.claim_stalled(max_orders=10) == [order.pk]
+    assert recovery.claim_stalled(max_orders=10) == []  # claimed for five seconds
     sweep(order)
 
     assert states(order) == ("voided", "released")

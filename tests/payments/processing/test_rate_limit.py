@@ -1,4 +1,4 @@
-"""The budget of calls to Stripe."""
+"""The rate limit of our calls to Stripe."""
 
 from collections import Counter
 from datetime import timedelta
@@ -57,21 +57,21 @@ def test_take_never_overdraws_when_all_take_at_once(race, narrow):
     assert Bucket.objects.filter(tokens__lt=0).count() == 0
 
 
-def test_set_ceiling_writes_nothing_between_drops():
+def test_update_ceiling_writes_nothing_between_drops():
     make_drop(phase="announced")
 
-    rate_limit.set_ceiling()
+    rate_limit.update_ceiling()
 
     assert Ceiling.objects.count() == 0
 
 
 @pytest.mark.parametrize(("age", "shoppers"), [(0, 199), (11, 99), (31, 0)])
-def test_set_ceiling_follows_the_age_of_the_oldest_unsent_attempt(till, settings, age, shoppers):
+def test_update_ceiling_follows_the_age_of_the_oldest_unsent_attempt(till, settings, age, shoppers):
     settings.STRIPE_CALLS_PER_OPERATION, settings.STRIPE_CALLS_PER_SECOND = 20, 80
     order = make_order(till)
     wait(Attempt.objects.filter(payment__order=order), age)
 
-    rate_limit.set_ceiling()
+    rate_limit.update_ceiling()
 
     assert Ceiling.objects.get(kind=Ceiling.Kind.PAYMENT_RATE).shoppers == shoppers
 

@@ -80,11 +80,11 @@ def test_receive_refuses_what_is_signed_but_no_event(till, said):
 
 
 def test_receive_refuses_bytes_that_are_no_text(till):
-    with pytest.raises(gateway.InvalidEvent, match="the body is no event"):
+    with pytest.raises(gateway.InvalidEvent, match="the body isn't a valid event"):
         webhooks.receive(body=b"\xff", signature="t=1,v1=00")
 
 
-def test_settle_marks_events_of_payments_that_are_over(till, settings):
+def test_process_stored_marks_events_of_payments_that_are_over(till, settings):
     order = make_order(till)
     advance.advance_order(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id
@@ -92,10 +92,10 @@ def test_settle_marks_events_of_payments_that_are_over(till, settings):
     webhooks.receive(**signed(event(settings, data={"object": about})))
 
     assert webhooks.process_stored() == []
-    assert stored() == [("evt_1", "settled", "")]
+    assert stored() == [("evt_1", "processed", "")]
 
 
-def test_settle_names_the_order_whose_confirm_got_no_answer(till, settings):
+def test_process_stored_returns_the_order_whose_confirm_got_no_answer(till, settings):
     order = make_order(till)
     till.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
     advance.advance_order(order_id=order.pk)
@@ -112,7 +112,7 @@ def test_settle_names_the_order_whose_confirm_got_no_answer(till, settings):
     assert webhooks.process_stored() == []
 
 
-def test_settle_waits_for_an_event_that_came_before_our_commit_and_then_ignores_it(till, settings):
+def test_process_stored_waits_for_an_event_that_came_before_our_commit_and_then_ignores_it(till, settings):
     webhooks.receive(**signed(event(settings)))
 
     assert webhooks.process_stored() == []

@@ -9,6 +9,7 @@ from drops import tokens
 from drops.models import Hold, Unit
 from dropsite.celery import app
 from payments.models import Attempt, Order, Payment
+from payments.orders import links
 from tests.factories import make_drop, make_hold
 
 TOTAL = 9600 + 490  # a piece and its way to Germany
@@ -45,7 +46,7 @@ def address(hold, end=""):
 
 
 def order_address(order, end=""):
-    return f"/orders/{tokens.order_token(order.uuid)}/{end}"
+    return f"/orders/{links.order_token(order.uuid)}/{end}"
 
 
 def text(answer):

@@ -7,6 +7,7 @@ import pytest
 from drops import tokens
 from drops.models import Hold
 from drops.waitingroom.protocol import tickets
+from payments.orders import links
 from tests.payments.views.shopping import make_open_hold, make_order
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +42,7 @@ def test_find_nothing_behind_a_forged_order_address(shopper, end):
     order = make_order(shopper)
     foreign = {
         "the hold's": tokens.hold_token(order.hold.uuid),
-        "no order's": tokens.order_token(uuid4()),
+        "no order's": links.order_token(uuid4()),
         "signed as a hold's": tickets.sign("hold", "", order.uuid.bytes, tokens.keyring("hold")),
     }
     for name, token in foreign.items():

@@ -9,7 +9,6 @@ from drops.scaling.models import Call, Demand, ScalePlan, Step, Target
 from drops.scaling.planning import history, prices, read_inputs
 from drops.scaling.planning.planner import plan
 from drops.scaling.providers import PROVIDERS
-from payments.processing import rate_limit
 from tests.factories import make_drop, make_hold
 
 pytestmark = pytest.mark.django_db
@@ -55,12 +54,6 @@ def test_read_takes_settings_and_stock(settings):
     assert (found.expected, found.over, found.connections_elsewhere >= 10) == (1000, False, True)
     assert read(make_drop(phase="draft", quantity=5)).units == 5
     assert read(make_drop(phase="closed")).over is True
-
-
-def test_read_knows_the_payment_rate_as_the_budget_does(settings):
-    for each, everything in ((20, 80), (50, 90)):
-        settings.STRIPE_CALLS_PER_OPERATION, settings.STRIPE_CALLS_PER_SECOND = each, everything
-        assert read_inputs.payments_per_second() == rate_limit.payments_per_second()
 
 
 def test_read_asks_the_database_what_it_allows():

@@ -1,0 +1,107 @@
+"""Submitting the checkout form: from a hold and an address to an order, with an attempt queued for a worker.
+
+Stripe isn't called here. The winning UPDATE on the hold (open → paying) decides who pays, so two clicks make one
+attempt.
+"""
+
+import secrets
+from dataclasses import asdict, dataclass
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import get_language
+
+from drops import holds
+from drops.models import Hold
+from payments.checkout import pricing
+from payments.checkout.refusals import CardUnreadable, CountryFixed, HoldLapsed, TotalChanged
+from payments.models import Attempt, Order, Payment
+from payments.orders.line_items import LineItem
+
+MAX_TOKEN_CHARACTERS = 80
+NUMBER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O 1 I L: order numbers are read aloud
+
+
+@dataclass(frozen=True)
+class Address:
+    """The email address to write to and the postal address to ship to; checked by the form."""
+
+    email: str
+    name: str
+    line1: str
+    line2: str
+    postcode: str
+    city: str
+    region: str
+    country: str
+
+
+def submit_order(
+    *, hold: Hold, items: list[LineItem], address: Address, confirmation_token: str, shown_total: int
+) -> Order:
+    """Take the order and queue one attempt to pay for it; return the same order if it is already being paid for.
+
+    Raises CheckoutRefused.
+    """
+    if not confirmation_token.startswith("ctoken_") or len(confirmation_token) > MAX_TOKEN_CHARACTERS:
+        raise CardUnreadable
+    quote = pricing.quote(items=items, currency=hold.currency, country=address.country)
+    with transaction.atomic(durable=True):
+        try:
+            holds.pay(hold=hold)
+        except holds.HoldOver:
+            return order_under_way(hold=hold)
+        if quote.total != shown_total:
+            raise TotalChanged
+        order = save_order(hold=hold, address=address, quote=quote)
+        Attempt.objects.create(payment=order.payment, confirmation_token=confirmation_token)
+    return order
+
+
+def order_under_way(*, hold: Hold) -> Order:
+    """Return the order that an earlier click made of the hold. Raises HoldLapsed if none is being paid for or paid."""
+    order = Order.objects.filter(hold=hold, hold__state__in=[Hold.State.PAYING, Hold.State.ALLOCATED]).first()
+    if order is None:
+        raise HoldLapsed
+    return order
+
+
+def save_order(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:
+    """Create the order and its payment; after a decline, update the address of the order that exists."""
+    order = Order.objects.select_related("payment").filter(hold=hold).first()
+    if order is None:
+        return create_order(hold=hold, address=address, quote=quote)
+    if quote.total != order.total:
+        raise CountryFixed  # the PaymentIntent's amount was fixed when it was created
+    Order.objects.filter(pk=order.pk).update(**asdict(address))
+    return order
+
+
+def create_order(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:
+    livemode = is_livemode()
+    order = Order.objects.create(
+        number=draw_order_number(),
+        hold=hold,
+        **asdict(address),
+        currency=quote.currency,
+        subtotal=quote.subtotal,
+        shipping=quote.shipping,
+        tax=quote.tax,
+        tax_in_price=quote.tax_in_price,
+        total=quote.total,
+        language=get_language() or settings.LANGUAGE_CODE,
+        livemode=livemode,
+    )
+    Payment.objects.create(order=order, amount=quote.total, currency=quote.currency, livemode=livemode)
+    return order
+
+
+def draw_order_number() -> str:
+    """Return an order number such as 7KQ2-9XMD: random, so that it doesn't tell how many orders there are."""
+    drawn = "".join(secrets.choice(NUMBER_ALPHABET) for _place in range(8))
+    return f"{drawn[:4]}-{drawn[4:]}"
+
+
+def is_livemode() -> bool:
+    """Whether our Stripe key moves real money."""
+    return "_live_" in settings.STRIPE_SECRET_KEY

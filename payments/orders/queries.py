@@ -1,0 +1,102 @@
+"""A hold or an order with everything that its pages show, read in one statement.
+
+Written as SQL text, because these are the reads that shoppers and workers repeat: an open order page asks every few
+seconds. Django takes longer to write such a query than Postgres takes to answer it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from drops import queries
+from drops.models import Hold
+from payments.models import Order, Payment
+from payments.orders import line_items
+from payments.orders.line_items import LineItem
+from shop.core import sql
+
+IS_PAUSED = "EXISTS (SELECT FROM drops_pause WHERE drop_id = h.drop_id AND ended_at IS NULL)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class HoldDetails:
+    """A hold, with its drop loaded, whether that is paused, and what belongs to the hold."""
+
+    hold: Hold
+    items: list[LineItem]
+    order: Order | None  # made by the first attempt to pay; its hold and payment are loaded
+
+
+@dataclass(frozen=True, kw_only=True)
+class OrderDetails(HoldDetails):
+    """An order, with its hold, payment and drop loaded, and what belongs to it."""
+
+    order: Order
+
+
+def hold_details(*, uuid: UUID) -> HoldDetails:
+    """Return the hold's details. Raises Hold.DoesNotExist."""
+    found = _details(where="h.uuid = %s", value=uuid)
+    if found is None:
+        raise Hold.DoesNotExist(f"There is no hold {uuid}.")
+    return found
+
+
+def order_details(*, uuid: UUID) -> OrderDetails:
+    """Return the order's details. Raises Order.DoesNotExist."""
+    found = _details(where="o.uuid = %s", value=uuid)
+    if found is None or found.order is None:
+        raise Order.DoesNotExist(f"There is no order {uuid}.")
+    return OrderDetails(hold=found.hold, items=found.items, order=found.order)
+
+
+def payment(*, order_id: int) -> Payment:
+    """Return an order's payment, with its order and hold loaded. Raises Order.DoesNotExist."""
+    row = _row("", where="o.id = %s", value=order_id)
+    order = _models(row)[1] if row else None
+    if order is None:
+        raise Order.DoesNotExist(f"There is no order {order_id}.")
+    return order.payment
+
+
+def _details(*, where: str, value: UUID) -> HoldDetails | None:
+    row = _row(f"{line_items.JSON}, {IS_PAUSED},", where=where, value=value)
+    if row is None:
+        return None
+    hold, order = _models(row[2:])
+    hold.drop = queries.cached_fixed_parts(drop_id=hold.drop_id)
+    hold.paused = row[1]
+    return HoldDetails(hold=hold, items=line_items.from_json(row[0], hold=hold), order=order)
+
+
+def _row(extra: str, *, where: str, value: UUID | int) -> Sequence[Any] | None:
+    """Read the columns in `extra`, then those of a hold, its order and its payment."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT {extra} {sql.columns(Hold, "h")}, {sql.columns(Order, "o")}, {sql.columns(Payment, "pay")}
+            FROM drops_hold h
+            LEFT JOIN payments_order o ON o.hold_id = h.id
+            LEFT JOIN payments_payment pay ON pay.order_id = o.id
+            WHERE {where}
+            """,
+            [value],
+        )
+        row: Sequence[Any] | None = cursor.fetchone()
+        return row
+
+
+def _models(values: Sequence[Any]) -> tuple[Hold, Order | None]:
+    """Make the models of a row. They refer to each other, so that none is read again."""
+    order_at = len(sql.fields(Hold))
+    payment_at = order_at + len(sql.fields(Order))
+    hold = sql.from_row(Hold, values[:order_at])
+    if values[order_at] is None:  # the order's id
+        return hold, None
+    order = sql.from_row(Order, values[order_at:payment_at])
+    payment = sql.from_row(Payment, values[payment_at:])
+    order.hold, payment.order = hold, order
+    return hold, order

@@ -1,0 +1,189 @@
+"""The first half of a payment, done by the queue `checkout`: create the intent, confirm it, record the bank's answer.
+
+Each step returns whether the next step may follow at once.
+"""
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+from drops import holds
+from drops.models import Hold
+from payments.models import Attempt, Payment
+from payments.processing import gateway, rate_limit
+from payments.processing.capturing import record_void
+from payments.processing.transitions import (
+    StateChanged,
+    change_state,
+    end_attempt,
+    idempotency_key,
+    live_attempt,
+    retrieve_intent,
+)
+from shop.core.sql import columns
+
+log = logging.getLogger(__name__)
+
+AUTHORISATION_LIMIT = timedelta(minutes=10)  # after the first confirm; a later authorisation is voided
+MAX_DECLINES = 3
+UNCONFIRMED = {"requires_payment_method", "requires_confirmation"}
+
+
+def create_intent(payment: Payment) -> bool:
+    """Create the PaymentIntent, unconfirmed, and commit its id."""
+    order = payment.order
+    if order.hold.state == Hold.State.RELEASED:
+        change_state(payment, Payment.State.VOIDED, void_reason=Payment.VoidReason.RELEASED)  # nothing was ever sent
+        return False
+    rate_limit.acquire(operation=rate_limit.CREATE)
+    try:
+        intent = gateway.create(
+            amount=payment.amount,
+            currency=payment.currency,
+            order=str(order.uuid),
+            key=idempotency_key(payment, f"pi:{order.uuid}"),
+            description=f"Order {order.number}",
+        )
+    except gateway.OutcomeUnknown as unknown:
+        if unknown.replayed:
+            # Ask under a new key next time. At worst that creates a second intent, which is never confirmed.
+            Payment.objects.filter(pk=payment.pk).update(checked_at=Now())
+        raise
+    change_state(payment, Payment.State.CREATED, intent_id=intent.id)
+    payment.intent_id = intent.id
+    return True
+
+
+def confirm_queued_attempt(payment: Payment) -> bool:
+    """Send the queued attempt. It is committed as sent before the call is made."""
+    rate_limit.acquire(operation=rate_limit.CONFIRM)
+    with transaction.atomic():
+        attempt = mark_queued_attempt_as_sent(payment)
+        if attempt is not None:
+            change_state(payment, Payment.State.CONFIRMING, first_sent_at=Coalesce("first_sent_at", Now()))
+    if attempt is not None:
+        return confirm(payment, attempt)
+    if payment.order.hold.state != Hold.State.RELEASED:
+        return False  # declined, and the shopper may try again
+    change_state(payment, Payment.State.VOIDING, void_reason=Payment.VoidReason.RELEASED)
+    return True
+
+
+def mark_queued_attempt_as_sent(payment: Payment) -> Attempt | None:
+    """Mark the queued attempt as sent and return it; None if there is none."""
+    # raw() makes an Attempt of the row that RETURNING gives, so that claiming and reading are one statement.
+    attempts = Attempt.objects.raw(
+        f"""
+        UPDATE payments_attempt SET state = 'sent', sent_at = statement_timestamp()
+        WHERE payment_id = %s AND state = 'queued' RETURNING {columns(Attempt)}
+        """,
+        [payment.pk],
+    )
+    return next(iter(attempts), None)
+
+
+def retrieve_and_settle(payment: Payment) -> bool:
+    """Find out what became of an attempt that was sent but got no clear answer; confirm it again if nothing did."""
+    attempt = live_attempt(payment)
+    if attempt is None:
+        raise StateChanged
+    intent = retrieve_intent(payment)
+    if intent.status not in UNCONFIRMED:
+        return settle_confirm(payment, attempt, intent)
+    if intent.charge_id not in {"", payment.charge_id}:
+        return record_decline(payment, attempt, intent, intent.decline_code)  # a new charge, which failed
+    if is_late(payment):
+        change_state(payment, Payment.State.VOIDING, void_reason=Payment.VoidReason.LATE)
+        return True
+    rate_limit.acquire(operation=rate_limit.CONFIRM)
+    return confirm(payment, attempt)
+
+
+def confirm(payment: Payment, attempt: Attempt) -> bool:
+    """Confirm the intent under the attempt's own key, and settle the answer."""
+    try:
+        intent = gateway.confirm(
+            intent_id=payment.intent_id or "",
+            token=attempt.confirmation_token,
+            key=idempotency_key(payment, f"confirm:{attempt.uuid}"),
+            return_url=f"{settings.SHOP_ORIGIN}/",
+        )
+    except gateway.CardDeclined as declined:
+        return record_decline(payment, attempt, declined.intent, declined.code)
+    except gateway.StripeRefused as refused:
+        intent = refused.intent or retrieve_intent(payment)
+        if intent.status in UNCONFIRMED:
+            log.info("order %s: Stripe refused its ConfirmationToken: %s", payment.order, refused)
+            return record_decline(payment, attempt, intent, Attempt.CARD_AGAIN)
+    except gateway.OutcomeUnknown:
+        Attempt.objects.filter(pk=attempt.pk, state=Attempt.State.SENT).update(state=Attempt.State.UNKNOWN)
+        raise
+    return settle_confirm(payment, attempt, intent)
+
+
+def settle_confirm(payment: Payment, attempt: Attempt, intent: gateway.Intent) -> bool:
+    """Record what the intent's status says after a confirm."""
+    if intent.status in {"requires_capture", "succeeded"}:
+        return record_authorisation(payment, attempt, intent)
+    if intent.status == "requires_action":
+        with transaction.atomic():
+            end_attempt(attempt, Attempt.State.DECLINED, "authentication_required")
+            change_state(payment, Payment.State.VOIDING, void_reason=Payment.VoidReason.ACTION)
+        return True
+    if intent.status == "canceled":
+        record_void(payment)
+        return False
+    # The bank is still processing. Nothing is concluded; a sweep asks again.
+    log.warning("order %s: its PaymentIntent is %s", payment.order, intent.status)
+    return False
+
+
+def record_authorisation(payment: Payment, attempt: Attempt, intent: gateway.Intent) -> bool:
+    """Allocate the units and decide, once and for good, whether the payment is captured or voided."""
+    with transaction.atomic():
+        end_attempt(attempt, Attempt.State.AUTHORISED)
+        void_reason = allocate_units(payment)
+        payment.decision = Payment.Decision.VOID if void_reason else Payment.Decision.CAPTURE
+        change_state(
+            payment,
+            Payment.State.AUTHORISED,
+            decision=payment.decision,
+            void_reason=void_reason,
+            charge_id=intent.charge_id,
+        )
+    return True
+
+
+def allocate_units(payment: Payment) -> str:
+    """Allocate the hold's units for good; return why the payment must be voided instead, or nothing."""
+    if is_late(payment):
+        return Payment.VoidReason.LATE
+    try:
+        holds.allocate(hold=payment.order.hold)
+    except holds.HoldOver:
+        return Payment.VoidReason.LOST
+    return ""
+
+
+def is_late(payment: Payment) -> bool:
+    """Whether the bank has had its ten minutes since the first confirm."""
+    return payment.first_sent_at is not None and payment.first_sent_at + AUTHORISATION_LIMIT < timezone.now()
+
+
+def record_decline(payment: Payment, attempt: Attempt, intent: gateway.Intent | None, code: str) -> bool:
+    """Reopen the hold so that its shopper can try again; after the third decline, void the payment."""
+    charge_id = intent.charge_id if intent else payment.charge_id
+    fields = {"declines": F("declines") + 1, "charge_id": charge_id}
+    with transaction.atomic():
+        end_attempt(attempt, Attempt.State.DECLINED, code)
+        if payment.declines + 1 < MAX_DECLINES:
+            change_state(payment, Payment.State.CREATED, **fields)
+            holds.reopen(hold=payment.order.hold)
+            return False
+        change_state(payment, Payment.State.VOIDING, void_reason=Payment.VoidReason.DECLINED, **fields)
+        return True

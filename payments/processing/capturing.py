@@ -1,0 +1,91 @@
+"""The second half of a payment, done by the queue `capture`: capture what was authorised, or void it.
+
+Each step returns whether the next step may follow at once.
+"""
+
+import logging
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from drops import holds
+from payments.models import Attempt, LedgerEntry, Payment
+from payments.orders import emails
+from payments.processing import gateway, rate_limit
+from payments.processing.transitions import change_state, end_attempt, idempotency_key, live_attempt, retrieve_intent
+
+log = logging.getLogger(__name__)
+
+
+def begin_capture_or_void(payment: Payment) -> bool:
+    """Start what was decided when the payment was authorised."""
+    if payment.decision == Payment.Decision.CAPTURE:
+        change_state(payment, Payment.State.CAPTURING)
+    else:
+        change_state(payment, Payment.State.VOIDING)
+    return True
+
+
+def capture_intent(payment: Payment) -> bool:
+    """Capture the authorised amount. If Stripe has canceled the intent, withhold the units."""
+    rate_limit.acquire(operation=rate_limit.CAPTURE)
+    key = idempotency_key(payment, f"capture:{payment.order.uuid}")
+    try:
+        intent = gateway.capture(intent_id=payment.intent_id or "", key=key)
+    except gateway.StripeRefused as refused:
+        if refused.intent is None:
+            raise
+        intent = refused.intent
+    except gateway.OutcomeUnknown:
+        intent = retrieve_intent(payment)
+    if intent.status == "succeeded":
+        record_capture(payment, intent)
+    elif intent.status == "canceled":
+        with transaction.atomic():
+            holds.withhold(hold=payment.order.hold, reason="capture refused")
+            change_state(payment, Payment.State.VOIDED, void_reason=Payment.VoidReason.REFUSED)
+    return False
+
+
+def record_capture(payment: Payment, intent: gateway.Intent) -> None:
+    """Write the ledger entry and the confirmation email in the same transaction as the state."""
+    with transaction.atomic():
+        change_state(payment, Payment.State.CAPTURED, captured_at=Now(), charge_id=intent.charge_id)
+        LedgerEntry.objects.create(
+            order=payment.order,
+            kind=LedgerEntry.Kind.CAPTURE,
+            amount=intent.amount_received,
+            currency=payment.currency,
+            stripe_id=intent.charge_id,
+            livemode=payment.livemode,
+        )
+        emails.put_confirmation(order=payment.order)
+
+
+def cancel_intent(payment: Payment) -> bool:
+    """Cancel the intent, which releases the authorisation. Only then are the units released."""
+    rate_limit.acquire(operation=rate_limit.CANCEL)
+    key = idempotency_key(payment, f"cancel:{payment.order.uuid}")
+    try:
+        intent = gateway.cancel(intent_id=payment.intent_id or "", key=key)
+    except gateway.StripeRefused as refused:
+        if refused.intent is None:
+            raise
+        intent = refused.intent
+    except gateway.OutcomeUnknown:
+        intent = retrieve_intent(payment)
+    if intent.status == "canceled":
+        record_void(payment)
+    else:
+        log.error("order %s: its payment must be voided, but its PaymentIntent is %s", payment.order, intent.status)
+    return False
+
+
+def record_void(payment: Payment) -> None:
+    """Record that nothing can be charged any more, and release the units that were being paid for."""
+    with transaction.atomic():
+        change_state(payment, Payment.State.VOIDED)
+        attempt = live_attempt(payment)
+        if attempt is not None:
+            end_attempt(attempt, Attempt.State.DECLINED, "canceled")
+        holds.release_unpaid(hold=payment.order.hold)
