@@ -17,7 +17,6 @@ from redis import Redis
 from deploy.local.runner import environment, ports
 from deploy.local.runner.programs import DATA_SERVERS, PROGRAMS, ROOT, command, procfile
 from deploy.local.runner.stack import RunningStack, Stack, StackError, remove
-from deploy.local.servers import postgres
 from tests.servers import until
 
 SECONDS = 30
@@ -134,7 +133,7 @@ def test_no_process_is_left_when_the_launcher_ends(folder: Path, number: int, pr
 
 def test_remove_deletes_the_data_outside_the_folder_too(folder: Path) -> None:
     with Stack(folder=folder, programs=["postgres"]):
-        home = postgres.home_of(folder)
+        home = environment.postgres_folder(folder)
         assert (home / "data/PG_VERSION").exists()
 
     remove(folder)

@@ -1,4 +1,4 @@
-"""A whole crowd against the running shop: the drop sells and the books hold."""
+"""A simulated crowd against the running shop: the drop sells, and the invariants hold."""
 
 import json
 import os
@@ -12,29 +12,27 @@ from deploy.local.runner.stack import RunningStack
 from tests.journeys.inside import Inside
 
 
-def outcome(path: Path) -> dict[str, Any]:
+def read_report(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text()))
 
 
 def test_rehearse_sells_a_drop_of_its_own(inside: Inside, tmp_path: Path) -> None:
-    said = inside.manage(
+    output = inside.manage(
         "rehearse", "--units", "12", "--shoppers", "40", "--seed", "3", "--json", str(tmp_path / "report.json")
     )
 
-    report = outcome(tmp_path / "report.json")
+    report = read_report(tmp_path / "report.json")
     assert report["ok"], report["checks"]
     assert 6 <= report["orders"] <= 12
     assert report["funnel"]["joined"] == report["funnel"]["arrived"] == 40
     assert report["ends"]["has an order"] <= report["orders"]
     assert report["cost"]["statements"] > 0
-    assert "no index is given twice" in said
+    assert "no index is given twice" in output
 
 
-def test_rehearse_refuses_a_drop_that_is_not_there(stack: RunningStack) -> None:
-    words = ["rehearse", "--drop", "no-such-drop", "--shoppers", "1"]
-
-    done = subprocess.run(
-        [sys.executable, "manage.py", *words],
+def test_rehearse_refuses_an_unknown_drop(stack: RunningStack) -> None:
+    process = subprocess.run(
+        [sys.executable, "manage.py", "rehearse", "--drop", "no-such-drop", "--shoppers", "1"],
         check=False,
         cwd=ROOT,
         env=os.environ | stack.environment,
@@ -43,5 +41,5 @@ def test_rehearse_refuses_a_drop_that_is_not_there(stack: RunningStack) -> None:
         timeout=60,
     )
 
-    assert done.returncode == 1
-    assert "No announced drop has the address /drops/no-such-drop/." in done.stderr
+    assert process.returncode == 1
+    assert "No announced drop has the address /drops/no-such-drop/." in process.stderr

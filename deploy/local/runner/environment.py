@@ -50,6 +50,14 @@ def run_folder(folder: Path) -> Path:
     return Path("/tmp", name)  # noqa: S108 its owner is checked, its mode is 700
 
 
+def postgres_folder(folder: Path) -> Path:
+    """Return the folder of Postgres' files, which root keeps outside the state folder (see servers/postgres.py)."""
+    if os.geteuid():
+        return folder / "postgres"
+    name = f"dropsite-{sha256(bytes(folder.resolve())).hexdigest()[:12]}"
+    return Path("/var/tmp", name)  # noqa: S108 its owner is checked
+
+
 def _new_secrets() -> dict[str, str]:
     keys = {f"{name}_KEYS": f"k1:{secrets.token_hex(32)}" for name in ("TICKET", "PASS", "HOLD")}
     passwords = {f"{name}_PASSWORD": secrets.token_hex(16) for name in PASSWORDS}

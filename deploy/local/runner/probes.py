@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from deploy.local.runner.environment import postgres_folder
+
 TIMEOUT_SECONDS = 2.0
 PROTOCOL_3_0 = 196608  # of Postgres: 3 << 16
 
@@ -21,7 +23,14 @@ def _connect(url: str) -> socket.socket:
 
 
 def _postgres(environment: Mapping[str, str]) -> bool:
-    """Whether a start-up packet is answered by "R" (authentication request), not by "E" (error)."""
+    """Whether Postgres accepts sessions.
+
+    Its status file is read first: while the server starts, it would log each connection as a fatal error.
+    """
+    pid_file = postgres_folder(Path(environment["STACK_FOLDER"])) / "data/postmaster.pid"
+    if not pid_file.read_text().rstrip().endswith("ready"):
+        return False
+    # The file of a killed server says "ready" too. A live one answers "R" (authentication request) to this packet.
     url = urlsplit(environment["DATABASE_URL"])
     user = (url.username or "").encode()
     database = url.path[1:].encode()

@@ -22,7 +22,6 @@ from typing import IO, Any, Self
 from deploy.local.runner import environment, ports, probes, processes
 from deploy.local.runner.programs import PROGRAMS, ROOT, SHOP_PROGRAMS
 from deploy.local.runner.supervisord import SupervisorClient, configuration
-from deploy.local.servers import postgres
 
 POLL_SECONDS = 0.1
 STOP_TIMEOUT_SECONDS = 40
@@ -243,5 +242,5 @@ def remove(folder: Path) -> None:
     """
     if environment.is_running(folder):
         raise StackError(f"{folder} is in use: stop what is running there first.")
-    for path in {postgres.home_of(folder), environment.run_folder(folder), folder}:
+    for path in {environment.postgres_folder(folder), environment.run_folder(folder), folder}:
         shutil.rmtree(path, ignore_errors=True)

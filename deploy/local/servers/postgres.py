@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from deploy.local.runner import processes
+from deploy.local.runner import environment, processes
 
 OPTIONS = {
     "listen_addresses": "127.0.0.1",
@@ -38,14 +38,6 @@ UNSAFE_OPTIONS = {
     "max_connections": "300",  # several test processes, each with up to 32
 }
 DISPOSABLE = {"POSTGRES_DISPOSABLE": "1"}  # of one whose data needn't survive a crash of the machine when it is new
-PERSISTENT_TMP = Path("/var/tmp")  # noqa: S108 the owner of what is used there is checked
-
-
-def home_of(folder: Path) -> Path:
-    """Return the folder of the data that belongs to a state folder."""
-    if os.geteuid():
-        return folder / "postgres"
-    return PERSISTENT_TMP / f"dropsite-{sha256(bytes(folder.resolve())).hexdigest()[:12]}"
 
 
 def other_user() -> dict[str, Any]:
@@ -158,7 +150,7 @@ def _run_statement(programs: Path, data: Path, database: str, statement: str, op
 def main() -> None:
     """Replace this process by the server."""
     address = urlsplit(os.environ["DATABASE_URL"])
-    home = home_of(Path(os.environ["STACK_FOLDER"]))
+    home = environment.postgres_folder(Path(os.environ["STACK_FOLDER"]))
     make_home(home)
     lock = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
     fcntl.flock(lock, fcntl.LOCK_EX)  # the server of an earlier run may still be stopping
