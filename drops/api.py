@@ -124,4 +124,4 @@ def shape(page: queries.DropPage) -> dict[str, Any]:
 
 def price(*, amount: int, currency: str) -> dict[str, Any]:
     """Write an amount in both ways that programs want it."""
-    return {"amount": amount, "currency": currency, "decimal": str(money.decimal(amount=amount, currency=currency))}
+    return {"amount": amount, "currency": currency, "decimal": str(money.to_decimal(amount=amount, currency=currency))}

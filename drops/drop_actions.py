@@ -101,7 +101,7 @@ def edition_missing(*, drop: Drop, edition: Edition) -> list[str]:
     if edition.price < least:
         found.append(
             _("Price of %(edition)s: Stripe charges %(least)s at least. Raise the price.")
-            % {**name, "least": money.text(amount=least, currency=drop.currency)}
+            % {**name, "least": money.format_amount(amount=least, currency=drop.currency)}
         )
     if not 1 <= edition.limit_per_order <= drop.limit_per_order:
         found.append(
@@ -153,7 +153,7 @@ def announce(*, drop: Drop, who: AbstractBaseUser | None) -> Drop:
             audit_log.write(
                 who=who,
                 about=f"drop:{row.slug}",
-                act="announced",
+                action="announced",
                 after={"opens_at": str(row.opens_at), "units": units, "commitment": bytes(row.commitment or b"").hex()},
             )
     return row
@@ -199,14 +199,14 @@ def pause(*, drop: Drop, who: AbstractBaseUser | None, reason: str) -> None:
             drop=drop, ended_at=None, defaults={"began_at": Now(), "reason": reason}
         )
         if began:
-            audit_log.write(who=who, about=f"drop:{drop.slug}", act="paused", after={"reason": reason})
+            audit_log.write(who=who, about=f"drop:{drop.slug}", action="paused", after={"reason": reason})
 
 
 def resume(*, drop: Drop, who: AbstractBaseUser | None) -> None:
     """End the pause; whoever holds units has two minutes at least. Does nothing if it isn't paused."""
     with transaction.atomic():
         if end_pause(drop=drop):
-            audit_log.write(who=who, about=f"drop:{drop.slug}", act="resumed")
+            audit_log.write(who=who, about=f"drop:{drop.slug}", action="resumed")
 
 
 def end_pause(*, drop: Drop) -> bool:
@@ -227,6 +227,6 @@ def close(*, drop: Drop, who: AbstractBaseUser | None) -> None:
         announced = Drop.objects.filter(pk=drop.pk, announced_at__isnull=False)
         if announced.filter(closed_at=None, cancelled_at=None).update(closed_at=Now()):
             end_pause(drop=drop)
-            audit_log.write(who=who, about=f"drop:{drop.slug}", act="closed")
+            audit_log.write(who=who, about=f"drop:{drop.slug}", action="closed")
         elif not announced.exists():
             raise ActionRefused(_("A draft can't be closed. Delete it if it isn't wanted."))

@@ -27,7 +27,7 @@ def drop_page(page: DropPage) -> dict[str, Any]:
         "product": page.product,
         "phase": page.phase.value,
         "gallery": gallery,
-        "card": images.absolute(gallery.hero) if gallery.hero else "",
+        "card": images.absolute_url(gallery.hero) if gallery.hero else "",
         "paragraphs": catalogue.paragraphs(page.product),
         "price": price_range(page),
         "listed": len(page.editions) > 1 or page.phase in lifecycle.RUNNING_PHASES,
@@ -55,7 +55,7 @@ def price_range(page: DropPage) -> str:
     prices = {row.edition.price for row in page.editions}
     if not prices:
         return ""
-    lowest = money.text(amount=min(prices), currency=page.drop.currency)
+    lowest = money.format_amount(amount=min(prices), currency=page.drop.currency)
     if len(prices) == 1:
         return lowest
     return _("from %(price)s") % {"price": lowest}
@@ -97,7 +97,7 @@ def choice(row: EditionRow, *, page: DropPage) -> dict[str, Any]:
     return {
         "id": row.edition.pk,
         "name": row.name or page.product.name,
-        "price": money.text(amount=row.edition.price, currency=page.drop.currency),
+        "price": money.format_amount(amount=row.edition.price, currency=page.drop.currency),
         "band": row.band,
         "held": row.count.held,
         "free": row.count.free,

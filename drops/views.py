@@ -50,7 +50,7 @@ def drop(request: HttpRequest, slug: str) -> HttpResponse:
 def check(request: HttpRequest, slug: str) -> HttpResponse:
     """Show what the draw was made from, so that the browser can verify it."""
     page = page_or_404(slug)
-    response = theme.page(request, "drops/check.html", page_context.check_page(page), product=page.product)
+    response = theme.render(request, "drops/check.html", page_context.check_page(page), product=page.product)
     return caching.public(response, seconds=cache_seconds(page))
 
 
@@ -81,7 +81,7 @@ def pick(request: HttpRequest, slug: str) -> HttpResponse:
         return refusal_page(request, page, refusal)
     context = {**page_context.drop_page(page), **page_context.choices(page), "ends": pass_.ends}
     swatches = page_context.swatches(page)
-    return caching.private(theme.page(request, "drops/pick.html", context, product=page.product, swatches=swatches))
+    return caching.private(theme.render(request, "drops/pick.html", context, product=page.product, swatches=swatches))
 
 
 @require_POST
@@ -135,7 +135,7 @@ def cached_page_or_404(slug: str) -> DropPage:
 
 def drop_page(request: HttpRequest, page: DropPage) -> HttpResponse:
     """Render a drop's page, which is the same for everybody."""
-    response = theme.page(request, "drops/drop.html", page_context.drop_page(page), product=page.product)
+    response = theme.render(request, "drops/drop.html", page_context.drop_page(page), product=page.product)
     return caching.public(response, seconds=cache_seconds(page))
 
 
@@ -225,4 +225,4 @@ def refusal_page(request: HttpRequest, page: DropPage, refusal: HoldRefused) -> 
         }
     elif isinstance(refusal, holds.NoneFree | holds.Gone | holds.WrongQuantity | holds.ForeignEdition):
         links.insert(0, {"url": reverse("pick", args=[page.drop.slug]), "text": _("Choose again")})
-    return caching.private(theme.page(request, "refusal.html", context, product=page.product, status=refusal.status))
+    return caching.private(theme.render(request, "refusal.html", context, product=page.product, status=refusal.status))

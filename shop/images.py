@@ -1,4 +1,4 @@
-"""Pictures as pages need them: what a browser may choose from, the best format first."""
+"""Pictures as pages need them: the formats and widths that a browser may choose from, the best format first."""
 
 from dataclasses import dataclass
 from urllib.parse import urljoin
@@ -7,7 +7,7 @@ from django.conf import settings
 
 from shop.models import Picture
 
-BETTER = ("image/avif", "image/webp")  # than JPEG, the best first
+FORMATS = ("image/avif", "image/webp")  # preferred to JPEG, the best first
 
 
 @dataclass(frozen=True)
@@ -19,8 +19,8 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Choice:
-    """All that an <img> and its <picture> say, but for `sizes`."""
+class ImageSet:
+    """The attributes of an <img> and of the <source>s around it, except for `sizes`."""
 
     sources: list[Source]
     src: str
@@ -30,16 +30,16 @@ class Choice:
     alt: str
 
 
-def choice(picture: Picture) -> Choice:
-    """List what a picture comes in. No query if its renditions are prefetched."""
+def image_set(picture: Picture) -> ImageSet:
+    """Return everything that a picture comes in. It makes no query if the renditions are prefetched."""
     widths: dict[str, dict[int, str]] = {}
     for rendition in picture.renditions.all():
         widths.setdefault(rendition.type, {})[rendition.width] = rendition.image.url
-    whole = {**widths.get("image/jpeg", {}), picture.width: picture.image.url}
-    return Choice(
-        sources=[Source(type=kind, srcset=srcset(widths[kind])) for kind in BETTER if kind in widths],
+    jpegs = {**widths.get("image/jpeg", {}), picture.width: picture.image.url}
+    return ImageSet(
+        sources=[Source(type=kind, srcset=srcset(widths[kind])) for kind in FORMATS if kind in widths],
         src=picture.image.url,
-        srcset=srcset(whole),
+        srcset=srcset(jpegs),
         width=picture.width,
         height=picture.height,
         alt=picture.alt,
@@ -47,10 +47,10 @@ def choice(picture: Picture) -> Choice:
 
 
 def srcset(urls: dict[int, str]) -> str:
-    """Write {width: url} as the attribute."""
+    """Return {width: url} as the attribute's text."""
     return ", ".join(f"{url} {width}w" for width, url in sorted(urls.items()))
 
 
-def absolute(picture: Picture) -> str:
-    """Give the address of the JPEG as other sites need it."""
+def absolute_url(picture: Picture) -> str:
+    """Return the JPEG's address for other sites, with the shop's origin."""
     return urljoin(settings.SHOP_ORIGIN, picture.image.url)

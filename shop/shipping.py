@@ -1,4 +1,4 @@
-"""What it costs to send an order: one flat rate per zone, whatever is in the parcel."""
+"""Shipping rates: one flat rate per zone, whatever is in the parcel."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -45,7 +45,7 @@ COUNTRIES = {  # ISO 3166-1 alpha-2: name, zone if it is not the home country
 
 
 def countries() -> dict[str, str]:
-    """Give the countries that the shop sends to, code to name in the language of the moment."""
+    """Return the countries that the shop ships to: code to name, in the current language."""
     return names(get_language())
 
 
@@ -55,11 +55,11 @@ def names(_language: str | None) -> dict[str, str]:
 
 
 def zone(*, country: str, home: str) -> str:
-    """Give the country's zone. Raises KeyError for a country that the shop does not send to."""
+    """Return the country's zone. Raises KeyError for a country that the shop doesn't ship to."""
     return HOME if country == home else COUNTRIES[country][1]
 
 
 def rate(*, country: str) -> int:
-    """Give the price of sending one order, in the smallest unit of the drop's currency."""
+    """Return the price of shipping one order, in the smallest unit of the drop's currency."""
     rates = cast("Mapping[str, int]", settings.SHIPPING_RATES)
     return rates[zone(country=country, home=settings.SHIPPING_HOME)]

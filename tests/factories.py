@@ -26,7 +26,7 @@ def make_product(**fields: Any) -> Product:
     pictures = fields.pop("pictures", 0)
     number = next(SERIAL)
     product = Product.objects.create(
-        **{"name": f"Object {number}", "slug": f"object-{number}-{uuid.uuid4().hex[:8]}", "claim": "It exists."}
+        **{"name": f"Object {number}", "slug": f"object-{number}-{uuid.uuid4().hex[:8]}", "tagline": "It exists."}
         | {"story": "Somebody made it.", "facts": "Steel, 1 kg."}
         | fields
     )
@@ -44,7 +44,8 @@ def make_variant(*, product: Product, **fields: Any) -> Variant:
     number = next(SERIAL)
     return Variant.objects.create(
         product=product,
-        **{"sku": f"SKU-{number}-{uuid.uuid4().hex[:6]}", "axes": {"size": f"S{number}"}, "position": number} | fields,
+        **{"sku": f"SKU-{number}-{uuid.uuid4().hex[:6]}", "options": {"size": f"S{number}"}, "position": number}
+        | fields,
     )
 
 

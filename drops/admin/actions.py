@@ -18,7 +18,7 @@ from drops.lifecycle import Phase
 from drops.models import Drop
 from shop.admin.actions import Action, ReasonForm
 from shop.admin.base import person
-from shop.admin.refusals import refused
+from shop.admin.refusals import refusal_page
 from shop.core import money
 
 
@@ -98,9 +98,9 @@ def view(request: HttpRequest, *, admin_site: AdminSite, drop: Drop, act: DropAc
         try:
             act.do(drop, person(request), form.cleaned_data.get("reason", ""))
         except drop_actions.NotReady as refusal:
-            return refused(request, admin_site=admin_site, about=drop, why=refusal.missing)
+            return refusal_page(request, admin_site=admin_site, about=drop, why=refusal.missing)
         except drop_actions.ActionRefused as refusal:
-            return refused(request, admin_site=admin_site, about=drop, why=[str(refusal)])
+            return refusal_page(request, admin_site=admin_site, about=drop, why=[str(refusal)])
         messages.success(request, str(act.done))
         return HttpResponseRedirect(reverse(f"{admin_site.name}:drops_drop_change", args=[drop.pk]))
     lacks = drop_actions.missing(drop=drop, now=timezone.now()) if act.name == "announce" else []
@@ -112,7 +112,7 @@ def view(request: HttpRequest, *, admin_site: AdminSite, drop: Drop, act: DropAc
         "drop": drop,
         "missing": lacks if drop.announced_at is None else [],
         "editions": [
-            (edition, money.text(amount=edition.price, currency=drop.currency))
+            (edition, money.format_amount(amount=edition.price, currency=drop.currency))
             for edition in drop.editions.select_related("variant__product")
         ],
     }

@@ -24,8 +24,8 @@ from drops.models import Drop, Edition
 from drops.scaling.control import scale_plans
 from drops.scaling.models import ScalePlan, Step
 from shop.admin.base import AuditedAdmin, TabularInline, person
-from shop.admin.refusals import refused
-from shop.core.datetimes import told
+from shop.admin.refusals import refusal_page
+from shop.core.datetimes import format_time
 
 # Fixed when it is announced; the times are shown above, from now and in UTC.
 SHOWN = ("product", "slug", "listed", "currency", "limit_per_order", "hold_seconds", "commitment_hex")
@@ -60,7 +60,7 @@ class DropAdmin(AuditedAdmin[Drop]):
 
     @admin.display(description=gettext_lazy("opens"), ordering="opens_at")
     def opens(self, drop: Drop) -> str:
-        return told(drop.opens_at, now=timezone.now())
+        return format_time(drop.opens_at, now=timezone.now())
 
     @admin.display(description=gettext_lazy("pieces"), ordering="pieces")
     def pieces(self, drop: Any) -> int:
@@ -147,7 +147,7 @@ class DropAdmin(AuditedAdmin[Drop]):
         drop = self.get_object(request, object_id)
         if drop is not None and drop.announced_at and self.has_view_permission(request, drop):
             why = _("“%(drop)s” was announced and may have orders, so it stays. Close it instead.") % {"drop": drop}
-            return refused(request, admin_site=self.admin_site, about=drop, why=[why])
+            return refusal_page(request, admin_site=self.admin_site, about=drop, why=[why])
         return super().delete_view(request, object_id, extra_context)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:

@@ -18,7 +18,7 @@ from drops.scaling.models import ScalePlan
 from drops.scaling.planning import history
 from shop.admin.base import BaseInlineFormSet, ModelForm
 from shop.core import money, prices
-from shop.core.datetimes import LocalTimeField, told
+from shop.core.datetimes import LocalTimeField, format_time
 from shop.models import Variant
 
 TIMES = ("lobby_opens_at", "opens_at", "closes_at")
@@ -42,7 +42,7 @@ class DropForm(ModelForm[Drop]):
         for name in TIMES:
             if name in self.fields:
                 saved = getattr(self.instance, name)
-                self.fields[name].help_text = told(saved, now=timezone.now()) if saved else zone
+                self.fields[name].help_text = format_time(saved, now=timezone.now()) if saved else zone
         if "expected" in self.fields:
             found = ScalePlan.objects.filter(drop=self.instance.pk).values_list("expected", flat=True).first()
             self.initial["expected"] = found
@@ -113,7 +113,7 @@ class EditionForm(ModelForm[Edition]):
         if price < least:
             raise ValidationError(
                 _("Stripe charges %(least)s at least. Raise the price."),
-                params={"least": money.text(amount=least, currency=self.currency)},
+                params={"least": money.format_amount(amount=least, currency=self.currency)},
             )
         return price
 

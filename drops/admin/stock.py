@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy
 
 from drops.models import Hold, HoldLine, Unit
 from shop.admin.base import ReadOnlyAdmin, ReadOnlyInline
-from shop.core.datetimes import told
+from shop.core.datetimes import format_time
 
 
 class HoldLineInline(ReadOnlyInline[HoldLine, Hold]):
@@ -30,4 +30,4 @@ class HoldAdmin(ReadOnlyAdmin[Hold]):
 
     @admin.display(description=gettext_lazy("payable until"), ordering="expires_at")
     def until(self, hold: Hold) -> str:
-        return told(hold.expires_at, now=timezone.now())
+        return format_time(hold.expires_at, now=timezone.now())

@@ -19,7 +19,7 @@ from drops.scaling.control import heartbeat
 from drops.scaling.models import ScalePlan
 from dropsite.backoffice import overview
 from payments.models import Attempt, Event, Payment
-from shop.core.datetimes import distance
+from shop.core.datetimes import format_duration
 from shop.core.models import Alert, Email
 
 BUSY_SECONDS, IDLE_SECONDS = 5, 60  # between two loads of the page; an open tab must not keep an idle shop busy
@@ -47,7 +47,7 @@ class QueueAge:
 
     @property
     def text(self) -> str:
-        return "none" if self.since is None else distance(max(self.now - self.since, timedelta()))
+        return "none" if self.since is None else format_duration(max(self.now - self.since, timedelta()))
 
 
 def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:

@@ -70,7 +70,7 @@ def read(*, drop: Drop, now: datetime) -> Overview:
         editions=[
             EditionRow(
                 edition=edition,
-                price=money.text(amount=edition.price, currency=drop.currency),
+                price=money.format_amount(amount=edition.price, currency=drop.currency),
                 count=counts.get(edition.pk, stock.NO_UNITS),
             )
             for edition in editions
@@ -79,7 +79,7 @@ def read(*, drop: Drop, now: datetime) -> Overview:
         payments=payments,
         orders=sum(count for _state, count in payments),
         paid=dict(payments).get(Payment.State.CAPTURED, 0),
-        captured=money.text(amount=captured, currency=drop.currency),
+        captured=money.format_amount(amount=captured, currency=drop.currency),
     )
 
 

@@ -116,7 +116,7 @@ def load_item(*, item: Item) -> None:
         slug=item.slug,
         defaults={
             "name": item.name,
-            "claim": item.claim,
+            "tagline": item.tagline,
             "story": item.story,
             "facts": item.facts,
             "face": item.face,
@@ -128,7 +128,7 @@ def load_item(*, item: Item) -> None:
     for position, piece in enumerate(item.pieces):
         Variant.objects.get_or_create(
             sku=piece.sku,
-            defaults={"product": product, "axes": piece.axes, "swatch": piece.swatch, "position": position},
+            defaults={"product": product, "options": piece.options, "swatch": piece.swatch, "position": position},
         )
     for position, shot in enumerate(item.shots):
         if not Picture.objects.filter(product=product, alt=shot.alt).exists():

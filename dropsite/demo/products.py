@@ -14,7 +14,7 @@ class Piece:
 
     sku: str
     quantity: int
-    axes: dict[str, str]
+    options: dict[str, str]
     swatch: str = ""
 
 
@@ -34,7 +34,7 @@ class Item:
 
     slug: str
     name: str
-    claim: str
+    tagline: str
     story: str
     facts: str
     colours: tuple[str, str, str]  # background (ground), text (ink), accent (signal)
@@ -47,7 +47,7 @@ class Item:
 ZERO_KG = Item(
     slug="0-kg",
     name="0 kg",
-    claim="A kettlebell that weighs nothing, in three sizes.",
+    tagline="A kettlebell that weighs nothing, in three sizes.",
     story=(
         "A kettlebell is an expensive way to store gravity. This one stores none. The shell is spun from very thin "
         "aluminium, filled with helium until the two cancel out, and powder-coated to look as though it could break a "
@@ -90,7 +90,7 @@ ZERO_KG = Item(
 NTH_PLACE = Item(
     slug="nth-place",
     name="Nth Place",
-    claim="A trophy, engraved with your place in the line that bought it.",
+    tagline="A trophy, engraved with your place in the line that bought it.",
     story=(
         "Every drop has winners, and until now nobody told them by how much. Nth Place is a turned cup with two "
         "handles, engraved with the place you held in the line that bought it, whatever that place was. The engraving "
@@ -133,7 +133,7 @@ NTH_PLACE = Item(
 PLEASE_WAIT = Item(
     slug="please-wait",
     name="Please Wait",
-    claim="A crossing button for indoors. It is not connected to anything, and says so.",
+    tagline="A crossing button for indoors. It is not connected to anything, and says so.",
     story=(
         "Many crossing buttons do nothing: the lights change when they would have changed anyway. This one has been "
         "relieved of the pretence. It has a cast yellow housing, a steel dome with four millimetres of travel, a lamp "
@@ -169,7 +169,7 @@ PLEASE_WAIT = Item(
 RIGHT_OF_WAY = Item(
     slug="right-of-way",
     name="Right of Way",
-    claim="A porcelain traffic cone. Traffic has to be careful of it.",
+    tagline="A porcelain traffic cone. Traffic has to be careful of it.",
     story=(
         "The traffic cone is the most obeyed object in any city, and nobody has ever been impressed by one. Right of "
         "Way is slip-cast porcelain, dipped twice in orange glaze and fired at 1,280 degrees. It keeps a parking space "

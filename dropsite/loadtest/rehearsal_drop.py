@@ -65,11 +65,11 @@ def create_product() -> Product:
     """Return a small product, for a shop that has none yet."""
     product, created = Product.objects.get_or_create(
         slug="rehearsal",
-        defaults={"name": "Rehearsal", "claim": "Not for sale.", "story": "Created by a rehearsal."},
+        defaults={"name": "Rehearsal", "tagline": "Not for sale.", "story": "Created by a rehearsal."},
     )
     if created:
         for number, size in enumerate(SIZES):
-            Variant.objects.create(product=product, sku=f"REHEARSAL-{size}", axes={"size": size}, position=number)
+            Variant.objects.create(product=product, sku=f"REHEARSAL-{size}", options={"size": size}, position=number)
         image = io.BytesIO()
         Image.new("RGB", PICTURE_SIZE, product.signal).save(image, "JPEG", quality=40)
         Picture.objects.create(

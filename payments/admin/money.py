@@ -47,4 +47,4 @@ class LedgerEntryAdmin(ReadOnlyAdmin[LedgerEntry]):
 
     @admin.display(description="amount", ordering="amount")
     def sum(self, entry: LedgerEntry) -> str:
-        return money.text(amount=entry.amount, currency=entry.currency)
+        return money.format_amount(amount=entry.amount, currency=entry.currency)

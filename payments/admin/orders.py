@@ -41,19 +41,19 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
 
     @admin.display(description="total", ordering="total")
     def amount(self, order: Order) -> str:
-        return money.text(amount=order.total, currency=order.currency)
+        return money.format_amount(amount=order.total, currency=order.currency)
 
     @admin.display(description="subtotal")
     def subtotal_text(self, order: Order) -> str:
-        return money.text(amount=order.subtotal, currency=order.currency)
+        return money.format_amount(amount=order.subtotal, currency=order.currency)
 
     @admin.display(description="shipping")
     def shipping_text(self, order: Order) -> str:
-        return money.text(amount=order.shipping, currency=order.currency)
+        return money.format_amount(amount=order.shipping, currency=order.currency)
 
     @admin.display(description="tax")
     def tax_text(self, order: Order) -> str:
-        tax = money.text(amount=order.tax, currency=order.currency)
+        tax = money.format_amount(amount=order.tax, currency=order.currency)
         return f"{tax}, included in the prices" if order.tax_in_price else tax
 
     @admin.display(description="payment", ordering="payment__state")
@@ -73,7 +73,8 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             "lines": line_items.of_hold(hold=order.hold),
             "attempts": order.payment.attempts.all(),
             "ledger": [
-                (entry, money.text(amount=entry.amount, currency=entry.currency)) for entry in order.ledger.all()
+                (entry, money.format_amount(amount=entry.amount, currency=entry.currency))
+                for entry in order.ledger.all()
             ],
             "emails": Email.objects.filter(about=f"order:{order.uuid}"),
             "now": timezone.now(),
@@ -95,7 +96,7 @@ def check_with_stripe(request: HttpRequest, *, admin_site: admin.AdminSite, orde
     if not request.user.has_perm("payments.change_payment"):
         raise PermissionDenied
     order = get_object_or_404(Order, pk=order_id)
-    audit_log.write(who=person(request), about=f"order:{order.number}", act="checked with Stripe")
+    audit_log.write(who=person(request), about=f"order:{order.number}", action="checked with Stripe")
     dispatch.enqueue_advance(order=order)
     messages.success(request, "The order is being checked with Stripe. Reload this page in a moment.")
     return HttpResponseRedirect(reverse(f"{admin_site.name}:payments_order_change", args=[order.pk]))

@@ -67,7 +67,7 @@ def render_hold_ended(request: HttpRequest, hold: Hold) -> HttpResponse:
         "reason": _("What you held has been released. You keep your place."),
         "links": [{"url": reverse("drop", args=[hold.drop.slug]), "text": _("Back to the drop")}],
     }
-    response = theme.page(request, "refusal.html", context, product=hold.drop.product, status=410)
+    response = theme.render(request, "refusal.html", context, product=hold.drop.product, status=410)
     return forget_hold(caching.private(response), hold)
 
 
@@ -78,7 +78,7 @@ def render_refusal(request: HttpRequest, *, hold: Hold, token: str, refusal: Che
         "reason": refusal.reason,
         "links": [{"url": reverse("checkout", args=[token]), "text": _("Back to checkout")}],
     }
-    page = theme.page(request, "refusal.html", context, product=hold.drop.product, status=refusal.status)
+    page = theme.render(request, "refusal.html", context, product=hold.drop.product, status=refusal.status)
     return caching.private(page)
 
 
@@ -103,7 +103,7 @@ def quote_texts(quote: pricing.Quote) -> dict[str, Any]:
     """Return a quote's amounts as texts, and the total also as the number that is posted back and charged."""
 
     def text(amount: int) -> str:
-        return money.text(amount=amount, currency=quote.currency)
+        return money.format_amount(amount=amount, currency=quote.currency)
 
     tax = {"tax": text(quote.tax), "percent": f"{quote.tax_percent.normalize():f}"}
     if quote.tax_in_price:

@@ -53,7 +53,7 @@ def render_for_hold(
         "now": timezone.now(),
         "until": time_of_day(hold.expires_at),
     }
-    return caching.private(theme.page(request, template, common | context, product=product, status=status))
+    return caching.private(theme.render(request, template, common | context, product=product, status=status))
 
 
 def picture_of(product: Product, items: list[LineItem]) -> Picture | None:

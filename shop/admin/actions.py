@@ -1,4 +1,4 @@
-"""Buttons of the desk that ask on a page of their own before they do something: what they have in common."""
+"""Actions of the admin: buttons that ask for confirmation on a page of their own before they do something."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,18 +7,15 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils.functional import Promise
-from django.utils.translation import gettext_lazy
 
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(
-        label=gettext_lazy("Reason"), max_length=200, help_text=gettext_lazy("Shown at the desk, kept in the journal.")
-    )
+    reason = forms.CharField(max_length=200, help_text="Shown in the admin and kept in the audit log.")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """One button: what it says, what it warns of, what it does to what it is about, for whom, for which reason."""
+    """One button: its label, its warning, the message once it is done, and what it does (object, user, reason)."""
 
     name: str
     label: str | Promise

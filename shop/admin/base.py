@@ -1,4 +1,4 @@
-"""What the desk's pages of every app share: typed admin classes, pages to look at only, the journal of forms."""
+"""Base classes of every app's admin pages: typed, read-only, or with an entry in the audit log for each change."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 else:
 
     class Subscripted:
-        """Let Django's classes be written with the type parameters that django-stubs gives them."""
+        """Lets Django's classes be written with the type parameters that django-stubs gives them."""
 
         def __class_getitem__(cls, _parameters):
             return cls
@@ -49,7 +49,7 @@ else:
 
 
 class ReadOnlyAdmin(ModelAdmin[M]):
-    """Rows that only the shop itself writes: to look at and to search, not to change."""
+    """Rows that only the shop itself writes. People can read and search them, not change them."""
 
     actions: Any = None
 
@@ -64,7 +64,7 @@ class ReadOnlyAdmin(ModelAdmin[M]):
 
 
 class ReadOnlyInline(TabularInline[M, Parent]):
-    """Rows shown on the page of what they belong to."""
+    """Rows that are shown on the page of the object they belong to."""
 
     extra = 0
     can_delete = False
@@ -77,12 +77,12 @@ class ReadOnlyInline(TabularInline[M, Parent]):
 
 
 class AuditedAdmin(ModelAdmin[M]):
-    """Forms whose changes are written to the journal: who, when, what, from, to."""
+    """Pages whose changes are written to the audit log: who, when, what, from, to."""
 
-    actions = None  # the only one of Django's own deletes rows without asking the rules
+    actions = None  # Django's only one of its own deletes rows without checking our rules
 
     def about(self, obj: M) -> str:
-        """Name the object in the journal, such as "product:nth-place"."""
+        """Return the object's name in the audit log, such as "product:nth-place"."""
         return f"{obj._meta.model_name}:{getattr(obj, 'slug', obj.pk)}"
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Iterable[Any], change: bool) -> None:
@@ -93,21 +93,26 @@ class AuditedAdmin(ModelAdmin[M]):
                 before |= row_before
                 after |= row_after
         if before or after or not change:
-            act = "changed" if change else "added"
-            audit_log.write(who=person(request), about=self.about(form.instance), act=act, before=before, after=after)
+            audit_log.write(
+                who=person(request),
+                about=self.about(form.instance),
+                action="changed" if change else "added",
+                before=before,
+                after=after,
+            )
 
     def delete_model(self, request: HttpRequest, obj: M) -> None:
-        audit_log.write(who=person(request), about=self.about(obj), act="deleted", before={"name": str(obj)})
+        audit_log.write(who=person(request), about=self.about(obj), action="deleted", before={"name": str(obj)})
         super().delete_model(request, obj)
 
 
 def person(request: HttpRequest) -> AbstractBaseUser | None:
-    """Give who asks; never an anonymous visitor, since the desk lets none in."""
+    """Return the user who made the request. The admin never lets an anonymous visitor in."""
     return request.user if isinstance(request.user, AbstractBaseUser) else None
 
 
 def changes(form: Any) -> tuple[dict[str, str], dict[str, str]]:
-    """Give the changed fields of a bound form before and after, as text; a row's are named after the row."""
+    """Return a bound form's changed fields before and after, as text; those of a row carry the row's name."""
     prefix = f"{form.instance} · " if form.prefix else ""
     if form.prefix and form.cleaned_data.get("DELETE"):
         return {prefix.removesuffix(" · "): "deleted"}, {}

@@ -1,63 +1,62 @@
-"""Axes of a variant as people type them: "size=M, colour=gold"; JSON is taken as well."""
+"""A variant's options as people type them: "size=M, colour=gold". JSON is accepted too."""
 
 import json
 from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
 
 
-def read(text: str) -> dict[str, str]:
-    """Read `size=M, colour=gold` or `{"size": "M"}`. Raises ValidationError."""
+def parse_options(text: str) -> dict[str, str]:
+    """Return the options in `size=M, colour=gold` or `{"size": "M"}`. Raises ValidationError."""
     text = text.strip()
     if text.startswith("{"):
-        return from_json(text)
-    axes = {}
+        return parse_json(text)
+    options: dict[str, str] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, value = (piece.strip() for piece in part.partition("="))
         if not (name and equals and value):
-            raise ValidationError(_("“%(part)s” is no axis. Write name=value, such as size=M.") % {"part": part})
-        if name in axes:
-            raise ValidationError(_("The axis “%(name)s” is there twice. Keep one.") % {"name": name})
-        axes[name] = value
-    return axes
+            raise ValidationError(f"“{part}” isn't a valid option. Enter name=value, such as size=M.")
+        if name in options:
+            raise ValidationError(f"The option “{name}” is given twice. Keep one.")
+        options[name] = value
+    return options
 
 
-def from_json(text: str) -> dict[str, str]:
-    """Read axes written as a JSON object of plain values. Raises ValidationError."""
+def parse_json(text: str) -> dict[str, str]:
+    """Return options written as a JSON object of plain values. Raises ValidationError."""
     try:
-        axes = json.loads(text)
+        options = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValidationError(
-            _("This is no valid JSON, from character %(n)d on. Write name=value, such as size=M.")
-            % {"n": error.pos + 1}
+            f"This isn't valid JSON from character {error.pos + 1} on. Enter name=value, such as size=M."
         ) from error
-    if not all(isinstance(value, str | int | float) for value in axes.values()):
-        raise ValidationError(_("Each axis has one plain value, such as size=M."))
-    return {str(name): str(value) for name, value in axes.items()}
+    if not all(isinstance(value, str | int | float) for value in options.values()):
+        raise ValidationError("Each option has one plain value, such as size=M.")
+    return {str(name): str(value) for name, value in options.items()}
 
 
-def write(axes: dict[str, Any]) -> str:
-    """Write axes as `read` takes them."""
-    if any("," in f"{name}{value}" or "=" in f"{name}{value}" for name, value in axes.items()):
-        return json.dumps(axes, ensure_ascii=False)
-    return ", ".join(f"{name}={value}" for name, value in axes.items())
+def format_options(options: dict[str, Any]) -> str:
+    """Return options as `parse_options` accepts them."""
+    if any("," in f"{name}{value}" or "=" in f"{name}{value}" for name, value in options.items()):
+        return json.dumps(options, ensure_ascii=False)
+    return ", ".join(f"{name}={value}" for name, value in options.items())
 
 
-class AxesField(forms.CharField):
-    """One line of axes."""
+class OptionsField(forms.CharField):
+    """One line of options."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(
-            required=False, help_text=_("What tells it from the others: size=M, or size=M, colour=gold."), **kwargs
-        )
+        help_text = "What tells it apart from the other variants: size=M, or size=M, colour=gold."
+        super().__init__(required=False, help_text=help_text, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
-        return write(value) if isinstance(value, dict) else value
+        return format_options(value) if isinstance(value, dict) else value
 
     def to_python(self, value: Any) -> Any:
-        return value if isinstance(value, dict) else read(super().to_python(value) or "")
+        if isinstance(value, dict):
+            return value
+        return parse_options(super().to_python(value) or "")
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:

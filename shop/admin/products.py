@@ -3,45 +3,42 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import ValidationError
 from django.db.models import Count
 from django.db.models.query import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from shop.admin.base import AuditedAdmin, BaseInlineFormSet, ModelForm, TabularInline
-from shop.admin.options import AxesField
-from shop.admin.refusals import refused
+from shop.admin.options import OptionsField
+from shop.admin.refusals import refusal_page
 from shop.models import Picture, Product, Variant
 
 
 class VariantForm(ModelForm[Variant]):
-    axes = AxesField(label=gettext_lazy("axes"))
+    options = OptionsField()
 
     class Meta:
         model = Variant
-        fields = ("sku", "axes", "swatch", "position")
+        fields = ("sku", "options", "swatch", "position")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk:
-            # Orders, pages and the status of a running drop name it: it never changes.
+            # It never changes, because orders, pages and the status of a running drop refer to it.
             self.fields["sku"].disabled = True
 
 
 class VariantFormSet(BaseInlineFormSet[Variant, Product, ModelForm[Variant]]):
     def clean(self) -> None:
-        """Refuse two variants that nobody could tell apart."""
+        """Refuse two variants with the same options."""
         super().clean()
         rows = [form for form in self.forms if form.cleaned_data.get("sku") and not form.cleaned_data.get("DELETE")]
         seen: set[frozenset[tuple[str, str]]] = set()
         for form in rows:
-            axes = frozenset(form.cleaned_data.get("axes", {}).items())
-            if axes in seen:
-                form.add_error("axes", ValidationError(_("Another variant has the same axes. Tell them apart.")))
-            seen.add(axes)
+            options = frozenset(form.cleaned_data.get("options", {}).items())
+            if options in seen:
+                form.add_error("options", "Another variant has the same options. Change one of them.")
+            seen.add(options)
 
 
 class VariantInline(TabularInline[Variant, Product]):
@@ -50,7 +47,7 @@ class VariantInline(TabularInline[Variant, Product]):
     formset = VariantFormSet
     extra = 0
     min_num = 1
-    verbose_name_plural = gettext_lazy("variants: what can be bought")
+    verbose_name_plural = "variants (what can be bought)"
 
 
 class PictureInline(TabularInline[Picture, Product]):
@@ -65,7 +62,7 @@ class PictureInline(TabularInline[Picture, Product]):
             return ""
         return format_html('<img class="desk-preview" src="{}" alt="">', picture.image.url)
 
-    @admin.display(description=gettext_lazy("size"))
+    @admin.display(description="size")
     def size(self, picture: Picture) -> str:
         return f"{picture.width} × {picture.height}" if picture.width else ""
 
@@ -77,8 +74,8 @@ class ProductAdmin(AuditedAdmin[Product]):
     prepopulated_fields = {"slug": ("name",)}
     inlines = (VariantInline, PictureInline)
     fieldsets = (
-        (None, {"fields": ("name", "slug", "claim", "story", "facts")}),
-        (gettext_lazy("How its pages look"), {"fields": (("ground", "ink", "signal"), "face")}),
+        (None, {"fields": ("name", "slug", "tagline", "story", "facts")}),
+        ("Theme of its pages", {"fields": (("ground", "ink", "signal"), "face")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
@@ -88,18 +85,18 @@ class ProductAdmin(AuditedAdmin[Product]):
             .annotate(variant_count=Count("variants", distinct=True), drop_count=Count("drops", distinct=True))
         )
 
-    @admin.display(description=gettext_lazy("variants"))
+    @admin.display(description="variants")
     def variant_count(self, product: Any) -> int:
         return int(product.variant_count)
 
-    @admin.display(description=gettext_lazy("drops"))
+    @admin.display(description="drops")
     def drop_count(self, product: Any) -> int:
         return int(product.drop_count)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Delete a product that is in no drop; say of others why they stay."""
+        """Delete a product that is not in any drop; for others, show why they can't be deleted."""
         product: Any = self.get_object(request, object_id)
         if product is not None and product.drop_count and self.has_view_permission(request, product):
-            message = _("“%(product)s” is in a drop, so it stays. Delete the drop first if it is still a draft.")
-            return refused(request, admin_site=self.admin_site, about=product, why=[message % {"product": product}])
+            why = f"“{product}” is in a drop, so it can't be deleted. If that drop is still a draft, delete it first."
+            return refusal_page(request, admin_site=self.admin_site, about=product, why=[why])
         return super().delete_view(request, object_id, extra_context)

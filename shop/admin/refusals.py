@@ -1,4 +1,4 @@
-"""The desk's refusal: a page that says in words why something was not done, and what to do instead."""
+"""The admin's refusal: a page that says why something was not done and what to do instead."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,9 @@ from django.db.models import Model
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _
 
 
-def refused(
+def refusal_page(
     request: HttpRequest, *, admin_site: AdminSite, about: object, why: Sequence[str], back: str = ""
 ) -> HttpResponse:
     """Answer 409 with the reasons and the way back, which for a row is its own page. Nothing was changed."""
@@ -19,7 +18,7 @@ def refused(
         back = reverse(f"{admin_site.name}:{options.app_label}_{options.model_name}_change", args=[about.pk])
     context = {
         **admin_site.each_context(request),
-        "title": _("Nothing was changed"),
+        "title": "Nothing was changed",
         "why": why,
         "object": about,
         "back": back,

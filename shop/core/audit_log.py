@@ -1,4 +1,4 @@
-"""The journal: who, when, what, from, to. An entry is written in the transaction of the act that it tells of."""
+"""The audit log: who did what, when, from what value to what value."""
 
 from typing import Any
 
@@ -11,11 +11,13 @@ def write(
     *,
     who: AbstractBaseUser | None,
     about: str,
-    act: str,
+    action: str,
     before: dict[str, Any] | None = None,
     after: dict[str, Any] | None = None,
 ) -> AuditEntry:
-    """Append one entry. `about` is "kind:name", such as "drop:nth-place"; `who` is None for the system itself."""
-    return AuditEntry.objects.create(
-        who_id=who.pk if who else None, about=about, act=act, before=before or {}, after=after or {}
-    )
+    """Append one entry, in the transaction of the action itself.
+
+    `who` is None for the system; `about` is "kind:name", such as "drop:nth-place".
+    """
+    who_id = who.pk if who else None
+    return AuditEntry.objects.create(who_id=who_id, about=about, action=action, before=before or {}, after=after or {})

@@ -1,6 +1,6 @@
-"""Times as the desk types and shows them: in the shop's zone, besides in UTC and from now ("in 3 days").
+"""Times as the admin reads and shows them: in the shop's zone, with UTC and the distance from now beside it.
 
-The desk runs every page with the shop's zone as Django's current one (dropsite.backoffice.site).
+The admin runs every page with the shop's zone as Django's current one (dropsite.backoffice.site).
 """
 
 from datetime import UTC, datetime, timedelta
@@ -13,70 +13,66 @@ from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.timesince import timesince
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 
-def read(typed: datetime, *, zone: ZoneInfo) -> datetime:
-    """Give the moment that a typed local time means. Raises ValidationError if that is none, or two."""
+def parse_local_time(typed: datetime, *, zone: ZoneInfo) -> datetime:
+    """Return the moment that a typed local time means. Raises ValidationError if there is none, or two."""
     first, second = (typed.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    if first.utcoffset() == second.utcoffset():
+    first_offset, second_offset = first.utcoffset() or timedelta(), second.utcoffset() or timedelta()
+    if first_offset == second_offset:
         return first
-    # PEP 495: fold=0 reads with the offset before the change: in a gap the smaller one, in a repeated hour the larger.
-    exists = bool(first.utcoffset() > second.utcoffset())  # type: ignore[operator]
-    sentence = (
-        _("%(typed)s comes twice in %(zone)s, when the clocks go back: as %(first)s and as %(second)s. ")
-        if exists
-        else _("%(typed)s doesn't exist in %(zone)s, when the clocks go forward: it may mean %(first)s or %(second)s. ")
-    ) + _("Choose a time outside that hour.")
-    readings = sorted((first.astimezone(UTC), second.astimezone(UTC)))
-    raise ValidationError(
-        sentence,
-        code="twice" if exists else "never",
-        params={
-            "typed": date_format(typed, "j M Y H:i"),
-            "zone": zone.key,
-            "first": reading(readings[0], zone),
-            "second": reading(readings[1], zone),
-        },
-    )
+    # PEP 495: fold=0 has the offset from before the change. It is the larger one when clocks go back, which makes an
+    # hour come twice; the smaller one when they go forward, which skips an hour.
+    comes_twice = first_offset > second_offset
+    early, late = sorted((first.astimezone(UTC), second.astimezone(UTC)))
+    time, readings = date_format(typed, "j M Y H:i"), (format_reading(early, zone), format_reading(late, zone))
+    if comes_twice:
+        sentence = f"{time} comes twice in {zone.key}, when the clocks go back: as {readings[0]} and as {readings[1]}."
+    else:
+        sentence = (
+            f"{time} doesn't exist in {zone.key}, when the clocks go forward: "
+            f"it could mean {readings[0]} or {readings[1]}."
+        )
+    raise ValidationError(f"{sentence} Choose a time outside that hour.", code="twice" if comes_twice else "never")
 
 
-def reading(moment: datetime, zone: ZoneInfo) -> str:
-    """Write one moment with its local name and in UTC: "02:30 CEST (00:30 UTC)"."""
+def format_reading(moment: datetime, zone: ZoneInfo) -> str:
+    """Return a moment with its local name and in UTC: "02:30 CEST (00:30 UTC)"."""
     local = moment.astimezone(zone)
     return f"{local:%H:%M} {local.tzname()} ({moment:%H:%M} UTC)"
 
 
-def from_now(moment: datetime, *, now: datetime) -> str:
-    """Say how far off a moment is: "in 3 days", "in 4 minutes 12 seconds", "2 hours ago"."""
-    span = distance(abs(moment - now))
-    return (_("in %(span)s") if moment > now else _("%(span)s ago")) % {"span": span}
+def format_from_now(moment: datetime, *, now: datetime) -> str:
+    """Return the distance of a moment from now: "in 3 days", "in 4 minutes 12 seconds", "2 hours ago"."""
+    duration = format_duration(abs(moment - now))
+    return f"in {duration}" if moment > now else f"{duration} ago"
 
 
-def distance(length: timedelta) -> str:
-    """Write a length of time as exactly as it matters: seconds below an hour, else the largest unit or two."""
-    if length >= timedelta(hours=1):
+def format_duration(duration: timedelta) -> str:
+    """Return a duration as exactly as it matters: seconds below an hour, otherwise the largest one or two units."""
+    if duration >= timedelta(hours=1):
         start = datetime(2001, 1, 1, tzinfo=UTC)
-        return timesince(start, start + length, depth=1 if length >= timedelta(days=2) else 2)
-    minutes, seconds = divmod(int(length.total_seconds()), 60)
-    words = [ngettext("%(n)s minute", "%(n)s minutes", minutes) % {"n": minutes}] if minutes else []
+        return timesince(start, start + duration, depth=1 if duration >= timedelta(days=2) else 2)
+    minutes, seconds = divmod(int(duration.total_seconds()), 60)
+    words = []
+    if minutes:
+        words.append("1 minute" if minutes == 1 else f"{minutes} minutes")
     if seconds or not minutes:
-        words.append(ngettext("%(n)s second", "%(n)s seconds", seconds) % {"n": seconds})
+        words.append("1 second" if seconds == 1 else f"{seconds} seconds")
     return " ".join(words)
 
 
-def told(moment: datetime | None, *, now: datetime) -> str:
-    """Write a stored time for the desk: local, in UTC, from now. HTML; a dash for none."""
+def format_time(moment: datetime | None, *, now: datetime) -> str:
+    """Return a stored time as HTML for the admin: local, in UTC, and from now; a dash for None."""
     if moment is None:
         return "–"
-    local = timezone.localtime(moment)
+    local, utc = timezone.localtime(moment), moment.astimezone(UTC)
     return format_html(
         '<span class="desk-time">{} {} <span class="quiet">= {} UTC · {}</span></span>',
         date_format(local, "D j M Y, H:i:s" if local.second else "D j M Y, H:i"),
         local.tzname(),
-        moment.astimezone(UTC).strftime("%H:%M" if moment.astimezone(UTC).date() == local.date() else "%-d %b %H:%M"),
-        from_now(moment, now=now),
+        utc.strftime("%H:%M" if utc.date() == local.date() else "%-d %b %H:%M"),
+        format_from_now(moment, now=now),
     )
 
 
@@ -88,11 +84,13 @@ class LocalTimeField(forms.DateTimeField):
         super().__init__(widget=widget, **kwargs)
 
     def to_python(self, value: Any) -> datetime | None:
-        if isinstance(value, str) and value.strip():
-            # Not Django's own reading: it can't say what the two readings of a doubtful time are.
-            try:
-                typed = datetime.fromisoformat(value.strip())
-            except ValueError as error:
-                raise ValidationError(_("Write the time as 2026-12-24 09:00.")) from error
-            return typed if typed.tzinfo else read(typed, zone=ZoneInfo(timezone.get_current_timezone_name()))
-        return None if not value else super().to_python(value)
+        if not isinstance(value, str) or not value.strip():
+            return super().to_python(value) if value else None
+        # Django's own parsing can't name the two readings of an ambiguous time.
+        try:
+            typed = datetime.fromisoformat(value.strip())
+        except ValueError as error:
+            raise ValidationError("Write the time as 2026-12-24 09:00.") from error
+        if typed.tzinfo:
+            return typed
+        return parse_local_time(typed, zone=ZoneInfo(timezone.get_current_timezone_name()))

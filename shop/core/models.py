@@ -83,13 +83,14 @@ class AuditEntry(models.Model):
     at = models.DateTimeField(auto_now_add=True)
     who = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")  # null: the system
     about = models.CharField(max_length=80, db_index=True)  # "drop:nth-place"
-    act = models.CharField(max_length=40)
+    action = models.CharField(max_length=40)
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["-at", "-id"]
-        verbose_name_plural = "journal"
+        verbose_name = "audit log entry"
+        verbose_name_plural = "audit log"
 
     def __str__(self) -> str:
-        return f"{self.about} {self.act}"
+        return f"{self.about} {self.action}"

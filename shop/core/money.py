@@ -1,4 +1,4 @@
-"""Amounts of money: integers in the currency's smallest unit, as Stripe counts it, and how people read them.
+"""Amounts of money: integers in the currency's smallest unit, as Stripe counts it, and their text for people.
 
 The exponents are Stripe's (docs.stripe.com/currencies, "Zero-decimal currencies" and "Three-decimal currencies").
 ISK and UGX have no decimals in shops but two at Stripe, so they are not in the table.
@@ -14,19 +14,19 @@ SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "KRW": "₩", "IN
 
 
 def exponent(*, currency: str) -> int:
-    """Say how many decimals the currency has: 2 for EUR, 0 for JPY, 3 for KWD."""
+    """Return how many decimal places the currency has: 2 for EUR, 0 for JPY, 3 for KWD."""
     return EXPONENTS.get(currency.upper(), DECIMALS)
 
 
-def decimal(*, amount: int, currency: str) -> Decimal:
-    """Turn 9650 EUR into Decimal("96.50"), with all its decimals; for machines that read prices."""
+def to_decimal(*, amount: int, currency: str) -> Decimal:
+    """Return 9650 EUR as Decimal("96.50"), with all its decimal places, for machines that read prices."""
     return Decimal(amount).scaleb(-exponent(currency=currency))
 
 
-def text(*, amount: int, currency: str) -> str:
-    """Write an amount for people: "€96", "€96.50", "¥14,000", "SEK 1,099". A round amount has no decimals."""
+def format_amount(*, amount: int, currency: str) -> str:
+    """Return an amount for people: "€96", "€96.50", "¥14,000", "SEK 1,099". A round amount has no decimal places."""
     code = currency.upper()
-    value = decimal(amount=abs(amount), currency=code)
+    value = to_decimal(amount=abs(amount), currency=code)
     decimals = exponent(currency=code) if value % 1 else 0
     sign = "−" if amount < 0 else ""
     return f"{sign}{SYMBOLS.get(code, code + chr(0xA0))}{value:,.{decimals}f}"

@@ -1,4 +1,4 @@
-"""Prices as people type them ("96", "96.50", "€96.50"), read into what the shop keeps: whole smallest units."""
+"""Prices as people type them ("96", "96.50", "€96.50"), parsed into what the shop stores: whole smallest units."""
 
 import re
 from decimal import Decimal, InvalidOperation
@@ -6,36 +6,31 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
 
 from shop.core import money
 
 
-def read(text: str, *, currency: str) -> int:
-    """Read a price in the given currency. Raises ValidationError, also for a price in another currency."""
-    signs = {code: sign.strip() for code, sign in money.SYMBOLS.items()}
+def parse_price(text: str, *, currency: str) -> int:
+    """Return a price in the currency's smallest unit. Raises ValidationError, also for a price in another currency."""
+    symbol = money.SYMBOLS.get(currency, currency).strip()
     named = re.sub(r"[\d.,'\s-]", "", text).upper()
-    if named and named not in {currency, signs.get(currency, currency)}:
-        raise ValidationError(
-            _("The drop sells in %(currency)s, this price is in “%(named)s”. Write it in %(currency)s."),
-            params={"currency": currency, "named": named},
-        )
+    if named and named not in {currency, symbol}:
+        raise ValidationError(f"The drop sells in {currency}, but this price is in “{named}”. Enter it in {currency}.")
     digits = re.sub(r"[^\d.,-]", "", text)
+    if digits.count(",") == 1 and "." not in digits:
+        digits = digits.replace(",", ".")  # a decimal comma
+    decimals = money.exponent(currency=currency)
     try:
-        value = Decimal(digits.replace(",", ".") if digits.count(",") == 1 and "." not in digits else digits)
-        amount = value.scaleb(money.exponent(currency=currency))
+        amount = Decimal(digits).scaleb(decimals)
     except InvalidOperation as error:
-        raise ValidationError(_("Write the price as a number, such as 96 or 96.50.")) from error
+        raise ValidationError("Enter the price as a number, such as 96 or 96.50.") from error
     if amount != int(amount):
-        raise ValidationError(
-            _("%(currency)s has %(decimals)s decimals. Write the price with no more."),
-            params={"currency": currency, "decimals": money.exponent(currency=currency)},
-        )
+        raise ValidationError(f"{currency} has {decimals} decimal places. Enter the price with no more.")
     return int(amount)
 
 
 class PriceField(forms.CharField):
-    """A price as text, a number of smallest units as value. The form sets `currency`."""
+    """A price as text whose value is a number of smallest units. The form sets `currency`."""
 
     currency = "EUR"
 
@@ -43,10 +38,12 @@ class PriceField(forms.CharField):
         super().__init__(widget=forms.TextInput(attrs={"size": 10, "inputmode": "decimal"}), **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
-        return str(money.decimal(amount=value, currency=self.currency)) if isinstance(value, int) else value
+        if isinstance(value, int):
+            return str(money.to_decimal(amount=value, currency=self.currency))
+        return value
 
     def clean(self, value: Any) -> int:
-        return read(super().clean(value), currency=self.currency)
+        return parse_price(super().clean(value), currency=self.currency)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:

@@ -1,6 +1,6 @@
-"""Problem details (RFC 9457): how a refusal looks to a program, and whether a program is asking.
+"""Problem details (RFC 9457): the refusal that a program gets, and whether a program is asking.
 
-`type` is about:blank: `title` then is the status's own name and `detail` says what to do. Refused fields stand in the
+`type` is about:blank, so `title` is the status's own name; `detail` says what to do. Refused fields are listed in the
 extension member `errors`, a list of {"field", "detail"}.
 """
 
@@ -16,7 +16,7 @@ MEDIA_TYPE = "application/problem+json"
 
 
 def body(*, status: int, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> dict[str, Any]:
-    """Build the members of a problem; `errors` only if there are any."""
+    """Return the members of a problem; `errors` is left out if there are none."""
     problem: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -27,13 +27,13 @@ def body(*, status: int, detail: str, errors: Sequence[Mapping[str, str]] = ()) 
 
 
 def response(*, status: int, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> HttpResponse:
-    """Answer with a problem, which nobody keeps."""
+    """Return a problem as a response that is never cached."""
     problem = body(status=status, detail=detail, errors=errors)
     return caching.private(JsonResponse(problem, status=status, content_type=MEDIA_TYPE))
 
 
 def is_wanted(request: HttpRequest) -> bool:
-    """Say whether a program asks: the API is for programs, and fetch() of our pages says that it takes JSON."""
+    """Whether a program is asking: all callers of the API are programs, and our scripts' fetch() accepts JSON."""
     if request.path.startswith("/api/"):
         return True
     # A browser's address bar names text/html; a bare */* (curl, a probe) gets the page.

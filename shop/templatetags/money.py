@@ -9,5 +9,5 @@ register = template.Library()
 
 @register.filter
 def money(amount: int, currency: str) -> str:
-    """Write an amount in the currency's smallest unit for people: {{ 9650|money:"EUR" }} is €96.50."""
-    return amounts.text(amount=amount, currency=currency)
+    """Return an amount in the currency's smallest unit as text: {{ 9650|money:"EUR" }} is €96.50."""
+    return amounts.format_amount(amount=amount, currency=currency)

@@ -1,4 +1,4 @@
-"""{{ 1284417|grouped }}: 1,284,417, as the reader's language groups digits."""
+"""{{ 1284417|grouped }}: 1,284,417, with the digits grouped as the reader's language does it."""
 
 from django import template
 from django.utils.formats import number_format

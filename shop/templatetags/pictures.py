@@ -12,12 +12,8 @@ register = template.Library()
 
 @register.simple_tag
 def picture(picture: Picture, *, sizes: str, first: bool = False) -> SafeString:
-    """Render <picture>; `first` fetches it before everything else, other ones wait until they are near.
-
-    It stays with the object: several pages may show the picture that was read once.
-    """
-    shown: dict[tuple[str, bool], SafeString] = vars(picture).setdefault("shown", {})
-    if (sizes, first) not in shown:
-        context = {"choice": images.choice(picture), "sizes": sizes, "first": first}
-        shown[sizes, first] = render_to_string("shop/picture.html", context)
-    return shown[sizes, first]
+    """Render <picture>. With `first` it is fetched before everything else; otherwise it waits until it is near."""
+    if (sizes, first) not in picture.markup:
+        context = {"image": images.image_set(picture), "sizes": sizes, "first": first}
+        picture.markup[sizes, first] = render_to_string("shop/picture.html", context)
+    return picture.markup[sizes, first]

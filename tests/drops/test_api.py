@@ -11,7 +11,7 @@ KEPT = "public, max-age=0, s-maxage=1"
 
 def test_read_a_drop(client):
     drop = make_drop(phase="live", editions=0, title="0 kg")
-    variant = make_variant(product=drop.product, sku="ZERO-M", axes={"size": "M"})
+    variant = make_variant(product=drop.product, sku="ZERO-M", options={"size": "M"})
     make_edition(drop=drop, variant=variant, quantity=200, price=12000)
 
     answer = client.get(f"/api/v1/drops/{drop.slug}/")

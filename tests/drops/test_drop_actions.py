@@ -130,7 +130,7 @@ def test_announce_fixes_the_drop_and_makes_its_units():
     assert list(Unit.objects.filter(edition__drop=drop).values_list("number", flat=True)) == [1, 2, 3, 1, 2, 3]
     assert Checkpoint.objects.filter(drop=drop).count() == 1
     entry = AuditEntry.objects.get()
-    assert (entry.who, entry.about, entry.act) == (who, f"drop:{drop.slug}", "announced")
+    assert (entry.who, entry.about, entry.action) == (who, f"drop:{drop.slug}", "announced")
     assert entry.after == {
         "opens_at": str(drop.opens_at),
         "units": 6,
@@ -200,7 +200,7 @@ def test_announce_twice_at_once_makes_the_units_once(race):
 
     assert [type(result) for result in results] == [Drop, Drop]
     assert Unit.objects.filter(edition__drop=draft).count() == 50
-    assert AuditEntry.objects.filter(act="announced").count() == 1
+    assert AuditEntry.objects.filter(action="announced").count() == 1
 
 
 def test_announce_two_drops_at_once_gives_each_its_number(race):
@@ -221,7 +221,7 @@ def test_pause_stops_the_drop_once():
     pause = Pause.objects.get(drop=drop)
     assert (pause.reason, pause.ended_at) == ("bots", None)
     assert lifecycle.phase(drop=Drop.objects.get(pk=drop.pk), now=timezone.now()) == lifecycle.Phase.PAUSED
-    assert list(AuditEntry.objects.values_list("act", "after")) == [("paused", {"reason": "bots"})]
+    assert list(AuditEntry.objects.values_list("action", "after")) == [("paused", {"reason": "bots"})]
 
 
 @pytest.mark.parametrize("phase", ["draft", "closed", "cancelled"])
@@ -272,7 +272,7 @@ def test_resume_again_does_nothing():
     drop_actions.resume(drop=drop, who=None)
 
     assert Pause.objects.get(drop=drop).ended_at == ended
-    assert list(AuditEntry.objects.values_list("act", flat=True)) == ["resumed"]
+    assert list(AuditEntry.objects.values_list("action", flat=True)) == ["resumed"]
 
 
 def test_close_ends_the_drop_once():
@@ -283,7 +283,7 @@ def test_close_ends_the_drop_once():
     drop_actions.close(drop=drop, who=None)
 
     assert Drop.objects.get(pk=drop.pk).closed_at == closed_at
-    assert list(AuditEntry.objects.values_list("act", flat=True)) == ["closed"]
+    assert list(AuditEntry.objects.values_list("action", flat=True)) == ["closed"]
 
 
 def test_close_ends_a_pause_so_that_its_holds_can_lapse():

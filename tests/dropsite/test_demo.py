@@ -70,11 +70,11 @@ def test_demo_closes_only_its_own_drops() -> None:
 
 def test_load_keeps_changes_made_by_hand() -> None:
     loading.load()
-    Product.objects.filter(slug="0-kg").update(claim="Changed.")
+    Product.objects.filter(slug="0-kg").update(tagline="Changed.")
 
     loading.load()
 
-    assert Product.objects.get(slug="0-kg").claim == "Changed."
+    assert Product.objects.get(slug="0-kg").tagline == "Changed."
 
 
 def test_demo_plans_for_the_expected_shoppers(monkeypatch: pytest.MonkeyPatch) -> None:

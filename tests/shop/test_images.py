@@ -22,7 +22,7 @@ def test_offers_the_best_format_first_and_every_width() -> None:
         Rendition.objects.create(picture=picture, type=kind, width=width, image=f"pictures/a-{width}.{suffix}")
     Rendition.objects.create(picture=picture, type="image/jpeg", width=640, image="pictures/a-640.jpg")
 
-    choice = images.choice(picture)
+    choice = images.image_set(picture)
 
     assert choice.sources == [
         images.Source("image/avif", "/media/pictures/a-640.avif 640w, /media/pictures/a-1280.avif 1280w"),
@@ -33,14 +33,14 @@ def test_offers_the_best_format_first_and_every_width() -> None:
 
 
 def test_does_without_renditions() -> None:
-    choice = images.choice(make_picture())
+    choice = images.image_set(make_picture())
 
     assert choice.sources == []
     assert choice.srcset == "/media/pictures/a-1280.jpg 1280w"
 
 
 def test_gives_other_sites_a_whole_address() -> None:
-    assert images.absolute(make_picture()) == f"{settings.SHOP_ORIGIN}/media/pictures/a-1280.jpg"
+    assert images.absolute_url(make_picture()) == f"{settings.SHOP_ORIGIN}/media/pictures/a-1280.jpg"
 
 
 def test_sorts_pictures_by_role() -> None:

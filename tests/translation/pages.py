@@ -49,7 +49,7 @@ def texts(body: dict[str, Any]) -> Iterator[str]:
 
 def product(**fields: Any) -> Product:
     """A product whose own words are in brackets."""
-    return make_product(**{"name": "⟦Zero⟧", "claim": "⟦It exists.⟧", "story": "⟦So.⟧", "facts": "⟦Steel⟧"} | fields)
+    return make_product(**{"name": "⟦Zero⟧", "tagline": "⟦It exists.⟧", "story": "⟦So.⟧", "facts": "⟦Steel⟧"} | fields)
 
 
 def drop(phase: str, **fields: Any) -> Drop:
@@ -57,7 +57,7 @@ def drop(phase: str, **fields: Any) -> Drop:
     options = fields.pop("options", ("⟦S⟧", "⟦M⟧"))
     made = make_drop(phase=phase, editions=0, product=product(), title="⟦Zero⟧", **fields)
     for size in options:
-        make_edition(drop=made, variant=make_variant(product=made.product, axes={"size": size}), quantity=3)
+        make_edition(drop=made, variant=make_variant(product=made.product, options={"size": size}), quantity=3)
     if phase == "sold out":
         Unit.objects.filter(edition__drop=made).update(withheld_at=timezone.now(), withheld_reason="sample")
         sold_out_at = made.opens_at + timedelta(seconds=221) if made.opens_at else None

@@ -18,7 +18,7 @@ from drops.scaling.control import provider_calls, scale_plans, steps
 from drops.scaling.models import Call, Target
 from shop.admin.actions import Action, ReasonForm
 from shop.admin.base import person
-from shop.admin.refusals import refused
+from shop.admin.refusals import refusal_page
 
 MAY = "scaling.act_on_scaling"
 
@@ -123,7 +123,7 @@ def ask(
         try:
             act.do(about, person(request), form.cleaned_data.get("reason", ""))
         except (steps.StepRefused, scale_plans.PlanRefused) as refusal:
-            return refused(request, admin_site=admin_site, about=about, why=[str(refusal)], back=back)
+            return refusal_page(request, admin_site=admin_site, about=about, why=[str(refusal)], back=back)
         messages.success(request, str(act.done))
         return HttpResponseRedirect(back)
     context |= {"title": _("%(act)s: %(about)s?") % {"act": act.label, "about": about}, "form": form}

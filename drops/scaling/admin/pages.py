@@ -22,8 +22,8 @@ from drops.scaling.models import Demand, ScalePlan, Step, Target
 from drops.scaling.planning import history, read_inputs, weights
 from drops.scaling.planning.planner import plan as reckon
 from shop.admin.base import person
-from shop.admin.refusals import refused
-from shop.core.datetimes import distance
+from shop.admin.refusals import refusal_page
+from shop.core.datetimes import format_duration
 from shop.core.models import Alert
 
 EVIDENCE = 64  # rows of evidence shown: eight drops with all their groups
@@ -35,7 +35,7 @@ def state(request: HttpRequest) -> dict[str, Any]:
     row = heartbeat.read()
     return {
         "pulse": row,
-        "pulse_age": distance(max(now - row.ticked_at, timedelta())) if row.ticked_at else "",
+        "pulse_age": format_duration(max(now - row.ticked_at, timedelta())) if row.ticked_at else "",
         "pulse_late": heartbeat.is_lost(now=now),
         "alerts": open_alerts(),
         "may_act": request.user.has_perm(actions.MAY),
@@ -107,7 +107,7 @@ def approve(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> 
         try:
             give_yes(request, scale_plan=scale_plan)
         except scale_plans.PlanRefused as refusal:
-            return refused(request, admin_site=admin_site, about=scale_plan.drop, why=[str(refusal)], back=back)
+            return refusal_page(request, admin_site=admin_site, about=scale_plan.drop, why=[str(refusal)], back=back)
         messages.success(request, _("You said yes. The next tick goes on with it."))
         return HttpResponseRedirect(back)
     waits = waiting(scale_plan=scale_plan)

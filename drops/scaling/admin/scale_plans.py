@@ -19,7 +19,7 @@ from drops.scaling.admin.forms import ExpectedForm
 from drops.scaling.control import scale_plans
 from drops.scaling.models import Call, ScalePlan, Step
 from shop.admin.base import ReadOnlyAdmin, person
-from shop.core.datetimes import told
+from shop.core.datetimes import format_time
 
 CALLS = 100  # shown on the page of a drop; the list has them all
 
@@ -49,7 +49,7 @@ class PreparationAdmin(ReadOnlyAdmin[ScalePlan]):
 
     @admin.display(description=gettext_lazy("opens"), ordering="drop__opens_at")
     def opens(self, scale_plan: ScalePlan) -> str:
-        return told(scale_plan.drop.opens_at, now=timezone.now())
+        return format_time(scale_plan.drop.opens_at, now=timezone.now())
 
     @admin.display(description=gettext_lazy("verdict"), ordering="verdict")
     def verdict_words_(self, scale_plan: ScalePlan) -> str:

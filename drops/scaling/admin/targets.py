@@ -25,8 +25,8 @@ from drops.scaling.models import Call, Share, Step, Target
 from drops.scaling.planning import lead_times, read_inputs
 from drops.scaling.providers import PROVIDERS
 from shop.admin.base import AuditedAdmin, TabularInline
-from shop.admin.refusals import refused
-from shop.core.datetimes import distance
+from shop.admin.refusals import refusal_page
+from shop.core.datetimes import format_duration
 
 CALLS = 20  # shown on the page of a target; the list has them all
 SIZES = ("floor", "ceiling", "ops_ceiling", "headroom_percent", "zones", "lead_seconds", "price_per_hour")
@@ -70,7 +70,7 @@ class TargetAdmin(AuditedAdmin[Target]):
     def last_read(self, target: Target) -> str:
         if target.seen_at is None:
             return _("never")
-        return _("%(span)s ago") % {"span": distance(abs(timezone.now() - target.seen_at))}
+        return _("%(span)s ago") % {"span": format_duration(abs(timezone.now() - target.seen_at))}
 
     @admin.display(description=gettext_lazy("where"))
     def where_words(self, target: Target) -> str:
@@ -155,7 +155,7 @@ class TargetAdmin(AuditedAdmin[Target]):
             and self.has_view_permission(request, target)
         ):
             why = _("“%(target)s” has steps of drops, which are kept. Switch it off instead: untick “enabled”.")
-            return refused(request, admin_site=self.admin_site, about=target, why=[why % {"target": target}])
+            return refusal_page(request, admin_site=self.admin_site, about=target, why=[why % {"target": target}])
         return super().delete_view(request, object_id, extra_context)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from drops.models import Drop
 from drops.scaling.admin import words
 from drops.scaling.models import Step
-from shop.core.datetimes import distance
+from shop.core.datetimes import format_duration
 
 TICKS = 7  # at most
 KINDS = ("moving", "late", "ready", "holding", "releasing")
@@ -181,7 +181,7 @@ def told(*, step: Step) -> list[tuple[str, str, bool]]:
         found.append((_("asked"), clock(step.requested_at, day=day), step.requested_at > step.needed_at))
     if step.ready_at:
         late = step.ready_at > step.needed_at
-        span = distance(abs(step.needed_at - step.ready_at))
+        span = format_duration(abs(step.needed_at - step.ready_at))
         sentence = (_("%(at)s, %(span)s late") if late else _("%(at)s, %(span)s early")) % {
             "at": clock(step.ready_at, day=day),
             "span": span,

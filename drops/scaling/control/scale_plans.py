@@ -55,7 +55,7 @@ def expect(*, drop: Drop, expected: int, who: AbstractBaseUser | None) -> ScaleP
             audit_log.write(
                 who=who,
                 about=f"drop:{row.slug}",
-                act="expect",
+                action="expect",
                 before={"expected": before},
                 after={"expected": expected},
             )
@@ -80,7 +80,7 @@ def withdraw(*, drop: Drop, who: AbstractBaseUser | None) -> None:
             )
         Step.objects.filter(drop=drop, state=State.PLANNED).delete()
         scale_plan.delete()
-        audit_log.write(who=who, about=f"drop:{drop.slug}", act="expect", before={"expected": scale_plan.expected})
+        audit_log.write(who=who, about=f"drop:{drop.slug}", action="expect", before={"expected": scale_plan.expected})
 
 
 def approve(*, drop: Drop, who: AbstractBaseUser | None) -> ScalePlan:
@@ -106,7 +106,7 @@ def approve(*, drop: Drop, who: AbstractBaseUser | None) -> ScalePlan:
         audit_log.write(
             who=who,
             about=f"drop:{drop.slug}",
-            act="approved",
+            action="approved",
             before={"approved": scale_plan.approved},
             after={"approved": agreed, "price": str((scale_plan.plan or {}).get("price", ""))},
         )

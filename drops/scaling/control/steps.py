@@ -123,7 +123,7 @@ def restore_now(*, target: Target, who: AbstractBaseUser | None) -> None:
         audit_log.write(
             who=who,
             about=about(target=row),
-            act="restore now",
+            action="restore now",
             before={"asked": row.asked_size},
             after={"baseline": row.baseline_size},
         )
@@ -140,7 +140,10 @@ def resume_target(*, target: Target, who: AbstractBaseUser | None) -> None:
             raise StepRefused(_("%(target)s is not stopped.") % {"target": row.name})
         go_on(target=row)
         audit_log.write(
-            who=who, about=about(target=row), act="take up", before={"stopped": row.stopped_reason, "fault": row.fault}
+            who=who,
+            about=about(target=row),
+            action="take up",
+            before={"stopped": row.stopped_reason, "fault": row.fault},
         )
 
 
@@ -165,7 +168,7 @@ def abandon(*, target: Target, who: AbstractBaseUser | None) -> None:
         before = {"baseline": row.baseline_size, "stopped": row.stopped_reason}
         Target.objects.filter(pk=row.pk).update(**FORGOTTEN, **GOING, busy_until=None)
         alerts.resolve(subject=f"{about_alert(target=row)} drift")
-        audit_log.write(who=who, about=about(target=row), act="let go", before=before)
+        audit_log.write(who=who, about=about(target=row), action="let go", before=before)
 
 
 FORGOTTEN = dict.fromkeys(("baseline", "baseline_size", "asked", "asked_size", "asked_at", "before"))
@@ -187,7 +190,7 @@ def pause(*, who: AbstractBaseUser | None, reason: str) -> None:
     """Pause pre-scaling: nothing new is asked of any target, what stands stays. Does nothing if it is paused."""
     with transaction.atomic():
         if heartbeat.set_paused(reason=reason):
-            audit_log.write(who=who, about="scaling:all", act="paused", after={"reason": reason})
+            audit_log.write(who=who, about="scaling:all", action="paused", after={"reason": reason})
             words = _(
                 "Pre-scaling is paused: %(reason)s. Nothing grows and nothing is brought back until it is resumed."
             ) % {"reason": reason}
@@ -198,7 +201,7 @@ def resume(*, who: AbstractBaseUser | None) -> None:
     """Let pre-scaling go on. Does nothing if it does."""
     with transaction.atomic():
         if heartbeat.set_resumed():
-            audit_log.write(who=who, about="scaling:all", act="resumed")
+            audit_log.write(who=who, about="scaling:all", action="resumed")
             alerts.resolve(subject="paused")
 
 

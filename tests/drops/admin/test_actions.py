@@ -71,7 +71,7 @@ def test_announce_is_done_once_by_two_clicks(desk):
         "The drop is announced."
     ] * 2
     assert Unit.objects.filter(edition__drop=drop).count() == 5
-    assert list(AuditEntry.objects.values_list("who__username", "act")) == [("merchandisers", "announced")]
+    assert list(AuditEntry.objects.values_list("who__username", "action")) == [("merchandisers", "announced")]
 
 
 def test_announce_says_what_is_missing_before_and_after_the_click(desk):
@@ -102,7 +102,7 @@ def test_pause_and_resume_are_journaled_with_their_person(desk):
     client.post(page(drop, "pause"), {"reason": "bots"})
     client.post(page(drop, "resume"))
 
-    assert list(AuditEntry.objects.order_by("id").values_list("who__username", "about", "act", "after")) == [
+    assert list(AuditEntry.objects.order_by("id").values_list("who__username", "about", "action", "after")) == [
         ("ops", "drop:zero", "paused", {"reason": "bots"}),
         ("ops", "drop:zero", "resumed", {}),
     ]

@@ -119,7 +119,7 @@ def test_draft_is_refused_in_a_currency_that_cannot_be_charged(desk, product):
         ({"price": "0.49"}, {"editions-0-price": ["Stripe charges €0.50 at least. Raise the price."]}),
         (
             {"price": "96 USD"},
-            {"editions-0-price": ["The drop sells in EUR, this price is in “USD”. Write it in EUR."]},
+            {"editions-0-price": ["The drop sells in EUR, but this price is in “USD”. Enter it in EUR."]},
         ),
         ({"quantity": 0}, {"editions-0-quantity": ["Ensure this value is greater than or equal to 1."]}),
         ({"limit_per_order": 3}, {"editions-0-limit_per_order": ["Choose 1 to 2, the drop's own limit."]}),
@@ -161,7 +161,7 @@ def test_changed_draft_is_journaled_from_and_to(desk, product):
     client.post(page(drop), form(product=product, editions=[row], title="Another"))
 
     changed, added = AuditEntry.objects.all()
-    assert [(entry.who.username, entry.about, entry.act) for entry in (added, changed)] == [
+    assert [(entry.who.username, entry.about, entry.action) for entry in (added, changed)] == [
         ("merchandisers", "drop:nth-place", "added"),
         ("merchandisers", "drop:nth-place", "changed"),
     ]
@@ -180,7 +180,7 @@ def test_edition_taken_out_of_a_draft_is_journaled_once(desk, product):
     client.post(page(drop), form(product=product, editions=[row | {"DELETE": "on"}]))
 
     assert drop.editions.count() == 0
-    assert [(entry.act, entry.before, entry.after) for entry in AuditEntry.objects.all()][:-1] == [
+    assert [(entry.action, entry.before, entry.after) for entry in AuditEntry.objects.all()][:-1] == [
         ("changed", {str(variant): "deleted"}, {})
     ]
 
@@ -243,7 +243,7 @@ def test_deleting_a_draft_is_journaled(desk):
 
     assert answer.status_code == 302
     assert not Drop.objects.exists()
-    assert list(AuditEntry.objects.values_list("about", "act")) == [("drop:nth-place", "deleted")]
+    assert list(AuditEntry.objects.values_list("about", "action")) == [("drop:nth-place", "deleted")]
 
 
 def test_ops_may_look_at_a_draft_but_not_change_it(desk):

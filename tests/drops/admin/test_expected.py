@@ -54,7 +54,7 @@ def test_draft_is_made_with_the_number_expected(desk, db):
 
     scale_plan = ScalePlan.objects.get()
     assert (scale_plan.drop.slug, scale_plan.expected, scale_plan.plan["expected"]) == ("nth-place", 20000, 20000)
-    entries = AuditEntry.objects.order_by("pk").values_list("who__username", "about", "act")
+    entries = AuditEntry.objects.order_by("pk").values_list("who__username", "about", "action")
     assert list(entries) == [
         ("merchandisers", "drop:nth-place", "added"),
         ("merchandisers", "drop:nth-place", "expect"),
@@ -82,7 +82,7 @@ def test_number_of_an_announced_drop_is_typed_on_its_page(desk, db):
 
     assert ScalePlan.objects.get(drop=drop).expected == 5000
     entry = AuditEntry.objects.get()
-    assert (entry.about, entry.act, entry.before, entry.after) == (
+    assert (entry.about, entry.action, entry.before, entry.after) == (
         "drop:zero",
         "expect",
         {"expected": None},

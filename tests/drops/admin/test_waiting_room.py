@@ -30,7 +30,7 @@ def test_operator_sets_a_ceiling_in_place_of_the_one_before(desk, minutes):
         assert timedelta(minutes=9) < ceiling.ends_at - timezone.now() <= timedelta(minutes=10)
     else:
         assert ceiling.ends_at is None
-    assert AuditEntry.objects.values_list("about", "act", "after").first() == (
+    assert AuditEntry.objects.values_list("about", "action", "after").first() == (
         "drop:zero",
         "ceiling set",
         {"shoppers": 5, "reason": "slower bank", "minutes": int(minutes) if minutes else None},
@@ -46,7 +46,7 @@ def test_operator_bounds_all_drops_together_and_lifts_it_again(desk):
 
     assert ceiling.drop is None
     assert Ceiling.objects.count() == 0
-    assert list(AuditEntry.objects.order_by("id").values_list("about", "act")) == [
+    assert list(AuditEntry.objects.order_by("id").values_list("about", "action")) == [
         ("drops", "ceiling set"),
         ("drops", "ceiling lifted"),
     ]

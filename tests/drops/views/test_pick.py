@@ -22,7 +22,7 @@ ORIGIN = settings.SHOP_ORIGIN
 def test_pick_page_offers_what_is_there(client: Client) -> None:
     product = make_product()
     drop = make_drop(phase="live", product=product, editions=0, limit_per_order=1)
-    gold = make_variant(product=product, axes={"finish": "Gold"}, swatch="#d8b04c")
+    gold = make_variant(product=product, options={"finish": "Gold"}, swatch="#d8b04c")
     edition = make_edition(drop=drop, variant=gold)
     let_in(client, drop)
 

@@ -23,7 +23,7 @@ def test_write_the_numbers_of_pieces(numbers, words):
 def test_list_the_editions_of_a_hold_in_the_drops_order():
     drop = make_drop(phase="live", editions=0, product=make_product(name="0 kg"), limit_per_order=3)
     large, small = (
-        make_edition(drop=drop, variant=make_variant(product=drop.product, axes={"size": size}), **fields)
+        make_edition(drop=drop, variant=make_variant(product=drop.product, options={"size": size}), **fields)
         for size, fields in {"L": {"quantity": 1, "position": 2}, "S": {"quantity": 2, "position": 1}}.items()
     )
     hold = make_hold(drop=drop, quantities={large.pk: 1, small.pk: 2})

@@ -34,7 +34,7 @@ def test_show_what_is_held_until_when_and_what_it_costs(shopper):
 def test_show_every_edition_of_a_hold(shopper):
     drop = make_drop(phase="live", editions=0)
     small, large = (
-        make_edition(drop=drop, variant=make_variant(product=drop.product, axes={"size": size}), quantity=1)
+        make_edition(drop=drop, variant=make_variant(product=drop.product, options={"size": size}), quantity=1)
         for size in "SL"
     )
     hold = make_hold(drop=drop, quantities={small.pk: 1, large.pk: 1})

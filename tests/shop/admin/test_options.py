@@ -1,4 +1,4 @@
-"""Axes of a variant as people type them."""
+"""A variant's options as people type them."""
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -15,27 +15,27 @@ from shop.admin import options
         ('{"size": "M", "year": 2026}', {"size": "M", "year": "2026"}),
     ],
 )
-def test_read_takes_pairs_and_json(text, found):
-    assert options.read(text) == found
+def test_parse_options_accepts_pairs_and_json(text: str, found: dict[str, str]) -> None:
+    assert options.parse_options(text) == found
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("M", "“M” is no axis. Write name=value, such as size=M."),
-        ("size=", "“size=” is no axis. Write name=value, such as size=M."),
-        ("size=M, size=L", "The axis “size” is there twice. Keep one."),
-        ('{"size": ', "This is no valid JSON, from character 9 on. Write name=value, such as size=M."),
-        ('{"size": ["M"]}', "Each axis has one plain value, such as size=M."),
+        ("M", "“M” isn't a valid option. Enter name=value, such as size=M."),
+        ("size=", "“size=” isn't a valid option. Enter name=value, such as size=M."),
+        ("size=M, size=L", "The option “size” is given twice. Keep one."),
+        ('{"size": ', "This isn't valid JSON from character 9 on. Enter name=value, such as size=M."),
+        ('{"size": ["M"]}', "Each option has one plain value, such as size=M."),
     ],
 )
-def test_read_refuses_with_the_mend(text, sentence):
+def test_parse_options_refuses_with_a_way_out(text: str, sentence: str) -> None:
     with pytest.raises(ValidationError) as refusal:
-        options.read(text)
+        options.parse_options(text)
 
     assert refusal.value.messages == [sentence]
 
 
 @pytest.mark.parametrize("value", [{}, {"size": "M"}, {"size": "M", "colour": "gold"}, {"note": "a, b = c"}])
-def test_write_gives_what_read_takes(value):
-    assert options.read(options.write(value)) == value
+def test_format_options_returns_what_parse_options_accepts(value: dict[str, str]) -> None:
+    assert options.parse_options(options.format_options(value)) == value

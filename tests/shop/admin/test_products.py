@@ -1,5 +1,9 @@
 """Products with variants and pictures on one page."""
 
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
@@ -10,16 +14,18 @@ from shop.models import Picture, Product, Variant
 from tests.admin_clients import errors, queries
 from tests.factories import make_drop, make_product, make_variant
 
+Rows = Sequence[dict[str, Any]]
+
 ADD = reverse("admin:shop_product_add")
 LIST = reverse("admin:shop_product_changelist")
 
 
-def page(product, name="change"):
+def page(product: Product, name: str = "change") -> str:
     return reverse(f"admin:shop_product_{name}", args=[product.pk])
 
 
 @pytest.fixture
-def photo(tmp_path, settings):
+def photo(tmp_path: Path, settings: Any) -> SimpleUploadedFile:
     """A picture file of 8 × 10 pixels; what is uploaded lands in a folder of the test."""
     settings.MEDIA_ROOT = tmp_path
     settings.STORAGES = {
@@ -31,11 +37,11 @@ def photo(tmp_path, settings):
     return SimpleUploadedFile("hero.png", path.read_bytes(), content_type="image/png")
 
 
-def form(*, variants=(), pictures=(), **fields):
-    sent = {
+def form(*, variants: Rows = (), pictures: Rows = (), **fields: object) -> dict[str, Any]:
+    sent: dict[str, Any] = {
         "name": "Nth Place",
         "slug": "nth-place",
-        "claim": "For everybody else.",
+        "tagline": "For everybody else.",
         "story": "One.",
         "ground": "#efe9dc",
         "ink": "#1c1a17",
@@ -50,31 +56,31 @@ def form(*, variants=(), pictures=(), **fields):
     return sent | fields
 
 
-def test_product_is_made_with_variants_and_pictures(desk, photo):
+def test_product_is_made_with_variants_and_pictures(desk: Any, photo: SimpleUploadedFile) -> None:
     sent = form(
-        variants=[{"sku": "NTH-G", "axes": "finish=gold, size=M"}],
+        variants=[{"sku": "NTH-G", "options": "finish=gold, size=M"}],
         pictures=[{"role": "hero", "image": photo, "alt": "A trophy."}],
     )
 
     answer = desk("merchandisers").post(ADD, sent)
 
     assert answer.status_code == 302
-    assert Variant.objects.get().axes == {"finish": "gold", "size": "M"}
+    assert Variant.objects.get().options == {"finish": "gold", "size": "M"}
     picture = Picture.objects.get()
     assert (picture.width, picture.height, picture.alt) == (8, 10, "A trophy.")
-    assert list(AuditEntry.objects.values_list("who__username", "about", "act")) == [
+    assert list(AuditEntry.objects.values_list("who__username", "about", "action")) == [
         ("merchandisers", "product:nth-place", "added")
     ]
 
 
-def test_picture_without_alternative_text_is_refused(desk, photo):
+def test_picture_without_alternative_text_is_refused(desk: Any, photo: SimpleUploadedFile) -> None:
     answer = desk("merchandisers").post(ADD, form(pictures=[{"role": "hero", "image": photo, "alt": ""}]))
 
     assert errors(answer) == {"pictures-0-alt": ["This field is required."]}
     assert Product.objects.count() == 0
 
 
-def test_picture_that_is_none_is_refused(desk, photo):
+def test_picture_that_is_none_is_refused(desk: Any, photo: SimpleUploadedFile) -> None:
     text = SimpleUploadedFile("hero.png", b"no picture", content_type="image/png")
 
     answer = desk("merchandisers").post(ADD, form(pictures=[{"role": "hero", "image": text, "alt": "A trophy."}]))
@@ -83,39 +89,42 @@ def test_picture_that_is_none_is_refused(desk, photo):
 
 
 @pytest.mark.parametrize(
-    ("axes", "sentence"),
+    ("options", "sentence"),
     [
-        (["M"], "“M” is no axis. Write name=value, such as size=M."),
-        (["{"], "This is no valid JSON, from character 2 on. Write name=value, such as size=M."),
-        (["size=M", "size=M"], "Another variant has the same axes. Tell them apart."),
+        (["M"], "“M” isn't a valid option. Enter name=value, such as size=M."),
+        (["{"], "This isn't valid JSON from character 2 on. Enter name=value, such as size=M."),
+        (["size=M", "size=M"], "Another variant has the same options. Change one of them."),
     ],
 )
-def test_variant_is_refused_with_the_mend(desk, axes, sentence):
-    rows = [{"sku": f"NTH-{number}", "axes": text} for number, text in enumerate(axes)]
+def test_variant_is_refused_with_a_way_out(desk: Any, options: list[str], sentence: str) -> None:
+    rows = [{"sku": f"NTH-{number}", "options": text} for number, text in enumerate(options)]
 
     answer = desk("merchandisers").post(ADD, form(variants=rows))
 
-    assert errors(answer) == {f"variants-{len(axes) - 1}-axes": [sentence]}
+    assert errors(answer) == {f"variants-{len(options) - 1}-options": [sentence]}
 
 
-def test_sku_stays_once_it_is_saved(desk):
+def test_sku_stays_once_it_is_saved(desk: Any) -> None:
     product = make_product(slug="nth-place")
-    variant = make_variant(product=product, sku="NTH-G", axes={"size": "M"})
-    row = {"id": variant.pk, "product": product.pk, "sku": "OTHER", "axes": "size=L"}
+    variant = make_variant(product=product, sku="NTH-G", options={"size": "M"})
+    row = {"id": variant.pk, "product": product.pk, "sku": "OTHER", "options": "size=L"}
 
     answer = desk("merchandisers").post(page(product), form(variants=[row]))
 
     assert answer.status_code == 302
     variant.refresh_from_db()
-    assert (variant.sku, variant.axes) == ("NTH-G", {"size": "L"})
+    assert (variant.sku, variant.options) == ("NTH-G", {"size": "L"})
     entry = AuditEntry.objects.get()
-    assert (entry.before[f"{variant} · axes"], entry.after[f"{variant} · axes"]) == ("{'size': 'M'}", "{'size': 'L'}")
+    assert (entry.before[f"{variant} · options"], entry.after[f"{variant} · options"]) == (
+        "{'size': 'M'}",
+        "{'size': 'L'}",
+    )
 
 
-def test_variant_of_a_drop_cannot_be_deleted(desk):
+def test_variant_of_a_drop_cannot_be_deleted(desk: Any) -> None:
     drop = make_drop(phase="live")
     variant = drop.editions.get().variant
-    row = {"id": variant.pk, "product": drop.product_id, "axes": "size=M", "DELETE": "on"}
+    row = {"id": variant.pk, "product": drop.product_id, "options": "size=M", "DELETE": "on"}
 
     answer = desk("merchandisers").post(page(drop.product), form(variants=[row]))
 
@@ -124,28 +133,28 @@ def test_variant_of_a_drop_cannot_be_deleted(desk):
     assert Variant.objects.filter(pk=variant.pk).exists()
 
 
-def test_product_of_a_drop_cannot_be_deleted(desk):
+def test_product_of_a_drop_cannot_be_deleted(desk: Any) -> None:
     product = make_drop(phase="live", product=make_product(name="Nth Place")).product
 
     answer = desk("merchandisers").post(page(product, "delete"), {"post": "yes"})
 
     assert (answer.status_code, answer.context["why"]) == (
         409,
-        ["“Nth Place” is in a drop, so it stays. Delete the drop first if it is still a draft."],
+        ["“Nth Place” is in a drop, so it can't be deleted. If that drop is still a draft, delete it first."],
     )
     assert Product.objects.filter(pk=product.pk).exists()
 
 
-def test_product_of_no_drop_is_deleted_and_journaled(desk):
+def test_delete_of_a_product_in_no_drop_is_logged(desk: Any) -> None:
     product = make_product(slug="nth-place")
 
     answer = desk("merchandisers").post(page(product, "delete"), {"post": "yes"})
 
     assert (answer.status_code, Product.objects.count()) == (302, 0)
-    assert list(AuditEntry.objects.values_list("about", "act")) == [("product:nth-place", "deleted")]
+    assert list(AuditEntry.objects.values_list("about", "action")) == [("product:nth-place", "deleted")]
 
 
-def test_list_asks_as_much_for_three_products_as_for_one(desk):
+def test_list_asks_as_much_for_three_products_as_for_one(desk: Any) -> None:
     client = desk("merchandisers")
     make_drop()
     one, _answer = queries(client, LIST)

@@ -25,19 +25,19 @@ from shop.core import money
     ],
 )
 def test_write_an_amount_as_people_read_it(amount, currency, text):
-    assert money.text(amount=amount, currency=currency) == text
+    assert money.format_amount(amount=amount, currency=currency) == text
 
 
 @pytest.mark.parametrize(
     ("amount", "currency", "value"), [(9600, "EUR", "96.00"), (14000, "JPY", "14000"), (1500, "KWD", "1.500")]
 )
 def test_write_an_amount_for_programs_with_all_decimals(amount, currency, value):
-    assert str(money.decimal(amount=amount, currency=currency)) == value
+    assert str(money.to_decimal(amount=amount, currency=currency)) == value
 
 
 def test_count_a_foreign_currency_with_two_decimals():
     assert money.exponent(currency="XTS") == 2
-    assert money.decimal(amount=1, currency="XTS") == Decimal("0.01")
+    assert money.to_decimal(amount=1, currency="XTS") == Decimal("0.01")
 
 
 def test_write_an_amount_in_a_template():

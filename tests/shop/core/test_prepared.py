@@ -23,9 +23,9 @@ def test_get_gives_what_the_queryset_gives():
 
     with CaptureQueriesContext(connection) as queries:
         read = VARIANT.get(sku=wanted.sku)
-        known = read, read.product.name, read.axes
+        known = read, read.product.name, read.options
 
-    assert known == (wanted, wanted.product.name, wanted.axes)
+    assert known == (wanted, wanted.product.name, wanted.options)
     assert vars(read)["shown"] == 0
     assert len(queries) == 1
 
@@ -68,7 +68,7 @@ def test_a_value_looks_like_nothing_but_itself():
 
 
 def test_a_missing_relation_is_missing():
-    AuditEntry.objects.create(who=None, about="drop:x", act="seen")
+    AuditEntry.objects.create(who=None, about="drop:x", action="seen")
 
     entry = Read(AuditEntry.objects.select_related("who").filter(about=Given("about"))).get(about="drop:x")
 
@@ -107,7 +107,7 @@ def test_an_inserted_row_is_what_the_model_would_have_made():
 
 
 def test_what_the_database_fills_in_is_read_back():
-    entry = Insert(AuditEntry).row(about="drop:nth-place", act="closed", after={"phase": "closed"})
+    entry = Insert(AuditEntry).row(about="drop:nth-place", action="closed", after={"phase": "closed"})
 
     assert entry == AuditEntry.objects.get()
     assert AuditEntry.objects.get().after == {"phase": "closed"}

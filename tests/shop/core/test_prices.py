@@ -21,23 +21,23 @@ from shop.core import prices
         ("-3", "EUR", -300),
     ],
 )
-def test_read_gives_the_smallest_unit(text, currency, amount):
-    assert prices.read(text, currency=currency) == amount
+def test_parse_price_returns_the_smallest_unit(text: str, currency: str, amount: int) -> None:
+    assert prices.parse_price(text, currency=currency) == amount
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("$96", "The drop sells in EUR, this price is in “$”. Write it in EUR."),
-        ("96 USD", "The drop sells in EUR, this price is in “USD”. Write it in EUR."),
-        ("", "Write the price as a number, such as 96 or 96.50."),
-        ("9-6", "Write the price as a number, such as 96 or 96.50."),
-        ("1,200.50", "Write the price as a number, such as 96 or 96.50."),
-        ("96.505", "EUR has 2 decimals. Write the price with no more."),
+        ("$96", "The drop sells in EUR, but this price is in “$”. Enter it in EUR."),
+        ("96 USD", "The drop sells in EUR, but this price is in “USD”. Enter it in EUR."),
+        ("", "Enter the price as a number, such as 96 or 96.50."),
+        ("9-6", "Enter the price as a number, such as 96 or 96.50."),
+        ("1,200.50", "Enter the price as a number, such as 96 or 96.50."),
+        ("96.505", "EUR has 2 decimal places. Enter the price with no more."),
     ],
 )
-def test_read_refuses_with_the_mend(text, sentence):
+def test_parse_price_refuses_with_a_way_out(text: str, sentence: str) -> None:
     with pytest.raises(ValidationError) as refusal:
-        prices.read(text, currency="EUR")
+        prices.parse_price(text, currency="EUR")
 
     assert refusal.value.messages == [sentence]

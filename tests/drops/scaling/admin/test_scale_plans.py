@@ -80,7 +80,9 @@ def test_yes_is_asked_with_the_price_and_given_once(desk, drop):
     assert said(first) == ["You said yes. The next tick goes on with it."]
     assert second.status_code == 409
     assert Step.objects.get().held_back is False
-    assert list(AuditEntry.objects.values_list("who__username", "about", "act")) == [("ops", "drop:zero", "approved")]
+    assert list(AuditEntry.objects.values_list("who__username", "about", "action")) == [
+        ("ops", "drop:zero", "approved")
+    ]
 
 
 def test_yes_to_a_plan_that_has_grown_since_is_refused(desk, drop):
@@ -264,7 +266,7 @@ def test_pause_and_resume_are_asked_for_and_journaled(desk, db):
 
     assert "the cloud is ill" in paused.content.decode()
     assert resume in paused.content.decode()
-    assert list(AuditEntry.objects.order_by("pk").values_list("who__username", "act")) == [
+    assert list(AuditEntry.objects.order_by("pk").values_list("who__username", "action")) == [
         ("ops", "paused"),
         ("ops", "resumed"),
     ]

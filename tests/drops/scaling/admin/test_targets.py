@@ -89,7 +89,7 @@ def test_added_target_knows_what_it_is(desk, taps):
     assert (target.kind, target.where, target.resource) == ("tap", {"name": "web-fleet"}, "stand-in:web-fleet")
     assert list(target.shares.values_list("group", "percent", "per_second")) == [("web", 100, 150)]
     entry = AuditEntry.objects.get()
-    assert (entry.who.username, entry.about, entry.act) == ("ops", "target:Web", "added")
+    assert (entry.who.username, entry.about, entry.action) == ("ops", "target:Web", "added")
     assert taps.asked == []
 
 
@@ -149,7 +149,7 @@ def test_changed_target_is_journaled_and_keeps_what_ticks_wrote(desk, target):
     row = Target.objects.get()
     assert (row.ceiling, row.ready_size, row.seen, row.busy_until is None) == (50, 2, {"size": 2}, False)
     entry = AuditEntry.objects.get()
-    assert (entry.about, entry.act, entry.before, entry.after) == (
+    assert (entry.about, entry.action, entry.before, entry.after) == (
         "target:web-fleet",
         "changed",
         {"ceiling": "100"},
@@ -223,7 +223,7 @@ def test_target_that_no_drop_used_is_deleted_with_its_calls(desk, target):
 
     assert client.post(page(target, "delete"), {"post": "yes"}).status_code == 302
     assert (Target.objects.count(), Call.objects.count()) == (0, 0)
-    assert [entry.act for entry in AuditEntry.objects.all()][:1] == ["deleted"]
+    assert [entry.action for entry in AuditEntry.objects.all()][:1] == ["deleted"]
 
 
 def test_connection_test_reads_and_changes_nothing(desk, target, taps):

@@ -45,7 +45,7 @@ def test_expect_plans_and_makes_steps(gate):
     assert (step.state, step.target, step.wanted > 2) == ("planned", gate, True)
     assert step.needed_at == drop.lobby_opens_at - timedelta(seconds=600)
     entry = AuditEntry.objects.get()
-    assert (entry.act, entry.who, entry.about) == ("expect", who, f"drop:{drop.slug}")
+    assert (entry.action, entry.who, entry.about) == ("expect", who, f"drop:{drop.slug}")
     assert (entry.before, entry.after) == ({"expected": None}, {"expected": 20_000})
 
 
@@ -181,7 +181,7 @@ def test_approve_lets_what_is_beyond_ops_ceiling_go_on(gate, cloud):
     scale_plan = scale_plans.approve(drop=drop, who=ops)
     step = Step.objects.get()
     assert (step.held_back, scale_plan.approved) == (False, {str(gate.pk): step.wanted})
-    assert (scale_plan.approved_by, AuditEntry.objects.first().act) == (ops, "approved")
+    assert (scale_plan.approved_by, AuditEntry.objects.first().action) == (ops, "approved")
 
     pass_time(100)
     tick(who="test")

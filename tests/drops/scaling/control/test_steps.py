@@ -66,7 +66,7 @@ def test_restore_now_abandons_what_was_only_planned(cloud):
     step.refresh_from_db()
     assert (step.state, step.message) == ("abandoned", "Ops restored its target.")
     entry = AuditEntry.objects.get()
-    assert (entry.who, entry.about, entry.act) == (ops, f"target:{target.name}", "restore now")
+    assert (entry.who, entry.about, entry.action) == (ops, f"target:{target.name}", "restore now")
 
 
 def test_ops_are_told_when_there_is_nothing_to_do(cloud):
@@ -103,7 +103,7 @@ def test_pause_and_resume_twice_are_one_act_each(cloud):
     for _ in range(2):
         steps.resume(who=None)
 
-    assert [entry.act for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
+    assert [entry.action for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
 
 
 def test_test_reads_a_target_and_keeps_what_came_of_it(cloud):

@@ -246,7 +246,7 @@ def test_tick_asks_for_nothing_while_it_is_paused(cloud):
     steps.resume(who=None)
     ticks(cloud, 3)
     assert (state(step), state(later), Alert.objects.open().count()) == ("restored", "ready", 0)
-    assert [entry.act for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
+    assert [entry.action for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
 
 
 def test_tick_does_not_repeat_a_demand_while_it_is_paused(cloud):

@@ -68,7 +68,7 @@ def test_restore_now_brings_a_drifted_target_back(cloud):
 
     assert (state(step), cloud.fleets[target.name].wanted) == ("restored", 2)
     assert Alert.objects.open().count() == 0
-    assert AuditEntry.objects.get().act == "restore now"
+    assert AuditEntry.objects.get().action == "restore now"
 
 
 def test_take_up_goes_on_from_what_somebody_else_set(cloud):

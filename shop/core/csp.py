@@ -1,0 +1,18 @@
+"""What one response allows beyond the site's Content-Security-Policy."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.http import HttpResponse
+
+# django-csp's decorator `csp_update` sets this attribute for a whole view; here it differs by response.
+ATTRIBUTE = "_csp_update"
+
+
+def allow(response: HttpResponse, sources: Mapping[str, Sequence[str]]) -> HttpResponse:
+    """Allow sources by directive, such as {"style-src": ["'sha256-…'"]}, beside those that it allows already."""
+    allowed: dict[str, Any] = dict(getattr(response, ATTRIBUTE, None) or {})
+    for directive, more in sources.items():
+        allowed[directive] = [*allowed.get(directive, []), *more]
+    setattr(response, ATTRIBUTE, allowed)
+    return response
