@@ -14,6 +14,7 @@ from payments.checkout.forms import CheckoutForm
 from payments.checkout.refusals import CheckoutRefused
 from payments.models import Order
 from payments.orders import pages
+from payments.orders import status as order_status
 from payments.orders.queries import HoldDetails
 from shop import theme
 from shop.core import caching, money
@@ -56,7 +57,7 @@ def decline_text(order: Order | None) -> str:
     """Return the sentence about the payment that was declined before, or nothing."""
     if order is None or not order.payment.declines:
         return ""
-    return _("Your bank declined the payment. You haven't been charged.")
+    return order_status.derive(order=order).message
 
 
 def render_hold_ended(request: HttpRequest, hold: Hold) -> HttpResponse:
