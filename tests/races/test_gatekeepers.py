@@ -26,13 +26,21 @@ def end_lease() -> None:
     Leadership.objects.update(until=timezone.now() - timedelta(seconds=1))
 
 
-def rows(drop: Drop) -> list[snapshots.DropSnapshot]:
+def snapshots_of(drop: Drop) -> list[snapshots.DropSnapshot]:
     """What a tick starts from."""
-    return [row for row in snapshots.read_drops() if row.drop == drop]
+    return [snapshot for snapshot in snapshots.read_drops() if snapshot.drop == drop]
+
+
+def try_to_lead(holder: object) -> int | None:
+    """The term, or None if another gatekeeper leads."""
+    try:
+        return leader.acquire(holder=str(holder))
+    except leader.LeadershipTaken:
+        return None
 
 
 def test_of_eight_gatekeepers_one_leads(race):
-    terms = race(8, lambda i: leader.acquire(holder=str(i))[0])
+    terms = race(8, try_to_lead)
 
     assert Counter(terms) == {None: 7, 1: 1}
 
@@ -41,39 +49,39 @@ def test_a_lapsed_lead_goes_to_one_of_those_who_want_it(race):
     leader.acquire(holder="dead")
     end_lease()
 
-    terms = race(8, lambda i: leader.acquire(holder=str(i))[0])
+    terms = race(8, try_to_lead)
 
     assert Counter(terms) == {None: 7, 2: 1}
 
 
 def test_a_lead_that_is_renewed_is_not_taken(transactional_db):
-    term, _ = leader.acquire(holder="a")
+    term = leader.acquire(holder="a")
     end_lease()
 
-    assert leader.renew(term=term)
+    leader.renew(term=term)
 
-    assert leader.acquire(holder="b")[0] is None
+    assert try_to_lead("b") is None
 
 
 def test_a_lead_that_is_given_back_is_free_at_once(transactional_db):
-    term, _ = leader.acquire(holder="a")
+    term = leader.acquire(holder="a")
 
-    leader.release(term=term)
+    assert leader.release(term=term)
 
-    assert leader.acquire(holder="b") == (2, 5.0)
-    leader.release(term=term)  # no longer its own
-    assert leader.acquire(holder="c")[0] is None
+    assert try_to_lead("b") == 2
+    assert not leader.release(term=term)  # no longer its own
+    assert try_to_lead("c") is None
 
 
 def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(transactional_db, line_redis):
     drop = make_drop(phase="live")
     old, new = Gatekeeper(redis=line_redis, holder="old"), Gatekeeper(redis=line_redis, holder="new")
-    old.tick()
+    old.run_once()
     end_lease()
-    new.tick()
+    new.run_once()
     before = Checkpoint.objects.values().get(), lua.read_state(line_redis, drop.slug).fields
 
-    old.tick()
+    old.run_once()
 
     assert (old.term, new.term) == (None, 2)
     assert (Checkpoint.objects.values().get(), lua.read_state(line_redis, drop.slug).fields) == before
@@ -82,15 +90,15 @@ def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(transactional_db,
 def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(transactional_db, line_redis):
     drop = make_drop(phase="live")
     old, new = Gatekeeper(redis=line_redis, holder="old"), Gatekeeper(redis=line_redis, holder="new")
-    old.tick()
-    (stale,) = rows(drop)
+    old.run_once()
+    (stale,) = snapshots_of(drop)
     stale.checkpoint.cursor = stale.checkpoint.allowance = 90
     end_lease()
-    new.tick()
+    new.run_once()
     before = lua.read_state(line_redis, drop.slug).fields, line_redis.get(keys.status(drop.slug))
 
     with pytest.raises(lua.OutdatedTerm):
-        publishing.publish(redis=line_redis, term=1, row=stale)
+        publishing.publish(redis=line_redis, term=1, snapshot=stale)
 
     assert (lua.read_state(line_redis, drop.slug).fields, line_redis.get(keys.status(drop.slug))) == before
 
@@ -98,9 +106,9 @@ def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(transaction
 def test_a_gatekeeper_that_slept_seals_nothing(transactional_db, line_redis):
     drop = make_drop(phase="lobby")
     old = Gatekeeper(redis=line_redis, holder="old")
-    old.tick()
+    old.run_once()
     end_lease()
-    Gatekeeper(redis=line_redis, holder="new").tick()
+    Gatekeeper(redis=line_redis, holder="new").run_once()
     Drop.objects.update(opens_at=timezone.now())
 
     assert checkpoints.seal(term=1, drop=drop, n=3) is False
@@ -134,21 +142,21 @@ def test_gatekeepers_that_take_turns_lose_no_tick(race, line_redis):
 def committed(keeper: Gatekeeper, drop: Drop) -> list[int]:
     """One round of a gatekeeper, taken apart: the tick that it committed, if it led."""
     if keeper.term is None:
-        keeper.term, _ = leader.acquire(holder=keeper.holder)
+        keeper.term = try_to_lead(keeper.holder)
     if keeper.term is None:
         return []
-    due = rows(drop)
-    for row in due:
-        row.seen = lua.read_state(keeper.redis, drop.slug)
-        decision.update_counter(row, decision.JoinRate())
+    due = snapshots_of(drop)
+    for snapshot in due:
+        snapshot.redis = lua.read_state(keeper.redis, drop.slug)
+        decision.update_counter(snapshot, decision.JoinRate())
     try:
-        checkpoints.commit(term=keeper.term, checkpoints=[row.checkpoint for row in due])
-    except checkpoints.LeadershipLost:
+        checkpoints.commit(term=keeper.term, checkpoints=[snapshot.checkpoint for snapshot in due])
+    except leader.LeadershipLost:
         keeper.term = None
         return []
     try:
-        publishing.adopt(redis=keeper.redis, term=keeper.term, row=due[0], counter=due[0].checkpoint.counter_limit)
-        publishing.publish(redis=keeper.redis, term=keeper.term, row=due[0])
+        publishing.adopt(redis=keeper.redis, term=keeper.term, snapshot=due[0], counter=due[0].checkpoint.counter_limit)
+        publishing.publish(redis=keeper.redis, term=keeper.term, snapshot=due[0])
     except lua.OutdatedTerm:
         keeper.term = None
     return [due[0].checkpoint.tick]

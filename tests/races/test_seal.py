@@ -20,7 +20,7 @@ JOINERS = 6
 
 def keeper_of(redis: Redis) -> Gatekeeper:
     keeper = Gatekeeper(redis=redis, holder="a")
-    keeper.tick()
+    keeper.run_once()
     return keeper
 
 
@@ -67,11 +67,11 @@ def joins_against(race, redis: Redis, drop: Drop, close: Callable[[], object]) -
 def test_the_seal_covers_all_who_joined_before_it_and_no_index_comes_twice(race, line_redis):
     drop, keeper = lobby(line_redis)
     Checkpoint.objects.update(counter_limit=1_000_000)
-    keeper.tick()
+    keeper.run_once()
     open_now(drop)
     before = [join(line_redis, drop, number) for number in range(1_000_000, 1_000_010)]
 
-    got = joins_against(race, line_redis, drop, lambda: keeper.tick() and None)
+    got = joins_against(race, line_redis, drop, lambda: keeper.run_once() and None)
 
     drop.refresh_from_db()
     given = sorted(before + [index for each in got for index in each])
@@ -135,9 +135,9 @@ def test_a_redis_lost_after_the_commit_leaves_the_seal_as_it_is(own_redis: OwnRe
     assert checkpoints.seal(term=keeper.term, drop=drop, n=n)
 
     own_redis.kill(forget=forget)
-    keeper.tick()  # without Redis
+    keeper.run_once()  # without Redis
     own_redis.start()
-    keeper.tick()
+    keeper.run_once()
 
     drop.refresh_from_db()
     state = lua.read_state(own_redis.client, drop.slug).fields
@@ -165,7 +165,7 @@ def test_a_redis_killed_while_shoppers_join_gives_no_index_twice(race, own_redis
         try:
             own_redis.kill(forget=forget)
             own_redis.start()
-            return keeper.tick()
+            return keeper.run_once()
         finally:
             over.set()
 
@@ -180,7 +180,7 @@ def test_a_redis_killed_while_shoppers_join_gives_no_index_twice(race, own_redis
 def test_control_counting_on_where_the_counter_was_seen_gives_an_index_twice(own_redis: OwnRedis, transactional_db):
     drop, keeper = lobby(own_redis.client)
     given = [join(own_redis.client, drop, number) for number in range(5)]
-    keeper.tick()
+    keeper.run_once()
     given += [join(own_redis.client, drop, number) for number in range(5, 7)]
     own_redis.kill(forget=True)
     own_redis.start()
@@ -188,6 +188,6 @@ def test_control_counting_on_where_the_counter_was_seen_gives_an_index_twice(own
     row = Checkpoint.objects.get(drop=drop)
     (watched,) = snapshots.read_drops()
     watched.checkpoint.run_id = lua.read_run_id(own_redis.client)
-    publishing.adopt(redis=own_redis.client, term=row.term, row=watched, counter=row.joined)  # not the limit
+    publishing.adopt(redis=own_redis.client, term=row.term, snapshot=watched, counter=row.joined)  # not the limit
 
     assert join(own_redis.client, drop, 9) in given

@@ -1,10 +1,10 @@
-"""How many may enter, and who: pure arithmetic of one tick.
+"""How many may enter, and which places are called: pure arithmetic of one tick.
 
 allowance = entered + room            room = max(0, min(ceilings) − waiting passes)
-cursor    = cursor + what is needed for the allowance to be used, a call window after the last step, never back
+cursor    = cursor + as many places as use up the allowance, a call window after the last step, never back
 
-A ceiling is a count of shoppers who may be in with a pass and without a hold. Ceilings of all drops together (slots of
-the checkout, payments, READY capacity) are divided among the drops by what each can use.
+A ceiling is a number of shoppers who may be in with a pass and without a hold. Ceilings of all drops together (checkout
+slots, payment rate, ready capacity) are divided among the drops by what each can use.
 """
 
 from collections.abc import Sequence
@@ -13,15 +13,15 @@ from math import ceil
 
 from drops import admission
 
-CALL_WINDOW_SECONDS = 3.0  # those called have so long before more are called in their stead
-MIN_SHOW_RATE = 1 / 16  # of those called: below that, steps grow no further
-COUNTER_LEASE_SECONDS = 10
-MIN_LEASED_INDICES = 1000  # indices
+CALL_WINDOW_SECONDS = 3.0  # shoppers who are called have this long before more are called in their stead
+MIN_SHOW_RATE = 1 / 16  # the smallest assumed share of called shoppers who enter: steps grow no further
+COUNTER_LEASE_SECONDS = 10  # of joins at the present rate
+MIN_LEASED_INDICES = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """One ceiling, and why it stands, in words for ops."""
+    """What a ceiling allows now, and why, as a sentence for ops."""
 
     shoppers: int
     reason: str
@@ -29,7 +29,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class DropDemand:
-    """A drop's line at a tick. `waiting` passes may become holds; `own` ceilings bind this drop alone."""
+    """A drop at a tick. `waiting` passes may still become holds; `own` ceilings bind this drop alone."""
 
     joined: int
     entered: int
@@ -39,58 +39,72 @@ class DropDemand:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """How many may have entered in all, and which ceiling says so."""
+    """How many may have entered a drop in total, and the ceiling that decided it."""
 
     allowance: int
     bound: Bound
 
 
-def compute_allowances(*, lines: Sequence[DropDemand], shared: Sequence[Bound], elsewhere: int = 0) -> list[Allocation]:
-    """Give each line its allowance. `shared` has one ceiling at least, `own` of each line too.
+def compute_allowances(
+    *, demands: Sequence[DropDemand], shared: Sequence[Bound], waiting_elsewhere: int = 0
+) -> list[Allocation]:
+    """Return an allocation for each drop. `shared` and each drop's `own` have one ceiling at least.
 
-    `elsewhere` passes wait in drops that let nobody in now.
+    `waiting_elsewhere` counts the passes of drops that admit nobody at the moment.
     """
-    least = min(shared, key=lambda bound: bound.shoppers)
-    total = max(0, least.shoppers - elsewhere - sum(line.waiting for line in lines))
-    own = [min(line.own, key=lambda bound: bound.shoppers) for line in lines]
-    rooms = [max(0, bound.shoppers - line.waiting) for bound, line in zip(own, lines, strict=True)]
-    wanted = [min(room, max(0, line.joined - line.entered)) for room, line in zip(rooms, lines, strict=True)]
+    lowest_shared = lowest(shared)
+    waiting = waiting_elsewhere + sum(demand.waiting for demand in demands)
+    own = [lowest(demand.own) for demand in demands]
+    rooms = [max(0, bound.shoppers - demand.waiting) for bound, demand in zip(own, demands, strict=True)]
+    wanted = [min(room, max(0, demand.joined - demand.entered)) for room, demand in zip(rooms, demands, strict=True)]
+    shares = divide_fairly(max(0, lowest_shared.shoppers - waiting), wanted)
     return [
-        Allocation(line.entered + min(room, share), bound if room <= share else least)
-        for line, room, bound, share in zip(lines, rooms, own, divide_fairly(total, wanted), strict=True)
+        Allocation(demand.entered + min(room, share), bound if room <= share else lowest_shared)
+        for demand, room, bound, share in zip(demands, rooms, own, shares, strict=True)
     ]
 
 
+def lowest(bounds: Sequence[Bound]) -> Bound:
+    """Return the ceiling that rules."""
+    return min(bounds, key=lambda bound: bound.shoppers)
+
+
 def divide_fairly(total: int, wanted: Sequence[int]) -> list[int]:
-    """Divide a count so that who wants little gets it all and the others get the same; what is left over is spread."""
+    """Divide a total: small wishes are met, the others get equal shares, and what nobody wants is spread over all."""
     shares = [0] * len(wanted)
     left = total
-    for done, i in enumerate(sorted(range(len(wanted)), key=lambda i: wanted[i])):
+    smallest_first = sorted(range(len(wanted)), key=lambda i: wanted[i])
+    for done, i in enumerate(smallest_first):
         shares[i] = min(wanted[i], left // (len(wanted) - done))
         left -= shares[i]
     for i in range(len(wanted)):
-        shares[i] += left // len(wanted) + (i < left % len(wanted))
+        extra = 1 if i < left % len(wanted) else 0
+        shares[i] += left // len(wanted) + extra
     return shares
 
 
 def shoppers_for_stock(*, free: int, taken: int, holds: int) -> int:
-    """Shoppers that the free units are good for. `taken` units are in `holds` holds: so many does a hold want."""
-    each = max(1.0, taken / holds) if holds else 1.0
-    return ceil(free * admission.OVERBOOKING_FACTOR / each - 1e-9)  # 55 × 1.2 is 66, whatever floats say
+    """Return how many shoppers the free units are enough for, if each wants as many as the `taken` in `holds` holds."""
+    units_per_hold = max(1.0, taken / holds) if holds else 1.0
+    # The subtraction undoes rounding up of a float that is a hair too large: 55 × 1.2 is 66.
+    return ceil(free * admission.OVERBOOKING_FACTOR / units_per_hold - 1e-9)
 
 
 def next_cursor(*, cursor: int, joined: int, entered: int, allowance: int, since: float | None) -> int:
-    """Move the cursor on. `since` is the time since it last moved or the allowance was last used up; None: never.
+    """Return the new cursor. `since`: seconds since it last moved or the allowance was last used up, None for never.
 
-    Only a part of those called comes, and after a loss some indices were never given: steps grow by what came so far.
+    Only some of the called shoppers enter, and after a loss some indices belong to nobody: steps grow by the share that
+    has entered so far.
     """
     unused = allowance - entered
     if unused <= 0 or (since is not None and since < CALL_WINDOW_SECONDS):
         return cursor
-    coming = min(1.0, max(MIN_SHOW_RATE, entered / cursor)) if cursor else 1.0
-    return max(cursor, min(joined, cursor + ceil(unused / coming)))
+    show_rate = 1.0
+    if cursor:
+        show_rate = min(1.0, max(MIN_SHOW_RATE, entered / cursor))
+    return max(cursor, min(joined, cursor + ceil(unused / show_rate)))
 
 
 def next_counter_limit(*, joined: int, limit: int, per_second: float) -> int:
-    """Say how far the counter may go, given what is committed: ten seconds of joins ahead of it."""
+    """Return how far the counter may go: some seconds of joins ahead, and never below the committed `limit`."""
     return max(limit, joined + max(MIN_LEASED_INDICES, ceil(per_second * COUNTER_LEASE_SECONDS)))

@@ -1,64 +1,86 @@
-"""What the leader commits: each one statement that renews the lead and does nothing if it is lost."""
+"""What the leader commits. Each statement renews the lead, and changes nothing if it is lost."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from django.db import connection
 from django.db.models.functions import Now
 
 from drops.models import Checkpoint, Drop
 from drops.waitingroom.gatekeeper import leader
+from drops.waitingroom.gatekeeper.leader import LeadershipLost
 
-# Column, its type, and how a commit combines it with what is there; what was promised to shoppers never goes back.
-COLUMNS = {
-    "tick": ("bigint", "{new}"),
-    "epoch": ("integer", "{new}"),
-    "run_id": ("text", "{new}"),
-    "counter_limit": ("bigint", "greatest({old}, {new})"),
-    "joined": ("bigint", "{new}"),
-    "cursor": ("bigint", "greatest({old}, {new})"),
-    "cursor_moved_at": ("timestamptz", "{new}"),
-    "allowance": ("bigint", "{new}"),
-    "entered": ("bigint", "{new}"),
-    "reason": ("text", "{new}"),
-}
+FIELDS = (
+    "tick",
+    "epoch",
+    "run_id",
+    "counter_limit",
+    "joined",
+    "cursor",
+    "cursor_moved_at",
+    "allowance",
+    "entered",
+    "reason",
+)
 
+# SQL, as the ORM can't update many rows, each with its own values and greatest(), behind a condition on another table.
+# `counter_limit` and `cursor` were promised to shoppers, so they never go back.
 COMMIT = f"""
     WITH {leader.RENEWAL}
     UPDATE drops_checkpoint c
-    SET term = mine.term, at = now(), {
-    ", ".join(f"{name} = {how.format(old=f'c.{name}', new=f't.{name}')}" for name, (_, how) in COLUMNS.items())
-}
-    FROM mine, unnest(%(drop)s::uuid[], {", ".join(f"%({name})s::{kind}[]" for name, (kind, _) in COLUMNS.items())})
-        AS t (drop_id, {", ".join(COLUMNS)})
-    WHERE c.drop_id = t.drop_id
+    SET term = leader.term,
+        at = now(),
+        tick = decided.tick,
+        epoch = decided.epoch,
+        run_id = decided.run_id,
+        counter_limit = greatest(c.counter_limit, decided.counter_limit),
+        joined = decided.joined,
+        cursor = greatest(c.cursor, decided.cursor),
+        cursor_moved_at = decided.cursor_moved_at,
+        allowance = decided.allowance,
+        entered = decided.entered,
+        reason = decided.reason
+    FROM leader, unnest(
+        %(drop)s::uuid[],
+        %(tick)s::bigint[],
+        %(epoch)s::integer[],
+        %(run_id)s::text[],
+        %(counter_limit)s::bigint[],
+        %(joined)s::bigint[],
+        %(cursor)s::bigint[],
+        %(cursor_moved_at)s::timestamptz[],
+        %(allowance)s::bigint[],
+        %(entered)s::bigint[],
+        %(reason)s::text[]
+    ) AS decided (
+        drop_id, tick, epoch, run_id, counter_limit, joined, cursor, cursor_moved_at, allowance, entered, reason
+    )
+    WHERE c.drop_id = decided.drop_id
 """
 
 SEAL = f"""
     WITH {leader.RENEWAL}
     UPDATE drops_drop d SET sealed = %(n)s, sealed_at = now()
-    FROM mine
+    FROM leader
     WHERE d.id = %(drop)s AND d.sealed IS NULL AND d.opens_at <= now()
       AND d.closed_at IS NULL AND d.cancelled_at IS NULL AND (d.closes_at IS NULL OR d.closes_at > now())
 """
 
 
-class LeadershipLost(Exception):
-    """Another gatekeeper leads; nothing was committed."""
-
-
 def commit(*, term: int, checkpoints: Sequence[Checkpoint]) -> None:
-    """Commit the checkpoints as decided and renew the lead. Raises: LeadLost."""
-    values = {name: [getattr(checkpoint, name) for checkpoint in checkpoints] for name in COLUMNS}
+    """Commit the checkpoints as decided and renew the lead. Raises: LeadershipLost."""
+    values: dict[str, Any] = {name: [getattr(checkpoint, name) for checkpoint in checkpoints] for name in FIELDS}
+    values |= {"term": term, "drop": [checkpoint.drop_id for checkpoint in checkpoints]}
     with connection.cursor() as cursor:
-        cursor.execute(COMMIT, values | {"term": term, "drop": [checkpoint.drop_id for checkpoint in checkpoints]})
+        cursor.execute(COMMIT, values)
         if cursor.rowcount != len(checkpoints):
             raise LeadershipLost
 
 
 def seal(*, term: int, drop: Drop, n: int) -> bool:
-    """Commit how many indices the shuffle covers, if the drop has opened and is not over; False if nothing changed.
+    """Commit how many indices the shuffle covers, if the drop has opened and hasn't ended; return whether it was done.
 
-    `drop` is read again: another gatekeeper may have sealed it, or somebody closed it.
+    `drop` is refreshed in any case: another gatekeeper may have sealed it, or a person closed it.
     """
     with connection.cursor() as cursor:
         cursor.execute(SEAL, {"term": term, "drop": drop.pk, "n": n})
@@ -68,17 +90,17 @@ def seal(*, term: int, drop: Drop, n: int) -> bool:
 
 
 def mark_sold_out(*, drop: Drop) -> None:
-    """Note when nothing was left. Does nothing if a unit came back meanwhile."""
+    """Record when nothing was left. Does nothing if a unit has come back since."""
     Drop.objects.with_nothing_left().filter(pk=drop.pk, sealed_at__isnull=False, sold_out_at=None).update(
         sold_out_at=Now()
     )
 
 
 def clear_sold_out(*, drop: Drop) -> None:
-    """Take that note away: a unit came back."""
+    """Remove that record, if a unit has come back."""
     Drop.objects.with_something_left().filter(pk=drop.pk).update(sold_out_at=None)
 
 
 def record_deleted_keys(*, term: int, checkpoint: Checkpoint) -> None:
-    """Note that Redis has nothing of the drop any more."""
+    """Record that Redis no longer holds anything of the drop."""
     Checkpoint.objects.filter(pk=checkpoint.pk, term__lte=term).update(run_id="", term=term)

@@ -1,24 +1,22 @@
-"""What one tick makes of what it sees: where the counter stands and may go, and who may enter."""
+"""What a tick decides from what it read: how far the counter may go, and how many may enter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from django.utils.translation import gettext as _
-
-from drops import admission
 from drops.lifecycle import Phase
+from drops.models import Ceiling
 from drops.waitingroom.gatekeeper import allocation, ceilings
 from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import lua, tickets
 
-ADMISSION_DELAY = timedelta(seconds=5)  # the seal: pages have drawn everybody's place by then
-RATE_DECAY = 0.8  # of the rate of joins, per tick, when fewer come
+ADMISSION_DELAY = timedelta(seconds=5)  # after the seal: by then every page has shown its place
+RATE_DECAY = 0.8  # per tick, while fewer join
 
 
 @dataclass
 class JoinRate:
-    """What the leader remembers of a line from tick to tick; without it, the rate of joins starts at nought."""
+    """What the leader remembers of a drop's counts from tick to tick; without it, the rate of joins starts at 0."""
 
     entered_at: dict[int, int] = field(default_factory=dict)  # unix second → entries
     joined: int = 0
@@ -26,103 +24,117 @@ class JoinRate:
     per_second: float = 0.0
 
 
-def update_counter(row: DropSnapshot, count: JoinRate) -> None:
-    """Take over what Redis counted, or say where it goes on if it lost count, and lease it the next ten seconds."""
-    checkpoint, seen = row.checkpoint, row.seen
+def update_counter(snapshot: DropSnapshot, rate: JoinRate) -> None:
+    """Copy Redis' counts to the checkpoint, or decide where counting resumes if they were lost, and raise the limit."""
+    checkpoint, redis = snapshot.checkpoint, snapshot.redis
     checkpoint.tick += 1
-    if seen is None:
+    if redis is None:
         return
-    row.entered_at = count.entered_at = recent_entries(seen, count.entered_at)
-    joined = seen.number("counter")
-    checkpoint.entered = max(checkpoint.entered, seen.number("entered"))
-    if needs_adoption(row, seen):
-        row.adopt_from = joined = max(checkpoint.counter_limit, seen.number("limit"))
-        checkpoint.epoch = max(checkpoint.epoch, seen.number("epoch")) + 1
-        checkpoint.run_id = seen.run_id
-    elif count.joined_at and seen.now > count.joined_at:
-        now = (joined - count.joined) / max(1.0, seen.now - count.joined_at)
-        count.per_second = max(now, count.per_second * RATE_DECAY)
-    count.joined, count.joined_at = joined, seen.now
+    snapshot.entered_at = rate.entered_at = recent_entries(redis, rate.entered_at)
+    checkpoint.entered = max(checkpoint.entered, redis.number("entered"))
+    joined = redis.number("counter")
+    snapshot.is_redis_ahead = is_ahead_of_postgres(snapshot, redis)
+    if needs_adoption(snapshot, redis):
+        snapshot.adopt_from = joined = max(checkpoint.counter_limit, redis.number("limit"))
+        checkpoint.epoch = max(checkpoint.epoch, redis.number("epoch")) + 1
+        checkpoint.run_id = redis.run_id
+    elif rate.joined_at and redis.now > rate.joined_at:
+        per_second = (joined - rate.joined) / max(1.0, redis.now - rate.joined_at)
+        rate.per_second = max(per_second, rate.per_second * RATE_DECAY)
+    rate.joined, rate.joined_at = joined, redis.now
     checkpoint.joined = joined
     checkpoint.counter_limit = allocation.next_counter_limit(
-        joined=joined, limit=checkpoint.counter_limit, per_second=count.per_second
+        joined=joined, limit=checkpoint.counter_limit, per_second=rate.per_second
     )
 
 
-def needs_adoption(row: DropSnapshot, seen: lua.WaitingRoomState) -> bool:
-    """Say whether this Redis is not what Postgres knows of: restarted, emptied, another one, or ahead of a restore."""
-    checkpoint = row.checkpoint
+def needs_adoption(snapshot: DropSnapshot, redis: lua.WaitingRoomState) -> bool:
+    """Whether this Redis isn't what Postgres knows of: restarted, emptied, replaced, or ahead of Postgres."""
+    checkpoint = snapshot.checkpoint
     return (
-        not seen.adopted
-        or seen.run_id != checkpoint.run_id
-        or seen.number("epoch") != checkpoint.epoch
-        or seen.fields.get("drop") != str(row.drop.pk)
-        or seen.number("limit") > checkpoint.counter_limit
+        not redis.adopted
+        or redis.run_id != checkpoint.run_id
+        or redis.number("epoch") != checkpoint.epoch
+        or redis.fields.get("drop") != str(snapshot.drop.pk)
+        or redis.number("limit") > checkpoint.counter_limit
     )
 
 
-def recent_entries(seen: lua.WaitingRoomState, known: dict[int, int]) -> dict[int, int]:
-    """Give the entries of the last two minutes by second, those included that Redis has lost since."""
-    since = seen.now - tickets.PASS_SECONDS
-    seconds = {second for second in (*seen.entered_at, *known) if second > since}
-    return {second: max(seen.entered_at.get(second, 0), known.get(second, 0)) for second in seconds}
+def is_ahead_of_postgres(snapshot: DropSnapshot, redis: lua.WaitingRoomState) -> bool:
+    """Whether Redis has what Postgres has lost: it was restored from a backup, or failed over with a loss."""
+    checkpoint = snapshot.checkpoint
+    is_same_drop = redis.fields.get("drop") == str(snapshot.drop.pk)
+    is_newer = redis.number("epoch") > checkpoint.epoch or redis.number("limit") > checkpoint.counter_limit
+    return is_same_drop and is_newer
 
 
-def decide(due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
-    """Move allowance and cursor of the drops that let shoppers in, and note what bounds them."""
-    admitting = [row for row in due if is_admitting(row)]
-    for row in due:
-        if row not in admitting:
-            row.checkpoint.reason = idle_reason(row)
+def recent_entries(redis: lua.WaitingRoomState, known: dict[int, int]) -> dict[int, int]:
+    """Return the entries of the last two minutes by second, including `known` ones that Redis has lost since."""
+    since = redis.now - tickets.PASS_SECONDS
+    seconds = {second for second in (*redis.entered_at, *known) if second > since}
+    return {second: max(redis.entered_at.get(second, 0), known.get(second, 0)) for second in seconds}
+
+
+def decide(*, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot], active: Sequence[Ceiling]) -> None:
+    """Move allowance and cursor of the drops that admit shoppers, and record which of the `active` ceilings rules."""
+    admitting = [snapshot for snapshot in due if is_admitting(snapshot)]
+    idle = [snapshot for snapshot in due if not is_admitting(snapshot)]
+    for snapshot in idle:
+        snapshot.checkpoint.reason = idle_reason(snapshot)
     if not admitting:
         return
-    standing = list(admission.ceilings())
-    verdicts = allocation.compute_allowances(
-        lines=[
-            allocation.DropDemand(
-                joined=row.checkpoint.joined,
-                entered=row.checkpoint.entered,
-                waiting=row.waiting,
-                own=ceilings.own(standing=standing, row=row),
-            )
-            for row in admitting
-        ],
-        shared=ceilings.shared(standing=standing, busy=sum(row.holds.busy for row in every)),
-        elsewhere=sum(row.waiting for row in due if row not in admitting),
+    allocations = allocation.compute_allowances(
+        demands=[demand(snapshot, active) for snapshot in admitting],
+        shared=ceilings.shared(active=active, busy=sum(snapshot.holds.busy for snapshot in every)),
+        waiting_elsewhere=sum(snapshot.waiting for snapshot in idle),
     )
-    for row, verdict in zip(admitting, verdicts, strict=True):
-        apply_allocation(row, verdict)
+    for snapshot, allocated in zip(admitting, allocations, strict=True):
+        apply_allocation(snapshot, allocated)
 
 
-def is_admitting(row: DropSnapshot) -> bool:
-    """Say whether anybody may be let in now: live, the shuffle known to everybody, Redis there."""
-    sealed_at = row.drop.sealed_at
-    known = sealed_at is not None and row.now >= sealed_at + ADMISSION_DELAY
-    return row.phase is Phase.LIVE and known and row.seen is not None
+def is_admitting(snapshot: DropSnapshot) -> bool:
+    """Whether anybody may enter now: the drop is live, everybody knows the shuffle, and Redis is reachable."""
+    sealed_at = snapshot.drop.sealed_at
+    if snapshot.phase is not Phase.LIVE or snapshot.redis is None or sealed_at is None:
+        return False
+    return snapshot.now >= sealed_at + ADMISSION_DELAY
 
 
-def apply_allocation(row: DropSnapshot, verdict: allocation.Allocation) -> None:
-    """Note the allowance and call the next places."""
-    checkpoint = row.checkpoint
-    checkpoint.allowance, checkpoint.reason = verdict.allowance, verdict.bound.reason[:200]
+def demand(snapshot: DropSnapshot, active: Sequence[Ceiling]) -> allocation.DropDemand:
+    """Return what the allocation needs to know of a drop."""
+    return allocation.DropDemand(
+        joined=snapshot.checkpoint.joined,
+        entered=snapshot.checkpoint.entered,
+        waiting=snapshot.waiting,
+        own=ceilings.own(active=active, snapshot=snapshot),
+    )
+
+
+def apply_allocation(snapshot: DropSnapshot, allocated: allocation.Allocation) -> None:
+    """Set the checkpoint's allowance, and call the next places."""
+    checkpoint = snapshot.checkpoint
+    checkpoint.allowance, checkpoint.reason = allocated.allowance, allocated.bound.reason[:200]
     moved = checkpoint.cursor_moved_at
     cursor = allocation.next_cursor(
         cursor=checkpoint.cursor,
         joined=checkpoint.joined,
         entered=checkpoint.entered,
         allowance=checkpoint.allowance,
-        since=(row.now - moved).total_seconds() if moved else None,
+        since=(snapshot.now - moved).total_seconds() if moved else None,
     )
-    # Who came while the allowance was used up was told to come back; the window lets them in before newcomers.
+    # Shoppers turned away while the allowance was used up get a head start: the call window passes before the cursor
+    # moves again.
     if cursor > checkpoint.cursor or checkpoint.allowance <= checkpoint.entered:
-        checkpoint.cursor_moved_at = row.now
+        checkpoint.cursor_moved_at = snapshot.now
     checkpoint.cursor = cursor
 
 
-def idle_reason(row: DropSnapshot) -> str:
-    """Say why nobody is let in."""
-    if row.seen is None:
-        return _("The line's Redis doesn't answer.")
-    if row.phase is Phase.LIVE:
-        return _("Letting in begins in a moment.")
-    return _("The drop is %(phase)s.") % {"phase": row.phase.value}
+def idle_reason(snapshot: DropSnapshot) -> str:
+    """Return why nobody may enter, as a sentence for ops."""
+    if snapshot.redis is None:
+        return "The waiting room's Redis is unreachable."
+    if snapshot.phase is Phase.LIVE:
+        return "Admission starts in a few seconds."
+    if snapshot.phase is Phase.LOBBY:
+        return "The drop is in its lobby."
+    return f"The drop is {snapshot.phase.value}."

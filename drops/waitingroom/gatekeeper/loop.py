@@ -1,10 +1,10 @@
 """The gatekeeper's loop: one leader looks after all drops; Postgres first, Redis second.
 
-A tick reads the drops and what Redis knows of their lines, decides, commits the checkpoints in one guarded statement,
-and only then tells Redis. Whatever dies in between, the next tick, of whichever gatekeeper, goes on from the commit.
+A tick reads the drops and what Redis holds of each, decides, commits the checkpoints in one guarded statement, and only
+then publishes to Redis. If a process dies in between, the next tick of any gatekeeper continues from the commit.
 
-The seal takes three steps: Redis closes the lobby and says N, revealing nothing; Postgres commits N by its own clock;
-then the secret is published.
+The seal takes three steps: Redis closes the lobby and returns N, revealing nothing; Postgres commits N by its own
+clock; then the secret is published.
 """
 
 import logging
@@ -22,222 +22,239 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from drops import drop_actions, lifecycle
+from drops import admission, drop_actions, lifecycle
 from drops.lifecycle import Phase
-from drops.models import Edition
-from drops.waitingroom.gatekeeper import checkpoints, decision, leader, publishing, snapshots
+from drops.models import Ceiling, Edition
+from drops.waitingroom.gatekeeper import checkpoints, decision, faults, leader, publishing, snapshots
 from drops.waitingroom.gatekeeper.decision import JoinRate
+from drops.waitingroom.gatekeeper.leader import LeadershipLost, LeadershipTaken
 from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import lua
 
 logger = logging.getLogger(__name__)
 
 RUNNING_TICK_SECONDS = 1.0  # between ticks while a drop runs
-IDLE_TICK_SECONDS = 2.5  # otherwise; below the lease of the lead
-IDLE_PUBLISH_SECONDS = 10.0  # between the documents of a drop that does not run
+IDLE_TICK_SECONDS = 2.5  # otherwise; below leader.LEASE_SECONDS, so that the lead is kept
+MIN_TICK_SECONDS = 0.02
+IDLE_PUBLISH_SECONDS = 10.0  # between the documents of a drop that doesn't run
 CLEANUP_SECONDS = 60.0
 
 
 @dataclass
 class DropMemory:
-    """What the leader remembers of a drop from tick to tick; all of it can be done without."""
+    """What the leader remembers of a drop from tick to tick. A new leader does without it."""
 
     editions: list[Edition] = field(default_factory=list)
-    phase: Phase | None = None  # as last told
-    told_at: float = 0.0  # monotonic
-    count: JoinRate = field(default_factory=JoinRate)
+    phase: Phase | None = None  # as last published
+    published_at: float = 0.0  # monotonic
+    rate: JoinRate = field(default_factory=JoinRate)
 
 
 def connect(url: str) -> Redis:
-    """Reach the line's Redis, briefly: a tick that waits for it would lose the lead, and the next one tries again."""
+    """Return a client of the waiting room's Redis with short timeouts: a tick that waited long would lose the lead."""
     return Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
 class Gatekeeper:
-    """One gatekeeper, leading or standing by. `tick` does one round, `run` goes on until it is told to stop."""
+    """One gatekeeper, leading or standing by. `run` ticks until it is stopped; `run_once` is one tick."""
 
     def __init__(self, *, redis: Redis, holder: str, clock: Callable[[], float] = time.monotonic) -> None:
         self.redis = redis
         self.holder = holder
         self.clock = clock
         self.term: int | None = None
-        self.above = 0  # the newest term that Redis knows of, should Postgres have been put back to an older state
+        self.newest_term = 0  # that Redis knows of: greater than Postgres', if Postgres was restored from a backup
         self.memory: dict[UUID, DropMemory] = {}
-        self.faults: set[str] = set()
-        self.forgot_at = clock()
+        self.outages = faults.Outages(clock)
+        self.alerting = faults.Alerting()
+        self.cleaned_at = clock()
 
     def run(self, stop: Event) -> None:
         """Tick until `stop` is set, then let another gatekeeper take over at once."""
         wait = 0.0
         while not stop.wait(wait):
             began = self.clock()
-            wait = max(0.02, self.tick_safely() - (self.clock() - began))
+            wait = max(MIN_TICK_SECONDS, self.run_once_safely() - (self.clock() - began))
         self.step_down()
 
-    def tick_safely(self) -> float:
-        """Do one round; without Postgres, do nothing but try again. Returns seconds until the next is due."""
+    def run_once_safely(self) -> float:
+        """Run one tick; without Postgres, do nothing but retry. Return the seconds until the next tick."""
         try:
-            wait = self.tick()
+            wait = self.run_once()
         except (OperationalError, InterfaceError) as error:
-            self.fault("Postgres", error)
+            self.outages.begin("Postgres", error)
             connection.close()
             return RUNNING_TICK_SECONDS
-        self.mended("Postgres")
+        self.outages.end("Postgres")
         return wait
 
-    def tick(self) -> float:
-        """Do one round. Returns seconds until the next is due, counted from its beginning."""
+    def run_once(self) -> float:
+        """Run one tick. Return the seconds until the next one, counted from the beginning of this one."""
         if self.term is None:
-            self.term, seconds = leader.acquire(holder=self.holder, above=self.above)
-            self.memory.clear()
-        if self.term is None:
-            return min(IDLE_TICK_SECONDS, max(0.1, seconds))
+            try:
+                self.take_lead()
+            except LeadershipTaken as taken:
+                return min(IDLE_TICK_SECONDS, max(0.1, taken.seconds))
         every = snapshots.read_drops()
-        due = [row for row in every if self.is_due(row)]
+        due = [snapshot for snapshot in every if self.is_due(snapshot)]
         try:
-            self.look_after(due, every) if due else self.keep_lead()
-            self.forget()
-        except checkpoints.LeadershipLost:
-            self.lose_lead()
+            if due:
+                self.process(due, every)
+            else:
+                leader.renew(term=self.leading_term())
+            self.delete_old_keys()
+            self.alerting.check_redis(every, unreachable_seconds=self.outages.seconds("Redis"))
+        except LeadershipLost:
+            self.stand_by()
         return seconds_to_next_tick(every)
 
     # --- the lead
 
-    def keep_lead(self) -> None:
-        if not leader.renew(term=self.leading()):
-            raise checkpoints.LeadershipLost
+    def take_lead(self) -> None:
+        """Become the leader. Raises: LeadershipTaken."""
+        self.term = leader.acquire(holder=self.holder, above=self.newest_term)
+        self.memory.clear()
+        self.alerting = faults.Alerting()
 
-    def leading(self) -> int:
+    def leading_term(self) -> int:
+        """Return the term in which this gatekeeper leads. Raises: LeadershipLost."""
         if self.term is None:
-            raise checkpoints.LeadershipLost
+            raise LeadershipLost
         return self.term
 
-    def lose_lead(self) -> None:
-        logger.warning("Another gatekeeper leads; this one (%s) stands by.", self.holder)
+    def stand_by(self) -> None:
+        logger.warning("Another gatekeeper leads; %s stands by", self.holder)
         self.term = None
 
     def step_down(self) -> None:
-        """Give the lead back, if this one has it and Postgres answers."""
+        """Release the lead, if this gatekeeper has it and Postgres is reachable."""
         try:
             if self.term is not None:
                 leader.release(term=self.term)
         except Error as error:
-            self.fault("Postgres", error)
+            self.outages.begin("Postgres", error)
         self.term = None
 
-    # --- one round
+    # --- one tick
 
-    def is_due(self, row: DropSnapshot) -> bool:
-        """A running drop every time; others when their phase changed, and now and then."""
-        memory = self.memory.setdefault(row.drop.pk, DropMemory())
-        if row.phase in lifecycle.RUNNING_PHASES or row.phase != memory.phase:
+    def is_due(self, snapshot: DropSnapshot) -> bool:
+        """Whether a drop is processed in this tick: always while it runs, otherwise after a change and now and then."""
+        memory = self.memory.setdefault(snapshot.drop.pk, DropMemory())
+        if snapshot.phase in lifecycle.RUNNING_PHASES or snapshot.phase != memory.phase:
             return True
-        return self.clock() - memory.told_at >= IDLE_PUBLISH_SECONDS
+        return self.clock() - memory.published_at >= IDLE_PUBLISH_SECONDS
 
-    def look_after(self, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
-        """Look, decide, commit, tell. Raises: commits.LeadLost."""
-        self.remember_editions(due)
-        self.look(due)
+    def process(self, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
+        """Read, decide, commit, publish. Raises: LeadershipLost."""
+        self.add_editions(due)
+        self.read_redis(due)
         snapshots.count_stock_and_holds(due=due, every=every)
-        for row in due:
-            decision.update_counter(row, self.memory[row.drop.pk].count)
-        decision.decide(due, every)
-        checkpoints.commit(term=self.leading(), checkpoints=[row.checkpoint for row in due])
-        for row in due:
-            record_ending(row)
-        with self.redis_faults():
-            for row in due:
-                if row.seen is not None:
-                    self.tell(row)
+        for snapshot in due:
+            decision.update_counter(snapshot, self.memory[snapshot.drop.pk].rate)
+        active = active_ceilings(due)
+        decision.decide(due=due, every=every, active=active)
+        checkpoints.commit(term=self.leading_term(), checkpoints=[snapshot.checkpoint for snapshot in due])
+        for snapshot in due:
+            record_ending(snapshot)
+            # Only after the commit: a gatekeeper that has lost the lead without knowing it also sees a newer Redis.
+            if snapshot.is_redis_ahead:
+                faults.alert_older_postgres(snapshot)
+        self.alerting.check_payment_rate(due, active)
+        with self.tolerate_redis_errors():
+            for snapshot in due:
+                if snapshot.redis is not None:
+                    self.publish(snapshot)
 
-    def remember_editions(self, due: Sequence[DropSnapshot]) -> None:
-        """Read the editions of drops that are new or changed their phase; they don't change otherwise."""
-        fresh = [row.drop for row in due if self.memory[row.drop.pk].phase != row.phase]
-        prefetch_related_objects(fresh, "editions__variant")
-        for drop in fresh:
+    def add_editions(self, due: Sequence[DropSnapshot]) -> None:
+        """Add the editions, read again for drops that are new or in a new phase: otherwise they don't change."""
+        changed = [snapshot.drop for snapshot in due if self.memory[snapshot.drop.pk].phase != snapshot.phase]
+        prefetch_related_objects(changed, "editions__variant")
+        for drop in changed:
             self.memory[drop.pk].editions = list(drop.editions.all())
-        for row in due:
-            row.editions = self.memory[row.drop.pk].editions
+        for snapshot in due:
+            snapshot.editions = self.memory[snapshot.drop.pk].editions
 
-    def look(self, due: Sequence[DropSnapshot]) -> None:
-        """Ask Redis about each line; without it, `seen` stays None."""
-        with self.redis_faults():
-            for row in due:
-                row.seen = lua.read_state(self.redis, row.drop.slug)
-            self.mended("Redis")
+    def read_redis(self, due: Sequence[DropSnapshot]) -> None:
+        """Add what Redis holds of each drop; None if it is unreachable."""
+        with self.tolerate_redis_errors():
+            for snapshot in due:
+                snapshot.redis = lua.read_state(self.redis, snapshot.drop.slug)
+            self.outages.end("Redis")
 
-    def tell(self, row: DropSnapshot) -> None:
-        """Tell Redis what was committed; adopt it first where that is due, and seal a drop that has opened."""
-        term = self.leading()
+    def publish(self, snapshot: DropSnapshot) -> None:
+        """Publish what was committed; adopt the server first if necessary, and seal a drop that has opened.
+
+        Raises: LeadershipLost, RedisError.
+        """
+        term = self.leading_term()
         try:
-            if row.adopt_from is not None:
-                publishing.adopt(redis=self.redis, term=term, row=row, counter=row.adopt_from)
-            if row.phase is Phase.OPENING:
-                self.seal(row)
-            publishing.publish(redis=self.redis, term=term, row=row)
-        except lua.OutdatedTerm as error:
-            self.above = error.newest
-            leader.release(term=term)
-            raise checkpoints.LeadershipLost from error
+            if snapshot.adopt_from is not None:
+                publishing.adopt(redis=self.redis, term=term, snapshot=snapshot, counter=snapshot.adopt_from)
+            if snapshot.phase is Phase.OPENING:
+                self.seal(snapshot)
+            publishing.publish(redis=self.redis, term=term, snapshot=snapshot)
+        except lua.OutdatedTerm as outdated:
+            self.newest_term = outdated.newest
+            # Redis knows a newer leader. If Postgres doesn't, then Postgres is older than Redis.
+            if leader.release(term=term):
+                faults.alert_older_postgres(snapshot)
+            raise LeadershipLost from outdated
         except (lua.NotAdopted, lua.RunIdMismatch):
-            return  # Redis changed under our hands: the next round adopts it
-        memory = self.memory[row.drop.pk]
-        memory.phase, memory.told_at = row.phase, self.clock()
+            return  # the server was replaced during this tick: the next one adopts it
+        memory = self.memory[snapshot.drop.pk]
+        memory.phase, memory.published_at = snapshot.phase, self.clock()
 
-    def seal(self, row: DropSnapshot) -> None:
-        """Close the lobby and commit its size. Raises: lua.Refused, RedisError, with nothing committed."""
-        n = lua.close_lobby(self.redis, row.drop.slug, term=self.leading())
-        checkpoints.seal(term=self.leading(), drop=row.drop, n=n)
-        row.phase = lifecycle.phase(drop=row.drop, now=row.now)
+    def seal(self, snapshot: DropSnapshot) -> None:
+        """Close the lobby and commit its size. Raises: lua.ScriptRefused, RedisError, with nothing committed."""
+        n = lua.close_lobby(self.redis, snapshot.drop.slug, term=self.leading_term())
+        checkpoints.seal(term=self.leading_term(), drop=snapshot.drop, n=n)
+        snapshot.phase = lifecycle.phase(drop=snapshot.drop, now=snapshot.now)
 
-    def forget(self) -> None:
-        """Delete the keys of drops that were over an hour ago; looked for once a minute."""
-        if self.clock() - self.forgot_at < CLEANUP_SECONDS:
+    def delete_old_keys(self) -> None:
+        """Once a minute, delete the keys of drops that ended an hour ago."""
+        if self.clock() - self.cleaned_at < CLEANUP_SECONDS:
             return
-        self.forgot_at = self.clock()
-        with self.redis_faults():
+        self.cleaned_at = self.clock()
+        with self.tolerate_redis_errors():
             for checkpoint in snapshots.deletable_checkpoints():
                 lua.delete_keys(self.redis, checkpoint.drop.slug)
-                checkpoints.record_deleted_keys(term=self.leading(), checkpoint=checkpoint)
+                checkpoints.record_deleted_keys(term=self.leading_term(), checkpoint=checkpoint)
+                faults.resolve_older_postgres(checkpoint.drop.slug)
                 self.memory.pop(checkpoint.drop_id, None)
 
-    # --- faults, each told once
-
     @contextmanager
-    def redis_faults(self) -> Iterator[None]:
-        """Do without Redis, should it fail: the next round tries again."""
+    def tolerate_redis_errors(self) -> Iterator[None]:
+        """Tolerate Redis errors; the next tick retries."""
         try:
             yield
         except RedisError as error:
-            self.fault("Redis", error)
-
-    def fault(self, server: str, error: Exception) -> None:
-        if server not in self.faults:
-            logger.warning(
-                "%s doesn't answer; trying on. (%s)", server, str(error).splitlines()[0] if str(error) else ""
-            )
-        self.faults.add(server)
-
-    def mended(self, server: str) -> None:
-        if server in self.faults:
-            logger.warning("%s answers again.", server)
-        self.faults.discard(server)
+            self.outages.begin("Redis", error)
 
 
-def seconds_to_next_tick(rows: Sequence[DropSnapshot]) -> float:
-    """Say in how many seconds to look again: soon while a drop runs, and right at the next change by the clock."""
-    is_running = any(row.phase in lifecycle.RUNNING_PHASES for row in rows)
-    wait = RUNNING_TICK_SECONDS if is_running else IDLE_TICK_SECONDS
-    changes = [lifecycle.next_change(drop=row.drop, now=row.now) for row in rows]
-    return min([wait, *((at - row.now).total_seconds() for row, at in zip(rows, changes, strict=True) if at)])
+def active_ceilings(due: Sequence[DropSnapshot]) -> list[Ceiling]:
+    """Return the active ceilings, or none if no drop admits shoppers: a lobby costs no query for them."""
+    if not any(decision.is_admitting(snapshot) for snapshot in due):
+        return []
+    return list(admission.ceilings())
 
 
-def record_ending(row: DropSnapshot) -> None:
-    """Write what the clock or the last sale has made true: sold out, or closed."""
-    drop = row.drop
-    if row.phase is Phase.SOLD_OUT and drop.sold_out_at is None:
+def seconds_to_next_tick(every: Sequence[DropSnapshot]) -> float:
+    """Return the seconds to the next tick: few while a drop runs, and never beyond the next change by the clock."""
+    running = any(snapshot.phase in lifecycle.RUNNING_PHASES for snapshot in every)
+    waits = [RUNNING_TICK_SECONDS if running else IDLE_TICK_SECONDS]
+    for snapshot in every:
+        change = lifecycle.next_change(drop=snapshot.drop, now=snapshot.now)
+        if change is not None:
+            waits.append((change - snapshot.now).total_seconds())
+    return min(waits)
+
+
+def record_ending(snapshot: DropSnapshot) -> None:
+    """Record what the clock or the last sale has made true: sold out, or closed."""
+    drop = snapshot.drop
+    if snapshot.phase is Phase.SOLD_OUT and drop.sold_out_at is None:
         checkpoints.mark_sold_out(drop=drop)
-    elif row.phase is not Phase.SOLD_OUT and drop.sold_out_at is not None:
+    elif snapshot.phase is not Phase.SOLD_OUT and drop.sold_out_at is not None:
         checkpoints.clear_sold_out(drop=drop)
-    elif row.phase is Phase.CLOSED and drop.closed_at is None:
+    elif snapshot.phase is Phase.CLOSED and drop.closed_at is None:
         drop_actions.close(drop=drop, who=None)

@@ -1,4 +1,4 @@
-"""What the line's Redis is told, after Postgres has committed it: the status document, cursor, allowance, the seal."""
+"""What Redis is told after Postgres has committed it: the status document, cursor, allowance and seal."""
 
 from math import ceil
 from typing import cast
@@ -11,75 +11,71 @@ from drops import queries, stock
 from drops.lifecycle import Phase
 from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import lua
-from drops.waitingroom.protocol.status import (
-    POLL,
-    VERSION,
-    EditionStatus,
-    PhaseName,
-    PollRule,
-    Status,
-    encode,
-    max_poll_seconds,
-)
+from drops.waitingroom.protocol import status as documents
+from drops.waitingroom.protocol.status import EditionStatus, PhaseName, PollRule, Status
 
 RATE_WINDOW_SECONDS = 30
 
 
-def publish(*, redis: Redis, term: int, row: DropSnapshot) -> None:
-    """Say what was committed. Raises: lua.Refused, RedisError."""
+def publish(*, redis: Redis, term: int, snapshot: DropSnapshot) -> None:
+    """Write what was committed. Raises: lua.ScriptRefused, RedisError."""
+    checkpoint = snapshot.checkpoint
     lua.publish(
         redis,
-        row.drop.slug,
+        snapshot.drop.slug,
         term=term,
-        limit=row.checkpoint.counter_limit,
-        cursor=row.checkpoint.cursor,
-        allowance=row.checkpoint.allowance,
-        paused=row.drop.paused,
-        closed=is_closed(row),
-        status=encode(build_status(row)),
-        seal=committed_seal(row),
-        theme=theme(row),
+        limit=checkpoint.counter_limit,
+        cursor=checkpoint.cursor,
+        allowance=checkpoint.allowance,
+        paused=snapshot.drop.paused,
+        closed=is_closed(snapshot),
+        status=documents.encode(build_status(snapshot)),
+        seal=committed_seal(snapshot),
+        theme=theme(snapshot),
     )
 
 
-def adopt(*, redis: Redis, term: int, row: DropSnapshot, counter: int) -> None:
-    """Take the Redis server for the drop's line; counting goes on at `counter`. Raises: lua.Refused, RedisError."""
+def adopt(*, redis: Redis, term: int, snapshot: DropSnapshot, counter: int) -> None:
+    """Adopt the Redis server for the drop; counting resumes at `counter`. Raises: lua.ScriptRefused, RedisError."""
+    drop, checkpoint = snapshot.drop, snapshot.checkpoint
     lua.adopt(
         redis,
-        row.drop.slug,
-        drop=row.drop.pk,
-        run_id=row.checkpoint.run_id,
+        drop.slug,
+        drop=drop.pk,
+        run_id=checkpoint.run_id,
         term=term,
-        epoch=row.checkpoint.epoch,
+        epoch=checkpoint.epoch,
         counter=counter,
-        limit=row.checkpoint.counter_limit,
-        cursor=row.checkpoint.cursor,
-        allowance=row.checkpoint.allowance,
-        entered=row.checkpoint.entered,
-        lobby=ceil(row.drop.lobby_opens_at.timestamp()) if row.drop.lobby_opens_at else 0,
-        paused=row.drop.paused,
-        closed=is_closed(row),
-        seal=committed_seal(row),
-        theme=theme(row),
+        limit=checkpoint.counter_limit,
+        cursor=checkpoint.cursor,
+        allowance=checkpoint.allowance,
+        entered=checkpoint.entered,
+        lobby=ceil(drop.lobby_opens_at.timestamp()) if drop.lobby_opens_at else 0,
+        paused=drop.paused,
+        closed=is_closed(snapshot),
+        seal=committed_seal(snapshot),
+        theme=theme(snapshot),
     )
 
 
-def is_closed(row: DropSnapshot) -> bool:
-    """Say whether the line is over for good. What is sold out is not: a unit may come back."""
-    return row.phase in {Phase.CLOSED, Phase.CANCELLED} or row.drop.closed_at is not None
+def is_closed(snapshot: DropSnapshot) -> bool:
+    """Whether the waiting room is closed for good. That of a sold-out drop isn't: a unit may come back."""
+    return snapshot.phase in {Phase.CLOSED, Phase.CANCELLED} or snapshot.drop.closed_at is not None
 
 
-def committed_seal(row: DropSnapshot) -> lua.Seal | None:
-    """Give the seed, and how many indices it places, once Postgres has them."""
-    check = queries.draw_proof(drop=row.drop)
-    return None if check.n is None or check.seed is None else lua.Seal(n=check.n, seed=check.seed)
+def committed_seal(snapshot: DropSnapshot) -> lua.Seal | None:
+    """Return the seed, and how many indices it places, once Postgres has committed them."""
+    proof = queries.draw_proof(drop=snapshot.drop)
+    if proof.n is None or proof.seed is None:
+        return None
+    return lua.Seal(n=proof.n, seed=proof.seed)
 
 
-def theme(row: DropSnapshot) -> dict[str, str]:
-    """Give the gate's page its name and colours."""
-    product = row.drop.product
+def theme(snapshot: DropSnapshot) -> dict[str, str]:
+    """Return title, colours and typeface of the gate's page."""
+    product = snapshot.drop.product
     return {
-        "title": row.drop.title or product.name,
+        "title": snapshot.drop.title or product.name,
         "ground": product.ground,
         "ink": product.ink,
         "signal": product.signal,
@@ -87,37 +83,38 @@ def theme(row: DropSnapshot) -> dict[str, str]:
     }
 
 
-def build_status(row: DropSnapshot) -> Status:
-    """Write the document that everybody may read."""
-    drop, checkpoint, check = row.drop, row.checkpoint, queries.draw_proof(drop=row.drop)
+def build_status(snapshot: DropSnapshot) -> Status:
+    """Return the status document."""
+    drop, checkpoint = snapshot.drop, snapshot.checkpoint
+    proof = queries.draw_proof(drop=drop)
     return Status(
-        v=VERSION,
+        v=documents.VERSION,
         epoch=checkpoint.epoch,
         tick=checkpoint.tick,
-        now=round(row.now.timestamp(), 3),
+        now=round(snapshot.now.timestamp(), 3),
         slug=drop.slug,
         drop=str(drop.pk),
-        phase=cast("PhaseName", row.phase.value),
+        phase=cast("PhaseName", snapshot.phase.value),
         lobby_opens=drop.lobby_opens_at.timestamp() if drop.lobby_opens_at else 0,
         opens=drop.opens_at.timestamp() if drop.opens_at else 0,
         closes=drop.closes_at.timestamp() if drop.closes_at else None,
-        sealed=check.n,
-        commitment=check.commitment.hex(),
-        secret=check.secret.hex() if check.secret else None,
+        sealed=proof.n,
+        commitment=proof.commitment.hex(),
+        secret=proof.secret.hex() if proof.secret else None,
         cursor=checkpoint.cursor,
         joined=checkpoint.joined,
-        rate=admission_rate(row),
-        poll=poll_rule(row),
-        editions=edition_statuses(row),
-        sentence=notice(row),
+        rate=admission_rate(snapshot),
+        poll=poll_rule(snapshot),
+        editions=edition_statuses(snapshot),
+        sentence=notice(snapshot),
     )
 
 
-def edition_statuses(row: DropSnapshot) -> list[EditionStatus]:
-    """Say of each edition how much is left."""
+def edition_statuses(snapshot: DropSnapshot) -> list[EditionStatus]:
+    """Return how much is left of each edition."""
     found = []
-    for edition in row.editions:
-        count = row.counts.get(edition.pk, stock.NO_UNITS)
+    for edition in snapshot.editions:
+        count = snapshot.counts.get(edition.pk, stock.NO_UNITS)
         found.append(
             EditionStatus(
                 sku=edition.variant.sku,
@@ -130,30 +127,32 @@ def edition_statuses(row: DropSnapshot) -> list[EditionStatus]:
     return found
 
 
-def poll_rule(row: DropSnapshot) -> PollRule:
-    """How often pages look again."""
-    if row.phase is not Phase.LIVE:
-        return POLL
-    return POLL | {"most": round(max_poll_seconds(row.checkpoint.joined - row.checkpoint.cursor))}
+def poll_rule(snapshot: DropSnapshot) -> PollRule:
+    """Return how often pages poll: in a live drop the more often, the shorter the line is."""
+    if snapshot.phase is not Phase.LIVE:
+        return documents.POLL
+    waiting = snapshot.checkpoint.joined - snapshot.checkpoint.cursor
+    return documents.POLL | {"most": round(documents.max_poll_seconds(waiting))}
 
 
-def admission_rate(row: DropSnapshot) -> float:
-    """Shoppers let in per second, over the last half minute or since the first was.
+def admission_rate(snapshot: DropSnapshot) -> float:
+    """Return the shoppers admitted per second, over the last half minute or since the first one.
 
-    Until then it is the rate that letting in begins with: pages at the head of the line look again within seconds.
+    Before the first one, it is the rate at which admission will start: pages near the head of the line poll within
+    seconds.
     """
-    if row.phase is Phase.LIVE and not row.checkpoint.entered:
+    if snapshot.phase is Phase.LIVE and not snapshot.checkpoint.entered:
         return float(settings.READY_PER_SECOND)
-    if not row.entered_at or row.seen is None:
+    if not snapshot.entered_at or snapshot.redis is None:
         return 0.0
-    age = row.seen.now - min(row.entered_at) + 1
-    return round(row.entered_within(RATE_WINDOW_SECONDS) / max(1.0, min(RATE_WINDOW_SECONDS, age)), 2)
+    age = snapshot.redis.now - min(snapshot.entered_at) + 1
+    return round(snapshot.entered_within(RATE_WINDOW_SECONDS) / max(1.0, min(RATE_WINDOW_SECONDS, age)), 2)
 
 
-def notice(row: DropSnapshot) -> str:
-    """Say what shoppers should know of the line beyond the numbers; often nothing."""
-    if row.phase is Phase.PAUSED:
+def notice(snapshot: DropSnapshot) -> str:
+    """Return a sentence for shoppers on what the numbers don't show; mostly empty."""
+    if snapshot.phase is Phase.PAUSED:
         return _("Paused. Your place is kept.")
-    if row.phase is not Phase.LIVE or row.free:
+    if snapshot.phase is not Phase.LIVE or snapshot.free:
         return ""
     return _("All remaining pieces are in checkouts. Any that come back go to the next in line.")

@@ -1,8 +1,9 @@
-"""What a tick knows before it decides: the drops to look after, and what Postgres and Redis say of each."""
+"""What a tick knows before it decides: the drops to process, and what Postgres and Redis hold of each."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -12,56 +13,71 @@ from drops import lifecycle, stock
 from drops.lifecycle import Phase
 from drops.models import Checkpoint, Drop, Edition
 from drops.waitingroom.protocol import lua, tickets
-from shop.core.prepared import Read
 
-PUBLISHED_AFTER_END = timedelta(minutes=10)  # so long a drop that is over is still told of
+PUBLISHED_AFTER_END = timedelta(minutes=10)
 KEYS_KEPT_AFTER_END = timedelta(hours=1)
-# Of times that are spread at random around a mean, 98 of 100 are below four times the mean (e⁻⁴ are above).
-CHOOSING_MEANS, MIN_FIRST_HOLDS, MIN_CHOOSING_SECONDS = (
-    4,
-    20,
-    20,
-)  # times the mean; first holds until it counts; seconds at the least
+
+# How long shoppers of a drop take from entering to their hold: CHOOSING_MEANS times the mean. Of times that are spread
+# at random around a mean, 98 of 100 are below four times the mean (e⁻⁴ are above).
+CHOOSING_MEANS = 4
+MIN_CHOOSING_SECONDS = 20
+MIN_FIRST_HOLDS = 20  # with fewer first holds the mean isn't used: a pass counts for its whole time
+
+# SQL, as the ORM can't aggregate over an aggregate: each hold is compared with what its whole drop took on average.
 COUNT_HOLDS = """
-    SELECT drop_id, count(*), count(*) FILTER (WHERE state IN ('open', 'paying')),
-           count(*) FILTER (WHERE entered_at > statement_timestamp() - choosing * interval '1 second'), min(choosing)
+    SELECT drop_id,
+           count(*),
+           count(*) FILTER (WHERE state IN ('open', 'paying')),
+           count(*) FILTER (WHERE entered_at > statement_timestamp() - choosing * interval '1 second'),
+           min(choosing)
     FROM (
         SELECT drop_id, state, entered_at,
-               CASE WHEN count(*) FILTER (WHERE nth = 1) OVER whole < %(fewest)s THEN %(good)s ELSE least(%(good)s,
-                   greatest(%(shortest)s, %(means)s * avg(extract(epoch FROM created_at - entered_at))
-                       FILTER (WHERE nth = 1) OVER whole)) END AS choosing
-        FROM drops_hold WHERE drop_id = ANY(%(drops)s) AND state IN ('open', 'paying', 'allocated')
+               CASE WHEN count(*) FILTER (WHERE nth = 1) OVER whole < %(min_first_holds)s THEN %(pass_seconds)s
+                    ELSE least(
+                        %(pass_seconds)s,
+                        greatest(
+                            %(min_seconds)s,
+                            %(means)s * avg(extract(epoch FROM created_at - entered_at))
+                                FILTER (WHERE nth = 1) OVER whole
+                        )
+                    )
+               END AS choosing
+        FROM drops_hold
+        WHERE drop_id = ANY(%(drops)s) AND state IN ('open', 'paying', 'allocated')
         WINDOW whole AS (PARTITION BY drop_id)
-    ) held GROUP BY drop_id
+    ) held
+    GROUP BY drop_id
 """
 
 
 @dataclass(frozen=True, slots=True)
 class HoldCounts:
-    """Holds of a drop: `busy` ones are open or being paid for, `seated` ones came by an entry of the last `choosing`.
+    """Holds of a drop. `busy` ones are open or being paid for.
 
-    `choosing` is how many seconds after entering shoppers of this drop place a hold, if they do: nearly all of them.
+    `choosing_seconds` is how long after entering shoppers of this drop place a hold, if they place one: nearly all of
+    them. `recent` holds belong to entries of that time.
     """
 
     live: int = 0
     busy: int = 0
-    seated: int = 0
-    choosing: float = tickets.PASS_SECONDS
+    recent: int = 0
+    choosing_seconds: float = tickets.PASS_SECONDS
 
 
 @dataclass
 class DropSnapshot:
-    """A drop in a tick: its row, its checkpoint (as committed, then as decided), and what was seen of it."""
+    """A drop in a tick: its row, its checkpoint (as committed, then as decided), and what was read about it."""
 
     drop: Drop
     checkpoint: Checkpoint
     phase: Phase
     now: datetime
     editions: list[Edition] = field(default_factory=list)  # with their variants
-    seen: lua.WaitingRoomState | None = None  # None: Redis doesn't answer
-    entered_at: dict[int, int] = field(default_factory=dict)  # unix second → entries, with those that Redis has lost
-    adopt_from: int | None = None  # the counter to go on at, if the Redis server is to be adopted
-    counts: dict[int, stock.UnitCounts] = field(default_factory=dict)
+    redis: lua.WaitingRoomState | None = None  # None: Redis is unreachable
+    entered_at: dict[int, int] = field(default_factory=dict)  # unix second → entries, also those that Redis has lost
+    adopt_from: int | None = None  # where counting resumes, if the Redis server is to be adopted
+    is_redis_ahead: bool = False  # of Postgres: see decision.is_ahead_of_postgres
+    counts: dict[int, stock.UnitCounts] = field(default_factory=dict)  # by edition id
     holds: HoldCounts = HoldCounts()
 
     @property
@@ -82,37 +98,35 @@ class DropSnapshot:
     @property
     def waiting(self) -> int:
         """Passes without a hold, as long as one may still be expected of them. See docs/decisions/0006."""
-        return max(0, self.entered_within(self.holds.choosing) - self.holds.seated)
+        return max(0, self.entered_within(self.holds.choosing_seconds) - self.holds.recent)
 
     def entered_within(self, seconds: float) -> int:
-        """How many entered in the last `seconds` (120 at most), by Redis's clock, which wrote them."""
-        since = self.seen.now - seconds if self.seen else self.now.timestamp() - seconds
-        return sum(count for at, count in self.entered_at.items() if at > since)
+        """Return how many entered in the last `seconds` (at most 120), by the clock of Redis, which recorded them."""
+        now = self.redis.now if self.redis else self.now.timestamp()
+        return sum(count for at, count in self.entered_at.items() if at > now - seconds)
 
 
 def read_drops() -> list[DropSnapshot]:
-    """Read the drops to look after: those announced, unless they were over ten minutes ago. One query."""
-    return [take(row, vars(row)["clock"]) for row in WATCHED.all()]
+    """Return a snapshot of every announced drop that hasn't ended, or ended a few minutes ago. One query."""
+    drops = (
+        Drop.objects.filter(announced_at__isnull=False)
+        .exclude(pk__in=Drop.objects.ended(ago=PUBLISHED_AFTER_END).values("pk"))
+        .with_state()
+        .select_related("product", "checkpoint")
+        .order_by("opens_at", "pk")
+        .annotate(clock=Now())
+    )
+    return [take(drop, drop.clock) for drop in drops]  # type: ignore[attr-defined]  # the annotation
 
 
 def take(drop: Drop, now: datetime) -> DropSnapshot:
-    """Begin with one drop as read at `now`."""
+    """Return the snapshot of a drop as read at `now`, without stock, holds and Redis."""
     phase = lifecycle.phase(drop=drop, now=now)
     return DropSnapshot(drop=drop, checkpoint=get_checkpoint(drop), phase=phase, now=now)
 
 
-WATCHED = Read(
-    Drop.objects.filter(announced_at__isnull=False)
-    .exclude(pk__in=Drop.objects.ended(ago=PUBLISHED_AFTER_END).values("pk"))
-    .with_state()
-    .select_related("product", "checkpoint")
-    .order_by("opens_at", "pk")
-    .annotate(clock=Now())
-)
-
-
 def get_checkpoint(drop: Drop) -> Checkpoint:
-    """Give the drop's checkpoint, made now if its announcement made none."""
+    """Return the drop's checkpoint, created now if the announcement created none."""
     try:
         return drop.checkpoint
     except Checkpoint.DoesNotExist:
@@ -121,37 +135,35 @@ def get_checkpoint(drop: Drop) -> Checkpoint:
 
 
 def deletable_checkpoints() -> list[Checkpoint]:
-    """Read the checkpoints of drops that were over an hour ago and still have keys in Redis. One query."""
-    over = Drop.objects.ended(ago=KEYS_KEPT_AFTER_END)
-    return list(Checkpoint.objects.filter(drop__in=over).exclude(run_id="").select_related("drop"))
+    """Return the checkpoints of drops that ended an hour ago and still have keys in Redis. One query."""
+    ended = Drop.objects.ended(ago=KEYS_KEPT_AFTER_END)
+    return list(Checkpoint.objects.filter(drop__in=ended).exclude(run_id="").select_related("drop"))
 
 
 def count_stock_and_holds(*, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
     """Add the stock of the drops that are due, and the holds of every drop: they share the checkout. Two queries."""
-    counts = stock.counts_of(drops=[row.drop for row in due])
-    for row in due:
-        row.counts = {edition.pk: counts[edition.pk] for edition in row.editions if edition.pk in counts}
-    holds = count_holds([row.drop for row in every if row.drop.sealed_at])
-    for row in every:
-        row.holds = holds.get(row.drop.pk, HoldCounts())
+    counts = stock.counts_of(drops=[snapshot.drop for snapshot in due])
+    for snapshot in due:
+        snapshot.counts = {edition.pk: counts[edition.pk] for edition in snapshot.editions if edition.pk in counts}
+    holds = count_holds([snapshot.drop for snapshot in every if snapshot.drop.sealed_at])
+    for snapshot in every:
+        snapshot.holds = holds.get(snapshot.drop.pk, HoldCounts())
 
 
 def count_holds(drops: Sequence[Drop]) -> dict[UUID, HoldCounts]:
-    """Count live holds by drop id."""
+    """Return the counts of live holds by drop id."""
     if not drops:
         return {}
+    values: dict[str, Any] = {
+        "drops": [drop.pk for drop in drops],
+        "pass_seconds": tickets.PASS_SECONDS,
+        "min_first_holds": MIN_FIRST_HOLDS,
+        "min_seconds": MIN_CHOOSING_SECONDS,
+        "means": CHOOSING_MEANS,
+    }
     with connection.cursor() as cursor:
-        cursor.execute(
-            COUNT_HOLDS,
-            {
-                "drops": [drop.pk for drop in drops],
-                "good": tickets.PASS_SECONDS,
-                "fewest": MIN_FIRST_HOLDS,
-                "shortest": MIN_CHOOSING_SECONDS,
-                "means": CHOOSING_MEANS,
-            },
-        )
+        cursor.execute(COUNT_HOLDS, values)
         return {
-            drop: HoldCounts(live=live, busy=busy, seated=seated, choosing=float(choosing))
-            for drop, live, busy, seated, choosing in cursor.fetchall()
+            drop: HoldCounts(live=live, busy=busy, recent=recent, choosing_seconds=float(choosing))
+            for drop, live, busy, recent, choosing in cursor.fetchall()
         }

@@ -52,7 +52,7 @@ def test_judge_says_go_and_admits_what_was_planned(prepared, cloud, settings):
     assert (found.verdict, found.verdict_words) == ("go", [])
     assert found.reachable >= int(found.plan["per_second"]) > settings.READY_PER_SECOND
     assert ready_ceiling().shoppers >= found.reachable * 10
-    shared = ceilings.shared(standing=list(admission.ceilings()), busy=0)
+    shared = ceilings.shared(active=list(admission.ceilings()), busy=0)
     assert [bound.shoppers for bound in shared][1:] == [ready_ceiling().shoppers]
 
 

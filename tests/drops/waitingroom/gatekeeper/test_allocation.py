@@ -10,48 +10,46 @@ from drops.waitingroom.gatekeeper.allocation import Bound, DropDemand
 AMPLE = Bound(10_000, "ample")
 
 
-def line(*, joined=1000, entered=0, waiting=0, own=10_000):
+def demand(*, joined=1000, entered=0, waiting=0, own=10_000):
     return DropDemand(joined=joined, entered=entered, waiting=waiting, own=(Bound(own, "own"),))
 
 
-def allowed(lines, *shared, elsewhere=0):
-    return [
-        verdict.allowance
-        for verdict in allocation.compute_allowances(lines=lines, shared=shared or [AMPLE], elsewhere=elsewhere)
-    ]
+def allowed(demands, *shared, elsewhere=0):
+    allocations = allocation.compute_allowances(demands=demands, shared=shared or [AMPLE], waiting_elsewhere=elsewhere)
+    return [allocated.allowance for allocated in allocations]
 
 
 def test_allowance_is_what_entered_and_the_least_ceiling_less_who_waits():
-    assert allowed([line(entered=100, waiting=7, own=40)], Bound(50, "slots")) == [133]
-    assert allowed([line(entered=100, waiting=7, own=60)], Bound(50, "slots"), AMPLE) == [143]
+    assert allowed([demand(entered=100, waiting=7, own=40)], Bound(50, "slots")) == [133]
+    assert allowed([demand(entered=100, waiting=7, own=60)], Bound(50, "slots"), AMPLE) == [143]
 
 
 def test_allowance_is_never_below_what_entered():
-    assert allowed([line(entered=100, waiting=41, own=40)]) == [100]
+    assert allowed([demand(entered=100, waiting=41, own=40)]) == [100]
 
 
 def test_the_ceiling_that_binds_gives_the_reason():
     def reason(own, slots):
-        (verdict,) = allocation.compute_allowances(lines=[line(own=own)], shared=[AMPLE, Bound(slots, "slots")])
-        return verdict.bound.reason
+        (allocated,) = allocation.compute_allowances(demands=[demand(own=own)], shared=[AMPLE, Bound(slots, "slots")])
+        return allocated.bound.reason
 
     assert [reason(5, 9), reason(9, 5)] == ["own", "slots"]
 
 
 def test_two_drops_share_a_ceiling_by_what_each_can_use():
-    big, small = line(), line(joined=10)
+    big, small = demand(), demand(joined=10)
 
     assert allowed([big, big], Bound(100, "slots")) == [50, 50]
     assert allowed([big, small], Bound(100, "slots")) == [90, 10]
-    assert allowed([line(own=30), big], Bound(100, "slots")) == [30, 70]
+    assert allowed([demand(own=30), big], Bound(100, "slots")) == [30, 70]
 
 
 def test_passes_that_wait_in_any_drop_count_against_a_shared_ceiling():
-    assert allowed([line(waiting=20), line(waiting=10)], Bound(100, "slots"), elsewhere=10) == [30, 30]
+    assert allowed([demand(waiting=20), demand(waiting=10)], Bound(100, "slots"), elsewhere=10) == [30, 30]
 
 
 def test_a_lone_line_may_be_allowed_more_than_have_joined():
-    assert allowed([line(joined=0)], Bound(25, "slots")) == [25]
+    assert allowed([demand(joined=0)], Bound(25, "slots")) == [25]
 
 
 numbers = st.integers(0, 10_000)
@@ -66,19 +64,19 @@ def test_dividing_gives_all_away_and_robs_nobody_of_a_fair_share(total, wanted):
 
 
 @given(
-    lines=st.lists(
-        st.builds(line, joined=numbers, entered=numbers, waiting=numbers, own=numbers), min_size=1, max_size=5
+    demands=st.lists(
+        st.builds(demand, joined=numbers, entered=numbers, waiting=numbers, own=numbers), min_size=1, max_size=5
     ),
     shared=numbers,
 )
-def test_no_tick_lets_in_more_than_a_ceiling(lines, shared):
-    rooms = [a - each.entered for a, each in zip(allowed(lines, Bound(shared, "slots")), lines, strict=True)]
+def test_no_tick_lets_in_more_than_a_ceiling(demands, shared):
+    rooms = [a - each.entered for a, each in zip(allowed(demands, Bound(shared, "slots")), demands, strict=True)]
 
     assert all(room >= 0 for room in rooms)
     assert all(
-        room == 0 or room + each.waiting <= each.own[0].shoppers for room, each in zip(rooms, lines, strict=True)
+        room == 0 or room + each.waiting <= each.own[0].shoppers for room, each in zip(rooms, demands, strict=True)
     )
-    assert sum(rooms) == 0 or sum(rooms) + sum(each.waiting for each in lines) <= shared
+    assert sum(rooms) == 0 or sum(rooms) + sum(each.waiting for each in demands) <= shared
 
 
 @pytest.mark.parametrize(

@@ -16,9 +16,7 @@ SECOND = timedelta(seconds=1)
 
 @pytest.fixture
 def term() -> int:
-    taken, _ = leader.acquire(holder="a")
-    assert taken is not None
-    return taken
+    return leader.acquire(holder="a")
 
 
 def sealed(drop):
@@ -56,7 +54,7 @@ def test_an_older_term_commits_nothing(term):
     row = Checkpoint.objects.get()
     row.tick = 5
 
-    with pytest.raises(checkpoints.LeadershipLost):
+    with pytest.raises(leader.LeadershipLost):
         checkpoints.commit(term=term - 1, checkpoints=[row])
     assert checkpoints.seal(term=term - 1, drop=make_drop(phase="opening"), n=7) is False
 
@@ -74,7 +72,7 @@ def test_cursor_and_limit_never_go_back(term):
     assert Checkpoint.objects.values_list("cursor", "counter_limit", "allowance").get() == (50, 2000, 55)
 
 
-def test_a_drop_is_noted_as_sold_out_only_while_nothing_is_left():
+def test_a_drop_is_marked_as_sold_out_only_while_nothing_is_left():
     drop, left = make_drop(phase="sold out"), make_drop(phase="live")
     Drop.objects.update(sold_out_at=None)
 
@@ -84,7 +82,7 @@ def test_a_drop_is_noted_as_sold_out_only_while_nothing_is_left():
     assert list(Drop.objects.filter(sold_out_at__isnull=False)) == [drop]
 
 
-def test_the_note_is_taken_away_only_when_something_came_back():
+def test_the_mark_is_cleared_only_when_something_came_back():
     drop, left = make_drop(phase="sold out"), make_drop(phase="live")
     Drop.objects.update(sold_out_at=timezone.now())
 

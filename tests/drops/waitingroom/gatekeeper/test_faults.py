@@ -1,14 +1,19 @@
 """Redis or Postgres that are away, emptied or older than they should be."""
 
 import logging
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 
-from drops.models import Checkpoint
-from drops.waitingroom.gatekeeper import loop
+from drops import admission, drop_actions
+from drops.models import Ceiling, Checkpoint, Leadership
+from drops.waitingroom.gatekeeper import faults, leader, loop, snapshots
 from drops.waitingroom.protocol import keys, lua
-from tests.drops.waitingroom.gatekeeper.driving import admitting, checkpoint, open_now
+from shop.core.models import Alert
+from tests.drops.waitingroom.gatekeeper.conftest import Driven
+from tests.drops.waitingroom.gatekeeper.driving import SECOND, admitting, checkpoint, move, open_now
 from tests.factories import make_drop
 
 
@@ -31,7 +36,7 @@ def test_an_emptied_redis_is_taken_back_and_no_index_comes_twice(driven):
 
 
 @pytest.mark.parametrize("damage", ["limit", "epoch", "run", "drop", "checkpoint"])
-def test_a_redis_that_is_not_what_postgres_knows_of_is_adopted_anew(driven, damage):
+def test_a_redis_that_is_not_what_postgres_knows_of_is_adopted_again(driven, damage):
     drop = make_drop(phase="lobby")
     driven.tick()
     driven.join(drop, 5)
@@ -106,13 +111,13 @@ def test_without_redis_a_tick_commits_and_one_line_is_logged(driven, caplog):
             driven.tick()
 
     assert checkpoint(drop).tick == 4
-    assert checkpoint(drop).reason == "The line's Redis doesn't answer."
-    assert [record.getMessage().split(";")[0] for record in caplog.records] == ["Redis doesn't answer"]
+    assert checkpoint(drop).reason == "The waiting room's Redis is unreachable."
+    assert [record.getMessage().split(";")[0] for record in caplog.records] == ["Redis is unreachable"]
 
     driven.keeper.redis = driven.redis
     driven.tick()
 
-    assert [record.getMessage() for record in caplog.records[1:]] == ["Redis answers again."]
+    assert [record.getMessage() for record in caplog.records[1:]] == ["Redis is reachable again"]
     assert driven.document(drop)["tick"] == 5
 
 
@@ -140,9 +145,124 @@ def test_without_postgres_the_loop_goes_on_and_says_so_once(driven, caplog):
     for _ in range(2):
         with pytest.raises(Exception, match="terminating connection"), connection.cursor() as cursor:
             cursor.execute(backend)
-        assert driven.keeper.tick_safely() == 1.0
+        assert driven.keeper.run_once_safely() == 1.0
 
-    assert driven.keeper.tick_safely() == 1.0  # ticks again
+    assert driven.keeper.run_once_safely() == 1.0  # ticks again
 
     lines = [record.getMessage().split(";")[0] for record in caplog.records if record.name.startswith("drops")]
-    assert lines == ["Postgres doesn't answer", "Postgres answers again."]
+    assert lines == ["Postgres is unreachable", "Postgres is reachable again"]
+
+
+def open_alerts() -> dict[str, str]:
+    return dict(Alert.objects.open().filter(source="waitingroom").values_list("subject", "message"))
+
+
+def test_a_redis_that_stays_away_while_a_drop_runs_raises_an_alert_until_it_is_back(driven: Driven) -> None:
+    make_drop(phase="lobby")
+    driven.tick()
+    unreachable(driven)
+    driven.tick()
+    driven.tick(faults.REDIS_ALERT_SECONDS - 1)
+    assert open_alerts() == {}
+
+    driven.tick(1)
+    driven.tick(1)
+
+    assert list(open_alerts()) == [faults.REDIS_SUBJECT]
+    driven.keeper.redis = driven.redis
+    driven.tick(1)
+    assert open_alerts() == {}
+    assert Alert.objects.count() == 1
+
+
+def test_a_redis_that_stays_away_while_no_drop_runs_needs_nobody(driven: Driven) -> None:
+    make_drop()
+    driven.tick()
+    unreachable(driven)
+    for _ in range(3):
+        driven.tick()
+
+    assert open_alerts() == {}
+
+
+def test_an_alert_of_the_leader_before_is_resolved_by_the_next(driven: Driven, another: Driven) -> None:
+    make_drop(phase="lobby")
+    driven.tick()
+    unreachable(driven)
+    driven.tick()
+    driven.tick()
+    assert list(open_alerts()) == [faults.REDIS_SUBJECT]
+
+    driven.keeper.step_down()
+    another.tick()
+
+    assert open_alerts() == {}
+
+
+def test_an_unknown_payment_rate_raises_an_alert_until_payments_tell_it(driven: Driven) -> None:
+    drop = admitting(driven, 10)
+    driven.tick()
+    assert open_alerts() == {}  # it has been live for a few seconds only
+
+    move(drop, sealed_at=timezone.now() - faults.PAYMENT_RATE_AGE)
+    driven.tick()
+    assert list(open_alerts()) == [faults.PAYMENT_RATE_SUBJECT]
+
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=8, reason="Payments.")
+    driven.tick()
+    assert open_alerts() == {}
+
+    Ceiling.objects.update(set_at=timezone.now() - faults.PAYMENT_RATE_AGE)
+    driven.tick()
+    assert list(open_alerts()) == [faults.PAYMENT_RATE_SUBJECT]
+
+    drop_actions.pause(drop=drop, who=None, reason="")
+    driven.tick()
+    assert open_alerts() == {}
+
+
+@pytest.mark.parametrize("fields", [{"counter_limit": 10, "joined": 0}, {"epoch": 0}])
+def test_a_postgres_older_than_redis_raises_an_alert_until_the_drop_is_over(
+    driven: Driven, fields: dict[str, int]
+) -> None:
+    drop = make_drop(phase="lobby")
+    driven.tick()
+    driven.join(drop, 900)
+    driven.tick()
+    assert open_alerts() == {}
+
+    Checkpoint.objects.update(**fields)  # as after a restore of an old backup
+    driven.tick()
+
+    (subject,) = open_alerts()
+    assert subject == faults.older_postgres_subject(drop.slug)
+    assert Alert.objects.get().details == {"drop": drop.slug}
+    driven.tick()
+    assert list(open_alerts()) == [subject]
+
+    move(drop, closed_at=timezone.now() - timedelta(minutes=61))
+    driven.tick()
+    assert open_alerts() == {}
+
+
+def test_a_term_older_than_redis_knows_raises_the_alert_if_postgres_knows_no_newer_one(driven: Driven) -> None:
+    drop = make_drop(phase="lobby")
+    driven.tick()
+
+    driven.redis.hset(keys.state(drop.slug), "term", 41)  # that of a leader which Postgres has lost
+    driven.tick()
+
+    assert list(open_alerts()) == [faults.older_postgres_subject(drop.slug)]
+
+
+def test_a_leader_that_was_overtaken_before_it_published_raises_no_alert(driven: Driven, another: Driven) -> None:
+    make_drop(phase="lobby")
+    driven.tick()
+    (snapshot,) = snapshots.read_drops()
+    Leadership.objects.update(until=timezone.now() - SECOND)
+    another.tick()
+
+    with pytest.raises(leader.LeadershipLost):
+        driven.keeper.publish(snapshot)
+
+    assert open_alerts() == {}
