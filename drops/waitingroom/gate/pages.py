@@ -4,11 +4,8 @@ string.Template fills them: a few small templates don't justify a template engin
 """
 
 import json
-import re
 import secrets
-from base64 import b64encode
 from collections.abc import Mapping
-from hashlib import sha256
 from html import escape
 from pathlib import Path
 from string import Template
@@ -20,14 +17,7 @@ from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.panel import Panel
 from drops.waitingroom.gate.refusals import GateRefused
 from drops.waitingroom.protocol.config import ROOT, Config
-
-COLOUR = re.compile(r"#[0-9a-f]{6}")
-TYPEFACES = {  # as in shop.theme: the face's family and weight
-    "abril-fatface": ("Abril Fatface", 400),
-    "archivo-black": ("Archivo Black", 400),
-    "overpass": ("Overpass", 700),
-    "barlow-condensed": ("Barlow Condensed", 600),
-}
+from shop.core import theme_css
 
 
 class Manifest:
@@ -107,8 +97,7 @@ class Pages:
             "stylesheet": self.manifest.url("shop/site.css"),
             "icon": self.manifest.url("shop/icon.svg"),
         }
-        digest = b64encode(sha256(style.encode()).digest()).decode()
-        return self._fill("page", words, style=style, main=main), f"'sha256-{digest}'"
+        return self._fill("page", words, style=style, main=main), theme_css.csp_source(style)
 
     def _fill(self, name: str, words: Mapping[str, str], **markup: str) -> str:
         """Fill a template with words, which are escaped, and with markup, which isn't."""
@@ -116,18 +105,17 @@ class Pages:
 
 
 def css(theme: Mapping[str, str]) -> str:
-    """Return the style element's text: the drop's colours and typeface; empty if a colour is missing or malformed."""
-    rules = [f"--{name}:{theme[name]}" for name in ("ground", "ink", "signal") if COLOUR.fullmatch(theme.get(name, ""))]
-    if len(rules) < 3:
+    """Return the style element's text; nothing if Redis holds anything but colours, or no theme."""
+    typeface = theme_css.TYPEFACES.get(theme.get("face", ""), theme_css.TYPEFACES[theme_css.DEFAULT_TYPEFACE])
+    try:
+        return theme_css.root_css(
+            ground=theme.get("ground", ""),
+            ink=theme.get("ink", ""),
+            signal=theme.get("signal", ""),
+            typeface=typeface,
+        )
+    except ValueError:
         return ""
-    family, weight = TYPEFACES.get(theme.get("face", ""), ("Host Grotesk", 600))
-    scheme = "dark" if _lightness(theme["ground"]) < _lightness(theme["ink"]) else "light"
-    return f':root{{{";".join(rules)};--face:"{family}",var(--text);--heavy:{weight};color-scheme:{scheme}}}'
-
-
-def _lightness(colour: str) -> float:
-    red, green, blue = bytes.fromhex(colour[1:])
-    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def _count(count: str) -> str:
