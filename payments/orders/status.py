@@ -27,7 +27,9 @@ DECLINE_MESSAGES: dict[
     Attempt.CARD_AGAIN: _("Your card details couldn't be read. Please enter them again. You haven't been charged."),
 }
 DECLINED_MESSAGE = _("Your bank declined the payment. You haven't been charged.")
-ASKING_MESSAGE = _("We're waiting for your bank. Please don't pay again – this page updates by itself.")
+ASKING_MESSAGE = _(
+    "We're waiting for your bank. Please don't pay again; this page updates by itself. You can't be charged twice."
+)
 VOIDED_MESSAGES: dict[str, Promise] = {
     Payment.VoidReason.LOST: _(
         "The last piece was sold while your bank was processing. You haven't been charged; "

@@ -17,7 +17,9 @@ def test_say_that_the_bank_is_asked(shopper):
 
     page, state = shopper.get(order_address(order)), shopper.get(order_address(order, "state.json"))
 
-    said = "We're waiting for your bank. Please don't pay again – this page updates by itself."
+    said = (
+        "We're waiting for your bank. Please don't pay again; this page updates by itself. You can't be charged twice."
+    )
     assert said in text(page)
     assert order.number in text(page)
     assert state.json() == {"state": "asking", "message": said, "final": False}
