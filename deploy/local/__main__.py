@@ -43,7 +43,9 @@ def main() -> int:
     )
     parser.add_argument("command", choices=["demo", "reset", "servers", "test"])
     parser.add_argument("--crowd", type=int, metavar="N", help="simulated shoppers in the demo (DEMO_CROWD, 150)")
-    parser.add_argument("--lane", action="append", choices=testing.LANES, default=[], help="tests; may be repeated")
+    parser.add_argument(
+        "--lane", action="append", choices=testing.LANES, default=[], help="run these tests; can be repeated"
+    )
     parser.add_argument("pytest_arguments", nargs="*", metavar="-- PYTEST", help="arguments for pytest")
     options = parser.parse_intermixed_args()  # as `test --lane unit -- -k line`
     try:
