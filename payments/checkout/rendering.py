@@ -17,7 +17,7 @@ from payments.orders import pages
 from payments.orders import status as order_status
 from payments.orders.queries import HoldDetails
 from shop import theme
-from shop.core import caching, money
+from shop.core import caching, csp, money
 
 STRIPE_SOURCES = {  # docs.stripe.com/security/guide, "Content security policy"
     "script-src": ["https://js.stripe.com", "https://*.js.stripe.com"],
@@ -95,9 +95,7 @@ def allow_card_form(response: HttpResponse) -> HttpResponse:
     sources = STRIPE_SOURCES
     if settings.STRIPE_JS_ORIGIN not in STRIPE_SOURCES["script-src"]:
         sources = {directive: [settings.STRIPE_JS_ORIGIN] for directive in STRIPE_SOURCES}
-    update = dict(getattr(response, "_csp_update", None) or {})
-    response._csp_update = update | sources  # type: ignore[attr-defined]  # what django-csp's own decorator sets
-    return response
+    return csp.allow(response, sources)
 
 
 def quote_texts(quote: pricing.Quote) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from drops import admission
 from drops.models import Ceiling, Drop
 from drops.scaling.control import alerts
 from drops.scaling.models import Heartbeat, Step, Target
-from shop.core.prepared import columns
+from shop.core.sql import columns
 
 ABOUT = "pulse"
 MISSED = 4  # ticks in a row, after which the pulse counts as lost

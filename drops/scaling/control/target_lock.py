@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from drops.scaling.models import Target
-from shop.core.prepared import columns
+from shop.core.sql import columns
 
 LENGTH = timedelta(seconds=60)  # longer than the calls of one look at a target may take
 
