@@ -45,7 +45,7 @@ def render_checkout(
         "sums": quote_texts(quote),
         "paused": details.hold.paused,
         "again": order is not None,
-        "said": decline_text(order),
+        "decline": decline_text(order),
         "stripe_js": settings.STRIPE_JS_URL,
         "stripe_key": settings.STRIPE_PUBLISHABLE_KEY,
     }
