@@ -112,7 +112,7 @@ def _has_failed(name: str, info: Mapping[str, Any]) -> bool:
 
 
 def _is_up(name: str, info: Mapping[str, Any] | None, variables: Mapping[str, str]) -> bool:
-    # Supervisord calls a program RUNNING after a second. One with a probe may be up before.
+    # Supervisor calls a program RUNNING after a second; its probe may succeed earlier.
     states = {"STARTING", "RUNNING", "EXITED"} if name in probes.PROBES else {"RUNNING", "EXITED"}
     return info is not None and info["statename"] in states and probes.is_up(name, variables)
 

@@ -142,7 +142,7 @@ class SupervisorClient:
             return {}
 
     def wake(self) -> None:
-        """Have supervisor look at its signals and programs now, which it does once a second by itself."""
+        """Have supervisor check for signals and ended programs now; by itself it does so once a second."""
         with suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
             self.call("getState")
 

@@ -37,7 +37,7 @@ UNSAFE_OPTIONS = {
     "full_page_writes": "off",
     "max_connections": "300",  # several test processes, each with up to 32
 }
-DISPOSABLE = {"POSTGRES_DISPOSABLE": "1"}  # of one whose data needn't survive a crash of the machine when it is new
+DISPOSABLE = {"POSTGRES_DISPOSABLE": "1"}  # the setting of a stack that needn't survive a crash of the machine
 
 
 def other_user() -> dict[str, Any]:
@@ -111,7 +111,7 @@ def make_data(*, programs: Path, home: Path, address: SplitResult, env: dict[str
     _run_statement(programs, unfinished, "postgres", f'CREATE DATABASE "{database}"', quiet)
     _run_statement(programs, unfinished, database, "CREATE EXTENSION pg_stat_statements", quiet)
     if not os.environ.get("POSTGRES_DISPOSABLE"):
-        # Once, in place of after each of the three steps before.
+        # Sync to disk once, instead of after each of the three steps above.
         subprocess.run([programs / "initdb", "-D", unfinished, "--sync-only"], check=True, **quiet)
     unfinished.rename(data)
 
@@ -135,15 +135,9 @@ def _create_cluster(programs: Path, data: Path, address: SplitResult, options: d
 
 def _run_statement(programs: Path, data: Path, database: str, statement: str, options: dict[str, Any]) -> None:
     """Run a statement in single-user mode, which needs no running server."""
-    command: list[str | Path] = [
-        programs / "postgres",
-        *("--single", "-c", "fsync=off"),
-        "-D",
-        data,
-        "-c",
-        "log_min_messages=fatal",
-        database,
-    ]
+    server = programs / "postgres"
+    server_options = ("-c", "fsync=off", "-c", "log_min_messages=fatal")
+    command: list[str | Path] = [server, "--single", "-D", data, *server_options, database]
     subprocess.run(command, check=True, input=statement.encode() + b"\n", **options)
 
 
