@@ -124,9 +124,9 @@ class DropAdmin(AuditedAdmin[Drop]):
         """Write how many are expected, and say what follows; nothing typed takes the number away."""
         try:
             if expected is None:
-                scale_plans.withdraw(drop=drop, who=person(request))
+                scale_plans.remove(drop=drop, actor=person(request))
                 return
-            scale_plan = scale_plans.expect(drop=drop, expected=expected, who=person(request))
+            scale_plan = scale_plans.set_expected(drop=drop, expected=expected, actor=person(request))
         except scale_plans.PlanRefused as refusal:
             messages.error(request, str(refusal))
             return

@@ -1,3 +1,5 @@
+"""Pre-scaling as a nested app of drops."""
+
 from django.apps import AppConfig
 
 

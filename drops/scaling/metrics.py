@@ -1,7 +1,7 @@
-"""Figures for ops' own reactive scaling, which works between drops and beside this: what stands, and how full it is.
+"""Metrics for ops' own reactive autoscaling, which works between drops and beside pre-scaling.
 
-A fleet's saturation is the part of its processes' time that they used a CPU, since this process last looked: 1.0 is a
-fleet that can do no more. `waiting` are connections that no worker has taken yet.
+A fleet's saturation is the CPU time that its workers used since this process last sampled it, as a part of what they
+could have used: at 1.0 a fleet can do no more. `waiting` counts connections that no worker has accepted yet.
 """
 
 import time
@@ -18,70 +18,73 @@ from drops.scaling.providers import ProviderError, Reading
 from drops.scaling.providers.local import procfs
 from drops.scaling.providers.local.gunicorn import Gunicorn, path_of
 
-FLEETS = ("gate", "web", "hooks")  # each with its control socket in RUN_DIR, where it runs on this machine
-LEAST_SECONDS = 1.0  # between two looks: less says nothing
+FLEETS = ("gate", "web", "hooks")  # each with its control socket in RUN_DIR, if it runs on this machine
+MIN_SAMPLE_SECONDS = 1.0  # between two samples: a shorter time means little
 
 
 @dataclass(frozen=True)
-class Look:
-    """What a fleet had used when this process looked at it."""
+class Sample:
+    """The CPU time that a fleet had used when this process sampled it."""
 
     at: float
     cpu_seconds: float
     saturation: float | None
 
 
-LOOKS: dict[str, Look] = {}  # what this process saw last, by fleet
+LAST_SAMPLES: dict[str, Sample] = {}  # of this process, by fleet
 
 
 def slots() -> dict[str, int]:
-    """Count the checkout's slots: holds that are open or being paid for take one each."""
+    """Count the checkout's slots. Each hold that is open or being paid for takes one."""
     busy = Hold.objects.busy().count()
     return {"all": settings.CHECKOUT_SLOTS, "busy": busy, "free": max(0, settings.CHECKOUT_SLOTS - busy)}
 
 
 def targets(*, now: datetime) -> dict[str, dict[str, Any]]:
-    """Tell of each target what was last read of it; `ready` serves."""
+    """Return each target's last reading; `ready` instances are serving."""
     rows = Target.objects.prefetch_related("shares").order_by("name")
-    return {row.name: of_target(row, now=now) for row in rows}
+    return {row.name: target_metrics(row, now=now) for row in rows}
 
 
-def of_target(row: Target, *, now: datetime) -> dict[str, Any]:
-    """Tell of one target."""
-    seen: dict[str, Any] = row.seen or {}
+def target_metrics(target: Target, *, now: datetime) -> dict[str, Any]:
+    """Return one target's last reading."""
+    observed: dict[str, Any] = target.seen or {}
+    seconds_ago = None
+    if target.seen_at is not None:
+        seconds_ago = round((now - target.seen_at).total_seconds(), 1)
     return {
-        "kind": row.kind,
-        "groups": [share.group for share in row.shares.all()],
-        "size": seen.get("size"),
-        "ready": row.ready_size,
-        "moving": seen.get("moving"),
-        "asked": row.asked_size,
-        "baseline": row.baseline_size,
-        "stopped": row.stopped_at is not None,
-        "read_seconds_ago": None if row.seen_at is None else round((now - row.seen_at).total_seconds(), 1),
+        "kind": target.kind,
+        "groups": [share.group for share in target.shares.all()],
+        "size": observed.get("size"),
+        "ready": target.ready_size,
+        "moving": observed.get("moving"),
+        "asked": target.asked_size,
+        "baseline": target.baseline_size,
+        "stopped": target.stopped_at is not None,
+        "read_seconds_ago": seconds_ago,
     }
 
 
 def fleets() -> dict[str, dict[str, Any]]:
-    """Look at the fleets of this machine; those that do not run here are left out."""
-    return {name: of_fleet(name) for name in FLEETS if runs_here(name)}
+    """Return the metrics of this machine's fleets; those that don't run here are left out."""
+    return {name: fleet_metrics(name) for name in FLEETS if runs_here(name)}
 
 
 def runs_here(name: str) -> bool:
-    """Say whether a fleet has its control socket here."""
-    return bool(settings.RUN_DIR) and Path(path_of(where(name))).exists()
+    """Whether a fleet has its control socket on this machine."""
+    return bool(settings.RUN_DIR) and Path(path_of(locator(name))).exists()
 
 
-def where(name: str) -> dict[str, str]:
-    """Give where the Procfile puts the control socket of a fleet."""
+def locator(name: str) -> dict[str, str]:
+    """Return the locator of a fleet, as the Procfile names its control socket."""
     return {"socket": f"{name}.ctl"}
 
 
-def of_fleet(name: str) -> dict[str, Any]:
-    """Look at one fleet."""
-    kind = Gunicorn(where=where(name))
+def fleet_metrics(name: str) -> dict[str, Any]:
+    """Return the metrics of one fleet."""
+    fleet = Gunicorn(where=locator(name))
     try:
-        reading, ports = kind.read(), kind.ports()
+        reading, ports = fleet.read(), fleet.ports()
     except ProviderError as fault:
         return {"workers": None, "serving": None, "saturation": None, "waiting": None, "fault": str(fault)}
     return {
@@ -94,15 +97,16 @@ def of_fleet(name: str) -> dict[str, Any]:
 
 
 def saturation(name: str, reading: Reading, *, at: float) -> float | None:
-    """Say how full a fleet was since the last look; None at the first one, or where its CPU time can't be told."""
+    """Return how full a fleet was since its last sample; None for the first one, or where no CPU time is known."""
     if reading.cpu_seconds is None:
         return None
-    last = LOOKS.get(name)
-    if last is not None and at - last.at < LEAST_SECONDS:
+    last = LAST_SAMPLES.get(name)
+    if last is not None and at - last.at < MIN_SAMPLE_SECONDS:
         return last.saturation
     found = None
-    if last is not None and reading.cpu_seconds >= last.cpu_seconds:  # less: it was started anew
+    # Less CPU time than before means that the fleet was restarted.
+    if last is not None and reading.cpu_seconds >= last.cpu_seconds:
         used = (reading.cpu_seconds - last.cpu_seconds) / (at - last.at)
         found = round(used / max(1, reading.serving), 3)
-    LOOKS[name] = Look(at, reading.cpu_seconds, found)
+    LAST_SAMPLES[name] = Sample(at, reading.cpu_seconds, found)
     return found

@@ -1,10 +1,8 @@
-"""Tables for a terminal: a plan with its reasons, and how targets and steps stand."""
+"""Tables for a terminal: a plan with its reasons, and the status of targets and steps."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-
-from django.utils.translation import gettext as _
 
 from drops.models import Drop
 from drops.scaling.models import Heartbeat, ScalePlan, Step, Target
@@ -13,10 +11,11 @@ from drops.scaling.planning.planner import Plan, PlanLine
 from shop.core.models import Alert
 
 State = Step.State
+NEEDS_APPROVAL = "needs approval"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
-    """Set rows in columns; those in `right` are set to the right."""
+    """Return rows set in columns; those with a number in `right` are aligned to the right."""
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = []
     for row in [head, *rows]:
@@ -29,136 +28,134 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozense
 
 
 def plan_as_text(*, plan: Plan) -> str:
-    """Give the plan as `manage.py scale plan` shows it: sizes, times, prices, then every figure's reason."""
-    head = _("Plan of %(drop)s: %(n)s shoppers expected") % {"drop": plan.slug, "n": whole(plan.expected)}
-    parts = [head, *_listed(_("Refused:"), plan.problems), *_listed(_("Warnings:"), plan.warnings)]
+    """Return a plan as `manage.py scale plan` prints it: sizes, times, prices, then the reasons for every figure."""
+    parts = [f"Plan of {plan.slug}: {whole(plan.expected)} shoppers expected"]
+    parts += _list("Problems:", plan.problems)
+    parts += _list("Warnings:", plan.warnings)
     parts.append(_demand(plan))
     if plan.lines:
         parts.append(_lines(plan.lines))
-        parts.append(
-            _("Cost: %(price)s for this drop; %(always)s a month if it stood always.")
-            % {"price": dollars(plan.price), "always": dollars(plan.always_on)}
-        )
-    parts += _listed(_("How it was reckoned:"), plan.notes)
-    parts += [_reasons(line.target, line.reasons) for line in plan.lines]
+        parts.append(f"Cost: {dollars(plan.price)} for this drop; {dollars(plan.always_on)} a month if always on.")
+    parts += _list("How it was calculated:", plan.notes)
+    parts += ["\n".join([f"{line.target}:", *_indented(line.reasons)]) for line in plan.lines]
     return "\n\n".join(parts)
 
 
-def _listed(title: str, words: Sequence[str]) -> list[str]:
-    return ["\n".join([title, *(f"  {line}" for line in words)])] if words else []
+def _list(title: str, sentences: Sequence[str]) -> list[str]:
+    return ["\n".join([title, *_indented(sentences)])] if sentences else []
+
+
+def _indented(sentences: Sequence[str]) -> list[str]:
+    return [f"  {sentence}" for sentence in sentences]
 
 
 def _demand(plan: Plan) -> str:
     rows = []
-    for group, one in plan.demand.items():
-        first, *others = one.reasons or ("",)
-        rows.append((group, short(one.per_second), first))
+    for group, demand in plan.demand.items():
+        first, *others = demand.reasons or ("",)
+        rows.append((group, short(demand.per_second), first))
         rows += [("", "", reason) for reason in others]
-    return table((_("group"), _("a second"), _("why")), rows, right=frozenset({1}))
+    return table(("group", "per second", "why"), rows, right=frozenset({1}))
 
 
 def _lines(lines: Sequence[PlanLine]) -> str:
-    rows = [
-        (
-            line.target,
-            str(line.now_size),
-            str(line.wanted) + (f" ({line.allowed})" if line.held_back else ""),
-            line.unit,
-            clock(line.starts_at),
-            clock(line.needed_at),
-            dollars(line.price),
-            _("waits for ops") if line.held_back else "",
-        )
-        for line in lines
-    ]
-    head = (_("target"), _("now"), _("wanted"), _("of"), _("starts"), _("needed"), _("cost"), "")
-    return table(head, rows, right=frozenset({1, 2, 6}))
+    head = ("target", "now", "desired", "unit", "starts", "needed", "cost", "")
+    return table(head, [_line(line) for line in lines], right=frozenset({1, 2, 6}))
 
 
-def _reasons(name: str, reasons: Sequence[str]) -> str:
-    return "\n".join([f"{name}:", *(f"  {reason}" for reason in reasons)])
+def _line(line: PlanLine) -> tuple[str, ...]:
+    desired = str(line.wanted)
+    if line.held_back:
+        desired += f" ({line.allowed})"  # what is allowed without approval
+    return (
+        line.target,
+        str(line.now_size),
+        desired,
+        line.unit,
+        clock(line.starts_at),
+        clock(line.needed_at),
+        dollars(line.price),
+        NEEDS_APPROVAL if line.held_back else "",
+    )
 
 
 def dollars(amount: Decimal | None) -> str:
-    """Say a sum; a dash where no price is known."""
+    """Return an amount in US dollars; a dash where no price is known."""
     return "–" if amount is None else f"${amount:,.2f}"
 
 
 def clock(moment: datetime | None) -> str:
-    """Say a time of day, in UTC, with its day."""
+    """Return a date and time in UTC."""
     return f"{moment:%d %b %H:%M:%S}" if moment else ""
 
 
 def status_as_text(*, now: datetime, drop: Drop | None = None) -> str:
-    """Give the targets and the live steps as `manage.py scale status` shows them; of one drop, or of all."""
-    steps = Step.objects.select_related("drop", "target")
-    steps = steps.filter(drop=drop) if drop else steps.exclude(state__in=Step.OVER)
-    scale_plans = ScalePlan.objects.select_related("drop").order_by("drop__opens_at")
-    scale_plans = scale_plans.filter(drop=drop) if drop else scale_plans.filter(drop__in=Drop.objects.not_ended())
-    parts = [_pulse(now), _targets(list(Target.objects.all()))]
-    parts.append(_steps(list(steps.order_by("drop__opens_at", "tier", "target__name"))))
-    parts += [words for row in scale_plans if (words := _verdict(row))]
-    parts += _listed(_("Open alerts:"), [alert.message for alert in Alert.objects.open()])
+    """Return the targets and steps as `manage.py scale status` prints them: those of one drop, or all live ones."""
+    steps = Step.objects.select_related("drop", "target").order_by("drop__opens_at", "tier", "target__name")
+    plans = ScalePlan.objects.exclude(verdict="").select_related("drop").order_by("drop__opens_at")
+    if drop is not None:
+        steps, plans = steps.filter(drop=drop), plans.filter(drop=drop)
+    else:
+        steps, plans = steps.exclude(state__in=Step.OVER), plans.filter(drop__in=Drop.objects.not_ended())
+    parts = [_heartbeat(now), _targets(list(Target.objects.all())), _steps(list(steps))]
+    parts += [_verdict(plan) for plan in plans]
+    parts += _list("Open alerts:", [alert.message for alert in Alert.objects.open()])
     return "\n\n".join(parts)
 
 
-def _pulse(now: datetime) -> str:
+def _heartbeat(now: datetime) -> str:
     row = Heartbeat.objects.first()
     if row is None or row.ticked_at is None:
-        return _("There was no tick yet.")
-    words = _("The last tick was %(n)s s ago, by %(who)s.") % {
-        "n": max(0, round((now - row.ticked_at).total_seconds())),
-        "who": row.who,
-    }
+        return "No tick has run yet."
+    age = max(0, round((now - row.ticked_at).total_seconds()))
+    sentence = f"Last tick: {age} s ago, by {row.who}."
     if row.paused_at:
-        words += " " + _("Pre-scaling is paused: %(why)s") % {"why": row.paused_reason}
-    return words
+        sentence += f" Pre-scaling is paused: {row.paused_reason}"
+    return sentence
 
 
-def _targets(rows: Sequence[Target]) -> str:
-    if not rows:
-        return _("No target is set up.")
-    head = (_("target"), _("kind"), _("size"), _("ready"), _("baseline"), _("asked"), "")
-    return table(head, [_target(row) for row in rows], right=frozenset({2, 3, 4, 5}))
+def _targets(targets: Sequence[Target]) -> str:
+    if not targets:
+        return "No targets are set up."
+    head = ("target", "provider", "size", "ready", "baseline", "desired", "")
+    return table(head, [_target(target) for target in targets], right=frozenset({2, 3, 4, 5}))
 
 
-def _target(row: Target) -> tuple[str, ...]:
-    seen = (row.seen or {}).get("size")
-    sizes = [seen, row.ready_size, row.baseline_size, row.asked_size]
-    words = "" if row.enabled else _("not enabled")
+def _target(target: Target) -> tuple[str, ...]:
+    observed_size = (target.seen or {}).get("size")
+    sizes = [observed_size, target.ready_size, target.baseline_size, target.asked_size]
+    remark = target.stopped_reason or target.fault
+    if not remark and not target.enabled:
+        remark = "disabled"
+    return (target.name, target.kind, *("–" if size is None else str(size) for size in sizes), remark)
+
+
+def _steps(steps: Sequence[Step]) -> str:
+    if not steps:
+        return "No steps are under way."
+    head = ("drop", "target", "desired", "state", "starts", "needed", "requested", "ready", "")
+    return table(head, [_step(step) for step in steps], right=frozenset({2}))
+
+
+def _step(step: Step) -> tuple[str, ...]:
+    remark = step.message
+    if not remark and step.held_back:
+        remark = NEEDS_APPROVAL
     return (
-        row.name,
-        row.kind,
-        *("–" if size is None else str(size) for size in sizes),
-        row.stopped_reason or row.fault or words,
+        step.drop.slug,
+        step.target.name,
+        str(step.wanted),
+        str(State(step.state).label),
+        clock(step.starts_at),
+        clock(step.needed_at),
+        clock(step.requested_at),
+        clock(step.ready_at),
+        remark,
     )
 
 
-def _steps(rows: Sequence[Step]) -> str:
-    if not rows:
-        return _("No step is under way.")
-    head = (_("drop"), _("target"), _("wanted"), _("state"), _("starts"), _("needed"), _("requested"), _("ready"), "")
-    cells = [
-        (
-            row.drop.slug,
-            row.target.name,
-            str(row.wanted),
-            str(State(row.state).label),
-            clock(row.starts_at),
-            clock(row.needed_at),
-            clock(row.requested_at),
-            clock(row.ready_at),
-            row.message or (_("waits for ops") if row.held_back else ""),
-        )
-        for row in rows
-    ]
-    return table(head, cells, right=frozenset({2}))
-
-
-def _verdict(row: ScalePlan) -> str:
-    if not row.verdict:
-        return ""
-    words = [f"{row.drop.slug}: {row.verdict}", *(f"  {line}" for line in row.verdict_words)]
-    if row.reachable is not None:
-        words.append("  " + _("%(n)s shoppers a second can be let in.") % {"n": row.reachable})
-    return "\n".join(words)
+def _verdict(plan: ScalePlan) -> str:
+    lines = [f"{plan.drop.slug}: {plan.verdict}", *_indented(plan.verdict_words)]
+    if plan.reachable is not None:
+        lines.append(f"  {plan.reachable} shoppers a second can be admitted.")
+    return "\n".join(lines)

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from django.conf import settings
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
 from django.db.models import Min
@@ -74,11 +73,11 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
 
 def scaling_context(drop: Drop | None, *, now: datetime) -> dict[str, Any]:
     """Return the state of pre-scaling: its heartbeat while one is needed, alerts, and the drop's scale plan."""
-    row, needed = heartbeat.read(), heartbeat.is_needed()
-    most = timedelta(seconds=heartbeat.MISSED * settings.SCALING_TICK_SECONDS)
+    row, needed = heartbeat.current(), heartbeat.has_work()
+    most = heartbeat.max_age()
     return {
-        "pulse": row,
-        "pulse_age": QueueAge("last pre-scaling tick", row.ticked_at if needed else None, now, most),
+        "heartbeat": row,
+        "heartbeat_age": QueueAge("last pre-scaling tick", row.ticked_at if needed else None, now, most),
         "scale_plan": ScalePlan.objects.filter(drop=drop).first() if drop is not None else None,
         "alerts": Alert.objects.open(),
     }

@@ -68,7 +68,7 @@ def announce_next(*, opens_in: timedelta, lobby_before: timedelta, closes_after:
         )
         drop = drop_actions.announce(drop=drop, who=None)
     if expected:
-        scale_plans.expect(drop=drop, expected=expected, who=None)
+        scale_plans.set_expected(drop=drop, expected=expected, actor=None)
     return drop
 
 

@@ -87,9 +87,7 @@ def add_scaled_drop() -> dict[str, str]:
         verdict="no go",
         verdict_at=needed,
         reachable=310,
-        verdict_words=[
-            "Web on ECS has 9 tasks of 24 tasks: it is on its way, later than its lead time. Look at its last reading."
-        ],
+        verdict_words=["Web on ECS has 9 tasks of 24 tasks: it is under way, but later than its lead time."],
     )
     return {"drop": str(drop.pk), "target": str(Target.objects.get(name="Web on ECS").pk)}
 
@@ -124,13 +122,13 @@ def _scale(drop: Drop, scaled: Scaled, *, needed: datetime, now: datetime) -> di
         holding_at=drop.lobby_opens_at,
         released_at=now - 8 * MINUTE,
         ended_at=now - (2 + scaled.tier) * MINUTE,
-        message="It was not ready at the go / no-go." if ready > needed else "",
+        message="Not ready at the go / no-go." if ready > needed else "",
     )
     Call.objects.create(
         target=target,
         step=step,
         at=starts + MINUTE / 15,
-        act="ask",
+        act="apply",
         before={"min": scaled.before},
         after={"min": scaled.wanted},
         request_id="7c9e6679-7425-40de-944b-e07fc1f90ae7",

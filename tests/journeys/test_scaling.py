@@ -19,7 +19,7 @@ FLEETS = ("gate", "web", "checkout")
 def prepared(inside: Inside) -> Iterator[str]:
     """A drop that a crowd is expected at; whoever comes next finds everything at its baseline."""
     yield announced(inside, opens_in=34, lobby_before=4, closes_after=4, expected=150)
-    until(lambda: "No step is under way" in inside.manage("scale", "status"), "the baseline again", seconds=SECONDS)
+    until(lambda: "No steps are under way" in inside.manage("scale", "status"), "the baseline again", seconds=SECONDS)
 
 
 def processes(stack: RunningStack) -> dict[str, int]:

@@ -6,8 +6,7 @@ from threading import Barrier, Event
 import pytest
 from django.utils import timezone
 
-from drops.scaling.control import reconcile, steps
-from drops.scaling.control.tick import tick
+from drops.scaling.control import reconcile, target_actions, tick
 from drops.scaling.models import Step, Target
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import SECONDS, Crash, make_step, make_target
@@ -19,7 +18,7 @@ def test_four_beats_at_once_ask_once(race, cloud):
     target = make_target(cloud, size=2)
     make_step(target=target, wanted=6)
 
-    race(BEATS, lambda _i: tick(who="beat"))
+    race(BEATS, lambda _i: tick.run_once(actor="beat"))
 
     target.refresh_from_db()
     assert ([size for _name, size, _key in cloud.asked], target.baseline) == ([6], {"wanted": 2})
@@ -33,7 +32,7 @@ def test_four_beats_at_once_ask_four_times_the_careless_way(race, cloud):
     Target.objects.update(busy_until=timezone.now() + timedelta(seconds=60))  # taken by nobody, used by all
     target.refresh_from_db()
 
-    race(BEATS, lambda _i: reconcile.reconcile(target=target, who="beat", now=timezone.now(), paused=False))
+    race(BEATS, lambda _i: reconcile.run(target=target, actor="beat", now=timezone.now(), paused=False))
 
     assert len(cloud.asked) == BEATS
 
@@ -47,11 +46,11 @@ def test_a_beat_that_slept_through_its_turn_asks_nothing(race, cloud):
     def other(_i):
         reached.wait(SECONDS)
         pass_time(61)
-        lines = tick(who="other")
+        lines = tick.run_once(actor="other")
         go_on.set()
         return lines
 
-    slept, _other = race(2, lambda i: other(i) if i else tick(who="sleeper"))
+    slept, _other = race(2, lambda i: other(i) if i else tick.run_once(actor="sleeper"))
 
     assert slept == [f"{target.name}: another tick took over."]
     assert len(cloud.asked) == 1
@@ -65,12 +64,12 @@ def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race, cloud):
 
     def ops(_i):
         reached.wait(SECONDS)
-        steps.restore_now(target=target, who=None)
+        target_actions.restore_now(target=target, actor=None)
         go_on.set()
 
-    race(2, lambda i: ops(i) if i else tick(who="beat"))
+    race(2, lambda i: ops(i) if i else tick.run_once(actor="beat"))
     for _ in range(3):
-        tick(who="beat")
+        tick.run_once(actor="beat")
         cloud.go_on()
 
     step.refresh_from_db()
@@ -86,13 +85,13 @@ def test_a_beat_that_died_at_its_call_is_carried_on(cloud, when):
     cloud.crash = when
 
     with pytest.raises(Crash):
-        tick(who="beat")
+        tick.run_once(actor="beat")
     target.refresh_from_db()
     assert (target.asked, target.baseline) == ({"wanted": 6}, {"wanted": 2})
 
     pass_time(61)
     for _ in range(3):
-        tick(who="beat")
+        tick.run_once(actor="beat")
         cloud.go_on()
 
     step.refresh_from_db()

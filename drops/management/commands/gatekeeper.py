@@ -25,6 +25,6 @@ class Command(BaseCommand):
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        Thread(target=watchdog.watch, args=[stop], daemon=True).start()
+        Thread(target=watchdog.run, args=[stop], daemon=True).start()
         redis = connect(settings.LINE_REDIS_URL)
         Gatekeeper(redis=redis, holder=f"{socket.gethostname()}:{os.getpid()}").run(stop)

@@ -1,4 +1,4 @@
-"""Pre-scaling at the desk: targets, preparations with their timelines, and what was called. Everybody sees, ops act."""
+"""Pre-scaling in the admin: targets, scale plans with their timelines, and calls. All staff may look, ops may act."""
 
 from drops.scaling.admin import records, scale_plans, targets
 

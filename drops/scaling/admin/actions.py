@@ -1,6 +1,6 @@
-"""What ops do with pre-scaling at the desk: each act asks on a page of its own, then is done by post, once.
+"""Ops' actions on pre-scaling. Each asks for confirmation on a page of its own, and is done by POST, once.
 
-Looking is for everybody at the desk; each of these acts needs the permission to act on pre-scaling.
+All staff may look; every action needs the permission to act on pre-scaling.
 """
 
 from django.contrib import messages
@@ -10,149 +10,164 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from drops.scaling.admin import words
-from drops.scaling.control import provider_calls, scale_plans, steps
+from drops.scaling.admin import display
+from drops.scaling.control import pausing, provider_calls, target_actions
 from drops.scaling.models import Call, Target
 from shop.admin.actions import Action, ReasonForm
 from shop.admin.base import person
 from shop.admin.refusals import refusal_page
 
-MAY = "scaling.act_on_scaling"
+PERMISSION = "scaling.act_on_scaling"
 
 
-OF_TARGET = {
-    act.name: act
-    for act in (
+TARGET_ACTIONS = {
+    action.name: action
+    for action in (
         Action(
             name="restore",
-            label=gettext_lazy("Restore now"),
-            warning=gettext_lazy(
-                "Every drop gives its claim on this target up, and it goes back to its baseline at the next tick, "
-                "while a drop runs too. What it carries is missing from then on."
+            label="Restore now",
+            warning=(
+                "All drops release this target and it returns to its baseline on the next tick, even during a live "
+                "drop. That capacity is lost."
             ),
-            done=gettext_lazy("It goes back to its baseline. The next ticks do it and read it back."),
-            do=lambda target, who, _reason: steps.restore_now(target=target, who=who),
+            done="The next ticks return the target to its baseline and read it back.",
+            do=lambda target, actor, _reason: target_actions.restore_now(target=target, actor=actor),
         ),
         Action(
-            name="take_up",
-            label=gettext_lazy("Take it up again"),
-            warning=gettext_lazy(
-                "Look at the target first: as it stands now it becomes what pre-scaling goes on from, and the next "
-                "tick asks of it what is planned."
+            name="resume",
+            label="Resume",
+            warning=(
+                "Check the target first: pre-scaling continues from its present size, and the next tick applies what "
+                "is planned."
             ),
-            done=gettext_lazy("The next tick goes on with it."),
-            do=lambda target, who, _reason: steps.resume_target(target=target, who=who),
+            done="Pre-scaling continues with this target on the next tick.",
+            do=lambda target, actor, _reason: target_actions.resume(target=target, actor=actor),
         ),
         Action(
-            name="let_go",
-            label=gettext_lazy("Leave it as it is"),
-            warning=gettext_lazy(
-                "Somebody else's change stays: the baseline is forgotten, every drop's claim on this target ends, and "
-                "nothing is brought back."
+            name="abandon",
+            label="Leave it as it is",
+            warning=(
+                "Somebody else's change stays: the baseline is cleared, every drop's lease on this target ends, and "
+                "the target isn't brought back."
             ),
-            done=gettext_lazy("It stays as it is."),
-            do=lambda target, who, _reason: steps.abandon(target=target, who=who),
+            done="The target stays as it is.",
+            do=lambda target, actor, _reason: target_actions.abandon(target=target, actor=actor),
         ),
     )
 }
-OF_ALL = {
-    act.name: act
-    for act in (
+GLOBAL_ACTIONS = {
+    action.name: action
+    for action in (
         Action(
             name="pause",
-            label=gettext_lazy("Pause pre-scaling"),
-            warning=gettext_lazy(
-                "Nothing new is asked of any target and nothing is brought back, until you resume. What is scaled "
-                "stays so. A drop that is not ready in time lets fewer people in."
+            label="Pause pre-scaling",
+            warning=(
+                "No target is scaled up or brought back until you resume. Targets keep their present sizes. A drop "
+                "that isn't ready in time admits fewer shoppers."
             ),
-            done=gettext_lazy("Pre-scaling is paused."),
-            do=lambda _all, who, reason: steps.pause(who=who, reason=reason),
+            done="Pre-scaling is paused.",
+            do=lambda _subject, actor, reason: pausing.pause(actor=actor, reason=reason),
             form=ReasonForm,
         ),
         Action(
             name="resume",
-            label=gettext_lazy("Resume pre-scaling"),
-            warning=gettext_lazy("The next tick goes on: what is due is asked for, what is over is brought back."),
-            done=gettext_lazy("Pre-scaling goes on."),
-            do=lambda _all, who, _reason: steps.resume(who=who),
+            label="Resume pre-scaling",
+            warning="The next tick applies what is due and brings back what is over.",
+            done="Pre-scaling is resumed.",
+            do=lambda _subject, actor, _reason: pausing.resume(actor=actor),
         ),
     )
 }
 
 
-def of_target(*, request: HttpRequest, target: Target) -> list[Action]:
-    """Give the acts on a target that make sense now, for those who may act."""
-    sensible = {
+def available(*, request: HttpRequest, target: Target) -> list[Action]:
+    """Return the actions on a target that make sense now; none without the permission."""
+    if not request.user.has_perm(PERMISSION):
+        return []
+    is_available = {
         "restore": target.baseline is not None,
-        "take_up": target.stopped_at is not None or target.failures > 0,
-        "let_go": target.stopped_at is not None,
+        "resume": target.stopped_at is not None or target.failures > 0,
+        "abandon": target.stopped_at is not None,
     }
-    return [act for name, act in OF_TARGET.items() if sensible[name]] if request.user.has_perm(MAY) else []
+    return [action for name, action in TARGET_ACTIONS.items() if is_available[name]]
 
 
-def ask_target(request: HttpRequest, *, admin_site: AdminSite, target_id: int, name: str) -> HttpResponse:
-    """Answer the page of one button of a target."""
-    permit(request)
+def target_action(request: HttpRequest, *, admin_site: AdminSite, target_id: int, name: str) -> HttpResponse:
+    """Show the page of one action on a target, or do it."""
+    require_permission(request)
     target = get_object_or_404(Target, pk=target_id)
     back = reverse(f"{admin_site.name}:scaling_target_change", args=[target.pk])
+    observed_size = (target.seen or {}).get("size")
     facts = [
-        (_("Baseline"), words.size(target=target, count=target.baseline_size)),
-        (_("Asked for"), words.size(target=target, count=target.asked_size)),
-        (_("Last read"), words.size(target=target, count=(target.seen or {}).get("size"))),
+        ("Baseline", display.size(target=target, count=target.baseline_size)),
+        ("Desired", display.size(target=target, count=target.asked_size)),
+        ("Observed", display.size(target=target, count=observed_size)),
     ]
-    return ask(request, admin_site=admin_site, act=OF_TARGET[name], about=target, back=back, facts=facts)
+    action = TARGET_ACTIONS[name]
+    return confirm(request, admin_site=admin_site, action=action, subject=target, back=back, facts=facts)
 
 
-def ask_all(request: HttpRequest, *, admin_site: AdminSite, name: str) -> HttpResponse:
-    """Answer the page of one button of pre-scaling as a whole."""
-    permit(request)
+def global_action(request: HttpRequest, *, admin_site: AdminSite, name: str) -> HttpResponse:
+    """Show the page of one action on pre-scaling as a whole, or do it."""
+    require_permission(request)
     back = reverse(f"{admin_site.name}:scaling_scaleplan_changelist")
-    return ask(request, admin_site=admin_site, act=OF_ALL[name], about=_("Pre-scaling"), back=back, facts=[])
+    action = GLOBAL_ACTIONS[name]
+    return confirm(request, admin_site=admin_site, action=action, subject="Pre-scaling", back=back, facts=[])
 
 
-def ask(
-    request: HttpRequest, *, admin_site: AdminSite, act: Action, about: object, back: str, facts: list[tuple[str, str]]
+def confirm(
+    request: HttpRequest,
+    *,
+    admin_site: AdminSite,
+    action: Action,
+    subject: object,
+    back: str,
+    facts: list[tuple[str, str]],
 ) -> HttpResponse:
-    """Ask, then do it and go back. A refusal is told on a page of its own."""
-    form = act.form(request.POST if request.method == "POST" else None)
-    context = {**admin_site.each_context(request), "act": act, "about": about, "back": back, "facts": facts}
+    """Ask for confirmation; on POST, do it and go back. A refusal has a page of its own."""
+    form = action.form(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         try:
-            act.do(about, person(request), form.cleaned_data.get("reason", ""))
-        except (steps.StepRefused, scale_plans.PlanRefused) as refusal:
-            return refusal_page(request, admin_site=admin_site, about=about, why=[str(refusal)], back=back)
-        messages.success(request, str(act.done))
+            action.do(subject, person(request), form.cleaned_data.get("reason", ""))
+        except target_actions.TargetActionRefused as refusal:
+            return refusal_page(request, admin_site=admin_site, about=subject, why=[str(refusal)], back=back)
+        messages.success(request, str(action.done))
         return HttpResponseRedirect(back)
-    context |= {"title": _("%(act)s: %(about)s?") % {"act": act.label, "about": about}, "form": form}
-    return TemplateResponse(request, "admin/scaling/act.html", context, status=422 if form.errors else 200)
+    title = f"{action.label}: {subject}?" if isinstance(subject, Target) else f"{action.label}?"
+    context = {
+        **admin_site.each_context(request),
+        "title": title,
+        "action": action,
+        "subject": subject,
+        "back": back,
+        "facts": facts,
+        "form": form,
+    }
+    return TemplateResponse(request, "admin/scaling/confirm.html", context, status=422 if form.errors else 200)
 
 
-def test(request: HttpRequest, *, admin_site: AdminSite, target_id: int) -> HttpResponse:
-    """Try the connection to a target: it is read, and nothing is asked of it."""
-    permit(request)
+def test_connection(request: HttpRequest, *, admin_site: AdminSite, target_id: int) -> HttpResponse:
+    """Test the connection to a target: it is read, and nothing is changed."""
+    require_permission(request)
     target = get_object_or_404(Target, pk=target_id)
-    call = provider_calls.test(target=target, who=request.user.get_username())
+    call = provider_calls.test(target=target, actor=request.user.get_username())
     if call.fault:
-        messages.error(request, _("The connection doesn't work. %(fault)s") % {"fault": call.fault})
+        messages.error(request, f"The connection doesn't work. {call.fault}")
     else:
-        messages.success(request, works(call=call, target=target))
+        messages.success(request, test_result(call=call, target=target))
     return HttpResponseRedirect(reverse(f"{admin_site.name}:scaling_target_change", args=[target.pk]))
 
 
-def works(*, call: Call, target: Target) -> str:
-    """Say what a test read."""
-    seen = call.after or {}
-    return _("The connection works: %(size)s, %(serving)s of them serving. It took %(ms)s ms; nothing was changed.") % {
-        "size": words.size(target=target, count=seen.get("size", 0)),
-        "serving": seen.get("serving", 0),
-        "ms": call.milliseconds,
-    }
+def test_result(*, call: Call, target: Target) -> str:
+    """Return what a successful test read."""
+    observed = call.after or {}
+    size = display.size(target=target, count=observed.get("size", 0))
+    serving = observed.get("serving", 0)
+    return f"The connection works: {size}, {serving} of them serving. It took {call.milliseconds} ms; nothing changed."
 
 
-def permit(request: HttpRequest) -> None:
-    """Refuse those who may only look, with 403."""
-    if not request.user.has_perm(MAY):
+def require_permission(request: HttpRequest) -> None:
+    """Refuse staff who may only look, with 403."""
+    if not request.user.has_perm(PERMISSION):
         raise PermissionDenied

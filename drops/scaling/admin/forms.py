@@ -1,34 +1,31 @@
-"""The forms of pre-scaling: a target with the fields of its own kind, and what it carries of each group.
+"""The forms of pre-scaling: a target with the fields of its provider, and the groups that it carries.
 
-What a kind must be told is kept in the target's `where`; on the form each is a field named `where_<name>`.
+A provider's own fields are stored in the target's locator; on the form each is a field named `where_<name>`.
 """
 
 from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.utils.formats import number_format
 from django.utils.text import capfirst
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from drops.scaling.models import ScalePlan, Share, Target
 from drops.scaling.planning.checks import MOST_EXPECTED
-from drops.scaling.providers import PROVIDERS, BadLocator
+from drops.scaling.providers import PROVIDERS, BadLocator, Field
 from shop.admin.base import BaseInlineFormSet, ModelForm
 
-PREFIX = "where_"
+LOCATOR_PREFIX = "where_"
 
 
-def where_names(*, kind: str) -> tuple[str, ...]:
-    """Name the form's fields of a kind."""
-    return tuple(PREFIX + field.name for field in PROVIDERS[kind].fields)
+def locator_fields(*, provider: str) -> tuple[str, ...]:
+    """Return the names of a provider's form fields."""
+    return tuple(LOCATOR_PREFIX + field.name for field in PROVIDERS[provider].fields)
 
 
 class TargetForm(ModelForm[Target]):
-    """Its subclasses, one for each kind, have the kind's fields besides."""
+    """The form of any target. `form_for` makes a subclass for each provider, with its fields."""
 
-    kind: ClassVar[str] = ""
+    provider: ClassVar[str] = ""
 
     class Meta:
         model = Target
@@ -39,76 +36,70 @@ class TargetForm(ModelForm[Target]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        kind = PROVIDERS.get(self.kind)
-        if kind is None:
+        provider = PROVIDERS.get(self.provider)
+        if provider is None:
             return
-        for field in kind.fields:
-            if PREFIX + field.name in self.fields:
-                self.initial[PREFIX + field.name] = self.instance.where.get(field.name, field.default)
+        for field in provider.fields:
+            if LOCATOR_PREFIX + field.name in self.fields:
+                self.initial[LOCATOR_PREFIX + field.name] = self.instance.where.get(field.name, field.default)
         if not self.instance.pk and "lead_seconds" in self.fields:
-            self.initial["lead_seconds"] = kind.lead_seconds
+            self.initial["lead_seconds"] = provider.lead_seconds
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or self.cleaned_data
-        if any(name.startswith(PREFIX) for name in self.fields):
-            self.clean_where(values)
+        if any(name.startswith(LOCATOR_PREFIX) for name in self.fields):
+            self.clean_locator(values)
         self.clean_sizes(values)
         if self.instance.baseline is not None and values.get("enabled") is False:
             self.add_error(
                 "enabled",
-                _("It is scaled now, and what is switched off is never brought back. Press “Restore now” first."),
+                "This target is scaled now; if it is disabled, it stays at that size. Press “Restore now” first.",
             )
         return values
 
-    def clean_where(self, values: dict[str, Any]) -> None:
-        """Let the kind look at what it was told, without a call; refuse what another target is already."""
-        kind = PROVIDERS[self.kind]
-        where = {field.name: values[PREFIX + field.name] for field in kind.fields if values.get(PREFIX + field.name)}
-        if any(name.startswith(PREFIX) for name in self.errors):
+    def clean_locator(self, values: dict[str, Any]) -> None:
+        """Let the provider check the locator, without a call. Refuse a resource that another target has already."""
+        provider = PROVIDERS[self.provider]
+        if any(name.startswith(LOCATOR_PREFIX) for name in self.errors):
             return
+        entered = {field.name: values.get(LOCATOR_PREFIX + field.name) for field in provider.fields}
+        locator = {name: value for name, value in entered.items() if value}
         try:
-            kind.check(where)
+            provider.check(locator)
         except BadLocator as bad:
             for name, sentence in bad.faults.items():
-                self.add_error(PREFIX + name if PREFIX + name in self.fields else None, sentence)
+                field_name = LOCATOR_PREFIX + name
+                self.add_error(field_name if field_name in self.fields else None, sentence)
             return
-        resource = kind.resource(where)
+        resource = provider.resource(locator)
         other = Target.objects.filter(resource=resource).exclude(pk=self.instance.pk).first()
         if other is not None:
-            self.add_error(
-                None,
-                ValidationError(
-                    _("The target “%(other)s” is this already (%(resource)s). Change that one instead."),
-                    params={"other": other, "resource": resource},
-                ),
-            )
-        self.instance.kind, self.instance.where, self.instance.resource = self.kind, where, resource
+            self.add_error(None, f"The target “{other}” is the same resource ({resource}). Change that one instead.")
+        self.instance.kind, self.instance.where, self.instance.resource = self.provider, locator, resource
 
     def clean_sizes(self, values: dict[str, Any]) -> None:
         """Refuse bounds in the wrong order."""
-        floor, ceiling, ops = (values.get(name) for name in ("floor", "ceiling", "ops_ceiling"))
+        floor, ceiling, ops_ceiling = (values.get(name) for name in ("floor", "ceiling", "ops_ceiling"))
         if floor is not None and ceiling is not None and floor > ceiling:
-            self.add_error("floor", _("The floor is above the ceiling. Lower it, or raise the ceiling."))
-        if ops is not None and ceiling is not None and ops > ceiling:
-            self.add_error("ops_ceiling", _("It can't be above the ceiling. Lower it, or leave it empty."))
-        if ops is not None and floor is not None and ops < floor:
+            self.add_error("floor", "The floor is above the ceiling. Lower it, or raise the ceiling.")
+        if ops_ceiling is not None and ceiling is not None and ops_ceiling > ceiling:
+            self.add_error("ops_ceiling", "It can't be above the ceiling. Lower it, or leave it empty.")
+        if ops_ceiling is not None and floor is not None and ops_ceiling < floor:
             self.add_error(
-                "ops_ceiling", _("Below the floor every plan would wait for a yes. Raise it, or lower the floor.")
+                "ops_ceiling", "Below the floor, every plan would need approval. Raise it, or lower the floor."
             )
 
 
-def form_for(*, kind: str) -> type[TargetForm]:
-    """Make the form of a kind."""
+def form_for(*, provider: str) -> type[TargetForm]:
+    """Make the form class of a provider."""
     fields: dict[str, Any] = {
-        PREFIX + field.name: forms.CharField(
-            label=capfirst(_(field.label)),
-            help_text=_(field.help) if field.help else "",
-            required=field.required,
-            max_length=300,
-        )
-        for field in PROVIDERS[kind].fields
+        LOCATOR_PREFIX + field.name: _locator_form_field(field) for field in PROVIDERS[provider].fields
     }
-    return type("TargetForm", (TargetForm,), fields | {"kind": kind, "__module__": __name__})
+    return type("TargetForm", (TargetForm,), fields | {"provider": provider, "__module__": __name__})
+
+
+def _locator_form_field(field: Field) -> forms.CharField:
+    return forms.CharField(label=capfirst(field.label), help_text=field.help, required=field.required, max_length=300)
 
 
 class ShareForm(ModelForm[Share]):
@@ -116,54 +107,48 @@ class ShareForm(ModelForm[Share]):
         model = Share
         fields = ("group", "percent", "per_second")
         error_messages = {
-            "per_second": {"required": gettext_lazy("Say what one instance can do, measured: requests a second.")}
+            "per_second": {"required": "Enter the measured throughput of one instance, in requests per second."}
         }
 
     def clean_per_second(self) -> Any:
         per_second = self.cleaned_data["per_second"]
         if per_second <= 0:
-            raise ValidationError(_("An instance does something: write more than 0 a second."))
+            raise ValidationError("Enter a throughput above 0 requests per second.")
         return per_second
 
 
 class ShareFormSet(BaseInlineFormSet[Share, Target, ModelForm[Share]]):
     def clean(self) -> None:
-        """Refuse a target that carries nothing."""
+        """Refuse a target that carries no group."""
         super().clean()
         rows = [form for form in self.forms if form.cleaned_data.get("group") and not form.cleaned_data.get("DELETE")]
         if not rows and not any(self.errors):
-            raise ValidationError(_("Name one group at least that it carries: of nothing, no size follows."))
+            raise ValidationError("Select at least one group; without one there is nothing to size.")
 
 
 class ExpectedField(forms.IntegerField):
-    """How many people are expected of a drop."""
+    """How many shoppers are expected at a drop."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("label", gettext_lazy("Expected shoppers"))
+        kwargs.setdefault("label", "Expected shoppers")
         super().__init__(**kwargs)
         self.widget.attrs |= {"min": 1, "max": MOST_EXPECTED}
 
     def validate(self, value: int | None) -> None:
         super().validate(value)
         if value is not None and not 0 < value <= MOST_EXPECTED:
-            raise ValidationError(
-                _("%(value)s can't be planned for. Write a number from 1 to %(most)s."),
-                params={
-                    "value": number_format(value, force_grouping=True),
-                    "most": number_format(MOST_EXPECTED, force_grouping=True),
-                },
-            )
+            raise ValidationError(f"{value:,} can't be planned for. Enter a number from 1 to {MOST_EXPECTED:,}.")
 
 
 class ExpectedForm(ModelForm[ScalePlan]):
-    expected = ExpectedField(help_text=gettext_lazy("How many people come to the line, all in all."))
+    expected = ExpectedField(help_text="How many people will join the line in total.")
 
     class Meta:
         model = ScalePlan
         fields = ("expected",)
 
 
-class AskedForm(forms.Form):
-    """A number to try, which is kept nowhere."""
+class PreviewForm(forms.Form):
+    """A number to try. It isn't stored."""
 
     expected = ExpectedField()

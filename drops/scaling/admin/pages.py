@@ -1,4 +1,4 @@
-"""Pages of pre-scaling that are no model's: what would be planned, a dry run, ops' yes, what was learned."""
+"""Pages of pre-scaling that belong to no model: a preview, a dry run, ops' approval, and what was learned."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,34 +12,33 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
 
 from drops.models import Drop
 from drops.scaling.admin import actions, plans
-from drops.scaling.admin.forms import AskedForm
+from drops.scaling.admin.forms import PreviewForm
+from drops.scaling.admin.plans import PendingApproval
 from drops.scaling.control import heartbeat, scale_plans, tick
 from drops.scaling.models import Demand, ScalePlan, Step, Target
-from drops.scaling.planning import history, read_inputs, weights
-from drops.scaling.planning.planner import plan as reckon
+from drops.scaling.planning import history, planner, read_inputs, weights
 from shop.admin.base import person
 from shop.admin.refusals import refusal_page
 from shop.core.datetimes import format_duration
 from shop.core.models import Alert
 
-EVIDENCE = 64  # rows of evidence shown: eight drops with all their groups
+MAX_DEMANDS = 64  # shown: eight drops with all their groups
 
 
-def state(request: HttpRequest) -> dict[str, Any]:
-    """Give how pre-scaling as a whole stands: its pulse, whether it is paused, open alerts."""
+def overview(request: HttpRequest) -> dict[str, Any]:
+    """Return the status of pre-scaling as a whole: its heartbeat, whether it is paused, open alerts."""
     now = timezone.now()
-    row = heartbeat.read()
+    row = heartbeat.current()
     return {
-        "pulse": row,
-        "pulse_age": format_duration(max(now - row.ticked_at, timedelta())) if row.ticked_at else "",
-        "pulse_late": heartbeat.is_lost(now=now),
+        "heartbeat": row,
+        "heartbeat_age": format_duration(max(now - row.ticked_at, timedelta())) if row.ticked_at else "",
+        "is_overdue": heartbeat.is_overdue(now=now),
         "alerts": open_alerts(),
-        "may_act": request.user.has_perm(actions.MAY),
-        "acts": [actions.OF_ALL["resume" if row.paused_at else "pause"]],
+        "may_act": request.user.has_perm(actions.PERMISSION),
+        "action": actions.GLOBAL_ACTIONS["resume" if row.paused_at else "pause"],
     }
 
 
@@ -50,90 +49,93 @@ def open_alerts() -> list[tuple[Alert, Target | None]]:
     return [(alert, targets.get(alert.details.get("target"))) for alert in alerts]
 
 
-def plan(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> HttpResponse:
+def preview(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> HttpResponse:
     """Show what a number of shoppers would need, and why. Writes nothing."""
     if not request.user.has_perm("scaling.view_scaleplan"):
         raise PermissionDenied
     drop = get_object_or_404(Drop, pk=drop_id)
-    typed = ScalePlan.objects.filter(drop=drop).values_list("expected", flat=True).first()
-    form = AskedForm(request.GET if "expected" in request.GET else {"expected": typed or ""})
-    made = None
+    stored = ScalePlan.objects.filter(drop=drop).values_list("expected", flat=True).first()
+    form = PreviewForm(request.GET if "expected" in request.GET else {"expected": stored or ""})
+    plan = None
     if form.is_valid():
-        known = read_inputs.read(drop=drop, expected=form.cleaned_data["expected"], now=timezone.now())
-        made = plans.shown(reckon(known))
+        inputs = read_inputs.read(drop=drop, expected=form.cleaned_data["expected"], now=timezone.now())
+        plan = plans.plan_context(planner.plan(inputs))
     context = {
         **admin_site.each_context(request),
-        "title": _("What would “%(drop)s” need?") % {"drop": drop},
+        "title": f"What would “{drop}” need?",
         "drop": drop,
         "form": form,
-        "plan": made,
-        "typed": typed,
+        "plan": plan,
+        "stored": stored,
     }
     return TemplateResponse(request, "admin/scaling/preview.html", context)
 
 
 def dry_run(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
-    """Show what a tick would do now. Targets are read, nothing is asked of them, nothing is written but the calls."""
-    actions.permit(request)
-    lines = tick.tick(who=request.user.get_username(), dry_run=True)
-    context = {**admin_site.each_context(request), "title": _("What a tick would do now"), "lines": lines}
+    """Show what a tick would do now. Targets are read; nothing is changed and nothing is written."""
+    actions.require_permission(request)
+    lines = tick.run_once(actor=request.user.get_username(), dry_run=True)
+    context = {**admin_site.each_context(request), "title": "What a tick would do now", "lines": lines}
     return TemplateResponse(request, "admin/scaling/dry_run.html", context)
 
 
 def learned(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
-    """Show what was learned from the last drops, and from what."""
+    """Show what was learned from the last drops, and the evidence."""
     if not request.user.has_perm("scaling.view_demand"):
         raise PermissionDenied
-    none = Drop()  # planned for no drop in particular: all of them teach
-    found = history.measured(before=none)
-    known, left_out = read_inputs.read_targets(drop=none)
+    no_drop = Drop()  # an unsaved one: nothing is planned, so all past drops count
+    measured = history.measured(before=no_drop)
+    targets, left_out = read_inputs.read_targets(drop=no_drop)
     context = {
         **admin_site.each_context(request),
-        "title": _("What was learned"),
-        "weights": [(one, (one.cpu_seconds or 0) * 1000) for one in weights.learn(found).values()],
-        "targets": known,
+        "title": "What was learned",
+        "weights": [(weight, (weight.cpu_seconds or 0) * 1000) for weight in weights.learn(measured).values()],
+        "targets": targets,
         "left_out": left_out,
-        "demands": Demand.objects.select_related("drop").order_by("-measured_at", "group")[:EVIDENCE],
+        "demands": Demand.objects.select_related("drop").order_by("-measured_at", "group")[:MAX_DEMANDS],
     }
     return TemplateResponse(request, "admin/scaling/learned.html", context)
 
 
 def approve(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> HttpResponse:
-    """Ask ops for their yes to what lies beyond their ceilings, with its price; it counts for what was shown only."""
-    actions.permit(request)
+    """Ask ops to approve what lies beyond their ceilings, with its price. Only what the page shows is approved."""
+    actions.require_permission(request)
     scale_plan = get_object_or_404(ScalePlan.objects.select_related("drop"), drop=drop_id)
     back = reverse(f"{admin_site.name}:scaling_scaleplan_change", args=[scale_plan.pk])
     if request.method == "POST":
         try:
-            give_yes(request, scale_plan=scale_plan)
+            approve_shown(request, scale_plan=scale_plan)
         except scale_plans.PlanRefused as refusal:
             return refusal_page(request, admin_site=admin_site, about=scale_plan.drop, why=[str(refusal)], back=back)
-        messages.success(request, _("You said yes. The next tick goes on with it."))
+        messages.success(request, "Approved. Scaling continues on the next tick.")
         return HttpResponseRedirect(back)
-    waits = waiting(scale_plan=scale_plan)
+    approvals = pending_approvals(scale_plan=scale_plan)
     context = {
         **admin_site.each_context(request),
         "back": back,
         "object": scale_plan.drop,
-        "title": _("Say yes for “%(drop)s”?") % {"drop": scale_plan.drop},
-        "waiting": waits,
-        "mark": plans.mark(waits),
-        "plan": plans.stored(scale_plan=scale_plan),
+        "title": f"Approve the scale plan of “{scale_plan.drop}”?",
+        "approvals": approvals,
+        "fingerprint": plans.fingerprint(approvals),
+        "plan": plans.stored_plan_context(scale_plan=scale_plan),
     }
     return TemplateResponse(request, "admin/scaling/approve.html", context)
 
 
-def give_yes(request: HttpRequest, *, scale_plan: ScalePlan) -> None:
-    """Approve what waits, if it is what the page showed. Raises preparing.Refused."""
+def approve_shown(request: HttpRequest, *, scale_plan: ScalePlan) -> None:
+    """Approve what the page showed. Raises PlanRefused if that has changed since."""
     with transaction.atomic():
-        # Whoever plans takes this lock too: between the look and the yes nothing grows.
+        # Planning takes this lock too: nothing grows between the comparison and the approval.
         ScalePlan.objects.select_for_update().get(pk=scale_plan.pk)
-        if plans.mark(waiting(scale_plan=scale_plan)) != request.POST.get("mark"):
-            raise scale_plans.PlanRefused(_("The plan has changed since you looked at it. Look again, then say yes."))
-        scale_plans.approve(drop=scale_plan.drop, who=person(request))
+        approvals = pending_approvals(scale_plan=scale_plan)
+        if plans.fingerprint(approvals) != request.POST.get("fingerprint"):
+            raise scale_plans.PlanRefused(
+                "The plan has changed since this page was loaded. Check it again, then approve it."
+            )
+        scale_plans.approve(drop=scale_plan.drop, actor=person(request))
 
 
-def waiting(*, scale_plan: ScalePlan) -> list[plans.Waiting]:
-    """Read what of a drop waits for a yes."""
+def pending_approvals(*, scale_plan: ScalePlan) -> list[PendingApproval]:
+    """Return what needs approval for a drop."""
     steps = Step.objects.filter(drop=scale_plan.drop, held_back=True).select_related("target")
-    return plans.waiting(steps=list(steps.order_by("tier", "target__name")), scale_plan=scale_plan)
+    return plans.pending_approvals(steps=list(steps.order_by("tier", "target__name")), scale_plan=scale_plan)

@@ -1,4 +1,4 @@
-"""Plans as the desk shows them: stored ones read back from JSON, prices in words, what waits for a yes from ops."""
+"""Plans for the admin's templates: stored ones read back from JSON, formatted prices, and what needs approval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,92 +6,89 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from django.utils.translation import gettext as _
-
-from drops.scaling.admin import words
+from drops.scaling.admin import display
 from drops.scaling.models import ScalePlan, Step
 from drops.scaling.planning.planner import Plan
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """A step beyond ops' ceiling, with the price of the whole move."""
+class PendingApproval:
+    """A step beyond ops' ceiling, with the price of the whole step."""
 
     step: Step
     price: str
 
 
-def shown(plan: Plan) -> dict[str, Any]:
-    """Put a plan into what the template shows."""
-    return readable(plan.as_json())
+def plan_context(plan: Plan) -> dict[str, Any]:
+    """Return a plan for the template."""
+    return _formatted(plan.as_json())
 
 
-def stored(*, scale_plan: ScalePlan) -> dict[str, Any] | None:
-    """Put the plan of the last tick into what the template shows; None if there was none yet."""
-    return readable(scale_plan.plan) if scale_plan.plan else None
+def stored_plan_context(*, scale_plan: ScalePlan) -> dict[str, Any] | None:
+    """Return the plan of the last tick for the template; None if there is none yet."""
+    return _formatted(scale_plan.plan) if scale_plan.plan else None
 
 
-def readable(plan: dict[str, Any]) -> dict[str, Any]:
-    """Turn times and prices of a plan's JSON into what people read."""
+def _formatted(plan: dict[str, Any]) -> dict[str, Any]:
+    """Add formatted times and prices to a plan's JSON."""
     lines = [
-        line | {"starts_words": words.time(moment(line["starts_at"])), "price_words": price(line["price"])}
+        line
+        | {"starts_words": display.time(parse_moment(line["starts_at"])), "price_words": format_price(line["price"])}
         for line in plan["lines"]
     ]
     return plan | {
         "lines": lines,
-        "needed_at": moment(plan["lines"][0]["needed_at"]) if lines else None,
-        "price_words": price(plan.get("price")),
-        "always_on_words": price(plan.get("always_on")),
+        "needed_at": parse_moment(plan["lines"][0]["needed_at"]) if lines else None,
+        "price_words": format_price(plan.get("price")),
+        "always_on_words": format_price(plan.get("always_on")),
     }
 
 
-def moment(text: str) -> datetime:
-    """Read a moment as JSON keeps it."""
+def parse_moment(text: str) -> datetime:
+    """Return a moment that JSON holds."""
     return datetime.fromisoformat(text)
 
 
-def price(sum_: Decimal | str | float | None) -> str:
-    """Write a sum in US dollars, as the price table is; fractions of a cent are not hidden."""
-    if sum_ is None:
-        return _("not known")
-    dollars = Decimal(str(sum_))
+def format_price(amount: Decimal | str | float | None) -> str:
+    """Return an amount in US dollars, as in the price table; fractions of a cent are shown."""
+    if amount is None:
+        return "not known"
+    dollars = Decimal(str(amount))
     digits = 4 if 0 < dollars < Decimal("0.01") else 2
     return f"${dollars:,.{digits}f}"
 
 
-def bill(*, scale_plan: ScalePlan) -> dict[str, Any] | None:
-    """Put what was measured into what the template shows; None before that."""
+def bill_context(*, scale_plan: ScalePlan) -> dict[str, Any] | None:
+    """Return the measured cost for the template; None before it is measured."""
     if not scale_plan.bill:
         return None
-    found: dict[str, Any] = scale_plan.bill
+    bill: dict[str, Any] = scale_plan.bill
     items = [
         item
         | {
-            "price_words": price(item["price"]),
+            "price_words": format_price(item["price"]),
             "hours": item["instance_seconds"] / 3600,
-            "since_words": words.time(moment(item["since"])),
-            "until_words": words.time(moment(item["until"])),
+            "since_words": display.time(parse_moment(item["since"])),
+            "until_words": display.time(parse_moment(item["until"])),
         }
-        for item in found["items"]
+        for item in bill["items"]
     ]
-    sums = ("capacity", "edge", "polls_price", "total", "per_order", "always_on")
-    return (
-        found
-        | {"items": items, "at": moment(found["measured_at"])}
-        | {f"{key}_words": price(found[key]) for key in sums}
-    )
+    context = bill | {"items": items, "at": parse_moment(bill["measured_at"])}
+    for key in ("capacity", "edge", "polls_price", "total", "per_order", "always_on"):
+        context[f"{key}_words"] = format_price(bill[key])
+    return context
 
 
-def waiting(*, steps: Sequence[Step], scale_plan: ScalePlan) -> list[Waiting]:
-    """Give the steps that ops have to say yes to, each with its price."""
+def pending_approvals(*, steps: Sequence[Step], scale_plan: ScalePlan) -> list[PendingApproval]:
+    """Return the steps that need approval from ops, each with its price."""
     prices = {line["target_id"]: line["price"] for line in (scale_plan.plan or {}).get("lines", [])}
     return [
-        Waiting(step, price(prices.get(step.target_id)))
+        PendingApproval(step, format_price(prices.get(step.target_id)))
         for step in steps
         if step.held_back and step.state not in Step.OVER
     ]
 
 
-def mark(waits: Sequence[Waiting]) -> str:
-    """Name what was shown, so that a yes is given to that and to nothing else."""
-    return ",".join(f"{wait.step.target_id}:{wait.step.wanted}" for wait in waits)
+def fingerprint(approvals: Sequence[PendingApproval]) -> str:
+    """Return what identifies the sizes that a page showed, so that exactly these are approved."""
+    return ",".join(f"{approval.step.target_id}:{approval.step.wanted}" for approval in approvals)

@@ -1,41 +1,31 @@
-"""What pre-scaling leaves behind, to look at: calls, steps, and the demand that drops were measured at."""
+"""Read-only lists of what pre-scaling records: calls, steps, and the measured demand of drops."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
 from django.contrib import admin
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from drops.scaling.admin import words
+from drops.scaling.admin import display
 from drops.scaling.models import Call, Demand, Step
 from shop.admin.base import ReadOnlyAdmin
 
-ACTS = {"read": gettext_lazy("read"), "ask": gettext_lazy("asked"), "test": gettext_lazy("tested")}
-
 
 @dataclass(frozen=True)
-class Shown:
-    """A call in words, for the tables of targets and drops."""
+class CallRow:
+    """A call as the tables of targets and drops show it."""
 
     call: Call
     when: str
-    act: str
+    operation: str
     before: str
     after: str
 
 
-def shown(calls: Iterable[Call]) -> list[Shown]:
-    """Put calls into words."""
+def call_rows(calls: Iterable[Call]) -> list[CallRow]:
+    """Return calls as table rows."""
     return [
-        Shown(
-            call,
-            words.time(call.at),
-            str(ACTS.get(call.act, call.act)),
-            words.state(call.before),
-            words.state(call.after),
-        )
+        CallRow(call, display.time(call.at), call.act, display.state(call.before), display.state(call.after))
         for call in calls
     ]
 
@@ -49,13 +39,13 @@ class CallAdmin(ReadOnlyAdmin[Call]):
     ordering = ("-at", "-id")
     fields = ("at", "target", "step", "act", "from_", "to", "request_id", "milliseconds", "who", "fault")
 
-    @admin.display(description=gettext_lazy("from"))
+    @admin.display(description="from")
     def from_(self, call: Call) -> str:
-        return words.state(call.before)
+        return display.state(call.before)
 
-    @admin.display(description=gettext_lazy("to"))
+    @admin.display(description="to")
     def to(self, call: Call) -> str:
-        return words.state(call.after)
+        return display.state(call.after)
 
 
 @admin.register(Step)
@@ -69,7 +59,7 @@ class StepAdmin(ReadOnlyAdmin[Step]):
 
 @admin.register(Demand)
 class DemandAdmin(ReadOnlyAdmin[Demand]):
-    """What was measured, which is what weights are learned from."""
+    """The measurements from which weights are learned."""
 
     list_display = (
         "drop", "group", "shoppers", "requests", "peak_per_second", "cpu_seconds", "slots", "connections",
@@ -80,4 +70,4 @@ class DemandAdmin(ReadOnlyAdmin[Demand]):
     ordering = ("-measured_at", "group")
 
     def get_empty_value_display(self) -> Any:
-        return _("not measured")
+        return "not measured"

@@ -1,5 +1,6 @@
-"""The preparation of a drop at the desk: what is expected, the plan, the timeline of its steps, what it cost."""
+"""The scale plan of a drop in the admin: expected shoppers, the plan, the timeline of its steps, and its cost."""
 
+from collections import Counter
 from functools import partial
 from typing import Any
 
@@ -9,8 +10,6 @@ from django.db.models.query import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from drops import lifecycle
@@ -21,15 +20,15 @@ from drops.scaling.models import Call, ScalePlan, Step
 from shop.admin.base import ReadOnlyAdmin, person
 from shop.core.datetimes import format_time
 
-CALLS = 100  # shown on the page of a drop; the list has them all
+MAX_CALLS = 100  # on the page of a drop; the list of calls has them all
 
 
 @admin.register(ScalePlan)
-class PreparationAdmin(ReadOnlyAdmin[ScalePlan]):
-    """Written when somebody types how many people are expected, here or on the drop's own page."""
+class ScalePlanAdmin(ReadOnlyAdmin[ScalePlan]):
+    """Scale plans are created when somebody enters the expected shoppers, here or on the drop's own page."""
 
     form = ExpectedForm
-    list_display = ("drop", "phase", "opens", "expected", "verdict_words_", "steps_words")
+    list_display = ("drop", "phase", "opens", "expected", "verdict_text", "step_counts")
     list_select_related = ("drop",)
     search_fields = ("drop__title", "drop__slug")
     ordering = ("-drop__opens_at",)
@@ -37,90 +36,80 @@ class PreparationAdmin(ReadOnlyAdmin[ScalePlan]):
     change_list_template = "admin/scaling/scaleplan/change_list.html"
 
     def has_change_permission(self, request: HttpRequest, obj: ScalePlan | None = None) -> bool:
-        may = bool(request.user.has_perm("scaling.change_scaleplan"))
-        return may and (obj is None or lifecycle.phase(drop=obj.drop, now=timezone.now()) not in lifecycle.ENDED_PHASES)
+        if not request.user.has_perm("scaling.change_scaleplan"):
+            return False
+        return obj is None or lifecycle.phase(drop=obj.drop, now=timezone.now()) not in lifecycle.ENDED_PHASES
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ScalePlan]:
         return super().get_queryset(request).prefetch_related("drop__steps")
 
-    @admin.display(description=gettext_lazy("phase"))
+    @admin.display(description="phase")
     def phase(self, scale_plan: ScalePlan) -> str:
         return lifecycle.phase(drop=scale_plan.drop, now=timezone.now()).value
 
-    @admin.display(description=gettext_lazy("opens"), ordering="drop__opens_at")
+    @admin.display(description="opens", ordering="drop__opens_at")
     def opens(self, scale_plan: ScalePlan) -> str:
         return format_time(scale_plan.drop.opens_at, now=timezone.now())
 
-    @admin.display(description=gettext_lazy("verdict"), ordering="verdict")
-    def verdict_words_(self, scale_plan: ScalePlan) -> str:
-        return scale_plan.verdict or _("not yet")
+    @admin.display(description="go / no-go", ordering="verdict")
+    def verdict_text(self, scale_plan: ScalePlan) -> str:
+        return scale_plan.verdict or "not yet"
 
-    @admin.display(description=gettext_lazy("steps"))
-    def steps_words(self, scale_plan: ScalePlan) -> str:
-        counts: dict[str, int] = {}
-        for step in scale_plan.drop.steps.all():
-            counts[step.get_state_display()] = counts.get(step.get_state_display(), 0) + 1
+    @admin.display(description="steps")
+    def step_counts(self, scale_plan: ScalePlan) -> str:
+        counts = Counter(step.get_state_display() for step in scale_plan.drop.steps.all())
         return ", ".join(f"{count} {state}" for state, count in counts.items()) or "–"
 
     def save_model(self, request: HttpRequest, obj: ScalePlan, form: Any, change: bool) -> None:
-        """Type another number; the next tick plans with it."""
+        """Store another number of expected shoppers, and plan with it."""
+        if "expected" not in form.changed_data:
+            return
         try:
-            if "expected" in form.changed_data:
-                scale_plans.expect(drop=obj.drop, expected=form.cleaned_data["expected"], who=person(request))
-        except scale_plans.PlanRefused as refusal:  # the drop ended since the form was shown
+            scale_plans.set_expected(drop=obj.drop, expected=form.cleaned_data["expected"], actor=person(request))
+        except scale_plans.PlanRefused as refusal:  # the drop ended while the form was open
             messages.error(request, str(refusal))
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        context |= panel(request, context["original"])
+        context |= page_context(request, context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        return super().changelist_view(request, (extra_context or {}) | pages.state(request))
+        return super().changelist_view(request, (extra_context or {}) | pages.overview(request))
 
     def get_urls(self) -> Any:
-        wrap = self.admin_site.admin_view
+        def view(function: Any, **arguments: Any) -> Any:
+            return self.admin_site.admin_view(partial(function, admin_site=self.admin_site, **arguments))
+
         own = [
-            path("learned/", wrap(partial(pages.learned, admin_site=self.admin_site)), name="scaling_learned"),
-            path(
-                "dry-run/",
-                wrap(require_POST(partial(pages.dry_run, admin_site=self.admin_site))),
-                name="scaling_dry_run",
-            ),
-            path("<uuid:drop_id>/plan/", wrap(partial(pages.plan, admin_site=self.admin_site)), name="scaling_plan"),
-            path(
-                "<uuid:drop_id>/approve/",
-                wrap(partial(pages.approve, admin_site=self.admin_site)),
-                name="scaling_approve",
-            ),
+            path("learned/", view(pages.learned), name="scaling_learned"),
+            path("dry-run/", view(require_POST(pages.dry_run)), name="scaling_dry_run"),
+            path("<uuid:drop_id>/plan/", view(pages.preview), name="scaling_plan"),
+            path("<uuid:drop_id>/approve/", view(pages.approve), name="scaling_approve"),
         ]
-        whole = [
-            path(
-                f"{name}/",
-                wrap(partial(actions.ask_all, admin_site=self.admin_site, name=name)),
-                name=f"scaling_{name}",
-            )
-            for name in actions.OF_ALL
+        buttons = [
+            path(f"{name}/", view(actions.global_action, name=name), name=f"scaling_{name}")
+            for name in actions.GLOBAL_ACTIONS
         ]
-        return own + whole + super().get_urls()
+        return own + buttons + super().get_urls()
 
 
-def panel(request: HttpRequest, scale_plan: ScalePlan) -> dict[str, Any]:
-    """Give what the page of a drop's preparation shows above its form."""
+def page_context(request: HttpRequest, scale_plan: ScalePlan) -> dict[str, Any]:
+    """Return what the page of a scale plan shows above its form."""
     now, drop = timezone.now(), scale_plan.drop
     steps = list(Step.objects.filter(drop=drop).select_related("target").order_by("tier", "target__name"))
-    plan = plans.stored(scale_plan=scale_plan)
+    plan = plans.stored_plan_context(scale_plan=scale_plan)
     sizes = {line["target_id"]: line["now_size"] for line in plan["lines"]} if plan else {}
-    made = Call.objects.filter(step__drop=drop).filter(~Q(act="read") | ~Q(fault=""))
+    calls = Call.objects.filter(step__drop=drop).filter(~Q(act="read") | ~Q(fault=""))
     return {
-        "title": _("Preparation of “%(drop)s”") % {"drop": drop},
+        "title": f"Scale plan of “{drop}”",
         "subtitle": None,
         "drop": drop,
         "scale_plan": scale_plan,
         "phase": lifecycle.phase(drop=drop, now=now),
         "timeline": timeline.draw(drop=drop, steps=steps, sizes=sizes, now=now),
         "plan": plan,
-        "bill": plans.bill(scale_plan=scale_plan),
-        "waiting": plans.waiting(steps=steps, scale_plan=scale_plan),
-        "may_act": request.user.has_perm(actions.MAY),
-        "calls": records.shown(made.select_related("target", "step__drop")[:CALLS]),
+        "bill": plans.bill_context(scale_plan=scale_plan),
+        "approvals": plans.pending_approvals(steps=steps, scale_plan=scale_plan),
+        "may_act": request.user.has_perm(actions.PERMISSION),
+        "calls": records.call_rows(calls.select_related("target", "step__drop")[:MAX_CALLS]),
     }

@@ -1,7 +1,7 @@
-"""What one look at a target leads to: what to ask of it, whether it stands, whether somebody else changed it. Pure.
+"""Decides what follows from one reading of a target: what to apply, whether it is ready, whether it drifted. Pure.
 
-A state is ours if it is the baseline, what was asked, what stood or was asked before that until READY, or a stage of
-the way. Anything else is drift: the target is stopped and never touched.
+A state is ours if it is the baseline, the desired state, a state that was observed or desired before that one became
+ready, or a stage on the way. Anything else is drift: the target is stopped, and not touched again.
 """
 
 from collections.abc import Sequence
@@ -15,90 +15,104 @@ from drops.scaling.providers.base import State
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
-    """A target as read, the drops' steps on it, and what their other targets allow."""
+class Observation:
+    """A target as it was read, and its steps."""
 
     target: Target
-    kind: Provider
+    provider: Provider
     reading: Reading
-    steps: Sequence[Step]  # live ones
-    starting: Sequence[Step]  # of them, those that may be requested now
-    stays: str = ""  # why it can't go back to its baseline yet
+    steps: Sequence[Step]  # those that aren't over
+    starting: Sequence[Step]  # those of them that may be requested now
+    kept_because: str = ""  # why the target can't return to its baseline yet
     paused: bool = False
     now: datetime
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the target keeps its desired state: ops paused pre-scaling, or drift stopped the target."""
+        return self.paused or self.target.stopped_at is not None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What follows. Without `state` there is nothing to do."""
+    """What to do. Without `state` there is nothing to do."""
 
     drift: bool = False
-    state: State | None = None  # what it should be
+    state: State | None = None  # the desired state
     size: int = 0
-    is_new: bool = False  # not yet what is committed as asked
-    ready: bool = False  # it stands so
-    ask: bool = False  # it has to be asked for
-    released: bool = False  # it stands so without the claims that ended
-    over: bool = False  # it stands at its baseline, and nobody has a claim: forget it
+    is_new: bool = False  # differs from the desired state that is committed
+    ready: bool = False  # was read back at the desired state
+    apply: bool = False  # the provider has to be asked for it
+    released: bool = False  # ready without the leases that ended
+    finished: bool = False  # ready at its baseline, and no lease is left
 
 
-def decide(look: Look) -> Decision:
+def decide(observation: Observation) -> Decision:
     """Decide what to do about a target."""
-    target = look.target
-    if is_drift(look):
+    target, provider = observation.target, observation.provider
+    if is_drift(observation):
         return Decision(drift=True)
-    leased = [step for step in look.steps if step.state in Step.LEASES] + list(look.starting)
+    leased = [step for step in observation.steps if step.state in Step.LEASES] + list(observation.starting)
     if target.baseline is None and not leased:
         return Decision()
-    state, size = wanted(look, leased)
-    ready = look.kind.is_ready(look.reading, state)
+    state, size = desired_state(observation, leased)
+    ready = provider.is_ready(observation.reading, state)
     claimed = leases.claimed(target=target, leased=leased, baseline_size=target.baseline_size or 0)
-    released = ready and not look.stays and size <= claimed
-    quiet = look.paused or target.stopped_at is not None
+    released = ready and not observation.kept_because and size <= claimed
+    is_new = target.asked is None or not provider.is_same(state, target.asked) or size != target.asked_size
     return Decision(
         state=state,
         size=size,
-        is_new=target.asked is None or not look.kind.is_same(state, target.asked) or size != target.asked_size,
+        is_new=is_new,
         ready=ready,
-        ask=not quiet and not look.kind.is_same(look.reading.state, state),
+        apply=not observation.is_frozen and not provider.is_same(observation.reading.state, state),
         released=released,
-        over=released and not leased and target.baseline is not None,
+        finished=released and not leased and target.baseline is not None,
     )
 
 
-def wanted(look: Look, leased: Sequence[Step]) -> tuple[State, int]:
-    """Give the state that the target should be in, and its size; what was asked, where that must not change now."""
-    target = look.target
-    baseline = look.reading.state if target.baseline is None else target.baseline
-    baseline_size = look.reading.size if target.baseline_size is None else target.baseline_size
-    quiet = look.paused or target.stopped_at is not None
-    if quiet and target.asked is not None and target.asked_size is not None:
+def desired_state(observation: Observation, leased: Sequence[Step]) -> tuple[State, int]:
+    """Return the state that the target should have, and its size; the committed one if that must not change now."""
+    target, reading = observation.target, observation.reading
+    baseline = reading.state if target.baseline is None else target.baseline
+    baseline_size = reading.size if target.baseline_size is None else target.baseline_size
+    if observation.is_frozen and target.asked is not None and target.asked_size is not None:
         return target.asked, target.asked_size
     size = leases.desired(
-        target=target, leased=leased, baseline_size=baseline_size, may_fall=not look.stays, now=look.now
+        target=target,
+        leased=leased,
+        baseline_size=baseline_size,
+        may_fall=not observation.kept_because,
+        now=observation.now,
     )
     if size == baseline_size:
         return baseline, size
     if size == target.asked_size and target.asked is not None:
         return target.asked, size
-    return look.kind.state_for(size, baseline=baseline), size
+    return observation.provider.state_for(size, baseline=baseline), size
 
 
-def is_drift(look: Look) -> bool:
-    """Tell whether somebody else changed the target while it is ours."""
-    target, kind, live = look.target, look.kind, look.reading.state
+def is_drift(observation: Observation) -> bool:
+    """Whether somebody else changed the target while pre-scaling controls it."""
+    target, provider, live = observation.target, observation.provider, observation.reading.state
     if target.asked is None or target.stopped_at is not None:
         return False
-    ours = [target.baseline or {}, target.asked, *(target.before or [])]
-    if any(kind.is_same(live, state) for state in ours):
+    previous = target.before or []
+    ours = [target.baseline or {}, target.asked, *previous]
+    if any(provider.is_same(live, state) for state in ours):
         return False
-    return not any(kind.is_between(live, before=before, after=target.asked) for before in target.before or [])
+    return not any(provider.is_between(live, before=state, after=target.asked) for state in previous)
 
 
-def before(look: Look) -> list[State]:
-    """Give the states that stay ours until the new one is READY: what stands, and what was asked and may still come."""
+def previous_states(observation: Observation) -> list[State]:
+    """Return the states that stay ours until the new one is ready: the observed one, and those that may still come."""
+    target = observation.target
+    candidates = [observation.reading.state]
+    if target.asked:
+        candidates.append(target.asked)
+    candidates += target.before or []
     found: list[State] = []
-    for state in (look.reading.state, *([look.target.asked] if look.target.asked else []), *(look.target.before or [])):
-        if not any(look.kind.is_same(state, other) for other in found):
+    for state in candidates:
+        if not any(observation.provider.is_same(state, other) for other in found):
             found.append(state)
     return found

@@ -1,4 +1,4 @@
-"""Calls to targets, each with a row that says what stood before and after, how long it took, and who made it.
+"""Calls to providers. Each leaves a row: the state before and after, how long it took, and who made it.
 
 Never inside a transaction.
 """
@@ -8,81 +8,78 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, TypeVar
 
-from django.utils.translation import gettext as _
-
 from drops.scaling.models import Call, Step, Target
 from drops.scaling.providers import PROVIDERS, Applied, ApplyRefused, Provider, ProviderError, Reading
 
 Answer = TypeVar("Answer", Reading, Applied)
 
 
-def kind_of(*, target: Target) -> Provider:
-    """Give the target's kind, told where it is. Raises Refused if there is no such kind."""
+def provider_of(*, target: Target) -> Provider:
+    """Return the target's provider, with its locator. Raises ApplyRefused if there is no such provider."""
     if target.kind not in PROVIDERS:
-        raise ApplyRefused(
-            _("There is no kind of target “%(kind)s”. Choose one of: %(kinds)s.")
-            % {"kind": target.kind, "kinds": ", ".join(sorted(PROVIDERS))}
-        )
+        known = ", ".join(sorted(PROVIDERS))
+        raise ApplyRefused(f"There is no provider “{target.kind}”. Choose one of: {known}.")
     return PROVIDERS[target.kind](where=target.where)
 
 
-def read(*, target: Target, who: str, step: Step | None = None, act: str = "read") -> Reading:
-    """Read how the target stands. Raises Faulty, with the fault in the row."""
+def read(*, target: Target, actor: str, step: Step | None = None, operation: str = "read") -> Reading:
+    """Read the target's size and state. Raises ProviderError, with the fault in the row."""
 
-    def note(reading: Reading) -> dict[str, Any]:
-        return {"after": seen(reading)}
+    def result(reading: Reading) -> dict[str, Any]:
+        return {"after": reading_as_json(reading)}
 
-    return made(lambda: kind_of(target=target).read(), note, target=target, step=step, act=act, who=who)
-
-
-def ask(*, target: Target, who: str, key: str, step: Step | None = None) -> Applied:
-    """Ask the target for the state that was committed. Raises Faulty, with the fault in the row."""
-    state = target.asked or {}
-
-    def note(asked: Applied) -> dict[str, Any]:
-        return {"after": state, "request_id": asked.request_id[:100]}
-
-    before = (target.seen or {}).get("state")
-    return made(
-        lambda: kind_of(target=target).ask(state, key=key),
-        note,
-        target=target,
-        step=step,
-        act="ask",
-        who=who,
-        before=before,
+    return _recorded(
+        lambda: provider_of(target=target).read(), result, target=target, step=step, act=operation, who=actor
     )
 
 
-def test(*, target: Target, who: str) -> Call:
-    """Read the target, changing nothing, to see whether the connection works; the row, with its fault if it doesn't."""
-    with suppress(ProviderError):  # the row tells it
-        read(target=target, who=who, act="test")
-    return Call.objects.filter(target=target, act="test", who=who).latest("id")
+def apply(*, target: Target, actor: str, key: str, step: Step | None = None) -> Applied:
+    """Ask the provider for the desired state, which is committed already. Raises ProviderError, with it in the row."""
+    desired = target.asked or {}
+
+    def result(applied: Applied) -> dict[str, Any]:
+        return {"after": desired, "request_id": applied.request_id[:100]}
+
+    return _recorded(
+        lambda: provider_of(target=target).ask(desired, key=key),
+        result,
+        target=target,
+        step=step,
+        act="apply",
+        who=actor,
+        before=(target.seen or {}).get("state"),
+    )
 
 
-def made(
-    do: Callable[[], Answer], note: Callable[[Answer], dict[str, Any]], *, target: Target, who: str, **fields: Any
+def test(*, target: Target, actor: str) -> Call:
+    """Read the target, changing nothing, to test the connection. Return the row, with the fault if it failed."""
+    with suppress(ProviderError):  # the row holds it
+        read(target=target, actor=actor, operation="test")
+    return Call.objects.filter(target=target, act="test", who=actor).latest("id")
+
+
+def _recorded(
+    call: Callable[[], Answer], result: Callable[[Answer], dict[str, Any]], *, target: Target, who: str, **fields: Any
 ) -> Answer:
-    """Do one call and keep its row, whether it succeeds or not."""
-    begun = time.monotonic()
+    """Make one call and keep its row, whether it succeeds or not."""
+    started = time.monotonic()
     row = Call(target=target, who=who[:80], milliseconds=0, **fields)
     try:
-        answer = do()
+        answer = call()
     except ProviderError as fault:
         row.fault = str(fault)[:300]
         raise
     else:
-        for name, value in note(answer).items():
+        for name, value in result(answer).items():
             setattr(row, name, value)
         return answer
     finally:
-        row.milliseconds = int((time.monotonic() - begun) * 1000)
+        row.milliseconds = int((time.monotonic() - started) * 1000)
         row.save()
 
 
-def seen(reading: Reading) -> dict[str, Any]:
-    """Give a reading as it is kept with the target."""
+def reading_as_json(reading: Reading) -> dict[str, Any]:
+    """Return a reading as it is stored with the target."""
     return {
         "state": reading.state,
         "size": reading.size,

@@ -1,4 +1,8 @@
-"""Looks after one target in its turn: read, decide, commit, ask."""
+"""Reconciles one locked target with its desired state: read, decide, commit, apply.
+
+The desired state is committed before the provider is called, so that a crash in between finds its own change and not
+somebody else's.
+"""
 
 import hashlib
 import json
@@ -7,224 +11,248 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import transaction
-from django.utils.translation import gettext as _
 
 from drops.scaling.control import alerts, decision, ordering, provider_calls, steps, target_lock
-from drops.scaling.control.decision import Decision, Look
-from drops.scaling.control.steps import FORGOTTEN, about_alert
+from drops.scaling.control.decision import Decision, Observation
+from drops.scaling.control.target_actions import CLEARED_LEASE, alert_subject
 from drops.scaling.models import Step, Target
 from drops.scaling.providers import ApplyRefused, ProviderError, Reading
 from shop.core.backoff import wait_before_retry
 
 State = Step.State
-LONGEST_WAIT = 20  # ticks, between two tries
-UNKNOWNS = 3  # failures in a row, after which it alerts; a refusal alerts at once
+FIRST_RETRY_TICKS = 1 / 3
+LONGEST_RETRY_TICKS = 20
+ALERT_FAILURES = 3  # in a row; a refusal alerts at once
+MAX_FAILURES = 1000  # counted; the back-off is long since at its longest
 
 
-def reconcile(*, target: Target, who: str, now: datetime, paused: bool) -> list[str]:
-    """Look after a target whose turn is ours; what was done, in words. Raises turns.Lost."""
+def run(*, target: Target, actor: str, now: datetime, paused: bool) -> list[str]:
+    """Reconcile a target that we have locked. Return a line for each thing done. Raises LockLost."""
     rows = list(steps.live(target=target))
     try:
-        reading = provider_calls.read(target=target, who=who, step=first_of(rows))
-        target_lock.write(target=target, seen=provider_calls.seen(reading), seen_at=now, ready_size=reading.serving)
-        look = look_at(target=target, reading=reading, rows=rows, now=now, paused=paused, dry_run=False)
-        decided = decision.decide(look)
+        reading = provider_calls.read(target=target, actor=actor, step=largest_lease(rows))
+        observed = provider_calls.reading_as_json(reading)
+        target_lock.write(target=target, seen=observed, seen_at=now, ready_size=reading.serving)
+        observation = observe(target=target, reading=reading, rows=rows, now=now, paused=paused, dry_run=False)
+        decided = decision.decide(observation)
     except ProviderError as fault:
-        return fail(target=target, rows=rows, fault=fault, now=now)
+        return record_fault(target=target, rows=rows, fault=fault, now=now)
     if decided.drift:
-        return stop(look)
+        return stop(observation)
     if decided.state is None:
-        calm(target=target)
+        clear_fault(target=target)
         return []
-    lines = commit(look, decided)
-    return lines + (ask(look, who=who) if decided.ask else calm(target=target))
+    lines = commit(observation, decided)
+    if decided.apply:
+        lines += apply(observation, actor=actor)
+    else:
+        clear_fault(target=target)
+    return lines
 
 
-def would_do(*, target: Target, now: datetime, paused: bool) -> list[str]:
-    """Say what a tick would do to a target now: it is read, nothing is written."""
+def preview(*, target: Target, now: datetime, paused: bool) -> list[str]:
+    """Return what a tick would do to a target now. It is read; nothing is written."""
     rows = list(steps.live(target=target))
     try:
-        reading = provider_calls.kind_of(target=target).read()
-        look = look_at(target=target, reading=reading, rows=rows, now=now, paused=paused, dry_run=True)
-        decided = decision.decide(look)
+        reading = provider_calls.provider_of(target=target).read()
+        observation = observe(target=target, reading=reading, rows=rows, now=now, paused=paused, dry_run=True)
+        decided = decision.decide(observation)
     except ProviderError as fault:
         return [f"{target.name}: {fault}"]
     if decided.drift:
-        return [drifted(look)]
-    if decided.over:
-        return [_("%(target)s: stands at its baseline, would be let go.") % {"target": target.name}]
-    if not decided.ask:
+        return [drift_message(observation)]
+    if decided.finished:
+        return [f"{target.name}: is at its baseline; its lease would end."]
+    if not decided.apply:
         return []
-    return [
-        _("%(target)s: would be asked for %(size)s.") % {"target": target.name, "size": look.kind.words(decided.size)}
-    ]
+    return [f"{target.name}: would apply {observation.provider.words(decided.size)}."]
 
 
-def first_of(rows: Sequence[Step]) -> Step | None:
-    """Give the step that a call is noted with: the one with the largest claim."""
+def largest_lease(rows: Sequence[Step]) -> Step | None:
+    """Return the step that a call is recorded with."""
     return max(rows, key=lambda step: (step.state in Step.LEASES, step.wanted), default=None)
 
 
-def look_at(
+def observe(
     *, target: Target, reading: Reading, rows: Sequence[Step], now: datetime, paused: bool, dry_run: bool
-) -> Look:
-    """Put together what the decision needs, and write down what steps wait for."""
+) -> Observation:
+    """Gather what the decision needs. Unless it is a dry run, store with the steps what they are waiting for."""
     starting = []
-    quiet = why_quiet(target=target, paused=paused)
     for step in rows:
         if step.state != State.PLANNED or step.starts_at > now:
             continue
-        why = quiet or ordering.waits_for(step=step, now=now)
-        if not why:
+        reason = why_frozen(target=target, paused=paused) or ordering.why_not_requested(step=step, now=now)
+        if not reason:
             starting.append(step)
         elif not dry_run:
-            steps.say(step=step, message=why)
+            steps.set_message(step=step, message=reason)
     releasing = [step for step in rows if step.state == State.RELEASING]
-    stays = ordering.stays_for(target=target, releasing=releasing, now=now)
-    for step in releasing if not dry_run else ():
-        steps.say(step=step, message=stays or step.message)
-    return Look(
+    kept_because = ordering.why_not_restored(target=target, releasing=releasing, now=now)
+    if kept_because and not dry_run:
+        for step in releasing:
+            steps.set_message(step=step, message=kept_because)
+    return Observation(
         target=target,
-        kind=provider_calls.kind_of(target=target),
+        provider=provider_calls.provider_of(target=target),
         reading=reading,
         steps=rows,
         starting=starting,
-        stays=stays,
+        kept_because=kept_because,
         paused=paused,
         now=now,
     )
 
 
-def why_quiet(*, target: Target, paused: bool) -> str:
-    """Say why nothing new is asked of a target; empty: it may be."""
+def why_frozen(*, target: Target, paused: bool) -> str:
+    """Return why no new size may be applied to a target; empty if one may."""
     if paused:
-        return _("Pre-scaling is paused.")
+        return "Pre-scaling is paused."
     if target.stopped_at is not None:
         return target.stopped_reason
-    return "" if target.enabled else _("Its target is switched off.")
+    if not target.enabled:
+        return "Its target is disabled."
+    return ""
 
 
-def commit(look: Look, decided: Decision) -> list[str]:
-    """Commit what is now asked of the target, and the steps that move with it. Raises turns.Lost with nothing kept."""
-    target = look.target
+def commit(observation: Observation, decided: Decision) -> list[str]:
+    """Commit the desired state of the target, and the steps that move with it.
+
+    Raises LockLost, with nothing committed.
+    """
+    target = observation.target
+    lines: list[str] = []
     with transaction.atomic():
         if decided.is_new:
-            target_lock.write(target=target, **asked_anew(look, decided))
+            target_lock.write(target=target, **desired_fields(observation, decided))
         elif decided.ready and target.before is not None:
             target_lock.write(target=target, before=None)
         else:
-            target_lock.write(target=target)
-        lines = [line for step in look.starting for line in moved(step, State.REQUESTED)]
+            target_lock.write(target=target)  # only checks that the lock is still ours
+        for step in observation.starting:
+            lines += move(step, State.REQUESTED)
         if decided.ready:
-            lines += stand(look, size=decided.size)
+            lines += mark_ready(observation, size=decided.size)
         if decided.released:
-            ended = [step for step in look.steps if step.state == State.RELEASING]
-            lines += [line for step in ended for line in moved(step, State.RESTORED)]
-        if decided.over:
-            target_lock.write(target=target, **FORGOTTEN)
-            lines.append(_("%(target)s: stands at its baseline again.") % {"target": target.name})
+            for step in observation.steps:
+                if step.state == State.RELEASING:
+                    lines += move(step, State.RESTORED)
+        if decided.finished:
+            target_lock.write(target=target, **CLEARED_LEASE)
+            lines.append(f"{target.name}: is at its baseline again.")
     return lines
 
 
-def asked_anew(look: Look, decided: Decision) -> dict[str, object]:
-    """Give the fields of a target of which something new is asked; the first lease writes the baseline."""
-    first = {"baseline": look.reading.state, "baseline_size": look.reading.size} if look.target.baseline is None else {}
-    return first | {
+def desired_fields(observation: Observation, decided: Decision) -> dict[str, object]:
+    """Return a target's fields for a new desired state. The first lease writes the baseline, too."""
+    fields: dict[str, object] = {
         "asked": decided.state,
         "asked_size": decided.size,
-        "asked_at": look.now,
-        "before": None if decided.ready else decision.before(look),
+        "asked_at": observation.now,
+        "before": None if decided.ready else decision.previous_states(observation),
     }
+    if observation.target.baseline is None:
+        fields |= {"baseline": observation.reading.state, "baseline_size": observation.reading.size}
+    return fields
 
 
-def stand(look: Look, *, size: int) -> list[str]:
-    """Note with its steps that the target was read back as READY."""
-    lines = []
-    for step in look.steps:
+def mark_ready(observation: Observation, *, size: int) -> list[str]:
+    """Record with its steps that the target was read back as ready at this size."""
+    lines: list[str] = []
+    for step in observation.steps:
         if step.wanted > size:
             continue
         if step.state in {State.REQUESTED, State.CONVERGING, State.DEGRADED}:
-            lines += moved(step, State.READY)
+            lines += move(step, State.READY)
         elif step.state == State.HOLDING and step.ready_at is None:
-            Step.objects.filter(pk=step.pk, state=State.HOLDING, ready_at=None).update(ready_at=look.now, message="")
+            # It held before it was ready: the state stays, only the time is recorded.
+            late = Step.objects.filter(pk=step.pk, state=State.HOLDING, ready_at=None)
+            late.update(ready_at=observation.now, message="")
     return lines
 
 
-def moved(step: Step, to: State) -> list[str]:
-    """Move a step on; the line that says so, if it was there still."""
-    line = f"{step.drop.slug}: {step.target.name} {step.state} → {to}"
+def move(step: Step, to: State) -> list[str]:
+    """Move a step on. Return the line that reports it, unless something else moved the step first."""
+    line = steps.transition_line(step=step, to=to)
     return [line] if steps.move(step=step, to=to) else []
 
 
-def ask(look: Look, *, who: str) -> list[str]:
-    """Ask for what was committed, outside of any transaction, and commit that it was accepted."""
-    target = look.target
-    words = {"target": target.name, "size": look.kind.words(target.asked_size or 0)}
+def apply(observation: Observation, *, actor: str) -> list[str]:
+    """Ask the provider for the committed state, outside any transaction. Then commit that it accepted."""
+    target = observation.target
+    lines = [f"{target.name}: applying {observation.provider.words(target.asked_size or 0)}."]
     try:
-        provider_calls.ask(target=target, who=who, key=key_of(target), step=first_of(look.steps))
+        step = largest_lease(observation.steps)
+        provider_calls.apply(target=target, actor=actor, key=idempotency_key(target), step=step)
     except ProviderError as fault:
-        return [
-            _("%(target)s: asked for %(size)s.") % words,
-            *fail(target=target, rows=look.steps, fault=fault, now=look.now),
-        ]
+        return lines + record_fault(target=target, rows=observation.steps, fault=fault, now=observation.now)
     with transaction.atomic():
-        calm(target=target)
-        lines = [line for step in look.steps if step.state == State.REQUESTED for line in moved(step, State.CONVERGING)]
-    return [_("%(target)s: asked for %(size)s.") % words, *lines]
+        clear_fault(target=target)
+        for step in observation.steps:
+            if step.state == State.REQUESTED:
+                lines += move(step, State.CONVERGING)
+    return lines
 
 
-def key_of(target: Target) -> str:
-    """Make the key of a demand: the same as often as it is repeated, another for another state or another time."""
+def idempotency_key(target: Target) -> str:
+    """Return the key of a call: the same when it is repeated, a different one for a different state or time."""
     asked_at = target.asked_at.isoformat() if target.asked_at else ""
-    said = json.dumps([target.pk, target.asked, asked_at], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()[:32]
+    identity = json.dumps([target.pk, target.asked, asked_at], sort_keys=True)
+    return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
-def calm(*, target: Target) -> list[str]:
-    """Forget earlier failures: a call did what it should."""
+def clear_fault(*, target: Target) -> None:
+    """Clear earlier failures, because a call succeeded."""
     if target.failures or target.fault:
         target_lock.write(target=target, failures=0, retry_at=None, fault="")
-        alerts.resolve(subject=f"{about_alert(target=target)} fault")
-    return []
+        alerts.resolve(subject=f"{alert_subject(target=target)} fault")
 
 
-def fail(*, target: Target, rows: Sequence[Step], fault: ProviderError, now: datetime) -> list[str]:
-    """Note a failed call, and when it is tried again; tell ops if it is refused, goes on, or comes in mid-drop."""
-    failures = min(target.failures + 1, 1000)
-    tick = timedelta(seconds=settings.SCALING_TICK_SECONDS)
-    wait = wait_before_retry(tries=failures, first=tick / 3, longest=LONGEST_WAIT * tick)
-    target_lock.write(target=target, failures=failures, retry_at=now + wait, fault=str(fault)[:300])
+def record_fault(*, target: Target, rows: Sequence[Step], fault: ProviderError, now: datetime) -> list[str]:
+    """Record a failed call and when to try again. Alert ops if it was refused, if it persists, or during a drop."""
+    failures = min(target.failures + 1, MAX_FAILURES)
+    message = str(fault)[:300]
+    target_lock.write(target=target, failures=failures, retry_at=now + retry_after(failures=failures), fault=message)
     for step in rows:
         if step.state in {State.REQUESTED, State.CONVERGING, State.DEGRADED, State.RELEASING}:
-            steps.say(step=step, message=str(fault)[:300])
-    holds = any(step.state == State.HOLDING for step in rows)
-    if isinstance(fault, ApplyRefused) or failures >= UNKNOWNS or holds:
-        words = _("%(target)s: %(fault)s It is tried again. Until it answers, %(size)s count as ready.") % {
-            "target": target.name,
-            "fault": fault,
-            "size": max(target.ready_size or 0, target.baseline_size or 0),
-        }
-        alerts.raise_alert(subject=f"{about_alert(target=target)} fault", target=target, message=words)
+            steps.set_message(step=step, message=message)
+    is_holding = any(step.state == State.HOLDING for step in rows)
+    if isinstance(fault, ApplyRefused) or failures >= ALERT_FAILURES or is_holding:
+        counted = max(target.ready_size or 0, target.baseline_size or 0)
+        consequence = f"Retrying. Until it answers, its last verified size ({counted}) counts as ready."
+        alerts.raise_alert(
+            subject=f"{alert_subject(target=target)} fault",
+            target=target,
+            message=f"{target.name}: {fault} {consequence}",
+        )
     return [f"{target.name}: {fault}"]
 
 
-def stop(look: Look) -> list[str]:
-    """Stop a target that somebody else changed, and tell ops; it is not touched again until they say so."""
-    target, words = look.target, drifted(look)
+def retry_after(*, failures: int) -> timedelta:
+    """Return how long to wait after so many failures in a row."""
+    tick = timedelta(seconds=settings.SCALING_TICK_SECONDS)
+    return wait_before_retry(tries=failures, first=tick * FIRST_RETRY_TICKS, longest=tick * LONGEST_RETRY_TICKS)
+
+
+def stop(observation: Observation) -> list[str]:
+    """Stop a target that somebody else changed, and alert ops: it isn't touched again until they decide."""
+    target, message = observation.target, drift_message(observation)
     with transaction.atomic():
-        target_lock.write(target=target, stopped_at=look.now, stopped_reason=words[:300])
-        Step.objects.filter(pk__in=[step.pk for step in look.steps]).update(message=words[:300])
-        todo = _("On its page: let it go on, restore it, or leave it as it is.")
-        alerts.raise_alert(subject=f"{about_alert(target=target)} drift", target=target, message=f"{words} {todo}")
-    return [words]
+        target_lock.write(target=target, stopped_at=observation.now, stopped_reason=message[:300])
+        Step.objects.filter(pk__in=[step.pk for step in observation.steps]).update(message=message[:300])
+        alerts.raise_alert(
+            subject=f"{alert_subject(target=target)} drift",
+            target=target,
+            message=f"{message} On its page, resume it, restore it, or leave it as it is.",
+        )
+    return [message]
 
 
-def drifted(look: Look) -> str:
-    """Say that somebody else changed a target."""
-    return _(
-        "%(target)s: somebody else changed it to %(live)s while pre-scaling had asked for %(asked)s. It is left alone."
-    ) % {
-        "target": look.target.name,
-        "live": look.kind.words(look.reading.size),
-        "asked": look.kind.words(look.target.asked_size or 0),
-    }
+def drift_message(observation: Observation) -> str:
+    """Return the sentence that says that somebody else changed a target."""
+    target, provider = observation.target, observation.provider
+    observed = provider.words(observation.reading.size)
+    desired = provider.words(target.asked_size or 0)
+    return (
+        f"{target.name}: somebody else changed it to {observed} while pre-scaling had applied {desired}. "
+        "Pre-scaling leaves it alone."
+    )

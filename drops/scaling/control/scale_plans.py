@@ -1,7 +1,7 @@
-"""Preparing a drop: how many are expected, the plan that follows, its steps, and ops' yes beyond their ceilings.
+"""The scale plan of a drop: the expected shoppers, the plan that follows, its steps, and ops' approval.
 
-expected typed ─▶ plan ─┬─ problems: no step, ops are told
-                        └─ steps of an announced drop: made, moved with it, raised; one under way never falls
+expected shoppers ─▶ plan ─┬─ problems: no steps, and ops are alerted
+                           └─ steps of an announced drop: created, moved with it, raised; never lowered under way
 """
 
 from collections.abc import Sequence
@@ -10,24 +10,22 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Greatest, Now
-from django.utils.translation import gettext as _
 
 from drops import lifecycle
 from drops.models import Drop
 from drops.scaling.accounting import usage
-from drops.scaling.control import alerts, heartbeat, steps
-from drops.scaling.control.steps import LIVE
+from drops.scaling.control import alerts, heartbeat
+from drops.scaling.control.steps import LIVE_STATES
 from drops.scaling.models import ScalePlan, Step, Usage
-from drops.scaling.planning import checks, read_inputs
-from drops.scaling.planning.planner import Plan, PlanLine, plan
+from drops.scaling.planning import checks, planner, read_inputs
+from drops.scaling.planning.planner import Plan, PlanLine
 from shop.core import audit_log
 
 State = Step.State
-PlanRefused = steps.StepRefused
-PLAN_EVERY = 4  # ticks, while a drop is still to come
-ANEW = {
+REPLAN_TICKS = 4  # while a drop's lobby isn't open yet
+PLANNED_AGAIN: dict[str, object] = {
     "state": State.PLANNED,
     "requested_at": None,
     "ready_at": None,
@@ -38,185 +36,207 @@ ANEW = {
 }
 
 
-def expect(*, drop: Drop, expected: int, who: AbstractBaseUser | None) -> ScalePlan:
-    """Write how many shoppers are expected, and plan for them. Raises Refused, with nothing changed."""
+class PlanRefused(Exception):
+    """The change of a plan was refused, and nothing was changed; the text says what to do instead."""
+
+
+def set_expected(*, drop: Drop, expected: int, actor: AbstractBaseUser | None) -> ScalePlan:
+    """Store how many shoppers are expected, and plan for them. Raises PlanRefused, with nothing changed."""
     if not 0 < expected <= checks.MOST_EXPECTED:
         raise PlanRefused(
-            _("Expected shoppers: %(expected)s can't be. Write a number from 1 to %(most)s, or nothing for no plan.")
-            % {"expected": expected, "most": checks.MOST_EXPECTED}
+            f"Expected shoppers: {expected} isn't possible. Enter a number from 1 to {checks.MOST_EXPECTED}, "
+            "or leave it empty for no plan."
         )
     with transaction.atomic():
         row = Drop.objects.with_state().select_for_update(of=("self",)).get(pk=drop.pk)
         if lifecycle.phase(drop=row, now=heartbeat.database_now()) in lifecycle.ENDED_PHASES:
-            raise PlanRefused(_("Expected shoppers: %(drop)s is over.") % {"drop": row})
+            raise PlanRefused(f"Expected shoppers: {row} is over.")
         before = ScalePlan.objects.filter(drop=row).values_list("expected", flat=True).first()
-        scale_plan, _new = ScalePlan.objects.update_or_create(drop=row, defaults={"expected": expected})
+        scale_plan, _created = ScalePlan.objects.update_or_create(drop=row, defaults={"expected": expected})
         if before != expected:
-            audit_log.write(
-                who=who,
-                about=f"drop:{row.slug}",
-                action="expect",
-                before={"expected": before},
-                after={"expected": expected},
-            )
-        plan_again(scale_plan=scale_plan, now=heartbeat.database_now())
+            _audit_expected(drop=row, actor=actor, before=before, after=expected)
+        replan(scale_plan=scale_plan, now=heartbeat.database_now())
     scale_plan.refresh_from_db()
     return scale_plan
 
 
-def withdraw(*, drop: Drop, who: AbstractBaseUser | None) -> None:
-    """Expect nothing of a drop any more: its plan and its steps go. Raises Refused once something was requested."""
+def remove(*, drop: Drop, actor: AbstractBaseUser | None) -> None:
+    """Delete a drop's scale plan and its steps, if there are any.
+
+    Raises PlanRefused once a step was requested.
+    """
     with transaction.atomic():
         scale_plan = ScalePlan.objects.select_for_update().filter(drop=drop).first()
         if scale_plan is None:
             return
         if Step.objects.filter(drop=drop).exclude(state=State.PLANNED).exists():
             raise PlanRefused(
-                _("Expected shoppers: targets are prepared already. Ops bring them back with “restore now”.")
+                "Expected shoppers: targets are being scaled already. Ops can bring them back with “Restore now”."
             )
         if Usage.objects.filter(drop=drop).exists():
             raise PlanRefused(
-                _("Expected shoppers: targets stood for this drop already, and its bill stays. Write a number.")
+                "Expected shoppers: targets were scaled for this drop already, and their cost stays on record. "
+                "Enter a number."
             )
         Step.objects.filter(drop=drop, state=State.PLANNED).delete()
         scale_plan.delete()
-        audit_log.write(who=who, about=f"drop:{drop.slug}", action="expect", before={"expected": scale_plan.expected})
+        _audit_expected(drop=drop, actor=actor, before=scale_plan.expected, after=None)
 
 
-def approve(*, drop: Drop, who: AbstractBaseUser | None) -> ScalePlan:
-    """Say yes, as ops, to every step of the drop that waits for one, at the size that it has now.
+def _audit_expected(*, drop: Drop, actor: AbstractBaseUser | None, before: int | None, after: int | None) -> None:
+    audit_log.write(
+        who=actor,
+        about=f"drop:{drop.slug}",
+        action="expected shoppers",
+        before={"expected": before},
+        after={"expected": after},
+    )
 
-    Raises Refused if none waits.
+
+def approve(*, drop: Drop, actor: AbstractBaseUser | None) -> ScalePlan:
+    """Approve, for ops, every step of the drop that needs approval, at its present size.
+
+    Raises PlanRefused if none does.
     """
     with transaction.atomic():
         scale_plan = ScalePlan.objects.select_for_update().get(drop=drop)
-        rows = Step.objects.filter(drop=drop, held_back=True, state__in=LIVE)
-        waits = list(rows.select_related("drop__scale_plan", "target"))
-        if not waits:
-            raise PlanRefused(_("Nothing of %(drop)s waits for a yes.") % {"drop": drop})
-        for step in waits:
+        rows = list(steps_needing_approval(drop=drop).select_related("drop__scale_plan", "target"))
+        if not rows:
+            raise PlanRefused(f"Nothing of {drop} needs approval.")
+        for step in rows:
+            # From now on the lease is larger: record what it was until here.
             usage.keep(step=step, now=heartbeat.database_now())
-        waiting = {step.target_id: step.wanted for step in waits}
-        agreed = scale_plan.approved | {str(target): size for target, size in waiting.items()}
+        approved = scale_plan.approved | {str(step.target_id): step.wanted for step in rows}
         ScalePlan.objects.filter(drop=drop).update(
-            approved=agreed, approved_by=who.pk if who else None, approved_at=Now()
+            approved=approved, approved_by=actor.pk if actor else None, approved_at=Now()
         )
-        for target, size in waiting.items():
-            Step.objects.filter(drop=drop, target=target, held_back=True, wanted__lte=size).update(held_back=False)
+        for step in rows:
+            same_size = Step.objects.filter(pk=step.pk, held_back=True, wanted__lte=step.wanted)
+            same_size.update(held_back=False)
         audit_log.write(
-            who=who,
+            who=actor,
             about=f"drop:{drop.slug}",
             action="approved",
             before={"approved": scale_plan.approved},
-            after={"approved": agreed, "price": str((scale_plan.plan or {}).get("price", ""))},
+            after={"approved": approved, "price": str((scale_plan.plan or {}).get("price", ""))},
         )
-        tell_of_waiting(drop=drop)
+        alert_needed_approval(drop=drop)
     scale_plan.refresh_from_db()
     return scale_plan
 
 
+def steps_needing_approval(*, drop: Drop) -> QuerySet[Step]:
+    """Live steps of a drop that go beyond ops' ceilings."""
+    return Step.objects.filter(drop=drop, held_back=True, state__in=LIVE_STATES)
+
+
 def plan_due(*, now: datetime) -> list[str]:
-    """Plan again for the drops that come or run, where what a plan follows from may have changed; which, in words."""
-    old = now - timedelta(seconds=PLAN_EVERY * settings.SCALING_TICK_SECONDS)
-    typed = Q(planned_at=None) | Q(typed_at__gt=F("planned_at"))
-    coming = (
-        Q(drop__lobby_opens_at__gt=now, planned_at__lt=old)
-        | Q(drop__steps__needed_at__gt=F("drop__lobby_opens_at") - go_before())
-        | Q(drop__steps__needed_at__lt=F("drop__lobby_opens_at") - go_before())
-    )
-    rows = ScalePlan.objects.filter(drop__in=Drop.objects.announced().not_ended()).filter(typed | coming).distinct()
+    """Plan again for upcoming and running drops whose inputs may have changed. Return a line for each."""
+    old = now - timedelta(seconds=REPLAN_TICKS * settings.SCALING_TICK_SECONDS)
+    go_at = F("drop__lobby_opens_at") - go_before_lobby()
+    is_changed = Q(planned_at=None) | Q(typed_at__gt=F("planned_at"))
+    is_old = Q(drop__lobby_opens_at__gt=now, planned_at__lt=old)
+    is_postponed = Q(drop__steps__needed_at__gt=go_at) | Q(drop__steps__needed_at__lt=go_at)
+    current = ScalePlan.objects.filter(drop__in=Drop.objects.announced().not_ended())
     lines = []
-    for row in rows.select_related("drop"):
+    for row in current.filter(is_changed | is_old | is_postponed).distinct().select_related("drop"):
         with transaction.atomic():
-            made = plan_again(scale_plan=row, now=now)
-        lines.append(f"{row.drop.slug}: planned, {len(made.lines)} targets, {len(made.problems)} problems")
+            plan = replan(scale_plan=row, now=now)
+        lines.append(f"{row.drop.slug}: planned, {len(plan.lines)} targets, {len(plan.problems)} problems")
     return lines
 
 
-def go_before() -> timedelta:
-    """How long before the lobby the go / no-go falls."""
+def go_before_lobby() -> timedelta:
+    """Return how long before the lobby the go / no-go is decided."""
     return timedelta(seconds=settings.SCALING_GO_SECONDS)
 
 
-def plan_again(*, scale_plan: ScalePlan, now: datetime) -> Plan:
-    """Plan a drop, keep the plan, and make its steps follow, in the caller's transaction."""
+def replan(*, scale_plan: ScalePlan, now: datetime) -> Plan:
+    """Plan a drop, store the plan, and make its steps follow, in the caller's transaction."""
     scale_plan = ScalePlan.objects.select_for_update(of=("self",)).select_related("drop").get(pk=scale_plan.pk)
     drop = scale_plan.drop
-    made = plan(read_inputs.read(drop=drop, expected=scale_plan.expected, now=now))
-    ScalePlan.objects.filter(pk=scale_plan.pk).update(plan=made.as_json(), planned_at=Now())
-    about = f"drop:{drop.slug} plan"
-    if made.problems:
-        # What is under way stays; nothing that was only planned comes of it.
+    plan = planner.plan(read_inputs.read(drop=drop, expected=scale_plan.expected, now=now))
+    ScalePlan.objects.filter(pk=scale_plan.pk).update(plan=plan.as_json(), planned_at=Now())
+    alert_subject = f"drop:{drop.slug} plan"
+    if plan.problems:
+        # What is under way stays; steps that were only planned go.
         Step.objects.filter(drop=drop, state=State.PLANNED).delete()
-        if drop.announced_at:  # of a draft the page says what is missing
-            words = _("%(drop)s can't be prepared as planned: %(problems)s")
-            alerts.raise_alert(
-                subject=about, drop=drop, message=words % {"drop": drop, "problems": " ".join(made.problems)}
-            )
-        return made
-    alerts.resolve(subject=about)
+        if drop.announced_at:  # of a draft, its own page lists the problems
+            message = f"The scale plan of {drop} has problems: {' '.join(plan.problems)}"
+            alerts.raise_alert(subject=alert_subject, drop=drop, message=message)
+        return plan
+    alerts.resolve(subject=alert_subject)
     if drop.announced_at and not drop.cancelled_at:
-        follow(drop=drop, lines=made.lines, now=now)
-        tell_of_waiting(drop=drop)
-    return made
+        sync_steps(drop=drop, lines=plan.lines, now=now)
+        alert_needed_approval(drop=drop)
+    return plan
 
 
-def tell_of_waiting(*, drop: Drop) -> None:
-    """Tell ops of what waits for their yes, or that nothing does any more."""
-    about = f"drop:{drop.slug} yes"
-    waiting = Step.objects.filter(drop=drop, held_back=True, state__in=LIVE).select_related("target")
-    sizes = ", ".join(f"{step.target.name}: {step.wanted}" for step in waiting)
+def alert_needed_approval(*, drop: Drop) -> None:
+    """Alert ops of steps that need their approval, or end that alert."""
+    alert_subject = f"drop:{drop.slug} approval"
+    rows = steps_needing_approval(drop=drop).select_related("target")
+    sizes = ", ".join(f"{step.target.name}: {step.wanted}" for step in rows)
     if not sizes:
-        alerts.resolve(subject=about)
+        alerts.resolve(subject=alert_subject)
         return
-    words = _("%(drop)s wants more than your ceilings allow (%(sizes)s). It waits for your yes on the drop's page.")
-    alerts.raise_alert(subject=about, drop=drop, message=words % {"drop": drop, "sizes": sizes})
+    message = f"{drop} needs more than your ceilings allow ({sizes}). Approve it on the page of its scale plan."
+    alerts.raise_alert(subject=alert_subject, drop=drop, message=message)
 
 
-def follow(*, drop: Drop, lines: Sequence[PlanLine], now: datetime) -> None:
+def sync_steps(*, drop: Drop, lines: Sequence[PlanLine], now: datetime) -> None:
     """Make the drop's steps follow the lines of its plan, each by guarded UPDATEs, in the caller's transaction."""
     rows = Step.objects.filter(drop=drop).select_related("drop__scale_plan", "target")
-    known = {step.target_id: step for step in rows}
+    steps_by_target = {step.target_id: step for step in rows}
     for line in lines:
-        step = known.get(line.target_id)
+        step = steps_by_target.get(line.target_id)
         if step is None:
-            Step.objects.create(drop=drop, target_id=line.target_id, **fields(line))
+            Step.objects.create(drop=drop, target_id=line.target_id, **step_fields(line))
         else:
-            follow_one(step=step, line=line, now=now)
-    Step.objects.filter(drop=drop, state=State.PLANNED).exclude(target__in=[line.target_id for line in lines]).delete()
+            sync_step(step=step, line=line, now=now)
+    planned_targets = [line.target_id for line in lines]
+    Step.objects.filter(drop=drop, state=State.PLANNED).exclude(target__in=planned_targets).delete()
 
 
-def fields(line: PlanLine) -> dict[str, object]:
-    """Give what a step takes over from a line."""
-    times = {"starts_at": line.starts_at, "needed_at": line.needed_at}
-    return {"wanted": line.wanted, "tier": line.tier, "held_back": line.held_back, **times}
+def step_fields(line: PlanLine) -> dict[str, object]:
+    """Return the fields of a step that follow from a line of the plan."""
+    return {
+        "wanted": line.wanted,
+        "tier": line.tier,
+        "held_back": line.held_back,
+        "starts_at": line.starts_at,
+        "needed_at": line.needed_at,
+    }
 
 
-def follow_one(*, step: Step, line: PlanLine, now: datetime) -> None:
-    """Make one step follow its line: a planned one wholly, one under way only upwards, one that is over if it moved."""
+def sync_step(*, step: Step, line: PlanLine, now: datetime) -> None:
+    """Make one step follow its line of the plan.
+
+    A planned step follows in everything, a lease only upwards, and one that is over only if the drop was postponed.
+    """
     row = Step.objects.filter(pk=step.pk, state=step.state)
-    moved = step.needed_at != line.needed_at
+    is_moved = step.needed_at != line.needed_at
     if step.state == State.PLANNED:
-        row.update(**fields(line))
+        row.update(**step_fields(line))
     elif step.state in Step.OVER:
-        # What ops restored stays so; a drop that moved is prepared anew.
-        if moved and line.needed_at > now:
+        # What ops restored stays restored, unless the drop was postponed: then it is planned again.
+        if is_moved and line.needed_at > now:
             usage.keep(step=step, now=now)
-            row.update(**ANEW, **fields(line))
+            row.update(**PLANNED_AGAIN, **step_fields(line))
     elif step.state in Step.LEASES:
-        if moved and line.starts_at > now:
-            row.update(state=State.RELEASING, released_at=Now(), message=_("The drop moved."))
+        if is_moved and line.starts_at > now:
+            row.update(state=State.RELEASING, released_at=Now(), message="The drop was postponed.")
             return
-        if moved:
+        if is_moved:
             row.update(starts_at=line.starts_at, needed_at=line.needed_at)
         if step.wanted < line.wanted:
             raise_step(step=step, line=line, now=now)
 
 
 def raise_step(*, step: Step, line: PlanLine, now: datetime) -> None:
-    """Raise what a step under way wants; it has to be read back as READY again."""
+    """Raise the size of a lease; its target has to be read back as ready again."""
     usage.keep(step=step, now=now)
     row = Step.objects.filter(pk=step.pk, wanted__lt=line.wanted)
-    risen = (State.CONVERGING, State.READY, State.DEGRADED)
-    row.filter(state__in=risen).update(state=State.REQUESTED, ready_at=None)
+    before_lobby = (State.CONVERGING, State.READY, State.DEGRADED)
+    row.filter(state__in=before_lobby).update(state=State.REQUESTED, ready_at=None)
     row.filter(state__in=Step.LEASES).update(wanted=Greatest("wanted", line.wanted), held_back=line.held_back)

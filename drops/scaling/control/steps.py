@@ -1,38 +1,33 @@
-"""The moves of a step, each one guarded UPDATE that names the state it moves from, and what ops may do to them.
+"""The transitions of a step. Each is one guarded UPDATE that names the state it starts from.
 
 planned ─▶ requested ─▶ converging ─▶ ready ─────▶ holding ─▶ releasing ─▶ restored
    │            │            └──────▶ degraded ───────▲
    └────────────┴─────────▶ abandoned
 
-requested   committed together with what is then asked of its target
-converging  the call was accepted
-ready       read back; it may be so again after a plan raised it, which makes it requested
-degraded    the go / no-go came first; it becomes ready when it is there after all
-holding     the lobby is open; nothing falls any more
-releasing   the drop is over, or moved, or ops said so: its claim has ended
-restored    its target was read back without its claim
+requested   committed, together with the desired state of its target
+converging  the provider accepted the call
+ready       read back at the desired size; if a plan then raises the size, the step is requested again
+degraded    not ready at the go / no-go; it becomes ready as soon as it is read back
+holding     the lobby is open; from now on nothing is scaled down
+releasing   the lease ended: the drop is over or was postponed, or ops restored the target
+restored    the target was read back without the lease
 
-A drop that moved makes a step planned again that was over.
+If a drop is postponed, a step that was over is planned again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from datetime import datetime
 
-from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Now
-from django.utils.translation import gettext as _
 
 from drops import lifecycle
 from drops.lifecycle import Phase
 from drops.models import Drop
-from drops.scaling.control import alerts, heartbeat
 from drops.scaling.models import Step, Target
-from shop.core import audit_log
 
 State = Step.State
-STAMPS = {
+TIMESTAMP_FIELDS = {
     State.REQUESTED: "requested_at",
     State.READY: "ready_at",
     State.HOLDING: "holding_at",
@@ -40,44 +35,49 @@ STAMPS = {
     State.RESTORED: "ended_at",
     State.ABANDONED: "ended_at",
 }
-LIVE = tuple(state for state in State if state not in Step.OVER)
-
-
-class StepRefused(Exception):
-    """An act that can't be done now. Nothing was changed; the text says what to do instead."""
+LIVE_STATES = tuple(state for state in State if state not in Step.OVER)
 
 
 def live(*, target: Target | None = None) -> QuerySet[Step]:
-    """Steps that are not over, with their targets, drops and what was agreed for those."""
-    rows = Step.objects.filter(state__in=LIVE).select_related("drop__scale_plan", "target")
+    """Steps that aren't over, with their targets, drops and approvals."""
+    rows = Step.objects.filter(state__in=LIVE_STATES).select_related("drop__scale_plan", "target")
     return rows if target is None else rows.filter(target=target)
 
 
 def move(*, step: Step, to: State, message: str = "") -> bool:
-    """Move a step on from the state that it was read in; whether it was there still."""
-    stamp = STAMPS.get(to)
-    stamps = {stamp: Coalesce(F(stamp), Now())} if stamp else {}
-    moved = Step.objects.filter(pk=step.pk, state=step.state).update(state=to, message=message[:300], **stamps)
+    """Move a step on from the state in which it was read; whether it was still in that state."""
+    changes: dict[str, object] = {"state": to, "message": message[:300]}
+    timestamp = TIMESTAMP_FIELDS.get(to)
+    if timestamp:
+        # A step may reach a state twice; the first time counts.
+        changes[timestamp] = Coalesce(F(timestamp), Now())
+    moved = Step.objects.filter(pk=step.pk, state=step.state).update(**changes)
     if moved:
         step.state, step.message = to, message
     return bool(moved)
 
 
-def say(*, step: Step, message: str) -> None:
-    """Write what ops should know of a step."""
+def set_message(*, step: Step, message: str) -> None:
+    """Store what ops should know about a step."""
     if step.message != message:
         Step.objects.filter(pk=step.pk, state=step.state).update(message=message[:300])
         step.message = message
 
 
+def transition_line(*, step: Step, to: State) -> str:
+    """Return the line of a tick's report for a transition."""
+    return f"{step.drop.slug}: {step.target.name} {step.state} → {to}"
+
+
 def next_state(*, step: Step, phase: Phase, now: datetime) -> State | None:
-    """Tell where the drop and the clock alone move a step; None: nowhere. Pure."""
+    """Return the state to which the drop and the clock alone move a step; None: it stays. Pure."""
     if step.state == State.RELEASING or step.state in Step.OVER:
         return None
     if phase in lifecycle.ENDED_PHASES:
         return State.ABANDONED if step.state == State.PLANNED else State.RELEASING
-    opens = step.drop.lobby_opens_at
-    if step.state in {State.READY, State.DEGRADED} and opens and opens <= now:
+    lobby_opens_at = step.drop.lobby_opens_at
+    is_lobby_open = lobby_opens_at is not None and lobby_opens_at <= now
+    if step.state in {State.READY, State.DEGRADED} and is_lobby_open:
         return State.HOLDING
     if step.state in {State.REQUESTED, State.CONVERGING} and step.needed_at <= now:
         return State.DEGRADED
@@ -85,131 +85,30 @@ def next_state(*, step: Step, phase: Phase, now: datetime) -> State | None:
 
 
 def advance(*, now: datetime, dry_run: bool = False) -> list[str]:
-    """Move every live step as far as its drop and the clock do; what was moved, in words."""
+    """Move every live step as far as its drop and the clock allow. Return a line per transition."""
     rows = list(live())
     drops = Drop.objects.with_state().in_bulk({row.drop_id for row in rows})
-    phases = {pk: lifecycle.phase(drop=drop, now=now) for pk, drop in drops.items()}
-    return [line for row in rows for line in advance_one(step=row, phase=phases[row.drop_id], now=now, dry_run=dry_run)]
+    lines: list[str] = []
+    for row in rows:
+        phase = lifecycle.phase(drop=drops[row.drop_id], now=now)
+        lines += _advance_one(step=row, phase=phase, now=now, dry_run=dry_run)
+    return lines
 
 
-def advance_one(*, step: Step, phase: Phase, now: datetime, dry_run: bool) -> Iterable[str]:
-    """Move one step until it stays."""
-    while to := next_state(step=step, phase=phase, now=now):
-        message = _("It was not ready at the go / no-go.") if to == State.DEGRADED else step.message
-        line = f"{step.drop.slug}: {step.target.name} {step.state} → {to}"
+def _advance_one(*, step: Step, phase: Phase, now: datetime, dry_run: bool) -> Iterator[str]:
+    """Move one step until it stays where it is."""
+    while (to := next_state(step=step, phase=phase, now=now)) is not None:
+        line = transition_line(step=step, to=to)
         if dry_run:
             step.state = to
-        elif not move(step=step, to=to, message="" if to in Step.OVER else message):
-            return
+        elif not move(step=step, to=to, message=_message_after(step=step, to=to)):
+            return  # another tick moved it
         yield line
 
 
-def restore_now(*, target: Target, who: AbstractBaseUser | None) -> None:
-    """End every claim on a target, so that the next tick brings it back to its baseline, drift or not.
-
-    Raises Refused if there is nothing to bring back.
-    """
-    with transaction.atomic():
-        row = Target.objects.select_for_update().get(pk=target.pk)
-        claims = Step.objects.filter(target=row)
-        if row.baseline is None and not claims.filter(state__in=LIVE).exists():
-            raise StepRefused(
-                _("%(target)s stands at its baseline: there is nothing to restore.") % {"target": row.name}
-            )
-        words = _("Ops restored its target.")
-        claims.filter(state=State.PLANNED).update(state=State.ABANDONED, ended_at=Now(), message=words)
-        claims.filter(state__in=Step.LEASES).update(state=State.RELEASING, released_at=Now(), message=words)
-        go_on(target=row)
-        audit_log.write(
-            who=who,
-            about=about(target=row),
-            action="restore now",
-            before={"asked": row.asked_size},
-            after={"baseline": row.baseline_size},
-        )
-
-
-def resume_target(*, target: Target, who: AbstractBaseUser | None) -> None:
-    """Go on with a target that was stopped by drift or put off after refusals, from however it stands now.
-
-    Raises Refused if it goes on already.
-    """
-    with transaction.atomic():
-        row = Target.objects.select_for_update().get(pk=target.pk)
-        if row.stopped_at is None and not row.failures:
-            raise StepRefused(_("%(target)s is not stopped.") % {"target": row.name})
-        go_on(target=row)
-        audit_log.write(
-            who=who,
-            about=about(target=row),
-            action="take up",
-            before={"stopped": row.stopped_reason, "fault": row.fault},
-        )
-
-
-def abandon(*, target: Target, who: AbstractBaseUser | None) -> None:
-    """Leave a stopped target as somebody else set it: its baseline is forgotten, and every step on it ends.
-
-    Raises Refused if it is not stopped.
-    """
-    with transaction.atomic():
-        row = Target.objects.select_for_update().get(pk=target.pk)
-        if row.stopped_at is None:
-            raise StepRefused(
-                _("%(target)s is not stopped. Use “restore now” to bring it back.") % {"target": row.name}
-            )
-        words = _("Ops left its target as somebody else had set it.")
-        live(target=row).filter(state__in=[State.PLANNED, State.REQUESTED]).update(
-            state=State.ABANDONED, ended_at=Now(), message=words
-        )
-        live(target=row).update(
-            state=State.RESTORED, released_at=Coalesce(F("released_at"), Now()), ended_at=Now(), message=words
-        )
-        before = {"baseline": row.baseline_size, "stopped": row.stopped_reason}
-        Target.objects.filter(pk=row.pk).update(**FORGOTTEN, **GOING, busy_until=None)
-        alerts.resolve(subject=f"{about_alert(target=row)} drift")
-        audit_log.write(who=who, about=about(target=row), action="let go", before=before)
-
-
-FORGOTTEN = dict.fromkeys(("baseline", "baseline_size", "asked", "asked_size", "asked_at", "before"))
-GOING = {"stopped_at": None, "stopped_reason": "", "failures": 0, "retry_at": None, "fault": ""}
-
-
-def go_on(*, target: Target) -> None:
-    """Clear what stops or delays a target; as it was seen last counts as ours until the next READY."""
-    seen = (target.seen or {}).get("state")
-    before = [*(target.before or []), *([seen] if seen is not None and target.asked is not None else [])]
-    reasons = [reason for reason in (target.stopped_reason, target.fault) if reason]
-    live(target=target).filter(message__in=reasons).update(message="")  # steps said why they waited
-    Target.objects.filter(pk=target.pk).update(**GOING, before=before or None, busy_until=None)
-    for subject in ("drift", "fault"):
-        alerts.resolve(subject=f"{about_alert(target=target)} {subject}")
-
-
-def pause(*, who: AbstractBaseUser | None, reason: str) -> None:
-    """Pause pre-scaling: nothing new is asked of any target, what stands stays. Does nothing if it is paused."""
-    with transaction.atomic():
-        if heartbeat.set_paused(reason=reason):
-            audit_log.write(who=who, about="scaling:all", action="paused", after={"reason": reason})
-            words = _(
-                "Pre-scaling is paused: %(reason)s. Nothing grows and nothing is brought back until it is resumed."
-            ) % {"reason": reason}
-            alerts.raise_alert(subject="paused", message=words)
-
-
-def resume(*, who: AbstractBaseUser | None) -> None:
-    """Let pre-scaling go on. Does nothing if it does."""
-    with transaction.atomic():
-        if heartbeat.set_resumed():
-            audit_log.write(who=who, about="scaling:all", action="resumed")
-            alerts.resolve(subject="paused")
-
-
-def about(*, target: Target) -> str:
-    """Name a target in the journal."""
-    return f"target:{target.name}"[:80]
-
-
-def about_alert(*, target: Target) -> str:
-    """Name a target in alerts."""
-    return f"target:{target.pk}"
+def _message_after(*, step: Step, to: State) -> str:
+    if to in Step.OVER:
+        return ""
+    if to == State.DEGRADED:
+        return "Not ready at the go / no-go."
+    return step.message

@@ -1,40 +1,44 @@
-"""Turns: one tick at a time works on a target.
+"""The lock on a target: one tick at a time works on it.
 
-A turn is the value of `busy_until`: a guarded UPDATE takes it, each write names it, and who finds another value there
-has lost it and writes nothing. A process that dies keeps its turn for a minute.
+A lock is the value of `busy_until`. A guarded UPDATE acquires it and every write names it; a worker that finds another
+value there has lost its lock and writes nothing. The lock of a process that died expires after a minute.
 """
 
 from datetime import timedelta
 from typing import Any
 
-from drops.scaling.models import Target
-from shop.core.sql import columns
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 
-LENGTH = timedelta(seconds=60)  # longer than the calls of one look at a target may take
+from drops.scaling.models import Target
+
+LOCK_TIME = timedelta(seconds=60)  # longer than all calls of one reconciliation may take together
 
 
 class LockLost(Exception):
-    """The turn ended before the work did; somebody else may have taken it. Nothing more is written."""
+    """The lock expired before the work was done, and another tick may hold it. Nothing more may be written."""
 
 
 def acquire(*, target: Target) -> Target | None:
-    """Take the turn; the row as it is then. None if somebody has it."""
-    sql = f"""
-        UPDATE scaling_target SET busy_until = clock_timestamp() + %s
-        WHERE id = %s AND (busy_until IS NULL OR busy_until < clock_timestamp()) RETURNING {columns(Target)}
-    """
-    return next(iter(Target.objects.raw(sql, [LENGTH, target.pk])), None)
+    """Lock a target. Return its current row, or None if another tick holds the lock."""
+    is_free = Q(busy_until=None) | Q(busy_until__lt=Now())
+    # In one transaction: the row stays locked by the UPDATE until it is read, so that its `busy_until` is surely ours.
+    with transaction.atomic():
+        if not Target.objects.filter(is_free, pk=target.pk).update(busy_until=Now() + LOCK_TIME):
+            return None
+        return Target.objects.get(pk=target.pk)
 
 
 def write(*, target: Target, **fields: Any) -> None:
-    """Write fields of a target whose turn is ours, to the row and to `target`. Raises Lost."""
-    ours = {"busy_until": target.busy_until}
-    if not Target.objects.filter(pk=target.pk, **ours).update(**ours | fields):
+    """Write fields of a target that we have locked, to the row and to `target`. Raises LockLost."""
+    lock = {"busy_until": target.busy_until}
+    if not Target.objects.filter(pk=target.pk, **lock).update(**lock | fields):
         raise LockLost
     for name, value in fields.items():
         setattr(target, name, value)
 
 
 def release(*, target: Target) -> None:
-    """End the turn, if it is still ours."""
+    """Release the lock, if it is still ours."""
     Target.objects.filter(pk=target.pk, busy_until=target.busy_until).update(busy_until=None)

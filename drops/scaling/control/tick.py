@@ -1,19 +1,19 @@
-"""The tick: beat's, or the command's. Safe at any time, twice at once, and after a crash anywhere.
+"""One tick of pre-scaling, run by beat or by `manage.py scale tick`.
 
-move steps by drop and clock → lift what is over → look after each target → judge → plan what is due
+Safe at any time, twice at once, and after a crash at any point:
 
-A target is looked after under its lock (drops.scaling.control.target_lock): read, decide, commit what will be asked,
-ask, commit how it went. The call comes after the commit and is absolute, under a key made from the commit: after a
-crash before the call it is made again, after a crash behind it the target is read back.
+advance steps by drop and clock → lift limits of drops that are over → reconcile each target → go / no-go → plan again
+
+A target is reconciled under its lock (drops.scaling.control.target_lock): read, decide, commit the desired state, apply
+it, commit the outcome. The call comes after the commit and is absolute, with a key made from the commit: after a crash
+before the call it is made again, after a crash behind it the target is read back.
 """
 
 import logging
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from django.conf import settings
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, When
-from django.utils.translation import gettext as _
 
 from drops.models import Drop
 from drops.scaling.control import alerts, heartbeat, readiness, reconcile, scale_plans, steps, target_lock
@@ -21,87 +21,86 @@ from drops.scaling.models import ScalePlan, Step, Target
 
 log = logging.getLogger(__name__)
 
-STEADY_SECONDS = 15
-STALE_TICKS = 40  # a target without a step is read again after so many, while a drop is to come
+HOLDING_SECONDS = 15  # between two readings of a target that is only held: they cost more than the rest of a tick
+STALE_TICKS = 40  # after which a target without a step is read again, while a drop is coming up
 State = Step.State
 
 
-def tick(*, who: str, dry_run: bool = False) -> list[str]:
-    """Do what is due, by the database's clock; what was done, or in a dry run would be, one line each."""
-    now, paused = begin(who=who, dry_run=dry_run)
-    if not heartbeat.is_needed():
+def run_once(*, actor: str, dry_run: bool = False) -> list[str]:
+    """Do what is due, by the database's clock. Return a line for each thing done, or in a dry run, for each to do."""
+    now, paused = _begin(actor=actor, dry_run=dry_run)
+    if not heartbeat.has_work():
         return []
     lines = steps.advance(now=now, dry_run=dry_run)
     if not dry_run:
-        alerts.resolve(subject=heartbeat.ABOUT)
-        readiness.lift_over(now=now)
-    looked_after = look_after_targets(who=who, now=now, paused=paused, dry_run=dry_run)
-    lines += looked_after.lines
+        alerts.resolve(subject=heartbeat.ALERT_SUBJECT)
+        readiness.end_limits(now=now)
+    targets = list(due_targets(now=now))
+    lines += reconcile_targets(targets, actor=actor, now=now, paused=paused, dry_run=dry_run)
     if not dry_run:
-        lines += readiness.judge_due(now=now, news=bool(lines) or looked_after.any)
-        lines += scale_plans.plan_due(now=now)  # last: a plan that can't be reckoned keeps no target from its baseline
+        lines += readiness.check_due(now=now, is_news=bool(lines or targets))
+        lines += scale_plans.plan_due(now=now)  # last: no error in planning may keep a target from its baseline
         for line in lines:
             log.info("%s", line)
     return lines
 
 
-class LookedAfter(NamedTuple):
-    """What was done with targets, and whether any was due."""
-
-    lines: list[str]
-    any: bool
-
-
-def begin(*, who: str, dry_run: bool) -> tuple[datetime, bool]:
-    """Give the time of the tick and whether pre-scaling is paused; leave the pulse, unless nothing may be written."""
-    row = heartbeat.read() if dry_run else heartbeat.beat(who=who)
-    now = row.ticked_at if row.ticked_at and not dry_run else heartbeat.database_now()
-    return now, row.paused_at is not None
+def _begin(*, actor: str, dry_run: bool) -> tuple[datetime, bool]:
+    """Return the time of the tick and whether pre-scaling is paused. Record the heartbeat, unless it is a dry run."""
+    row = heartbeat.current() if dry_run else heartbeat.record_tick(actor=actor)
+    paused = row.paused_at is not None
+    if dry_run or row.ticked_at is None:
+        return heartbeat.database_now(), paused
+    return row.ticked_at, paused
 
 
-def look_after_targets(*, who: str, now: datetime, paused: bool, dry_run: bool) -> LookedAfter:
-    """Look after each target in a turn of its own: the one not seen for longest first, those that don't answer last.
+def reconcile_targets(targets: list[Target], *, actor: str, now: datetime, paused: bool, dry_run: bool) -> list[str]:
+    """Reconcile the targets one by one, each under its lock.
 
-    After a tick's length no further one is begun, lest slow clouds keep workers from other tasks.
+    The tick has a time limit, so that a slow cloud API can't monopolise workers.
     """
-    ends = heartbeat.database_now() + timedelta(seconds=settings.SCALING_TICK_SECONDS)
+    ends_at = heartbeat.database_now() + timedelta(seconds=settings.SCALING_TICK_SECONDS)
     lines: list[str] = []
-    targets = list(due(now=now))
     for target in targets:
-        if heartbeat.database_now() > ends:
-            lines.append(_("The rest is left to the next tick: this one took long enough."))
+        if heartbeat.database_now() > ends_at:
+            lines.append("Tick time limit reached; the remaining targets are deferred to the next tick.")
             break
         if dry_run:
-            lines += reconcile.would_do(target=target, now=now, paused=paused)
+            lines += reconcile.preview(target=target, now=now, paused=paused)
             continue
-        mine = target_lock.acquire(target=target)
-        if mine is None:
-            lines.append(_("%(target)s: another tick works on it.") % {"target": target.name})
+        locked = target_lock.acquire(target=target)
+        if locked is None:
+            lines.append(f"{target.name}: another tick is working on it.")
             continue
         try:
-            lines += reconcile.reconcile(target=mine, who=who, now=now, paused=paused)
+            lines += reconcile.run(target=locked, actor=actor, now=now, paused=paused)
         except target_lock.LockLost:
-            lines.append(_("%(target)s: another tick took over.") % {"target": target.name})
-        # After any other exception the turn is kept until it ends, so that others are looked after meanwhile.
-        target_lock.release(target=mine)
-    return LookedAfter(lines, bool(targets))
+            lines.append(f"{target.name}: another tick took over.")
+        # Not in a `finally`: after any other exception the lock stays until it expires, so that the next ticks pass
+        # over the broken target and reach the others.
+        target_lock.release(target=locked)
+    return lines
 
 
-def due(*, now: datetime) -> QuerySet[Target]:
-    """Targets with a claim, with one that starts, or to be brought back; while a drop is to come, all now and then.
+def due_targets(*, now: datetime) -> QuerySet[Target]:
+    """Targets to reconcile: the one read longest ago first, those that don't answer last.
 
-    One that stands and only has to be held is read every STEADY_SECONDS: a reading costs more than the rest of a tick.
+    Due are those with a lease, with a step that starts, or away from their baseline; while a drop is coming up,
+    every one now and then.
     """
-    own = Step.objects.filter(target=OuterRef("pk"))
-    claims = own.filter(Q(state=State.PLANNED, starts_at__lte=now) | Q(state__in=(*Step.LEASES, State.RELEASING)))
-    wanted = Q(Exists(claims)) | Q(baseline__isnull=False)
+    own_steps = Step.objects.filter(target=OuterRef("pk"))
+    is_starting = Q(state=State.PLANNED, starts_at__lte=now)
+    active = own_steps.filter(is_starting | Q(state__in=(*Step.LEASES, State.RELEASING)))
+    is_due = Q(Exists(active)) | Q(baseline__isnull=False)
     if ScalePlan.objects.filter(drop__in=Drop.objects.not_ended()).exists():
         stale = now - timedelta(seconds=STALE_TICKS * settings.SCALING_TICK_SECONDS)
-        wanted |= Q(enabled=True) & (Q(seen_at=None) | Q(seen_at__lt=stale))
-    rested = Q(retry_at=None) | Q(retry_at__lte=now)
-    moving = claims.exclude(state=State.HOLDING, ready_at__isnull=False)
-    fresh = now - timedelta(seconds=max(0.0, STEADY_SECONDS - settings.SCALING_TICK_SECONDS))
-    steady = Q(Exists(own.filter(state=State.HOLDING)), ~Q(Exists(moving)), failures=0, seen_at__gt=fresh)
-    silent = Case(When(failures=0, then=0), default=1)  # may take its whole time-out, while the others wait
-    rows = Target.objects.filter(wanted, rested).exclude(steady)
-    return rows.order_by(silent, F("seen_at").asc(nulls_first=True), "pk")
+        is_due |= Q(enabled=True) & (Q(seen_at=None) | Q(seen_at__lt=stale))
+    may_retry = Q(retry_at=None) | Q(retry_at__lte=now)
+    # A target that is ready, only held, and was read just now can wait.
+    moving = active.exclude(state=State.HOLDING, ready_at__isnull=False)
+    fresh = now - timedelta(seconds=max(0.0, HOLDING_SECONDS - settings.SCALING_TICK_SECONDS))
+    is_only_held = Q(Exists(own_steps.filter(state=State.HOLDING)), ~Q(Exists(moving)), failures=0, seen_at__gt=fresh)
+    # A silent one may take its whole time-out while the others wait.
+    is_silent = Case(When(failures=0, then=0), default=1)
+    rows = Target.objects.filter(is_due, may_retry).exclude(is_only_held)
+    return rows.order_by(is_silent, F("seen_at").asc(nulls_first=True), "pk")

@@ -1,6 +1,6 @@
-"""Watches the pulse from another process than beat's: the gatekeeper runs it beside its own work.
+"""Watches the heartbeat from the gatekeeper's process.
 
-Should beat or its workers be dead, nobody else would send the alert; so it is sent from here.
+If beat or its workers are down, they can't alert anyone themselves: so the alert is raised and sent from here.
 """
 
 import logging
@@ -13,25 +13,25 @@ from shop.core import alerts, emails
 
 log = logging.getLogger(__name__)
 
-EVERY_SECONDS = 30.0
+CHECK_SECONDS = 30.0
 
 
-def watch(stop: Event, *, every_seconds: float = EVERY_SECONDS) -> None:
-    """Look at the pulse now and then until `stop` is set."""
+def run(stop: Event, *, every_seconds: float = CHECK_SECONDS) -> None:
+    """Check the heartbeat regularly until `stop` is set."""
     while not stop.wait(every_seconds):
-        look()
+        check()
 
 
-def look() -> bool:
-    """Look once; if the ticks have stopped, alert and send it. Whether they have."""
+def check() -> bool:
+    """Check once; if ticks have stopped, raise the alert and send it. Whether they have."""
     try:
-        lost = heartbeat.watch()
-        if lost:
+        overdue = heartbeat.alert_if_overdue()
+        if overdue:
             alerts.send_due()
             emails.send_due()
-    except DatabaseError as error:  # the gatekeeper tells of it too, and both look again
-        log.warning("the pulse of pre-scaling can't be read: %s", error)
+    except DatabaseError as error:  # the gatekeeper logs it too, and the next check tries again
+        log.warning("Can't read the heartbeat of pre-scaling: %s", error)
         return False
     finally:
         close_old_connections()
-    return lost
+    return overdue

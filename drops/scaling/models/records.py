@@ -15,7 +15,7 @@ class Call(models.Model):
     target = models.ForeignKey(Target, models.CASCADE, related_name="calls")
     step = models.ForeignKey(Step, models.SET_NULL, null=True, related_name="calls")
     at = models.DateTimeField(db_default=Now())
-    act = models.CharField(max_length=10)  # "read", "ask", "test"
+    act = models.CharField(max_length=10)  # "read", "apply", "test"
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
     request_id = models.CharField(max_length=100, blank=True)

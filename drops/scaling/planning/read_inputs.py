@@ -116,7 +116,7 @@ def last_moves(targets: QuerySet[Target]) -> dict[int, list[float]]:
     """Read how long each target took from the demand until it was READY, the newest move first."""
     moved: dict[int, list[float]] = {}
     rows = (
-        Step.objects.filter(target__in=targets, ready_at__isnull=False, calls__act="ask")
+        Step.objects.filter(target__in=targets, ready_at__isnull=False, calls__act="apply")
         .order_by("-ready_at")
         .distinct()
         .values_list("target", "requested_at", "ready_at")

@@ -57,7 +57,7 @@ def test_draft_is_made_with_the_number_expected(desk, db):
     entries = AuditEntry.objects.order_by("pk").values_list("who__username", "about", "action")
     assert list(entries) == [
         ("merchandisers", "drop:nth-place", "added"),
-        ("merchandisers", "drop:nth-place", "expect"),
+        ("merchandisers", "drop:nth-place", "expected shoppers"),
     ]
 
 
@@ -71,7 +71,7 @@ def test_draft_without_a_number_prepares_nothing(desk, db):
 def test_draft_with_an_absurd_number_is_refused_with_its_mend(desk, db, typed):
     answer = desk("merchandisers").post(ADD, draft(expected=typed))
 
-    assert errors(answer)["expected"][0].endswith("can't be planned for. Write a number from 1 to 10,000,000.")
+    assert errors(answer)["expected"][0].endswith("can't be planned for. Enter a number from 1 to 10,000,000.")
     assert Drop.objects.count() == 0
 
 
@@ -84,7 +84,7 @@ def test_number_of_an_announced_drop_is_typed_on_its_page(desk, db):
     entry = AuditEntry.objects.get()
     assert (entry.about, entry.action, entry.before, entry.after) == (
         "drop:zero",
-        "expect",
+        "expected shoppers",
         {"expected": None},
         {"expected": 5000},
     )

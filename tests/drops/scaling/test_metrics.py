@@ -16,7 +16,7 @@ from tests.servers import until
 
 @pytest.fixture(autouse=True)
 def nothing_seen(monkeypatch):
-    monkeypatch.setattr(metrics, "LOOKS", {})
+    monkeypatch.setattr(metrics, "LAST_SAMPLES", {})
 
 
 def reading(cpu_seconds: float | None, *, serving: int = 2) -> Reading:

@@ -23,15 +23,15 @@ def test_plan_shows_sizes_times_cost_and_reasons():
 
     assert text.startswith("Plan of 0-kg: 20,000 shoppers expected\n\nWarnings:\n")
     (row,) = (line.split() for line in text.splitlines() if line.startswith("web fleet  "))
-    assert " ".join(row) == ("web fleet 2 7 (4) workers 24 Nov 09:49:00 24 Nov 09:50:00 $0.12 waits for ops")
+    assert " ".join(row) == ("web fleet 2 7 (4) workers 24 Nov 09:49:00 24 Nov 09:50:00 $0.12 needs approval")
     assert "web fleet:\n  web: 100 % of 183/s ÷ 30/s an instance = 6.1\n  with 0 % headroom: 7\n" in text
-    assert "Cost: $0.12 for this drop; $182.50 a month if it stood always." in text
+    assert "Cost: $0.12 for this drop; $182.50 a month if always on." in text
 
 
 def test_plan_that_is_refused_shows_why_and_no_sizes():
     text = report.plan_as_text(plan=plan(make_facts(expected=0)))
 
-    assert "Refused:\n  Expected shoppers: 0 is no crowd." in text
+    assert "Problems:\n  Expected shoppers: 0 is no crowd." in text
     assert "Cost:" not in text
 
 
@@ -39,11 +39,11 @@ def test_plan_that_is_refused_shows_why_and_no_sizes():
 def test_status_of_nothing():
     text = report.status_as_text(now=timezone.now())
 
-    assert text == "There was no tick yet.\n\nNo target is set up.\n\nNo step is under way."
+    assert text == "No tick has run yet.\n\nNo targets are set up.\n\nNo steps are under way."
 
 
 @pytest.mark.django_db
-def test_status_shows_targets_steps_verdict_alerts_and_pulse():
+def test_status_shows_heartbeat_targets_steps_verdict_and_alerts():
     now = timezone.now()
     target = make_target()
     Target.objects.update(seen={"size": 6}, ready_size=6, baseline={}, baseline_size=2, asked={}, asked_size=6)
@@ -52,13 +52,13 @@ def test_status_shows_targets_steps_verdict_alerts_and_pulse():
     ScalePlan.objects.create(
         drop=drop, expected=9, verdict="no go", verdict_at=now, verdict_words=["It is late."], reachable=12
     )
-    Alert.objects.create(subject="pulse", message="Something is wrong.")
+    Alert.objects.create(subject="heartbeat", message="Something is wrong.")
     Heartbeat.objects.create(ticked_at=now, who="beat", paused_at=now, paused_reason="a rehearsal")
     text = report.status_as_text(now=now)
 
-    assert "The last tick was 0 s ago, by beat. Pre-scaling is paused: a rehearsal" in text
+    assert "Last tick: 0 s ago, by beat. Pre-scaling is paused: a rehearsal" in text
     assert ["web", "fleet", "gunicorn", "6", "6", "2", "6"] in [line.split() for line in text.splitlines()]
-    assert f"{drop.slug}  web fleet       6  holding" in text
-    assert f"{drop.slug}: no go\n  It is late.\n  12 shoppers a second can be let in." in text
+    assert f"{drop.slug}  web fleet        6  holding" in text
+    assert f"{drop.slug}: no go\n  It is late.\n  12 shoppers a second can be admitted." in text
     assert text.endswith("Open alerts:\n  Something is wrong.")
     assert report.status_as_text(now=now, drop=make_drop()).count("holding") == 0

@@ -1,4 +1,4 @@
-"""`manage.py scale`: the same without Celery."""
+"""`manage.py scale`: pre-scaling by hand, without Celery."""
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -21,20 +21,20 @@ def test_tick_does_what_is_due(cloud, capsys):
 
     assert scale(capsys, "tick").splitlines() == [
         f"{step.drop.slug}: web planned → requested",
-        "web: asked for 6 instances.",
+        "web: applying 6 instances.",
         f"{step.drop.slug}: web requested → converging",
     ]
     assert Heartbeat.objects.get().who == "command"
 
 
-def test_tick_says_that_nothing_is_due(capsys):
+def test_tick_prints_that_nothing_is_due(capsys):
     assert scale(capsys, "tick") == "Nothing is due.\n"
 
 
 def test_tick_dry_run_writes_nothing(cloud, capsys):
     make_step(target=make_target(cloud, name="web"))
 
-    assert scale(capsys, "tick", "--dry-run") == "web: would be asked for 6 instances.\n"
+    assert scale(capsys, "tick", "--dry-run") == "web: would apply 6 instances.\n"
     assert (Step.objects.get().state, cloud.asked, Heartbeat.objects.count()) == ("planned", [], 0)
 
 
@@ -51,10 +51,10 @@ def test_restore_brings_a_target_back(cloud, capsys):
     assert (Step.objects.get().state, cloud.fleets["web"].wanted) == ("restored", 2)
 
 
-def test_restore_refuses_what_is_not_there_or_stands_at_its_baseline(cloud):
+def test_restore_refuses_an_unknown_target_and_one_at_its_baseline(cloud):
     make_target(cloud, name="web")
 
-    with pytest.raises(CommandError, match=r"There is no target gate\. There are: web\."):
+    with pytest.raises(CommandError, match=r"There is no target “gate”\. Targets: web\."):
         call_command("scale", "restore", "--target", "gate")
     with pytest.raises(CommandError, match="there is nothing to restore"):
         call_command("scale", "restore", "--target", "web")
@@ -71,12 +71,12 @@ def test_plan_shows_the_plan_of_a_drop(cloud, capsys):
     assert Step.objects.count() == 0
 
 
-def test_plan_asks_for_a_number_where_nobody_typed_one():
+def test_plan_needs_a_number_of_shoppers_and_a_drop():
     drop = make_drop()
 
-    with pytest.raises(CommandError, match="Say it with --expected"):
+    with pytest.raises(CommandError, match="Pass --expected"):
         call_command("scale", "plan", "--drop", drop.slug)
-    with pytest.raises(CommandError, match="There is no drop nowhere"):
+    with pytest.raises(CommandError, match="There is no drop “nowhere”"):
         call_command("scale", "plan", "--drop", "nowhere")
 
 

@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from drops.models import Drop
-from drops.scaling.control.tick import tick
+from drops.scaling.control import tick
 
 
 def state(step):
@@ -17,5 +17,5 @@ def close(drop):
 
 def ticks(cloud, times=12):
     for _ in range(times):
-        tick(who="test")
+        tick.run_once(actor="test")
         cloud.go_on()

@@ -179,20 +179,20 @@ def test_page_tells_how_pre_scaling_stands(desk):
     drop = make_drop(phase="lobby")
     ScalePlan.objects.create(drop=drop, expected=20_000, verdict="no go", verdict_at=timezone.now())
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
-    Alert.objects.create(subject="pulse", message="Pre-scaling stands still.")
+    Alert.objects.create(subject="heartbeat", message="Pre-scaling has stopped.")
 
     answer = desk("merchandisers").get(PAGE)
 
     text = answer.content.decode()
-    assert answer.context["pulse_age"].late
-    assert ("no go" in text, "20,000 people expected" in text, "Pre-scaling stands still." in text) == (True,) * 3
+    assert answer.context["heartbeat_age"].late
+    assert ("no-go" in text, "20,000 shoppers expected" in text, "Pre-scaling has stopped." in text) == (True,) * 3
     assert reverse("admin:scaling_scaleplan_change", args=[drop.pk]) in text
 
 
-def test_pulse_is_not_late_while_nothing_is_to_be_scaled(desk):
+def test_heartbeat_is_not_late_while_nothing_is_to_be_scaled(desk):
     make_drop(phase="lobby")
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
 
-    age = desk("ops").get(PAGE).context["pulse_age"]
+    age = desk("ops").get(PAGE).context["heartbeat_age"]
 
     assert (age.late, age.text) == (False, "none")

@@ -1,7 +1,6 @@
-"""`manage.py scale`: what beat's ticks do, by hand and without Celery."""
+"""`manage.py scale`: pre-scaling by hand, without beat or Celery."""
 
 from argparse import ArgumentParser
-from collections.abc import Callable
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -9,89 +8,103 @@ from django.utils import timezone
 
 from drops.models import Drop
 from drops.scaling import report
-from drops.scaling.accounting import measure
-from drops.scaling.control import heartbeat, steps
-from drops.scaling.control import tick as ticks
+from drops.scaling.accounting.measure import measure_due
+from drops.scaling.control import heartbeat, target_actions, tick
 from drops.scaling.models import ScalePlan, Target
-from drops.scaling.planning import read_inputs
-from drops.scaling.planning.planner import plan
+from drops.scaling.planning import planner, read_inputs
 from shop.core import alerts
+
+ALL_TARGETS = "all"
 
 
 class Command(BaseCommand):
-    requires_system_checks = []  # ops call it in a hurry
-    help = "Pre-scaling: do a tick, show a drop's plan or how everything stands, bring a target back."
+    requires_system_checks = []  # ops run it in a hurry
+    help = "Pre-scaling: run a tick, show a drop's plan or the status of all targets, restore a target."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take what to do."""
-        acts = parser.add_subparsers(dest="act", required=True)
-        tick = acts.add_parser("tick", help="do what is due, as beat does")
-        tick.add_argument("--dry-run", action="store_true", help="read, say what would be done, write nothing")
-        shown = acts.add_parser("plan", help="show a drop's plan with reasons and cost; nothing is written")
-        shown.add_argument("--drop", required=True, metavar="SLUG")
-        shown.add_argument("--expected", type=int, help="shoppers, if other than what was typed")
-        status = acts.add_parser("status", help="show targets, steps, alerts and the age of the last tick")
-        status.add_argument("--drop", metavar="SLUG")
-        restore = acts.add_parser("restore", help="end every claim on a target and bring it back to its baseline")
-        restore.add_argument("--target", required=True, metavar="NAME", help='as in the admin; "all" for every one')
-        restore.add_argument("--dry-run", action="store_true", help="say what would be done, write nothing")
+        """Declare the subcommands."""
+        commands = parser.add_subparsers(dest="command", required=True)
+        tick_parser = commands.add_parser("tick", help="do what is due, as beat does")
+        tick_parser.add_argument("--dry-run", action="store_true", help="show what would be done; change nothing")
+        plan_parser = commands.add_parser("plan", help="show a drop's plan with reasons and cost; change nothing")
+        plan_parser.add_argument("--drop", required=True, metavar="SLUG")
+        plan_parser.add_argument("--expected", type=int, help="expected shoppers (default: as entered in the admin)")
+        status_parser = commands.add_parser("status", help="show targets, steps, alerts and the age of the last tick")
+        status_parser.add_argument("--drop", metavar="SLUG")
+        restore_parser = commands.add_parser("restore", help="end every lease on a target and restore its baseline")
+        restore_parser.add_argument(
+            "--target", required=True, metavar="NAME", help='as in the admin, or "all" for every scaled target'
+        )
+        restore_parser.add_argument("--dry-run", action="store_true", help="show what would be done; change nothing")
 
-    def handle(self, *_args: str, act: str, **options: Any) -> None:
-        """Do it; one line for each thing done."""
-        try:
-            print(ACTS[act](**options))
-        except steps.StepRefused as refusal:
-            raise CommandError(str(refusal)) from refusal
+    def handle(self, *_args: str, command: str, **options: Any) -> None:
+        """Run the subcommand, and print one line for each thing done."""
+        if command == "tick":
+            print(run_tick(dry_run=options["dry_run"]))
+        elif command == "plan":
+            print(show_plan(slug=options["drop"], expected=options["expected"]))
+        elif command == "status":
+            print(show_status(slug=options["drop"]))
+        else:
+            print(restore(name=options["target"], dry_run=options["dry_run"]))
 
 
-def do_tick(*, dry_run: bool, **_: Any) -> str:
-    """Do one tick, measure, and send what ops must know."""
-    lines = ticks.tick(who="command", dry_run=dry_run)
+def run_tick(*, dry_run: bool = False) -> str:
+    """Run one tick, measure what is due, and send alerts."""
+    lines = tick.run_once(actor="command", dry_run=dry_run)
     if not dry_run:
-        lines += measure.measure_due(now=heartbeat.database_now())
+        lines += measure_due(now=heartbeat.database_now())
         alerts.send_due()
     return "\n".join(lines) or "Nothing is due."
 
 
-def show_plan(*, drop: str, expected: int | None, **_: Any) -> str:
+def show_plan(*, slug: str, expected: int | None) -> str:
     """Plan a drop as of now."""
-    row = drop_named(drop)
+    drop = find_drop(slug)
     if expected is None:
-        expected = ScalePlan.objects.filter(drop=row).values_list("expected", flat=True).first()
+        expected = ScalePlan.objects.filter(drop=drop).values_list("expected", flat=True).first()
     if not expected:
-        raise CommandError(f"Nobody typed how many are expected of {drop}. Say it with --expected.")
-    return report.plan_as_text(plan=plan(read_inputs.read(drop=row, expected=expected, now=heartbeat.database_now())))
+        raise CommandError(f"No expected shoppers are entered for {slug}. Pass --expected.")
+    inputs = read_inputs.read(drop=drop, expected=expected, now=heartbeat.database_now())
+    return report.plan_as_text(plan=planner.plan(inputs))
 
 
-def show_status(*, drop: str | None, **_: Any) -> str:
-    """Show how it stands."""
-    return report.status_as_text(now=timezone.now(), drop=drop_named(drop) if drop else None)
+def show_status(*, slug: str | None) -> str:
+    """Show the status of one drop's steps, or of all."""
+    return report.status_as_text(now=timezone.now(), drop=find_drop(slug) if slug else None)
 
 
-def restore(*, target: str, dry_run: bool, **_: Any) -> str:
-    """End the claims on one target, or on all that are not at their baseline, and begin to bring them back."""
-    rows = Target.objects.filter(baseline__isnull=False) if target == "all" else Target.objects.filter(name=target)
-    if not rows and target != "all":
-        raise CommandError(f"There is no target {target}. There are: {', '.join(names()) or 'none'}.")
-    lines = [f"{row.name}: back to {row.baseline_size}, from {row.asked_size}" for row in rows]
+def restore(*, name: str, dry_run: bool) -> str:
+    """End the leases on one target, or on all that are scaled, and begin to restore their baselines."""
+    targets = scaled_targets() if name == ALL_TARGETS else [find_target(name)]
+    lines = [f"{target.name}: back to {target.baseline_size}, from {target.asked_size}" for target in targets]
     if dry_run:
-        return "\n".join(lines) or "Every target stands at its baseline."
-    for row in rows:
-        steps.restore_now(target=row, who=None)
-    return "\n".join([*lines, do_tick(dry_run=False)])
+        return "\n".join(lines) or "Every target is at its baseline."
+    for target in targets:
+        try:
+            target_actions.restore_now(target=target, actor=None)
+        except target_actions.TargetActionRefused as refusal:
+            raise CommandError(str(refusal)) from refusal
+    return "\n".join([*lines, run_tick()])
 
 
-def names() -> list[str]:
-    """Name every target."""
-    return list(Target.objects.values_list("name", flat=True))
+def scaled_targets() -> list[Target]:
+    """Return the targets that aren't at their baselines."""
+    return list(Target.objects.filter(baseline__isnull=False))
 
 
-def drop_named(slug: str) -> Drop:
-    """Find a drop."""
-    row = Drop.objects.filter(slug=slug).first()
-    if row is None:
-        raise CommandError(f"There is no drop {slug}.")
-    return row
+def find_target(name: str) -> Target:
+    """Return the target of that name."""
+    target = Target.objects.filter(name=name).first()
+    if target is None:
+        names = ", ".join(Target.objects.values_list("name", flat=True)) or "none"
+        raise CommandError(f"There is no target “{name}”. Targets: {names}.")
+    return target
 
 
-ACTS: dict[str, Callable[..., str]] = {"tick": do_tick, "plan": show_plan, "status": show_status, "restore": restore}
+def find_drop(slug: str) -> Drop:
+    """Return the drop with that slug."""
+    drop = Drop.objects.filter(slug=slug).first()
+    if drop is None:
+        raise CommandError(f"There is no drop “{slug}”.")
+    return drop

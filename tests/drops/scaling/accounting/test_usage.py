@@ -67,7 +67,7 @@ def gate(db, cloud):
 def make_ready(cloud, *, expected=20_000):
     """A drop in an hour, and its step, which is ready for it."""
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=expected, who=None)
+    scale_plans.set_expected(drop=drop, expected=expected, actor=None)
     pass_time(0.8 * HOUR)
     ticks(cloud, 3)
     return drop, Step.objects.get(drop=drop)
@@ -93,14 +93,14 @@ def test_bill_counts_what_stood_before_the_drop_moved(gate, cloud):
     assert hours(drop) == [round((step.wanted - 2) * 0.1, 2)]
     (item,) = costs.measure(drop=drop, seen=None, now=heartbeat.database_now()).items
     assert (item.above, item.until < heartbeat.database_now().isoformat()) == (step.wanted - 2, True)
-    with pytest.raises(scale_plans.PlanRefused, match="its bill stays"):
-        scale_plans.withdraw(drop=drop, who=None)
+    with pytest.raises(scale_plans.PlanRefused, match="their cost stays on record"):
+        scale_plans.remove(drop=drop, actor=None)
 
 
 def test_bill_counts_each_size_for_as_long_as_it_was_claimed(gate, cloud):
     drop, first = make_ready(cloud)
     pass_time(0.1 * HOUR)
-    scale_plans.expect(drop=drop, expected=40_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=40_000, actor=None)
     raised = Step.objects.get()
     assert raised.wanted > first.wanted
     pass_time(0.05 * HOUR)
@@ -112,7 +112,7 @@ def test_bill_counts_what_waits_for_a_yes_only_from_then_on(gate, cloud):
     Target.objects.update(ops_ceiling=3)
     drop, step = make_ready(cloud)
     pass_time(0.1 * HOUR)
-    scale_plans.approve(drop=drop, who=None)
+    scale_plans.approve(drop=drop, actor=None)
     pass_time(0.05 * HOUR)
 
     assert step.wanted > 3
@@ -123,7 +123,7 @@ def test_bills_of_overlapping_drops_share_what_both_claim(gate, cloud):
     one, step = make_ready(cloud)
     other = make_drop(quantity=500)
     Drop.objects.filter(pk=other.pk).update(lobby_opens_at=Drop.objects.get(pk=one.pk).lobby_opens_at)
-    scale_plans.expect(drop=other, expected=20_000, who=None)
+    scale_plans.set_expected(drop=other, expected=20_000, actor=None)
     ticks(cloud, 3)
     assert set(Step.objects.values_list("state", "wanted")) == {("ready", step.wanted)}
     pass_time(0.1 * HOUR)
@@ -135,7 +135,7 @@ def test_bills_of_overlapping_drops_share_what_both_claim(gate, cloud):
 def test_planning_again_without_a_change_keeps_no_claim(gate, cloud):
     drop, _step = make_ready(cloud)
     for expected in (20_000, 10_000):
-        scale_plans.expect(drop=drop, expected=expected, who=None)
+        scale_plans.set_expected(drop=drop, expected=expected, actor=None)
     ticks(cloud, 3)
 
     assert Usage.objects.count() == 0
@@ -143,7 +143,7 @@ def test_planning_again_without_a_change_keeps_no_claim(gate, cloud):
 
 def test_nothing_is_kept_of_a_step_that_requested_nothing(gate):
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     step = Step.objects.get()
     usage.keep(step=step, now=heartbeat.database_now())
 

@@ -1,4 +1,4 @@
-"""The preparation of a drop at the desk: its timeline, plan and calls; ops' yes; trying a number; dry run; pause."""
+"""Scale plans in the admin: timeline, plan and calls; ops' approval; trying a number; dry run; pause."""
 
 import re
 from datetime import timedelta
@@ -10,8 +10,7 @@ from django.utils import timezone
 
 from drops.models import Drop
 from drops.scaling.accounting import costs
-from drops.scaling.control import scale_plans
-from drops.scaling.control.tick import tick
+from drops.scaling.control import scale_plans, tick
 from drops.scaling.models import Call, Heartbeat, ScalePlan, Share, Step, Target
 from shop.core.models import Alert, AuditEntry
 from tests.admin_clients import queries
@@ -44,40 +43,40 @@ def target(taps, db):
 def drop(target):
     """An announced drop of a thousand pieces, for which a thousand people are expected."""
     made = make_drop(quantity=1000, slug="zero", title="Zero", closes_at=timezone.now() + timedelta(hours=3))
-    scale_plans.expect(drop=made, expected=1000, who=None)
+    scale_plans.set_expected(drop=made, expected=1000, actor=None)
     AuditEntry.objects.all().delete()
     return made
 
 
-def test_page_shows_plan_with_reasons_steps_and_what_waits(desk, drop):
+def test_page_shows_plan_with_reasons_steps_and_pending_approvals(desk, drop):
     answer = desk("merchandisers").get(page(drop))
 
     step = Step.objects.get()
     text = answer.content.decode()
-    assert (step.held_back, [wait.step for wait in answer.context["waiting"]]) == (True, [step])
-    assert [row.move for row in answer.context["timeline"].rows] == [f"2 → {step.wanted} taps"]
+    assert (step.held_back, [wait.step for wait in answer.context["approvals"]]) == (True, [step])
+    assert [row.size_change for row in answer.context["timeline"].rows] == [f"2 → {step.wanted} taps"]
     assert answer.context["plan"]["lines"][0]["reasons"][0] in text.replace("&#x27;", "'")
-    assert "A part waits for a yes from ops:" in text
-    assert "No verdict yet" in text
+    assert "Needs approval from ops:" in text
+    assert "Go / no-go not decided yet" in text
 
 
-def test_page_offers_the_yes_to_ops_only(desk, drop):
+def test_page_offers_approval_to_ops_only(desk, drop):
     address = page(drop, "approve")
 
     assert address in desk("ops").get(page(drop)).content.decode()
     assert address not in desk("merchandisers").get(page(drop)).content.decode()
 
 
-def test_yes_is_asked_with_the_price_and_given_once(desk, drop):
+def test_approval_shows_the_price_and_is_given_once(desk, drop):
     client = desk("ops")
     asked = client.get(page(drop, "approve"))
-    mark = asked.context["mark"]
+    fingerprint = asked.context["fingerprint"]
 
     assert re.search(r"\$\d", asked.content.decode())
-    first = client.post(page(drop, "approve"), {"mark": mark}, follow=True)
-    second = client.post(page(drop, "approve"), {"mark": mark})
+    first = client.post(page(drop, "approve"), {"fingerprint": fingerprint}, follow=True)
+    second = client.post(page(drop, "approve"), {"fingerprint": fingerprint})
 
-    assert said(first) == ["You said yes. The next tick goes on with it."]
+    assert said(first) == ["Approved. Scaling continues on the next tick."]
     assert second.status_code == 409
     assert Step.objects.get().held_back is False
     assert list(AuditEntry.objects.values_list("who__username", "about", "action")) == [
@@ -85,48 +84,48 @@ def test_yes_is_asked_with_the_price_and_given_once(desk, drop):
     ]
 
 
-def test_yes_to_a_plan_that_has_grown_since_is_refused(desk, drop):
+def test_approval_of_a_plan_that_has_grown_since_is_refused(desk, drop):
     client = desk("ops")
-    mark = client.get(page(drop, "approve")).context["mark"]
+    fingerprint = client.get(page(drop, "approve")).context["fingerprint"]
     Target.objects.update(headroom_percent=100)
-    scale_plans.expect(drop=drop, expected=1000, who=None)
+    scale_plans.set_expected(drop=drop, expected=1000, actor=None)
     grown = Step.objects.get()
-    assert f"{grown.target_id}:{grown.wanted}" != mark
+    assert f"{grown.target_id}:{grown.wanted}" != fingerprint
 
-    answer = client.post(page(drop, "approve"), {"mark": mark})
+    answer = client.post(page(drop, "approve"), {"fingerprint": fingerprint})
 
     assert (answer.status_code, answer.context["why"]) == (
         409,
-        ["The plan has changed since you looked at it. Look again, then say yes."],
+        ["The plan has changed since this page was loaded. Check it again, then approve it."],
     )
     assert Step.objects.get().held_back is True
 
 
-def test_drops_page_tells_the_merchandiser_that_a_part_waits(desk, drop):
+def test_drops_page_shows_that_a_step_needs_approval(desk, drop):
     text = desk("merchandisers").get(reverse("admin:drops_drop_change", args=[drop.pk])).content.decode()
 
-    assert "1 target waits for a yes from ops: it would be larger than they allow." in text
+    assert "1 target needs approval from ops, because the plan exceeds their ceilings." in text
     assert page(drop) in text
 
 
-def test_draft_of_the_drop_has_no_steps_yet(desk, target):
+def test_draft_has_no_steps_yet(desk, target):
     draft = make_drop(phase="draft", quantity=10)
-    scale_plans.expect(drop=draft, expected=100, who=None)
+    scale_plans.set_expected(drop=draft, expected=100, actor=None)
 
     text = desk("merchandisers").get(page(draft)).content.decode()
 
-    assert "Steps are made when the drop is announced." in text
+    assert "The steps are created when the drop is announced." in text
 
 
 @pytest.mark.parametrize("name", ["approve", "pause", "resume", "dry_run"])
-def test_acts_are_refused_to_merchandisers(desk, drop, name):
+def test_actions_are_refused_to_merchandisers(desk, drop, name):
     address = page(drop, name) if name == "approve" else reverse(f"admin:scaling_{name}")
 
     assert desk("merchandisers").post(address, {"reason": "no"}).status_code == 403
     assert AuditEntry.objects.count() == 0
 
 
-def test_number_typed_here_is_planned_and_journaled(desk, drop):
+def test_expected_shoppers_are_planned_for_and_audited(desk, drop):
     answer = desk("merchandisers").post(page(drop), {"expected": "2000"})
 
     assert answer.status_code == 302
@@ -143,21 +142,21 @@ def test_number_typed_here_is_planned_and_journaled(desk, drop):
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ("0", "0 can't be planned for. Write a number from 1 to 10,000,000."),
-        ("-5", "-5 can't be planned for. Write a number from 1 to 10,000,000."),
-        ("99999999999", "99,999,999,999 can't be planned for. Write a number from 1 to 10,000,000."),
+        ("0", "0 can't be planned for. Enter a number from 1 to 10,000,000."),
+        ("-5", "-5 can't be planned for. Enter a number from 1 to 10,000,000."),
+        ("99999999999", "99,999,999,999 can't be planned for. Enter a number from 1 to 10,000,000."),
         ("many", "Enter a whole number."),
         ("", "This field is required."),
     ],
 )
-def test_absurd_number_is_refused_with_its_mend(desk, drop, typed, sentence):
+def test_impossible_number_is_refused_with_the_possible_range(desk, drop, typed, sentence):
     answer = desk("merchandisers").post(page(drop), {"expected": typed})
 
     assert answer.context["adminform"].form.errors == {"expected": [sentence]}
     assert ScalePlan.objects.get().expected == 1000
 
 
-def test_number_of_a_drop_that_is_over_stays(desk, drop):
+def test_number_of_a_drop_that_is_over_can_not_be_changed(desk, drop):
     Drop.objects.update(closed_at=timezone.now())
 
     assert desk("merchandisers").post(page(drop), {"expected": "2000"}).status_code == 403
@@ -166,19 +165,19 @@ def test_number_of_a_drop_that_is_over_stays(desk, drop):
 
 def test_page_after_a_move_shows_its_calls_and_times(desk, drop, target, taps):
     Target.objects.update(ops_ceiling=None)
-    scale_plans.expect(drop=drop, expected=1000, who=None)
+    scale_plans.set_expected(drop=drop, expected=1000, actor=None)
     Step.objects.update(starts_at=timezone.now() - timedelta(minutes=1))
-    tick(who="beat")
+    tick.run_once(actor="beat")
     taps.go_on()
-    tick(who="beat")
+    tick.run_once(actor="beat")
 
     answer = desk("merchandisers").get(page(drop))
 
     (row,) = answer.context["timeline"].rows
     (made,) = answer.context["calls"]
-    assert [what for what, _when, _late in row.times] == ["planned", "asked", "ready"]
-    assert (made.act, made.before, made.after, made.call.request_id, made.call.who) == (
-        "asked",
+    assert [entry.label for entry in row.times] == ["planned", "requested", "ready"]
+    assert (made.operation, made.before, made.after, made.call.request_id, made.call.who) == (
+        "apply",
         "wanted 2",
         f"wanted {row.step.wanted}",
         "r-1",
@@ -186,16 +185,16 @@ def test_page_after_a_move_shows_its_calls_and_times(desk, drop, target, taps):
     )
 
 
-def test_verdict_says_which_target_and_what_is_reachable(desk, drop):
+def test_no_go_shows_which_target_and_what_is_reachable(desk, drop):
     ScalePlan.objects.update(
         verdict="no go", verdict_at=timezone.now(), verdict_words=["web-fleet has 2 taps of 9 taps."], reachable=25
     )
 
     text = desk("merchandisers").get(page(drop)).content.decode()
 
-    assert "No go" in text
+    assert "No-go" in text
     assert "web-fleet has 2 taps of 9 taps." in text
-    assert "What is ready lets in 25 shoppers a second." in text
+    assert "The capacity that is ready admits 25 shoppers a second." in text
 
 
 def test_measured_cost_is_shown_beside_the_estimate(desk, drop, target):
@@ -210,7 +209,7 @@ def test_measured_cost_is_shown_beside_the_estimate(desk, drop, target):
     bill = answer.context["bill"]
     assert (bill["total_words"], bill["per_order_words"], bill["edge_words"]) == ("$2.00", "not known", "not known")
     assert [(item["target"], item["above"], item["hours"]) for item in bill["items"]] == [("web-fleet", 4, 4.0)]
-    assert "What the edge delivered was not measured: name its log in EDGE_ACCESS_LOG." in answer.content.decode()
+    assert "The edge's traffic was not measured. Set EDGE_ACCESS_LOG to the path of its log." in answer.content.decode()
 
 
 def test_trying_a_number_writes_nothing_and_calls_nothing(desk, drop, taps):
@@ -218,8 +217,8 @@ def test_trying_a_number_writes_nothing_and_calls_nothing(desk, drop, taps):
 
     answer = desk("merchandisers").get(page(drop, "plan"), {"expected": "5000"})
 
-    assert (answer.context["plan"]["expected"], answer.context["typed"]) == (5000, 1000)
-    assert "For 5,000 people" in answer.content.decode()
+    assert (answer.context["plan"]["expected"], answer.context["stored"]) == (5000, 1000)
+    assert "For 5,000 shoppers" in answer.content.decode()
     assert ScalePlan.objects.values().get() == before
     assert (Call.objects.count(), taps.asked, AuditEntry.objects.count()) == (0, [], 0)
 
@@ -232,18 +231,18 @@ def test_trying_a_number_for_a_drop_without_any_asks_for_one(desk, target):
     assert (answer.status_code, answer.context["plan"]) == (200, None)
 
 
-def test_trying_an_absurd_number_is_refused_with_its_mend(desk, drop):
+def test_trying_an_impossible_number_is_refused_with_the_possible_range(desk, drop):
     answer = desk("merchandisers").get(page(drop, "plan"), {"expected": "0"})
 
     assert answer.context["plan"] is None
-    assert "0 can&#x27;t be planned for. Write a number from 1 to 10,000,000." in answer.content.decode()
+    assert "0 can&#x27;t be planned for. Enter a number from 1 to 10,000,000." in answer.content.decode()
 
 
-def test_trying_numbers_is_not_for_everybody(desk, drop):
+def test_trying_numbers_needs_permission(desk, drop):
     assert desk().get(page(drop, "plan")).status_code == 403
 
 
-def test_dry_run_tells_what_a_tick_would_do_and_does_nothing(desk, target, taps):
+def test_dry_run_shows_what_a_tick_would_do_and_does_nothing(desk, target, taps):
     step = make_step(target=target, wanted=6)
 
     answer = desk("ops").post(DRY_RUN)
@@ -254,7 +253,7 @@ def test_dry_run_tells_what_a_tick_would_do_and_does_nothing(desk, target, taps)
     assert (step.state, taps.asked, Heartbeat.objects.count()) == ("planned", [], 0)
 
 
-def test_pause_and_resume_are_asked_for_and_journaled(desk, db):
+def test_pause_and_resume_are_confirmed_and_audited(desk, db):
     client = desk("ops")
     pause, resume = reverse("admin:scaling_pause"), reverse("admin:scaling_resume")
 
@@ -273,22 +272,22 @@ def test_pause_and_resume_are_asked_for_and_journaled(desk, db):
     assert Heartbeat.objects.get().paused_at is None
 
 
-def test_list_shows_the_pulse_and_open_alerts(desk, drop, settings):
+def test_list_shows_the_heartbeat_and_open_alerts(desk, drop, settings):
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
-    Alert.objects.create(subject="pulse", message="Pre-scaling stands still.")
+    Alert.objects.create(subject="heartbeat", message="Pre-scaling has stopped.")
     Alert.objects.create(subject="old", message="Long ago.", resolved_at=timezone.now())
 
     answer = desk("merchandisers").get(LIST)
 
-    assert (answer.context["pulse_late"], "Pre-scaling stands still." in answer.content.decode()) == (True, True)
+    assert (answer.context["is_overdue"], "Pre-scaling has stopped." in answer.content.decode()) == (True, True)
     assert "Long ago." not in answer.content.decode()
 
 
-def test_list_asks_as_much_for_three_drops_as_for_one(desk, drop, target):
+def test_list_needs_no_more_queries_for_three_drops_than_for_one(desk, drop, target):
     client = desk("ops")
     one, _answer = queries(client, LIST)
     for _n in range(2):
-        scale_plans.expect(drop=make_drop(quantity=10), expected=100, who=None)
+        scale_plans.set_expected(drop=make_drop(quantity=10), expected=100, actor=None)
 
     three, answer = queries(client, LIST)
 

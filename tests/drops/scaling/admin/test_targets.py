@@ -78,7 +78,7 @@ def test_add_shows_the_kinds_own_fields_and_lead_time(desk, taps):
     fields = answer.context["adminform"].form
     assert [name for name in fields.fields if name.startswith("where_")] == ["where_name", "where_region"]
     assert (fields["where_name"].label, fields["lead_seconds"].value()) == ("Name of the fleet", 40)
-    assert "Credentials are never kept here. They come from: TAP_TOKEN in the environment" in answer.content.decode()
+    assert "Credentials are never stored here. They come from: TAP_TOKEN in the environment" in answer.content.decode()
 
 
 def test_added_target_knows_what_it_is(desk, taps):
@@ -102,16 +102,16 @@ def test_added_target_knows_what_it_is(desk, taps):
         ({"ops_ceiling": 21}, {"ops_ceiling": ["It can't be above the ceiling. Lower it, or leave it empty."]}),
         (
             {"floor": 4, "ops_ceiling": 3},
-            {"ops_ceiling": ["Below the floor every plan would wait for a yes. Raise it, or lower the floor."]},
+            {"ops_ceiling": ["Below the floor, every plan would need approval. Raise it, or lower the floor."]},
         ),
         ({"zones": 0}, {"zones": ["Ensure this value is greater than or equal to 1."]}),
         (
             {"shares": []},
-            {"shares": ["Name one group at least that it carries: of nothing, no size follows."]},
+            {"shares": ["Select at least one group; without one there is nothing to size."]},
         ),
         (
             {"shares": [{"group": "web", "per_second": "0"}]},
-            {"shares-0-per_second": ["An instance does something: write more than 0 a second."]},
+            {"shares-0-per_second": ["Enter a throughput above 0 requests per second."]},
         ),
         (
             {"shares": [{"group": "web"}, {"group": "web"}]},
@@ -131,14 +131,14 @@ def test_two_targets_of_one_resource_are_refused(desk, target):
 
     assert errors(answer) == {
         "__all__": [
-            "The target “web-fleet” is this already (stand-in:web-fleet). Change that one instead.",
+            "The target “web-fleet” is the same resource (stand-in:web-fleet). Change that one instead.",
         ]
     }
     assert Target.objects.count() == 1
 
 
 def test_no_such_kind_is_asked_for_again(desk, taps):
-    assert "What is to be scaled?" in desk("ops").get(f"{ADD}?kind=none").content.decode()
+    assert "What do you want to scale?" in desk("ops").get(f"{ADD}?kind=none").content.decode()
 
 
 def test_changed_target_is_journaled_and_keeps_what_ticks_wrote(desk, target):
@@ -174,7 +174,7 @@ def test_what_is_scaled_stays_what_it_is(desk, target):
 
     row = Target.objects.get()
     assert (row.where, row.headroom_percent) == ({"name": "web-fleet"}, 10)
-    assert "It is scaled by now: what it is was not changed, all else was saved." in said(answer)
+    assert "The target is being scaled now, so its locator was not changed. Everything else was saved." in said(answer)
 
 
 def test_what_is_scaled_is_not_switched_off(desk, target):
@@ -187,7 +187,7 @@ def test_what_is_scaled_is_not_switched_off(desk, target):
     answer = desk("ops").post(page(target), sent)
 
     assert errors(answer)["enabled"] == [
-        "It is scaled now, and what is switched off is never brought back. Press “Restore now” first."
+        "This target is scaled now; if it is disabled, it stays at that size. Press “Restore now” first."
     ]
     assert Target.objects.get().enabled
 
@@ -198,7 +198,7 @@ def test_page_of_a_kind_that_is_gone_opens(desk, target):
     answer = desk("ops").get(page(target))
 
     assert answer.status_code == 200
-    assert "of no kind that is known" in answer.content.decode()
+    assert "unknown provider" in answer.content.decode()
 
 
 @pytest.mark.parametrize("is_planned", [True, False])
@@ -212,7 +212,7 @@ def test_target_that_a_drop_used_is_not_deleted(desk, target, is_planned):
 
     assert (answer.status_code, answer.context["why"]) == (
         409,
-        ["“web-fleet” has steps of drops, which are kept. Switch it off instead: untick “enabled”."],
+        ["Drops have used “web-fleet”, and their records are kept. Disable it instead: untick “Enabled”."],
     )
     assert Target.objects.exists()
 
@@ -272,7 +272,7 @@ def test_restore_of_what_stands_at_its_baseline_is_refused_with_words(desk, targ
 
     assert (answer.status_code, answer.context["why"]) == (
         409,
-        ["web-fleet stands at its baseline: there is nothing to restore."],
+        ["web-fleet is at its baseline: there is nothing to restore."],
     )
 
 
@@ -283,19 +283,19 @@ def test_stopped_target_offers_ways_on(desk, target):
 
     answer = desk("ops").get(page(target))
 
-    assert [act.name for act in answer.context["acts"]] == ["restore", "take_up", "let_go"]
+    assert [action.name for action in answer.context["available_actions"]] == ["restore", "resume", "abandon"]
     assert "Somebody set it to 9." in answer.content.decode()
 
 
 def test_stopped_target_is_taken_up_again(desk, target):
     Target.objects.update(stopped_at=timezone.now(), stopped_reason="Somebody set it to 9.")
 
-    desk("ops").post(page(target, "take_up"))
+    desk("ops").post(page(target, "resume"))
 
     assert Target.objects.get().stopped_at is None
 
 
-@pytest.mark.parametrize("name", ["test", "restore", "take_up", "let_go"])
+@pytest.mark.parametrize("name", ["test", "restore", "resume", "abandon"])
 def test_acts_are_refused_to_those_who_only_see(desk, target, name, taps):
     assert desk("merchandisers").post(page(target, name)).status_code == 403
     assert (Call.objects.count(), AuditEntry.objects.count()) == (0, 0)
@@ -306,7 +306,7 @@ def test_merchandisers_see_targets_and_change_none(desk, target):
 
     answer = client.get(page(target))
 
-    assert (answer.status_code, answer.context["acts"], answer.context["may_act"]) == (200, [], False)
+    assert (answer.status_code, answer.context["available_actions"], answer.context["may_act"]) == (200, [], False)
     assert "Name of the fleet: web-fleet" in answer.content.decode()
     assert client.get(LIST).status_code == 200
     assert client.get(ADD).status_code == 403

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from drops.models import Drop
 from drops.scaling.admin import timeline
+from drops.scaling.admin.timeline import TimeEntry
 from drops.scaling.models import Step, Target
 
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
@@ -42,7 +43,7 @@ def test_step_not_asked_for_has_its_plan_only():
     drawn = draw(make(), now=-5)
 
     assert kinds(drawn) == [[]]
-    assert drawn.rows[0].times == [("planned", "12:00:00 – 12:10:00", False)]
+    assert drawn.rows[0].times == [TimeEntry("planned", "12:00:00 – 12:10:00")]
     assert [mark.kind for mark in drawn.marks] == ["needed", "lobby", "opens"]
 
 
@@ -50,9 +51,9 @@ def test_step_in_time_goes_from_under_way_to_restored():
     drawn = draw(make(requested_at=0, ready_at=4, holding_at=20, released_at=40, ended_at=44), now=60)
 
     assert kinds(drawn) == [["moving", "ready", "holding", "releasing"]]
-    assert [words for what, words, _late in drawn.rows[0].times if what == "ready"] == ["12:04:00, 6 minutes early"]
-    assert [what for what, _words, _late in drawn.rows[0].times] == [
-        "planned", "asked", "ready", "holding", "released", "restored",
+    assert [entry.text for entry in drawn.rows[0].times if entry.label == "ready"] == ["12:04:00, 6 minutes early"]
+    assert [entry.label for entry in drawn.rows[0].times] == [
+        "planned", "requested", "ready", "holding", "released", "restored",
     ]  # fmt: skip
 
 
@@ -69,7 +70,7 @@ def test_late_part_begins_where_it_was_needed():
 
     assert [bar.kind for bar in row.bars] == ["moving", "late", "ready"]
     assert abs(percent(row.bars[1].x) - percent(row.planned.x) - percent(row.planned.width)) < 0.1
-    assert row.times[2] == ("ready", "12:14:00, 4 minutes late", True)
+    assert row.times[2] == TimeEntry("ready", "12:14:00, 4 minutes late", is_late=True)
 
 
 def test_step_that_never_came_is_late_until_now():
@@ -87,7 +88,7 @@ def test_step_asked_for_too_late_is_late_at_once():
 def test_what_took_a_moment_is_seen_too():
     (row,) = draw(make(requested_at=0, ready_at=0.001, holding_at=20), now=1000).rows
 
-    assert percent(row.bars[0].width) == timeline.LEAST
+    assert percent(row.bars[0].width) == timeline.MIN_WIDTH_PERCENT
 
 
 def test_now_is_marked_while_a_step_is_under_way_only():
@@ -101,23 +102,23 @@ def test_now_is_marked_while_a_step_is_under_way_only():
 def test_ticks_are_round_and_few():
     for now in (1, 15, 90, 1000, 100_000):
         drawn = draw(make(requested_at=0), now=now)
-        assert (now, 1 <= len(drawn.ticks) <= timeline.TICKS + 1) == (now, True)
+        assert (now, 1 <= len(drawn.ticks) <= timeline.MAX_TICKS + 1) == (now, True)
     assert [mark.label for mark in draw(make(requested_at=0), now=30).ticks] == [
         "12:00", "12:05", "12:10", "12:15", "12:20", "12:25", "12:30",
     ]  # fmt: skip
 
 
 def test_move_says_from_where_to_where():
-    assert [row.move for row in draw(make()).rows] == ["2 → 8"]
+    assert [row.size_change for row in draw(make()).rows] == ["2 → 8"]
 
 
 def test_time_of_another_day_has_its_date():
     (row,) = draw(make(requested_at=0, ready_at=4, released_at=24 * 60)).rows
 
-    assert {what: words for what, words, _late in row.times}["released"] == "3 Jan, 12:00:00"
+    assert {entry.label: entry.text for entry in row.times}["released"] == "3 Jan, 12:00:00"
 
 
 def test_row_says_in_words_what_its_bars_show():
     (row,) = draw(make(requested_at=0, ready_at=14)).rows
 
-    assert row.label == "planned 12:00:00 – 12:10:00; asked 12:00:00; ready 12:14:00, 4 minutes late"
+    assert row.label == "planned 12:00:00 – 12:10:00; requested 12:00:00; ready 12:14:00, 4 minutes late"

@@ -1,10 +1,10 @@
-"""What steps wait for besides the clock: the other tiers, and connections to the database."""
+"""Ordering constraints between steps: tiers, and database connections."""
 
 import pytest
 from django.utils import timezone
 
 from drops.models import Drop
-from drops.scaling.control.tick import tick
+from drops.scaling.control import tick
 from drops.scaling.models import Share, Step, Target
 from tests.drops.scaling.cloud import make_step, make_target
 from tests.drops.scaling.ticks import ticks
@@ -45,9 +45,9 @@ def test_a_fleet_does_not_outgrow_a_store_that_can_not_grow(cloud, store, fleet,
     first = make_step(target=store, drop=drop, wanted=6, tier=0)
     if why == "drifted":
         cloud.faults["store"] = "lie"
-        tick(who="test")
+        tick.run_once(actor="test")
         cloud.fleets["store"].wanted = cloud.fleets["store"].serving = 3
-        tick(who="test")
+        tick.run_once(actor="test")
         store.refresh_from_db()
         assert store.stopped_at is not None
     elif why == "late":
@@ -62,7 +62,7 @@ def test_a_fleet_does_not_outgrow_a_store_that_can_not_grow(cloud, store, fleet,
 
     step.refresh_from_db()
     assert (step.state, cloud.fleets["fleet"].wanted) == ("planned", 2)
-    assert step.message.startswith("It waits for connections to the database. ")
+    assert step.message.startswith("Waiting for database connections. ")
 
 
 def test_a_store_keeps_its_size_while_a_fleet_needs_its_connections(cloud, store, fleet):
@@ -71,10 +71,10 @@ def test_a_store_keeps_its_size_while_a_fleet_needs_its_connections(cloud, store
     make_step(target=fleet, drop=drop, wanted=6)
     ticks(cloud, 6)
     cloud.fleets["fleet"].wanted = 7  # somebody else's; it is left alone
-    tick(who="test")
+    tick.run_once(actor="test")
     Drop.objects.update(closed_at=timezone.now())
 
     ticks(cloud, 4)
 
     assert cloud.fleets["store"].wanted == 6
-    assert Step.objects.get(target=store).message.startswith("It waits for connections to the database. ")
+    assert Step.objects.get(target=store).message.startswith("Waiting for database connections. ")

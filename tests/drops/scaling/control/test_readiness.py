@@ -7,8 +7,7 @@ from django.utils import timezone
 
 from drops import admission
 from drops.models import Ceiling, Drop
-from drops.scaling.control import readiness, scale_plans
-from drops.scaling.control.tick import tick
+from drops.scaling.control import readiness, scale_plans, tick
 from drops.scaling.models import ScalePlan, Share, Step, Target
 from drops.waitingroom.gatekeeper import ceilings
 from shop.core.models import Alert, Email
@@ -28,7 +27,7 @@ def prepared(cloud, settings):
     target = make_target(cloud, name="web", size=2, headroom_percent=0, lead_seconds=600)
     Share.objects.create(target=target, group="web", per_second=10)
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     pass_time(0.8 * HOUR)
     return drop
 
@@ -46,7 +45,7 @@ def test_judge_says_go_and_admits_what_was_planned(prepared, cloud, settings):
     assert verdict(prepared).verdict == ""
 
     pass_time(150)  # the go / no-go has come
-    tick(who="test")
+    tick.run_once(actor="test")
 
     found = verdict(prepared)
     assert (found.verdict, found.verdict_words) == ("go", [])
@@ -61,7 +60,7 @@ def test_judge_says_no_go_which_target_why_and_what_is_reachable(prepared, cloud
     cloud.quota = 3
     ticks(cloud, 3)
     pass_time(150)
-    tick(who="test")
+    tick.run_once(actor="test")
 
     found = verdict(prepared)
     step = Step.objects.get()
@@ -71,7 +70,9 @@ def test_judge_says_no_go_which_target_why_and_what_is_reachable(prepared, cloud
     )
     assert ready_ceiling().shoppers == found.reachable * 10 == settings.READY_PER_SECOND * 10
     alert = Alert.objects.get(subject=f"drop:{prepared.slug} no go")
-    assert alert.message.splitlines()[-1] == f"It sells: {found.reachable} shoppers a second can be let in."
+    assert (
+        alert.message.splitlines()[-1] == f"The drop still sells: {found.reachable} shoppers a second can be admitted."
+    )
     assert Email.objects.filter(about=f"alert:{alert.pk}").count() == 1
 
 
@@ -79,7 +80,7 @@ def test_judge_turns_to_go_when_it_is_there_after_all(prepared, cloud):
     cloud.quota = 3
     ticks(cloud, 3)
     pass_time(150)
-    tick(who="test")
+    tick.run_once(actor="test")
     low = ready_ceiling().shoppers
 
     cloud.quota = 100
@@ -98,15 +99,15 @@ def test_judge_lowers_admission_below_the_baseline_only_for_what_is_known_to_be_
     high = ready_ceiling().shoppers
 
     cloud.faults["web"] = "error"  # unknown: the last verified figure stays
-    tick(who="test")
+    tick.run_once(actor="test")
     pass_time(400)
-    tick(who="test")
+    tick.run_once(actor="test")
     assert ready_ceiling().shoppers == high
 
     cloud.faults.clear()
     cloud.fleets["web"].serving = 1
     pass_time(400)
-    tick(who="test")
+    tick.run_once(actor="test")
     assert ready_ceiling().shoppers == settings.READY_PER_SECOND * 10 / 2
     assert verdict(prepared).verdict == "no go"
 
@@ -118,7 +119,7 @@ def test_judge_lifts_the_ceiling_before_anything_falls(prepared, cloud):
     assert ready_ceiling() is not None
 
     Drop.objects.update(closed_at=timezone.now())
-    tick(who="test")
+    tick.run_once(actor="test")
 
     assert ready_ceiling() is None
 
@@ -131,7 +132,7 @@ def test_judge_has_lifted_the_ceiling_when_the_first_target_is_asked_to_fall(pre
     cloud.crash = "before"
 
     with pytest.raises(Crash):
-        tick(who="test")
+        tick.run_once(actor="test")
 
     assert ready_ceiling() is None
 
@@ -140,19 +141,19 @@ def test_verified_is_what_was_read_even_if_a_call_failed_since_and_unknown_later
     now = timezone.now()
     target = Target(ready_size=1, asked_size=6, baseline_size=2, seen_at=now, failures=1)
 
-    assert readiness.verified(target=target, now=now) == 1
-    assert readiness.verified(target=target, now=now + timedelta(seconds=46)) is None
+    assert readiness.verified_size(target=target, now=now) == 1
+    assert readiness.verified_size(target=target, now=now + timedelta(seconds=46)) is None
     target.failures = 0
-    assert readiness.verified(target=target, now=now + timedelta(seconds=46)) == 1
+    assert readiness.verified_size(target=target, now=now + timedelta(seconds=46)) == 1
     target.ready_size, target.asked_size = 6, 2  # it is asked to fall
-    assert readiness.verified(target=target, now=now) == 2
+    assert readiness.verified_size(target=target, now=now) == 2
 
 
 def test_judge_of_a_refused_plan_leaves_the_baseline(prepared, cloud):
     Target.objects.update(connections=10_000)
-    scale_plans.expect(drop=prepared, expected=30_000, who=None)
+    scale_plans.set_expected(drop=prepared, expected=30_000, actor=None)
     pass_time(150)
-    tick(who="test")
+    tick.run_once(actor="test")
 
     found = verdict(prepared)
     assert (found.verdict, found.reachable, ready_ceiling()) == ("no go", None, None)
@@ -161,13 +162,13 @@ def test_judge_of_a_refused_plan_leaves_the_baseline(prepared, cloud):
 
 def test_judge_tells_that_a_step_waits_for_a_yes(prepared, cloud):
     Target.objects.update(ops_ceiling=3)
-    scale_plans.expect(drop=prepared, expected=20_000, who=None)
+    scale_plans.set_expected(drop=prepared, expected=20_000, actor=None)
     ticks(cloud, 3)
     pass_time(150)
-    tick(who="test")
+    tick.run_once(actor="test")
 
     assert (
         verdict(prepared)
         .verdict_words[0]
-        .endswith("the rest waits for a yes from ops. Approve the plan on the drop's page.")
+        .endswith("the rest needs approval from ops. Approve it on the page of the scale plan.")
     )

@@ -9,8 +9,7 @@ from django.utils import timezone
 
 from drops import drop_actions
 from drops.models import Drop
-from drops.scaling.control import scale_plans, steps
-from drops.scaling.control.tick import tick
+from drops.scaling.control import scale_plans, target_actions, tick
 from drops.scaling.models import ScalePlan, Share, Step, Target
 from shop.core.models import Alert, AuditEntry
 from tests.drops.scaling.clock import pass_time
@@ -34,7 +33,7 @@ def test_expect_plans_and_makes_steps(gate):
     who = User.objects.create_user("merch")
     drop = make_drop(quantity=500)
 
-    scale_plan = scale_plans.expect(drop=drop, expected=20_000, who=who)
+    scale_plan = scale_plans.set_expected(drop=drop, expected=20_000, actor=who)
 
     step = Step.objects.get()
     assert (scale_plan.expected, scale_plan.plan["problems"], scale_plan.planned_at is not None) == (
@@ -45,14 +44,14 @@ def test_expect_plans_and_makes_steps(gate):
     assert (step.state, step.target, step.wanted > 2) == ("planned", gate, True)
     assert step.needed_at == drop.lobby_opens_at - timedelta(seconds=600)
     entry = AuditEntry.objects.get()
-    assert (entry.action, entry.who, entry.about) == ("expect", who, f"drop:{drop.slug}")
+    assert (entry.action, entry.who, entry.about) == ("expected shoppers", who, f"drop:{drop.slug}")
     assert (entry.before, entry.after) == ({"expected": None}, {"expected": 20_000})
 
 
 def test_expect_the_same_again_writes_no_journal(gate):
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
 
     assert (Step.objects.count(), AuditEntry.objects.count()) == (1, 1)
 
@@ -60,30 +59,30 @@ def test_expect_the_same_again_writes_no_journal(gate):
 @pytest.mark.parametrize("expected", [0, -1, 10_000_001])
 def test_expect_refuses_what_can_not_be(gate, expected):
     with pytest.raises(scale_plans.PlanRefused, match=r"^Expected shoppers: "):
-        scale_plans.expect(drop=make_drop(), expected=expected, who=None)
+        scale_plans.set_expected(drop=make_drop(), expected=expected, actor=None)
 
     assert (ScalePlan.objects.count(), Step.objects.count()) == (0, 0)
 
 
 def test_expect_refuses_a_drop_that_is_over(gate):
     with pytest.raises(scale_plans.PlanRefused, match="is over"):
-        scale_plans.expect(drop=make_drop(phase="closed"), expected=100, who=None)
+        scale_plans.set_expected(drop=make_drop(phase="closed"), expected=100, actor=None)
 
 
 def test_expect_makes_no_steps_of_a_draft_before_it_is_announced(gate):
     drop = make_drop(phase="draft")
-    scale_plan = scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plan = scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
 
     assert (len(scale_plan.plan["lines"]), Step.objects.count()) == (1, 0)
 
 
 def test_expect_makes_no_step_of_a_plan_with_problems(gate):
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     Share.objects.update(per_second="0.01")
     Target.objects.update(connections=10_000)
 
-    scale_plan = scale_plans.expect(drop=drop, expected=30_000, who=None)
+    scale_plan = scale_plans.set_expected(drop=drop, expected=30_000, actor=None)
 
     assert (len(scale_plan.plan["problems"]) > 0, Step.objects.count()) == (True, 0)
     assert Alert.objects.open().get().subject == f"drop:{drop.slug} plan"
@@ -94,14 +93,14 @@ def test_expect_alerts_nobody_of_a_draft(gate):
     Drop.objects.filter(pk=drop.pk).update(opens_at=None, lobby_opens_at=None)
     drop.refresh_from_db()
 
-    scale_plan = scale_plans.expect(drop=drop, expected=30_000, who=None)
+    scale_plan = scale_plans.set_expected(drop=drop, expected=30_000, actor=None)
 
     assert (len(scale_plan.plan["problems"]) > 0, Alert.objects.count()) == (True, 0)
 
 
 def test_tick_plans_again_what_was_announced_later(gate, cloud):
     drop = make_drop(phase="draft")
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     announced = make_drop()
     Drop.objects.filter(pk=drop.pk).update(
         announced_at=timezone.now(), nonce=announced.nonce, commitment=announced.commitment
@@ -109,25 +108,25 @@ def test_tick_plans_again_what_was_announced_later(gate, cloud):
     drop_actions.make_units(drop=drop)
     pass_time(300)
 
-    tick(who="test")
+    tick.run_once(actor="test")
 
     assert Step.objects.get().drop == drop
 
 
 def test_tick_moves_a_planned_step_with_its_drop(gate):
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     before = Step.objects.get()
     move(drop, hours=5)
 
-    tick(who="test")
+    tick.run_once(actor="test")
 
     assert Step.objects.get().starts_at == before.starts_at + timedelta(hours=5)
 
 
 def test_tick_brings_back_what_was_ready_for_a_drop_that_moved_away_and_prepares_it_anew(gate, cloud):
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     pass_time(0.8 * HOUR)
     ticks(cloud, 3)
     step = Step.objects.get()
@@ -142,30 +141,30 @@ def test_tick_brings_back_what_was_ready_for_a_drop_that_moved_away_and_prepares
 
 def test_tick_does_not_plan_anew_what_ops_restored(gate, cloud):
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
-    steps.restore_now(target=gate, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
+    target_actions.restore_now(target=gate, actor=None)
     pass_time(300)
 
-    tick(who="test")
-    scale_plans.expect(drop=drop, expected=30_000, who=None)
+    tick.run_once(actor="test")
+    scale_plans.set_expected(drop=drop, expected=30_000, actor=None)
 
     assert Step.objects.get().state == "abandoned"
 
 
 def test_expect_more_raises_what_is_ready_and_less_lowers_nothing(gate, cloud):
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     pass_time(0.8 * HOUR)
     ticks(cloud, 3)
     first = Step.objects.get()
 
-    scale_plans.expect(drop=drop, expected=40_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=40_000, actor=None)
     raised = Step.objects.get()
     assert (raised.wanted > first.wanted, raised.state, raised.ready_at) == (True, "requested", None)
     ticks(cloud, 3)
     assert (Step.objects.get().state, cloud.fleets["gate"].wanted) == ("ready", raised.wanted)
 
-    scale_plans.expect(drop=drop, expected=10_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=10_000, actor=None)
     ticks(cloud, 3)
     assert (Step.objects.get().wanted, cloud.fleets["gate"].wanted) == (raised.wanted, raised.wanted)
 
@@ -174,27 +173,27 @@ def test_approve_lets_what_is_beyond_ops_ceiling_go_on(gate, cloud):
     Target.objects.update(ops_ceiling=3)
     ops = User.objects.create_user("ops")
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     assert Step.objects.get().held_back is True
-    assert Alert.objects.open().get().subject == f"drop:{drop.slug} yes"
+    assert Alert.objects.open().get().subject == f"drop:{drop.slug} approval"
 
-    scale_plan = scale_plans.approve(drop=drop, who=ops)
+    scale_plan = scale_plans.approve(drop=drop, actor=ops)
     step = Step.objects.get()
     assert (step.held_back, scale_plan.approved) == (False, {str(gate.pk): step.wanted})
     assert (scale_plan.approved_by, AuditEntry.objects.first().action) == (ops, "approved")
 
     pass_time(100)
-    tick(who="test")
+    tick.run_once(actor="test")
     assert (Step.objects.get().held_back, Alert.objects.open().count()) == (False, 0)
 
 
 def test_approve_is_for_this_size_and_no_larger_one(gate):
     Target.objects.update(ops_ceiling=3)
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
-    scale_plans.approve(drop=drop, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
+    scale_plans.approve(drop=drop, actor=None)
 
-    scale_plans.expect(drop=drop, expected=40_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=40_000, actor=None)
 
     assert Step.objects.get().held_back is True
 
@@ -202,14 +201,14 @@ def test_approve_is_for_this_size_and_no_larger_one(gate):
 def test_expect_more_than_was_agreed_lets_nothing_fall_that_was(gate, cloud):
     Target.objects.update(ops_ceiling=3)
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
-    scale_plans.approve(drop=drop, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
+    scale_plans.approve(drop=drop, actor=None)
     pass_time(0.8 * HOUR)
     ticks(cloud, 3)
     agreed = cloud.fleets["gate"].wanted
     assert agreed == Step.objects.get().wanted > 3
 
-    scale_plans.expect(drop=drop, expected=40_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=40_000, actor=None)
     ticks(cloud, 3)
 
     assert (cloud.fleets["gate"].wanted, Step.objects.get().wanted > agreed) == (agreed, True)
@@ -217,23 +216,23 @@ def test_expect_more_than_was_agreed_lets_nothing_fall_that_was(gate, cloud):
 
 def test_approve_refuses_where_nothing_waits(gate):
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
 
-    with pytest.raises(scale_plans.PlanRefused, match="waits for a yes"):
-        scale_plans.approve(drop=drop, who=None)
+    with pytest.raises(scale_plans.PlanRefused, match="needs approval"):
+        scale_plans.approve(drop=drop, actor=None)
 
 
 def test_withdraw_takes_the_plan_away_until_something_was_requested(gate, cloud):
     drop = make_drop(quantity=500)
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
-    scale_plans.withdraw(drop=drop, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
+    scale_plans.remove(drop=drop, actor=None)
     assert (ScalePlan.objects.count(), Step.objects.count()) == (0, 0)
 
-    scale_plans.expect(drop=drop, expected=20_000, who=None)
+    scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     pass_time(0.8 * HOUR)
     ticks(cloud, 3)
-    with pytest.raises(scale_plans.PlanRefused, match="restore now"):
-        scale_plans.withdraw(drop=drop, who=None)
+    with pytest.raises(scale_plans.PlanRefused, match="Restore now"):
+        scale_plans.remove(drop=drop, actor=None)
 
 
 def gate_of(step):

@@ -17,8 +17,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 
 from drops import lifecycle
 from drops.models import Drop, Unit
-from drops.scaling.control import heartbeat, scale_plans, steps
-from drops.scaling.control.tick import tick
+from drops.scaling.control import heartbeat, pausing, scale_plans, steps, target_actions, tick
 from drops.scaling.models import Step, Target
 from drops.scaling.planning.planner import PlanLine
 from drops.scaling.providers import PROVIDERS
@@ -58,7 +57,7 @@ class Prescaling(RuleBasedStateMachine):
     @rule(target=drops, wanted=WANTED, lobby=st.integers(1, 3))
     def prepare(self, wanted, lobby):
         drop = make_drop(lobby_opens_at=timezone.now() + lobby * HOUR, opens_at=timezone.now() + (lobby + 1) * HOUR)
-        scale_plans.follow(drop=drop, lines=lines(drop, wanted), now=heartbeat.database_now())
+        scale_plans.sync_steps(drop=drop, lines=lines(drop, wanted), now=heartbeat.database_now())
         return drop
 
     @rule(drop=drops, wanted=WANTED, hours=st.integers(-2, 30))
@@ -70,7 +69,7 @@ class Prescaling(RuleBasedStateMachine):
         )
         drop.refresh_from_db()
         if not is_over(drop):
-            scale_plans.follow(drop=drop, lines=lines(drop, wanted), now=heartbeat.database_now())
+            scale_plans.sync_steps(drop=drop, lines=lines(drop, wanted), now=heartbeat.database_now())
 
     @rule(drop=consumes(drops), how=st.sampled_from(["closed_at", "cancelled_at", "sold out"]))
     def end(self, drop, how):
@@ -89,9 +88,9 @@ class Prescaling(RuleBasedStateMachine):
         try:
             if self.careless:  # the call is made before what it does is committed: a crash forgets it
                 with transaction.atomic():
-                    tick(who="test")
+                    tick.run_once(actor="test")
             else:
-                tick(who="test")
+                tick.run_once(actor="test")
         except Crash:
             pass
         self.cloud.crash = ""
@@ -124,7 +123,7 @@ class Prescaling(RuleBasedStateMachine):
 
     @rule(paused=st.booleans())
     def pause(self, paused):
-        steps.pause(who=None, reason="why not") if paused else steps.resume(who=None)
+        pausing.pause(actor=None, reason="why not") if paused else pausing.resume(actor=None)
 
     @rule(name=st.sampled_from(NAMES), size=st.integers(10, 20))
     def interfere(self, name, size):
@@ -148,14 +147,14 @@ class Prescaling(RuleBasedStateMachine):
     def finish(self):
         """All faults end, all drops end, ops restore what drifted: then everything stands where it did."""
         self.cloud.faults.clear()
-        steps.resume(who=None)
+        pausing.resume(actor=None)
         Drop.objects.filter(closed_at=None).update(closed_at=timezone.now())
         for _ in range(40):
             pass_time(400)
             self.tick()
             self.cloud.go_on()
             for target in Target.objects.exclude(stopped_at=None):
-                steps.restore_now(target=target, who=None)
+                target_actions.restore_now(target=target, actor=None)
             if not steps.live().exists() and not Target.objects.filter(baseline__isnull=False).exists():
                 break
         assert {name: self.cloud.fleets[name].wanted for name in NAMES} == self.baseline

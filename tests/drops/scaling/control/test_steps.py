@@ -7,8 +7,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from drops.lifecycle import Phase
-from drops.scaling.control import provider_calls, steps
-from drops.scaling.control.tick import tick
+from drops.scaling.control import pausing, provider_calls, steps, target_actions, tick
 from drops.scaling.models import Step
 from shop.core.models import Alert, AuditEntry
 from tests.drops.scaling.cloud import make_step, make_target
@@ -61,59 +60,59 @@ def test_restore_now_abandons_what_was_only_planned(cloud):
     target = make_target(cloud)
     step = make_step(target=target)
 
-    steps.restore_now(target=target, who=ops)
+    target_actions.restore_now(target=target, actor=ops)
 
     step.refresh_from_db()
     assert (step.state, step.message) == ("abandoned", "Ops restored its target.")
     entry = AuditEntry.objects.get()
-    assert (entry.who, entry.about, entry.action) == (ops, f"target:{target.name}", "restore now")
+    assert (entry.who, entry.about, entry.action) == (ops, f"target:{target.name}", "restored")
 
 
-def test_ops_are_told_when_there_is_nothing_to_do(cloud):
+def test_actions_are_refused_where_there_is_nothing_to_do(cloud):
     target = make_target(cloud)
 
-    with pytest.raises(steps.StepRefused, match="there is nothing to restore"):
-        steps.restore_now(target=target, who=None)
-    with pytest.raises(steps.StepRefused, match="is not stopped"):
-        steps.resume_target(target=target, who=None)
-    with pytest.raises(steps.StepRefused, match="is not stopped"):
-        steps.abandon(target=target, who=None)
+    with pytest.raises(target_actions.TargetActionRefused, match="there is nothing to restore"):
+        target_actions.restore_now(target=target, actor=None)
+    with pytest.raises(target_actions.TargetActionRefused, match="isn't stopped"):
+        target_actions.resume(target=target, actor=None)
+    with pytest.raises(target_actions.TargetActionRefused, match="isn't stopped"):
+        target_actions.abandon(target=target, actor=None)
     assert AuditEntry.objects.count() == 0
 
 
-def test_take_up_tries_again_at_once_what_was_refused(cloud):
+def test_resume_retries_at_once_what_was_refused(cloud):
     target = make_target(cloud)
     make_step(target=target)
     cloud.quota = 4
-    tick(who="test")
+    tick.run_once(actor="test")
     cloud.quota = 9
-    tick(who="test")
+    tick.run_once(actor="test")
     assert len(cloud.effects) == 0  # it waits
 
-    steps.resume_target(target=target, who=None)
-    tick(who="test")
+    target_actions.resume(target=target, actor=None)
+    tick.run_once(actor="test")
 
     assert len(cloud.effects) == 1
     assert not Alert.objects.open().exists()
 
 
-def test_pause_and_resume_twice_are_one_act_each(cloud):
+def test_pause_and_resume_twice_are_audited_once_each(cloud):
     for _ in range(2):
-        steps.pause(who=None, reason="why not")
+        pausing.pause(actor=None, reason="why not")
     for _ in range(2):
-        steps.resume(who=None)
+        pausing.resume(actor=None)
 
     assert [entry.action for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
 
 
 def test_test_reads_a_target_and_keeps_what_came_of_it(cloud):
     target = make_target(cloud, size=3)
-    call = provider_calls.test(target=target, who="anna")
+    call = provider_calls.test(target=target, actor="anna")
     assert (call.act, call.who, call.fault, call.after["size"]) == ("test", "anna", "", 3)
 
     cloud.fleets.clear()
-    assert provider_calls.test(target=target, who="anna").fault == "There is no such fleet."
+    assert provider_calls.test(target=target, actor="anna").fault == "There is no such fleet."
     target.kind = "no such"
-    assert provider_calls.test(target=target, who="anna").fault.startswith("There is no kind of target “no such”.")
+    assert provider_calls.test(target=target, actor="anna").fault.startswith("There is no provider “no such”.")
     target.refresh_from_db()
     assert (target.seen, cloud.asked) == (None, [])

@@ -6,8 +6,7 @@ import pytest
 from django.utils import timezone
 
 from drops.models import Drop
-from drops.scaling.control import steps
-from drops.scaling.control.tick import tick
+from drops.scaling.control import pausing, tick
 from drops.scaling.models import Call, Heartbeat, ScalePlan, Step
 from shop.core.models import Alert, AuditEntry
 from tests.drops.scaling.clock import pass_time
@@ -24,29 +23,29 @@ def test_tick_grows_a_fleet_holds_it_and_brings_it_back(cloud):
     step = make_step(target=target, wanted=6)
     fleet = cloud.fleets[target.name]
 
-    tick(who="test")
+    tick.run_once(actor="test")
     target.refresh_from_db()
     assert (state(step), fleet.wanted, target.baseline, target.asked_size) == ("converging", 6, {"wanted": 2}, 6)
 
     cloud.go_on(steps=2)
-    tick(who="test")
+    tick.run_once(actor="test")
     target.refresh_from_db()
     assert (state(step), target.ready_size) == ("converging", 4)
 
     cloud.go_on()
-    tick(who="test")
+    tick.run_once(actor="test")
     assert state(step) == "ready"
 
     pass_time(2 * HOUR)  # the lobby is open
-    tick(who="test")
+    tick.run_once(actor="test")
     assert state(step) == "holding"
 
     close(step.drop)
-    tick(who="test")
+    tick.run_once(actor="test")
     assert (state(step), fleet.wanted) == ("releasing", 2)
 
     cloud.go_on()
-    tick(who="test")
+    tick.run_once(actor="test")
     target.refresh_from_db()
     assert (state(step), target.baseline, target.asked, target.ready_size) == ("restored", None, None, 2)
     assert [(effect.before, effect.after) for effect in cloud.effects] == [(2, 6), (6, 2)]
@@ -57,20 +56,20 @@ def test_tick_reads_a_fleet_that_is_only_held_now_and_then(cloud, settings):
     step = make_step(target=make_target(cloud))
     ticks(cloud)
     pass_time(2 * HOUR)
-    tick(who="test")
+    tick.run_once(actor="test")
     assert state(step) == "holding"
     read = Call.objects.filter(act="read").count
 
     known = read()
-    tick(who="test")
+    tick.run_once(actor="test")
     assert read() == known
 
     pass_time(15)
-    tick(who="test")
+    tick.run_once(actor="test")
     assert read() == known + 1
 
     close(step.drop)
-    tick(who="test")
+    tick.run_once(actor="test")
     assert state(step) == "releasing"
 
 
@@ -78,7 +77,7 @@ def test_tick_does_nothing_before_its_time(cloud):
     target = make_target(cloud)
     step = make_step(target=target, starts_at=timezone.now() + timedelta(hours=1))
 
-    tick(who="test")
+    tick.run_once(actor="test")
 
     assert (state(step), cloud.asked) == ("planned", [])
 
@@ -97,10 +96,10 @@ def test_tick_repeats_a_demand_under_its_key_and_makes_another_for_another(cloud
     target = make_target(cloud)
     make_step(target=target, wanted=6)
     cloud.faults[target.name] = "lie"
-    tick(who="test")
-    tick(who="test")
+    tick.run_once(actor="test")
+    tick.run_once(actor="test")
     make_step(target=target, wanted=8)
-    tick(who="test")
+    tick.run_once(actor="test")
 
     sizes, keys = zip(*((size, key) for _name, size, key in cloud.asked), strict=True)
     assert sizes == (6, 6, 8)
@@ -112,7 +111,7 @@ def test_tick_twice_has_one_effect(cloud):
     make_step(target=target)
 
     for _ in range(3):
-        tick(who="test")
+        tick.run_once(actor="test")
 
     assert len(cloud.effects) == 1
 
@@ -122,11 +121,11 @@ def test_tick_leaves_a_target_alone_that_another_works_on(cloud):
     make_step(target=target)
     type(target).objects.update(busy_until=timezone.now() + timedelta(seconds=30))
 
-    assert tick(who="test") == [f"{target.name}: another tick works on it."]
+    assert tick.run_once(actor="test") == [f"{target.name}: another tick is working on it."]
     assert cloud.asked == []
 
     pass_time(31)
-    tick(who="test")
+    tick.run_once(actor="test")
     assert len(cloud.asked) == 1
 
 
@@ -150,7 +149,7 @@ def test_tick_lets_nothing_fall_while_another_drop_holds(cloud):
     small, large = make_step(target=target, wanted=4), make_step(target=target, wanted=8)
     ticks(cloud, 2)
     pass_time(2 * HOUR)
-    tick(who="test")
+    tick.run_once(actor="test")
 
     close(large.drop)
     ticks(cloud, 3)
@@ -167,9 +166,9 @@ def test_tick_scales_data_stores_first_and_brings_them_back_last(cloud):
     make_step(target=store, drop=drop, tier=0)
     step = make_step(target=fleet, drop=drop, tier=1)
 
-    tick(who="test")
+    tick.run_once(actor="test")
     assert [name for name, _size, _key in cloud.asked] == ["store"]
-    assert (state(step), step.message) == ("planned", "It waits for store, which comes first.")
+    assert (state(step), step.message) == ("planned", "Waiting for store, which is scaled up first.")
 
     ticks(cloud)
     close(drop)
@@ -187,7 +186,7 @@ def test_tick_brings_nothing_back_while_a_sold_out_drop_has_holds(cloud):
     step = make_step(target=make_target(cloud), drop=drop)
     ticks(cloud)
     hold = make_hold(drop=drop, index=1)
-    tick(who="test")
+    tick.run_once(actor="test")
     assert state(step) == "holding"
 
     type(hold).objects.filter(pk=hold.pk).update(state="allocated", ended_at=timezone.now())
@@ -199,7 +198,7 @@ def test_tick_abandons_the_plan_of_a_cancelled_drop(cloud):
     step = make_step(target=make_target(cloud), starts_at=timezone.now() + timedelta(hours=1))
     Drop.objects.update(cancelled_at=timezone.now())
 
-    tick(who="test")
+    tick.run_once(actor="test")
 
     assert (state(step), cloud.asked) == ("abandoned", [])
 
@@ -232,7 +231,7 @@ def test_tick_asks_for_nothing_while_it_is_paused(cloud):
     held, new = make_target(cloud), make_target(cloud)
     step = make_step(target=held)
     ticks(cloud, 2)
-    steps.pause(who=None, reason="the provider is down")
+    pausing.pause(actor=None, reason="the provider is down")
     asked = len(cloud.asked)
     later = make_step(target=new)
     close(step.drop)
@@ -243,7 +242,7 @@ def test_tick_asks_for_nothing_while_it_is_paused(cloud):
     held.refresh_from_db()
     assert held.asked_size == 6
 
-    steps.resume(who=None)
+    pausing.resume(actor=None)
     ticks(cloud, 3)
     assert (state(step), state(later), Alert.objects.open().count()) == ("restored", "ready", 0)
     assert [entry.action for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
@@ -253,10 +252,10 @@ def test_tick_does_not_repeat_a_demand_while_it_is_paused(cloud):
     target = make_target(cloud)
     make_step(target=target)
     cloud.faults[target.name] = "lie"
-    tick(who="test")
-    steps.pause(who=None, reason="why not")
+    tick.run_once(actor="test")
+    pausing.pause(actor=None, reason="why not")
 
-    tick(who="test")
+    tick.run_once(actor="test")
 
     assert len(cloud.asked) == 1
 
@@ -288,7 +287,7 @@ def test_tick_says_what_it_would_do_and_writes_nothing(cloud):
     target = make_target(cloud)
     step = make_step(target=target)
 
-    assert tick(who="test", dry_run=True) == [f"{target.name}: would be asked for 6 instances."]
+    assert tick.run_once(actor="test", dry_run=True) == [f"{target.name}: would apply 6 instances."]
 
     assert (state(step), cloud.asked, Call.objects.count(), Heartbeat.objects.count()) == ("planned", [], 0, 0)
     target.refresh_from_db()
@@ -298,21 +297,21 @@ def test_tick_says_what_it_would_do_and_writes_nothing(cloud):
 def test_tick_keeps_a_row_of_every_call(cloud):
     target = make_target(cloud)
     make_step(target=target)
-    tick(who="beat")
+    tick.run_once(actor="beat")
     cloud.faults[target.name] = "error"
-    tick(who="command")
+    tick.run_once(actor="command")
 
     rows = [(call.act, call.who, call.before, call.fault, call.request_id) for call in Call.objects.order_by("id")]
     assert rows == [
         ("read", "beat", None, "", ""),
-        ("ask", "beat", {"wanted": 2}, "", "r-1"),
+        ("apply", "beat", {"wanted": 2}, "", "r-1"),
         ("read", "command", None, "It answered 503 and nothing that can be read.", ""),
     ]
 
 
 def test_tick_reads_every_target_now_and_then_while_a_drop_is_to_come(cloud):
     target = make_target(cloud, size=5)
-    tick(who="test")
+    tick.run_once(actor="test")
     target.refresh_from_db()
     assert target.seen is None
 
@@ -320,7 +319,7 @@ def test_tick_reads_every_target_now_and_then_while_a_drop_is_to_come(cloud):
     ScalePlan.objects.create(
         drop=Drop.objects.get(), expected=100, plan={}, planned_at=timezone.now() + timedelta(hours=1)
     )
-    tick(who="test")
+    tick.run_once(actor="test")
 
     target.refresh_from_db()
     assert (target.seen["size"], target.baseline) == (5, None)

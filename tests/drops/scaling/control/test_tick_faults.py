@@ -3,8 +3,7 @@
 import pytest
 from django.utils import timezone
 
-from drops.scaling.control import steps
-from drops.scaling.control.tick import tick
+from drops.scaling.control import pausing, target_actions, tick
 from drops.scaling.models import Call, Heartbeat, Target
 from shop.core.models import Alert, AuditEntry
 from tests.drops.scaling.clock import pass_time
@@ -23,8 +22,8 @@ def test_tick_after_a_crash_finds_its_own_doing(cloud, when):
     cloud.crash = when
 
     with pytest.raises(Crash):
-        tick(who="test")
-    tick(who="test")
+        tick.run_once(actor="test")
+    tick.run_once(actor="test")
     assert state(step) == "requested"  # the dead one's turn has not ended
 
     pass_time(61)
@@ -40,7 +39,7 @@ def test_tick_stops_what_somebody_else_changed(cloud):
     ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
 
-    tick(who="test")
+    tick.run_once(actor="test")
     asked = len(cloud.asked)
     close(step.drop)
     ticks(cloud)
@@ -51,8 +50,8 @@ def test_tick_stops_what_somebody_else_changed(cloud):
     alert = Alert.objects.get()
     assert alert.subject == f"target:{target.pk} drift"
     assert alert.message == (
-        f"{target.name}: somebody else changed it to 4 instances while pre-scaling had asked for 6 instances. "
-        "It is left alone. On its page: let it go on, restore it, or leave it as it is."
+        f"{target.name}: somebody else changed it to 4 instances while pre-scaling had applied 6 instances. "
+        "Pre-scaling leaves it alone. On its page, resume it, restore it, or leave it as it is."
     )
 
 
@@ -61,26 +60,26 @@ def test_restore_now_brings_a_drifted_target_back(cloud):
     step = make_step(target=target, wanted=6)
     ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
-    tick(who="test")
+    tick.run_once(actor="test")
 
-    steps.restore_now(target=target, who=None)
+    target_actions.restore_now(target=target, actor=None)
     ticks(cloud, 3)
 
     assert (state(step), cloud.fleets[target.name].wanted) == ("restored", 2)
     assert Alert.objects.open().count() == 0
-    assert AuditEntry.objects.get().action == "restore now"
+    assert AuditEntry.objects.get().action == "restored"
 
 
-def test_take_up_goes_on_from_what_somebody_else_set(cloud):
+def test_resume_continues_from_what_somebody_else_set(cloud):
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
-    tick(who="test")
+    tick.run_once(actor="test")
 
     step.refresh_from_db()
     assert "somebody else" in step.message
-    steps.resume_target(target=target, who=None)
+    target_actions.resume(target=target, actor=None)
     ticks(cloud, 3)
 
     step.refresh_from_db()
@@ -92,14 +91,14 @@ def test_take_up_goes_on_from_what_somebody_else_set(cloud):
     [
         ({"paused": True}, "Pre-scaling is paused."),
         ({"stopped": True}, "Somebody changed it."),
-        ({"enabled": False}, "Its target is switched off."),
+        ({"enabled": False}, "Its target is disabled."),
     ],
 )
-def test_step_says_why_nothing_is_asked(cloud, quiet, said):
+def test_step_shows_why_nothing_is_applied(cloud, quiet, said):
     target = make_target(cloud, size=2, enabled=quiet.get("enabled", True))
     step = make_step(target=target, wanted=6)
     if quiet.get("paused"):
-        steps.pause(who=None, reason="a new balancer")
+        pausing.pause(actor=None, reason="a new balancer")
     if quiet.get("stopped"):
         Target.objects.update(stopped_at=timezone.now(), stopped_reason=said)
     ticks(cloud, 2)
@@ -108,14 +107,14 @@ def test_step_says_why_nothing_is_asked(cloud, quiet, said):
     assert (step.state, step.message, cloud.fleets[target.name].wanted) == ("planned", said, 2)
 
 
-def test_let_go_leaves_what_somebody_else_set(cloud):
+def test_abandon_leaves_what_somebody_else_set(cloud):
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
-    tick(who="test")
+    tick.run_once(actor="test")
 
-    steps.abandon(target=target, who=None)
+    target_actions.abandon(target=target, actor=None)
     ticks(cloud, 3)
 
     target.refresh_from_db()
@@ -126,9 +125,9 @@ def test_tick_is_degraded_at_the_go_and_ready_after_all(cloud):
     target = make_target(cloud)
     step = make_step(target=target)
     cloud.faults[target.name] = "lie"
-    tick(who="test")
+    tick.run_once(actor="test")
     pass_time(HOUR * 0.9)  # the go / no-go was
-    tick(who="test")
+    tick.run_once(actor="test")
     assert state(step) == "degraded"
 
     cloud.faults.clear()
@@ -143,7 +142,7 @@ def test_tick_tries_again_later_and_later_and_tells_of_a_refusal(cloud):
 
     waits = []
     for _ in range(8):
-        tick(who="test")
+        tick.run_once(actor="test")
         target.refresh_from_db()
         waits.append(round((target.retry_at - Heartbeat.objects.get().ticked_at).total_seconds()))
         pass_time(waits[-1])
@@ -164,7 +163,7 @@ def test_tick_concludes_nothing_from_a_call_that_failed(cloud, fault):
     step = make_step(target=target)
     cloud.faults[target.name] = fault
 
-    tick(who="test")
+    tick.run_once(actor="test")
     assert state(step) in {"planned", "requested"}
 
     cloud.faults.clear()
@@ -179,7 +178,7 @@ def test_tick_keeps_the_last_verified_size_in_mid_drop_and_alerts(cloud):
     ticks(cloud)
     cloud.faults[target.name] = "error"
 
-    tick(who="test")
+    tick.run_once(actor="test")
 
     target.refresh_from_db()
     assert target.ready_size == 6
@@ -190,9 +189,9 @@ def test_tick_takes_an_effect_that_comes_late_for_its_own(cloud):
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     cloud.faults[target.name] = "late"
-    tick(who="test")
+    tick.run_once(actor="test")
     cloud.faults[target.name] = "error"
-    tick(who="test")
+    tick.run_once(actor="test")
     close(step.drop)
     del cloud.faults[target.name]
     cloud.go_on()  # the first call has its effect now
@@ -211,7 +210,7 @@ def test_tick_looks_after_others_while_one_kind_is_broken(cloud):
     broken.save()
 
     with pytest.raises(KeyError):
-        tick(who="test")
+        tick.run_once(actor="test")
     ticks(cloud, 3)
 
     assert state(step) == "ready"
@@ -222,10 +221,10 @@ def test_tick_looks_after_those_that_answer_first(cloud):
     for target in (silent, sound):
         make_step(target=target)
     cloud.faults[silent.name] = "error"
-    tick(who="test")
+    tick.run_once(actor="test")
     pass_time(HOUR / 60)
 
-    tick(who="test")
+    tick.run_once(actor="test")
 
     calls = Call.objects.order_by("-pk").values_list("target", flat=True)
     assert calls[0] == silent.pk

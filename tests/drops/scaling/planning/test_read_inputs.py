@@ -33,7 +33,7 @@ def make_step(*, target, seconds, drop=None, **fields):
         | {"state": "restored", "requested_at": now - timedelta(seconds=seconds), "ready_at": now, "ended_at": now}
         | fields
     )
-    Call.objects.create(target=target, step=step, act="ask", milliseconds=1, who="test")
+    Call.objects.create(target=target, step=step, act="apply", milliseconds=1, who="test")
     return step
 
 

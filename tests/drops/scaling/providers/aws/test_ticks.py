@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from drops.models import Drop
-from drops.scaling.control.tick import tick
+from drops.scaling.control import tick
 from drops.scaling.models import Call, Step, Target
 from drops.scaling.providers import PROVIDERS
 from shop.core.models import Alert
@@ -57,7 +57,7 @@ def tick_until(state, *, most=60, **others):
     """Tick until the steps have come to a state, those of some kinds to another one."""
     wanted = dict.fromkeys(WANTED, state) | others
     for _tick in range(most):
-        tick(who="test")
+        tick.run_once(actor="test")
         pass_time(20)  # what is to be tried again, is
         states = dict(Step.objects.values_list("target__kind", "state"))
         if states == wanted:
@@ -108,7 +108,7 @@ def test_all_targets_of_a_drop_grow_and_come_back_exactly(aws, drop, faults):
 def test_calls_leave_their_request_ids(aws, drop):
     tick_until("ready")
 
-    asked = Call.objects.filter(act="ask", target__kind="lambda").get()
+    asked = Call.objects.filter(act="apply", target__kind="lambda").get()
     assert asked.request_id.startswith("request-")
     assert (asked.before, asked.after, asked.fault) == ({"concurrency": 0}, {"concurrency": 50}, "")
 
@@ -135,7 +135,7 @@ def test_what_somebody_else_changed_is_left_alone(aws, drop):
     tick_until("ready")
     aws.range = {"MinCapacity": 3.0, "MaxCapacity": 16.0}
 
-    tick(who="test")
+    tick.run_once(actor="test")
 
     assert Target.objects.get(stopped_at__isnull=False).kind == "aurora-serverless"
     assert aws.range == {"MinCapacity": 3.0, "MaxCapacity": 16.0}
