@@ -1,5 +1,5 @@
-"""Drops at the desk. The page of a drop itself is registered by dropsite.backoffice, which adds what the money says."""
+"""Drops in the admin. dropsite.backoffice registers drops and holds, to which it adds orders and money."""
 
-from drops.admin import stock, waiting_room
+from drops.admin import waiting_room
 
-__all__ = ["stock", "waiting_room"]
+__all__ = ["waiting_room"]

@@ -1,4 +1,4 @@
-"""The buttons of a drop: each asks on a page of its own, then does one act of drops.drop_actions."""
+"""The actions of a drop: each asks on a page of its own, then calls drops.drop_actions."""
 
 from dataclasses import dataclass
 
@@ -10,10 +10,8 @@ from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from drops import drop_actions
+from drops import drop_actions, lifecycle
 from drops.lifecycle import Phase
 from drops.models import Drop
 from shop.admin.actions import Action, ReasonForm
@@ -24,104 +22,106 @@ from shop.core import money
 
 @dataclass(frozen=True, kw_only=True)
 class DropAction(Action):
-    """A button of a drop, with who may press it and in which phases it makes sense."""
+    """A button of a drop, the permission it needs and the phases in which it is offered."""
 
     permission: str
     phases: tuple[Phase, ...]
 
 
-BEFORE = (Phase.ANNOUNCED, Phase.LOBBY, Phase.OPENING)
-ACTS = {
-    act.name: act
-    for act in (
-        DropAction(
-            name="announce",
-            label=gettext_lazy("Announce"),
-            warning=gettext_lazy(
-                "Shoppers will see the drop. Its product, address, currency, times, limits, prices and quantities are "
-                "fixed from then on."
-            ),
-            done=gettext_lazy("The drop is announced."),
-            permission="drops.change_drop",
-            phases=(Phase.DRAFT,),
-            do=lambda drop, who, _reason: drop_actions.announce(drop=drop, who=who),
-        ),
-        DropAction(
-            name="pause",
-            label=gettext_lazy("Pause"),
-            warning=gettext_lazy("Nobody is let in until you resume. Whoever holds units keeps them, and may pay."),
-            done=gettext_lazy("The drop is paused."),
-            permission="drops.add_pause",
-            phases=(*BEFORE, Phase.LIVE),
-            do=lambda drop, who, reason: drop_actions.pause(drop=drop, who=who, reason=reason),
-            form=ReasonForm,
-        ),
-        DropAction(
-            name="resume",
-            label=gettext_lazy("Resume"),
-            warning=gettext_lazy("The line goes on where it stood. Whoever holds units has two minutes at least."),
-            done=gettext_lazy("The drop goes on."),
-            permission="drops.change_pause",
-            phases=(Phase.PAUSED,),
-            do=lambda drop, who, _reason: drop_actions.resume(drop=drop, who=who),
-        ),
-        DropAction(
-            name="close",
-            label=gettext_lazy("Close"),
-            warning=gettext_lazy(
-                "The drop ends for good and can't be opened again. Whoever holds units may still pay for them."
-            ),
-            done=gettext_lazy("The drop is closed."),
-            permission="drops.change_drop",
-            phases=(*BEFORE, Phase.LIVE, Phase.PAUSED),
-            do=lambda drop, who, _reason: drop_actions.close(drop=drop, who=who),
-        ),
-    )
-}
+ANNOUNCE = DropAction(
+    name="announce",
+    label="Announce",
+    warning="Shoppers will see the drop. Its product, address, currency, times, limits, prices and quantities can't be "
+    "changed any more.",
+    done="The drop is announced.",
+    permission="drops.change_drop",
+    phases=(Phase.DRAFT,),
+    do=lambda drop, who, _reason: drop_actions.announce(drop=drop, who=who),
+)
+PAUSE = DropAction(
+    name="pause",
+    label="Pause",
+    warning="Nobody is admitted until you resume the drop. Shoppers with a hold keep it, and can still pay.",
+    done="The drop is paused.",
+    permission="drops.add_pause",
+    phases=(*lifecycle.UPCOMING_PHASES, Phase.LIVE),
+    do=lambda drop, who, reason: drop_actions.pause(drop=drop, who=who, reason=reason),
+    form=ReasonForm,
+)
+RESUME = DropAction(
+    name="resume",
+    label="Resume",
+    warning="The line continues where it stopped. Shoppers with a hold have at least two minutes left to pay.",
+    done="The drop has resumed.",
+    permission="drops.change_pause",
+    phases=(Phase.PAUSED,),
+    do=lambda drop, who, _reason: drop_actions.resume(drop=drop, who=who),
+)
+CLOSE = DropAction(
+    name="close",
+    label="Close",
+    warning="The drop ends for good and can't be opened again. Shoppers with a hold can still pay.",
+    done="The drop is closed.",
+    permission="drops.change_drop",
+    phases=(*lifecycle.UPCOMING_PHASES, *lifecycle.SELLING_PHASES),
+    do=lambda drop, who, _reason: drop_actions.close(drop=drop, who=who),
+)
+ACTIONS = {action.name: action for action in (ANNOUNCE, PAUSE, RESUME, CLOSE)}
 
 
-def offered(*, request: HttpRequest, drop: Drop, phase: Phase, paused: bool) -> list[DropAction]:
-    """Give the buttons that this person may press now."""
+def available_actions(*, request: HttpRequest, drop: Drop, phase: Phase) -> list[DropAction]:
+    """Return the actions that this person may take now."""
     return [
-        act
-        for act in ACTS.values()
-        if request.user.has_perm(act.permission)
-        and (act.name != "pause" or not paused)
-        and (phase in act.phases or (act.name == "resume" and paused))
+        action
+        for action in ACTIONS.values()
+        if request.user.has_perm(action.permission) and is_offered(action, phase=phase, paused=drop.paused)
     ]
 
 
-def view(request: HttpRequest, *, admin_site: AdminSite, drop: Drop, act: DropAction) -> HttpResponse:
-    """Ask, then do it; a refusal says why on a page of its own."""
-    form = act.form(request.POST if request.method == "POST" else None)
-    if request.method == "POST" and form.is_valid():
-        try:
-            act.do(drop, person(request), form.cleaned_data.get("reason", ""))
-        except drop_actions.NotReady as refusal:
-            return refusal_page(request, admin_site=admin_site, about=drop, why=refusal.missing)
-        except drop_actions.ActionRefused as refusal:
-            return refusal_page(request, admin_site=admin_site, about=drop, why=[str(refusal)])
-        messages.success(request, str(act.done))
-        return HttpResponseRedirect(reverse(f"{admin_site.name}:drops_drop_change", args=[drop.pk]))
-    lacks = drop_actions.missing(drop=drop, now=timezone.now()) if act.name == "announce" else []
+def is_offered(action: DropAction, *, phase: Phase, paused: bool) -> bool:
+    """Whether the action makes sense. A drop may be paused before it opens, too, which its phase doesn't show."""
+    if action is PAUSE and paused:
+        return False
+    if action is RESUME and paused:
+        return True
+    return phase in action.phases
+
+
+def action_page(request: HttpRequest, *, admin_site: AdminSite, drop_id: object, name: str) -> HttpResponse:
+    """Serve the page of an action. 403 for a person who may not take it."""
+    action = ACTIONS[name]
+    if not request.user.has_perm(action.permission):
+        raise PermissionDenied
+    drop = get_object_or_404(Drop, pk=drop_id)
+    form = action.form(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        return run(request, admin_site=admin_site, drop=drop, action=action, reason=form.cleaned_data.get("reason", ""))
+    problems = []
+    if action is ANNOUNCE and drop.announced_at is None:
+        problems = drop_actions.find_problems(drop=drop, now=timezone.now())
+    editions = drop.editions.select_related("variant__product")
     context = {
         **admin_site.each_context(request),
-        "title": _("%(act)s “%(drop)s”?") % {"act": act.label, "drop": drop},
-        "act": act,
+        "title": f"{action.label} “{drop}”?",
+        "action": action,
         "form": form,
         "drop": drop,
-        "missing": lacks if drop.announced_at is None else [],
+        "problems": problems,
         "editions": [
-            (edition, money.format_amount(amount=edition.price, currency=drop.currency))
-            for edition in drop.editions.select_related("variant__product")
+            (edition, money.format_amount(amount=edition.price, currency=drop.currency)) for edition in editions
         ],
     }
-    return TemplateResponse(request, "admin/drops/drop/act.html", context, status=200 if not form.errors else 422)
+    status = 422 if form.errors else 200
+    return TemplateResponse(request, "admin/drops/drop/action.html", context, status=status)
 
 
-def ask(request: HttpRequest, *, admin_site: AdminSite, drop_id: object, name: str) -> HttpResponse:
-    """Answer the page of one button. 403 for those who may not press it."""
-    act = ACTS[name]
-    if not request.user.has_perm(act.permission):
-        raise PermissionDenied
-    return view(request, admin_site=admin_site, drop=get_object_or_404(Drop, pk=drop_id), act=act)
+def run(request: HttpRequest, *, admin_site: AdminSite, drop: Drop, action: DropAction, reason: str) -> HttpResponse:
+    """Take the action and return to the drop's page, or explain on a page of its own why it was refused."""
+    try:
+        action.do(drop, person(request), reason)
+    except drop_actions.NotReady as refusal:
+        return refusal_page(request, admin_site=admin_site, about=drop, why=refusal.problems)
+    except drop_actions.ActionRefused as refusal:
+        return refusal_page(request, admin_site=admin_site, about=drop, why=[str(refusal)])
+    messages.success(request, str(action.done))
+    return HttpResponseRedirect(reverse(f"{admin_site.name}:drops_drop_change", args=[drop.pk]))

@@ -1,6 +1,7 @@
-"""A drop on one page: the form of a draft, or what an announced drop fixed; its buttons; how it stands.
+"""The admin page of a drop: a draft's form, or what the announcement fixed; its actions; its scale plan.
 
-An announced drop's form holds its title only: no click, and no form left open since the morning, can move its stock.
+Once a drop is announced, its form saves nothing but the title: no click, and no form left open since the morning, can
+change its stock.
 """
 
 from datetime import datetime
@@ -14,8 +15,6 @@ from django.db.models.query import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from drops import drop_actions, lifecycle
 from drops.admin import actions
@@ -27,22 +26,22 @@ from shop.admin.base import AuditedAdmin, TabularInline, person
 from shop.admin.refusals import refusal_page
 from shop.core.datetimes import format_time
 
-# Fixed when it is announced; the times are shown above, from now and in UTC.
-SHOWN = ("product", "slug", "listed", "currency", "limit_per_order", "hold_seconds", "commitment_hex")
+# Fixed by the announcement, as the times are, which the page shows separately.
+FIXED_FIELDS = ("product", "slug", "listed", "currency", "limit_per_order", "hold_seconds", "commitment_hex")
 
 
 class EditionInline(TabularInline[Edition, Drop]):
     model = Edition
     form = EditionForm
     formset = EditionFormSet
-    verbose_name_plural = gettext_lazy("editions: what is sold, at which price, how many")
+    verbose_name_plural = "editions: what is sold, at which price, how many"
 
     def get_extra(self, request: HttpRequest, obj: Drop | None = None, **kwargs: Any) -> int:
         return 0 if obj is not None and obj.pk and obj.editions.exists() else 1
 
 
 class DropAdmin(AuditedAdmin[Drop]):
-    """Registered by dropsite.backoffice, whose subclass adds orders and money to `panel`."""
+    """Registered by dropsite.backoffice, whose subclass adds orders and money."""
 
     form = DropForm
     list_display = ("title", "slug", "phase", "opens", "pieces", "listed")
@@ -54,47 +53,50 @@ class DropAdmin(AuditedAdmin[Drop]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Drop]:
         return super().get_queryset(request).with_state().annotate(pieces=Sum("editions__quantity"))  # type: ignore[attr-defined,no-any-return]
 
-    @admin.display(description=gettext_lazy("phase"))
+    @admin.display
     def phase(self, drop: Drop) -> str:
         return lifecycle.phase(drop=drop, now=timezone.now()).value
 
-    @admin.display(description=gettext_lazy("opens"), ordering="opens_at")
+    @admin.display(ordering="opens_at")
     def opens(self, drop: Drop) -> str:
         return format_time(drop.opens_at, now=timezone.now())
 
-    @admin.display(description=gettext_lazy("pieces"), ordering="pieces")
+    @admin.display(ordering="pieces")
     def pieces(self, drop: Any) -> int:
         return int(drop.pieces or 0)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Drop | None:
-        """Give the drop; for a posted form under its lock, so that the row of now decides what is fixed."""
+        """Return the drop. For a posted form it is locked first, so that its latest state decides what is fixed."""
         drop = super().get_object(request, object_id, from_field)
         if drop is None or request.method != "POST":
             return drop
-        with transaction.atomic():  # a part of the view's own transaction, to whose end the lock is kept
+        # The lock is kept until the end of the view's own transaction, in which this block is nested.
+        with transaction.atomic():
             Drop.objects.select_for_update().filter(pk=drop.pk).first()
             return super().get_object(request, object_id, from_field)
 
     def formfield_for_dbfield(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         field = super().formfield_for_dbfield(db_field, request, **kwargs)
         if db_field.name == "product" and field is not None:
-            field.widget.can_delete_related = False  # beside a drop nobody means to delete a product
+            field.widget.can_delete_related = False  # a product isn't deleted on the page of a drop
         return field
 
     def get_fieldsets(self, request: HttpRequest, obj: Drop | None = None) -> Any:
-        crowd = ((_("Crowd"), {"fields": ("expected",)}),) if may_expect(request, obj) else ()
+        crowd = (("Crowd", {"fields": ("expected",)}),) if may_edit_expected(request, obj) else ()
         if obj is not None and obj.announced_at:
-            return ((None, {"fields": ("title",)}), *crowd, (_("Fixed when it was announced"), {"fields": SHOWN}))
+            return ((None, {"fields": ("title",)}), *crowd, ("Fixed by the announcement", {"fields": FIXED_FIELDS}))
         return (
             (None, {"fields": ("title", "slug", "product", "listed")}),
-            (_("Times"), {"fields": TIMES}),
+            ("Times", {"fields": TIMES}),
             *crowd,
-            (_("Selling"), {"fields": ("currency", "limit_per_order", "hold_seconds")}),
+            ("Selling", {"fields": ("currency", "limit_per_order", "hold_seconds")}),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Drop | None = None) -> Any:
-        closed = () if may_expect(request, obj) else ("expected",)
-        return (*SHOWN, *TIMES, *closed) if obj is not None and obj.announced_at else closed
+        expected = () if may_edit_expected(request, obj) else ("expected",)
+        if obj is not None and obj.announced_at:
+            return (*FIXED_FIELDS, *TIMES, *expected)
+        return expected
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Drop | None = None) -> Any:
         return {} if obj is not None else self.prepopulated_fields
@@ -102,7 +104,7 @@ class DropAdmin(AuditedAdmin[Drop]):
     def get_inlines(self, request: HttpRequest, obj: Drop | None) -> Any:
         return () if obj is not None and obj.announced_at else (EditionInline,)
 
-    @admin.display(description=gettext_lazy("commitment"))
+    @admin.display(description="commitment")
     def commitment_hex(self, drop: Drop) -> str:
         return bytes(drop.commitment or b"").hex()
 
@@ -110,18 +112,18 @@ class DropAdmin(AuditedAdmin[Drop]):
         if obj.announced_at:
             obj.save(update_fields=form.changed_data or ["title"])
             if "opens_at" in request.POST:
-                messages.warning(request, _("The drop was announced meanwhile: only its title was saved."))
+                messages.warning(request, "The drop has been announced in the meantime: only its title was saved.")
         else:
             super().save_model(request, obj, form, change)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Prepare for the people expected too, once the drop and its editions are written."""
+        """Plan for the expected shoppers, once the drop and its editions are written."""
         super().save_related(request, form, formsets, change)
         if form.has_new_expected:
             self.expect(request, form.instance, form.cleaned_data["expected"])
 
     def expect(self, request: HttpRequest, drop: Drop, expected: int | None) -> None:
-        """Write how many are expected, and say what follows; nothing typed takes the number away."""
+        """Set how many shoppers are expected, and show what is wrong with the plan. None removes the plan."""
         try:
             if expected is None:
                 scale_plans.remove(drop=drop, actor=person(request))
@@ -134,7 +136,7 @@ class DropAdmin(AuditedAdmin[Drop]):
             messages.warning(request, sentence)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """A draft takes what was prepared for it along; that needs no permission of its own."""
+        """List what is deleted with a draft. Its scale plan and alerts need no permission of their own."""
         objects, counts, needed, protected = super().get_deleted_objects(objs, request)
         return objects, counts, needed - {ScalePlan._meta.verbose_name}, protected
 
@@ -143,11 +145,11 @@ class DropAdmin(AuditedAdmin[Drop]):
 
     @transaction.atomic
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Delete a draft; say of an announced drop why it stays."""
+        """Delete a draft, or explain why an announced drop can't be deleted."""
         drop = self.get_object(request, object_id)
         if drop is not None and drop.announced_at and self.has_view_permission(request, drop):
-            why = _("“%(drop)s” was announced and may have orders, so it stays. Close it instead.") % {"drop": drop}
-            return refusal_page(request, admin_site=self.admin_site, about=drop, why=[why])
+            reason = f"“{drop}” has been announced and may have orders, so it can't be deleted. Close it instead."
+            return refusal_page(request, admin_site=self.admin_site, about=drop, why=[reason])
         return super().delete_view(request, object_id, extra_context)
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -156,34 +158,34 @@ class DropAdmin(AuditedAdmin[Drop]):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def panel(self, request: HttpRequest, drop: Drop, now: datetime) -> dict[str, Any]:
-        """Give what the page says above its form: phase, what is missing, buttons."""
+        """Return the context of what is above the form: phase, what keeps a draft from being announced, actions."""
         phase = lifecycle.phase(drop=drop, now=now)
         return {
             "phase": phase,
-            "missing": drop_actions.missing(drop=drop, now=now) if phase == lifecycle.Phase.DRAFT else [],
-            "acts": actions.offered(request=request, drop=drop, phase=phase, paused=drop.paused),
-            "scale_plan": prepared(request, drop),
+            "problems": drop_actions.find_problems(drop=drop, now=now) if phase == lifecycle.Phase.DRAFT else [],
+            "actions": actions.available_actions(request=request, drop=drop, phase=phase),
+            "scale_plan": scale_plan_summary(request, drop),
         }
 
     def get_urls(self) -> Any:
         return [
             path(
                 f"<uuid:drop_id>/{name}/",
-                self.admin_site.admin_view(partial(actions.ask, admin_site=self.admin_site, name=name)),
+                self.admin_site.admin_view(partial(actions.action_page, admin_site=self.admin_site, name=name)),
                 name=f"drops_drop_{name}",
             )
-            for name in actions.ACTS
+            for name in actions.ACTIONS
         ] + super().get_urls()
 
 
-def may_expect(request: HttpRequest, drop: Drop | None) -> bool:
-    """Whether this person may type how many people are expected."""
+def may_edit_expected(request: HttpRequest, drop: Drop | None) -> bool:
+    """Whether this person may set how many shoppers are expected."""
     may = request.user.has_perm("scaling.change_scaleplan") and request.user.has_perm("drops.change_drop")
     return bool(may) and (drop is None or drop.closed_at is None)
 
 
-def prepared(request: HttpRequest, drop: Drop) -> dict[str, Any] | None:
-    """Give what the page of a drop says of its preparation; None if nobody is expected or this person may not see."""
+def scale_plan_summary(request: HttpRequest, drop: Drop) -> dict[str, Any] | None:
+    """Return what the page shows of the drop's scale plan; None without one, or if this person may not see it."""
     if not request.user.has_perm("scaling.view_scaleplan"):
         return None
     row = ScalePlan.objects.filter(drop=drop).first()

@@ -4,14 +4,12 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils import timezone
-from django.utils.formats import number_format
 from django.utils.functional import cached_property
 from django.utils.html import format_html
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from drops.drop_actions import MINIMUMS
+from drops.drop_actions import MIN_CHARGES
 from drops.models import Drop, Edition
 from drops.scaling.admin.forms import ExpectedField
 from drops.scaling.models import ScalePlan
@@ -25,52 +23,52 @@ TIMES = ("lobby_opens_at", "opens_at", "closes_at")
 
 
 class DropForm(ModelForm[Drop]):
-    lobby_opens_at = LocalTimeField(label=gettext_lazy("Lobby opens"), required=False)
-    opens_at = LocalTimeField(label=gettext_lazy("Opens"), required=False)
-    closes_at = LocalTimeField(label=gettext_lazy("Closes"), required=False)
-    # With what the form was shown with, so that one left open since the morning changes no number typed meanwhile.
+    lobby_opens_at = LocalTimeField(label="Lobby opens", required=False)
+    opens_at = LocalTimeField(label="Opens", required=False)
+    closes_at = LocalTimeField(label="Closes", required=False)
+    # The initial value is posted, too, so that a form left open since the morning doesn't undo a later change.
     expected = ExpectedField(required=False, show_hidden_initial=True)
 
     class Meta:
         model = Drop
         fields = ("title", "slug", "product", "listed", "currency", "limit_per_order", "hold_seconds", *TIMES)
-        help_texts = {"slug": gettext_lazy("The end of the drop's address, /drops/…/. Fixed once announced.")}
+        help_texts = {"slug": "The last part of the drop's address, /drops/…/. Fixed once announced."}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        zone = _("Local time in %(zone)s.") % {"zone": timezone.get_current_timezone_name()}
+        zone = f"Local time in {timezone.get_current_timezone_name()}."
         for name in TIMES:
             if name in self.fields:
                 saved = getattr(self.instance, name)
                 self.fields[name].help_text = format_time(saved, now=timezone.now()) if saved else zone
         if "expected" in self.fields:
-            found = ScalePlan.objects.filter(drop=self.instance.pk).values_list("expected", flat=True).first()
-            self.initial["expected"] = found
-            self.fields["expected"].help_text = suggested(drop=self.instance)
+            plan = ScalePlan.objects.filter(drop=self.instance.pk).first()
+            self.initial["expected"] = plan.expected if plan else None
+            self.fields["expected"].help_text = expected_help(drop=self.instance)
 
     @cached_property
     def changed_data(self) -> list[str]:
-        """Name the changed fields of the drop itself: how many are expected is no field of its row."""
+        """Names of the changed fields of the drop itself, to which `expected` doesn't belong."""
         return [name for name in super().changed_data if name != "expected"]
 
     @property
     def has_new_expected(self) -> bool:
-        """Whether somebody typed another number of expected shoppers, or took it away."""
+        """Whether the number of expected shoppers was changed or removed."""
         return "expected" in self.fields and bool(self["expected"]._has_changed())  # type: ignore[attr-defined]
 
     def clean_currency(self) -> str:
         currency = str(self.cleaned_data["currency"]).strip().upper()
-        if currency not in MINIMUMS:
+        if currency not in MIN_CHARGES:
             raise ValidationError(
-                _("“%(currency)s” can't be charged. Choose one of %(known)s."),
-                params={"currency": currency, "known": ", ".join(MINIMUMS)},
+                "“%(currency)s” can't be charged. Choose one of %(known)s.",
+                params={"currency": currency, "known": ", ".join(MIN_CHARGES)},
             )
         return currency
 
     def clean_opens_at(self) -> Any:
         opens_at = self.cleaned_data["opens_at"]
         if opens_at and opens_at <= timezone.now():
-            raise ValidationError(_("That time has passed. Choose one that is still to come."))
+            raise ValidationError("This time has passed. Choose a time in the future.")
         return opens_at
 
     def clean(self) -> dict[str, Any]:
@@ -78,26 +76,23 @@ class DropForm(ModelForm[Drop]):
         values = super().clean() or self.cleaned_data
         lobby, opens, closes = (values.get(name) for name in TIMES)
         if lobby and opens and lobby >= opens:
-            self.add_error("lobby_opens_at", _("The lobby has to open before the drop does. Choose an earlier time."))
+            self.add_error("lobby_opens_at", "The lobby must open before the drop does. Choose an earlier time.")
         if closes and opens and closes <= opens:
-            self.add_error(
-                "closes_at", _("The drop would close before it opens. Choose a later time, or leave it empty.")
-            )
+            self.add_error("closes_at", "The drop would close before it opens. Choose a later time, or leave it empty.")
         return values
 
 
-def suggested(*, drop: Drop) -> str:
-    """Say what to type, as the last drops had it. HTML: a slug is in it."""
-    found = history.suggest(drop=drop)
-    words = _("How many people come to the line, all in all. Empty: nothing is prepared.")
-    if not found.expected:
-        return format_html("{} {}", words, found.reason)
-    number = number_format(found.expected, force_grouping=True)
-    return format_html("{} {} {}", words, _("Suggested: %(n)s.") % {"n": number}, found.reason)
+def expected_help(*, drop: Drop) -> str:
+    """Return the help text of `expected`, with a suggestion from the last drops, as HTML."""
+    suggestion = history.suggest(drop=drop)
+    text = "How many people will join the line in total. Leave it empty to plan nothing."
+    if suggestion.expected:
+        text += f" Suggested: {suggestion.expected:,}."
+    return format_html("{} {}", text, suggestion.reason)
 
 
 class EditionForm(ModelForm[Edition]):
-    price = prices.PriceField(label=gettext_lazy("price"))
+    price = prices.PriceField(label="price")
 
     class Meta:
         model = Edition
@@ -109,11 +104,11 @@ class EditionForm(ModelForm[Edition]):
 
     def clean_price(self) -> int:
         price = int(self.cleaned_data["price"])
-        least = MINIMUMS.get(self.currency, 1)
-        if price < least:
+        lowest = MIN_CHARGES.get(self.currency, 1)
+        if price < lowest:
             raise ValidationError(
-                _("Stripe charges %(least)s at least. Raise the price."),
-                params={"least": money.format_amount(amount=least, currency=self.currency)},
+                "The lowest amount that Stripe charges is %(lowest)s. Raise the price.",
+                params={"lowest": money.format_amount(amount=lowest, currency=self.currency)},
             )
         return price
 
@@ -126,15 +121,15 @@ class EditionFormSet(BaseInlineFormSet[Edition, Drop, ModelForm[Edition]]):
         super().add_fields(form, index)
         variants = form.fields["variant"]
         if isinstance(variants, forms.ModelChoiceField):
-            variants.queryset = self.variants()
+            variants.queryset = self.variants
 
-    def variants(self) -> Any:
-        """Give what may be chosen: the product's variants, or all while no product is chosen."""
-        if not hasattr(self, "_variants"):
-            variants = Variant.objects.select_related("product")
-            mine = variants.filter(product=self.instance.product_id) if self.instance.product_id else variants
-            self._variants = mine
-        return self._variants
+    @cached_property
+    def variants(self) -> QuerySet[Variant]:
+        """The variants to choose from: the product's, or all of them while no product is chosen."""
+        variants = Variant.objects.select_related("product")
+        if self.instance.product_id:
+            return variants.filter(product=self.instance.product_id)
+        return variants
 
     def clean(self) -> None:
         """Refuse variants of another product, and limits above the drop's."""
@@ -145,7 +140,7 @@ class EditionFormSet(BaseInlineFormSet[Edition, Drop, ModelForm[Edition]]):
                 form.add_error(
                     "limit_per_order",
                     ValidationError(
-                        _("Choose 1 to %(limit)s, the drop's own limit."),
+                        "Choose a number from 1 to %(limit)s, the drop's own limit.",
                         params={"limit": self.instance.limit_per_order},
                     ),
                 )

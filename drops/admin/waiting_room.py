@@ -1,4 +1,4 @@
-"""What bounds the line: ceilings, of which an operator may set one for a drop or for all, and pauses to look at."""
+"""Ceilings, of which operators may set and lift their own, and pauses to look at."""
 
 from typing import Any
 
@@ -6,12 +6,13 @@ from django import forms
 from django.contrib import admin
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils.translation import gettext_lazy
 
 from drops import admission
 from drops.models import Ceiling, Drop, Pause
 from shop.admin.base import ModelForm, ReadOnlyAdmin, person
 from shop.core import audit_log
+
+ALL_DROPS = "all drops together"
 
 
 @admin.register(Pause)
@@ -23,57 +24,53 @@ class PauseAdmin(ReadOnlyAdmin[Pause]):
 
 
 class CeilingForm(ModelForm[Ceiling]):
-    drop = forms.ModelChoiceField(
-        Drop.objects.announced().not_ended(), required=False, empty_label=gettext_lazy("all drops together")
-    )
+    drop = forms.ModelChoiceField(Drop.objects.announced().not_ended(), required=False, empty_label=ALL_DROPS)
     minutes = forms.IntegerField(
-        label=gettext_lazy("For how many minutes"),
+        label="Duration in minutes",
         required=False,
         min_value=1,
         max_value=1440,
-        help_text=gettext_lazy("Empty: until somebody takes it away."),
+        help_text="Leave it empty for a ceiling that stays until it is deleted.",
     )
 
     class Meta:
         model = Ceiling
         fields = ("drop", "shoppers", "reason")
         help_texts = {
-            "shoppers": gettext_lazy("How many may be in at one time without a hold yet. 0 lets nobody in."),
-            "reason": gettext_lazy("Shown at the desk and kept in the journal."),
+            "shoppers": "How many shoppers may be in at once without a hold. 0 admits nobody.",
+            "reason": "Shown in the admin and kept in the audit log.",
         }
 
 
 @admin.register(Ceiling)
 class CeilingAdmin(ReadOnlyAdmin[Ceiling]):
-    """The shop's own are to look at; an operator's is set here, in place of the one before, and taken away again."""
+    """Every ceiling can be viewed. Operators set and delete their own; a new one replaces the one before."""
 
     form = CeilingForm
-    list_display = ("kind", "where", "shoppers", "reason", "set_at", "ends_at")
+    list_display = ("kind", "scope", "shoppers", "reason", "set_at", "ends_at")
     list_filter = ("kind",)
     list_select_related = ("drop",)
     ordering = ("shoppers",)
 
-    @admin.display(description=gettext_lazy("drop"))
-    def where(self, ceiling: Ceiling) -> str:
-        return str(ceiling.drop or gettext_lazy("all drops together"))
+    @admin.display(description="drop")
+    def scope(self, ceiling: Ceiling) -> str:
+        return str(ceiling.drop or ALL_DROPS)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("drops.add_ceiling"))
 
     def has_delete_permission(self, request: HttpRequest, obj: Ceiling | None = None) -> bool:
-        return bool(request.user.has_perm("drops.delete_ceiling")) and (
-            obj is None or obj.kind == Ceiling.Kind.OPERATOR
-        )
+        if obj is not None and obj.kind != Ceiling.Kind.OPERATOR:
+            return False
+        return bool(request.user.has_perm("drops.delete_ceiling"))
 
     def get_fields(self, request: HttpRequest, obj: Ceiling | None = None) -> Any:
-        return (
-            ("drop", "shoppers", "reason", "minutes")
-            if obj is None
-            else ("kind", "where", "shoppers", "reason", "set_at", "ends_at")
-        )
+        if obj is None:
+            return ("drop", "shoppers", "reason", "minutes")
+        return ("kind", "scope", "shoppers", "reason", "set_at", "ends_at")
 
     def save_model(self, request: HttpRequest, obj: Ceiling, form: Any, change: bool) -> None:
-        """Set the operator's ceiling, in place of an earlier one."""
+        """Set the operator's ceiling in place of the one before."""
         minutes = form.cleaned_data["minutes"]
         with transaction.atomic():
             admission.set_ceiling(
@@ -81,10 +78,11 @@ class CeilingAdmin(ReadOnlyAdmin[Ceiling]):
                 kind=Ceiling.Kind.OPERATOR,
                 shoppers=obj.shoppers,
                 reason=obj.reason,
-                seconds=minutes and minutes * 60,
+                seconds=None if minutes is None else minutes * 60,
             )
             after = {"shoppers": obj.shoppers, "reason": obj.reason, "minutes": minutes}
             audit_log.write(who=person(request), about=about(obj), action="ceiling set", after=after)
+        # set_ceiling() wrote the row past the form; the admin asks for its key to link to it.
         obj.pk = Ceiling.objects.get(drop=obj.drop, kind=Ceiling.Kind.OPERATOR).pk
 
     def delete_model(self, request: HttpRequest, obj: Ceiling) -> None:
@@ -95,5 +93,5 @@ class CeilingAdmin(ReadOnlyAdmin[Ceiling]):
 
 
 def about(ceiling: Ceiling) -> str:
-    """Name in the journal what the ceiling bounds."""
+    """Return what the audit log names for a ceiling: its drop, or all drops."""
     return f"drop:{ceiling.drop.slug}" if ceiling.drop else "drops"

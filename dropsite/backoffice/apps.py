@@ -15,6 +15,7 @@ class BackOfficeConfig(AdminConfig):
         # Imported here because they need models, which are loaded before ready() is called.
         groups = import_module("dropsite.backoffice.groups")
         import_module("dropsite.backoffice.drops")
+        import_module("dropsite.backoffice.holds")
         post_migrate.connect(
             groups.create_groups, sender=apps.get_app_config("payments"), dispatch_uid="dropsite.backoffice.groups"
         )

@@ -13,6 +13,8 @@ from dropsite.backoffice import overview
 
 @admin.register(Drop)
 class DropWithOverviewAdmin(DropAdmin):
+    change_form_template = "admin/drop.html"
+
     def panel(self, request: HttpRequest, drop: Drop, now: datetime) -> dict[str, Any]:
         panel = super().panel(request, drop, now)
         return panel | ({"overview": overview.read(drop=drop, now=now)} if drop.announced_at else {})

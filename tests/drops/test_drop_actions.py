@@ -1,7 +1,7 @@
-"""drops.drop_actions: what a drop needs, and the acts on it."""
+"""What keeps a drop from being announced; announcing, pausing, resuming and closing one."""
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 import pytest
@@ -27,95 +27,101 @@ def make_draft(**fields):
     return make_drop(phase="draft", **{"pictures": 1, "quantity": 3} | fields)
 
 
-def lacks(drop, now=None):
-    return drop_actions.missing(drop=drop, now=now or timezone.now())
+def problems(drop: Drop, now: datetime | None = None) -> list[str]:
+    return drop_actions.find_problems(drop=drop, now=now or timezone.now())
 
 
-def test_missing_finds_nothing_in_a_whole_draft():
-    assert lacks(make_draft()) == []
+def test_find_problems_finds_none_in_a_complete_draft():
+    assert problems(make_draft()) == []
 
 
-def test_missing_names_each_time_that_is_not_set():
-    assert lacks(make_draft(opens_at=None, lobby_opens_at=None)) == [
-        "Opens: say when the drop opens.",
-        "Lobby opens: say when shoppers may line up, before the drop opens.",
+def test_find_problems_names_each_time_that_is_not_set():
+    assert problems(make_draft(opens_at=None, lobby_opens_at=None)) == [
+        "Opens: enter when the drop opens.",
+        "Lobby opens: enter when shoppers may join the line, before the drop opens.",
     ]
 
 
-def test_missing_tells_of_an_opening_in_the_past():
+def test_find_problems_names_an_opening_in_the_past():
     drop = make_draft()
 
-    assert lacks(drop, now=drop.opens_at) == ["Opens: that time has passed. Choose one that is still to come."]
+    assert problems(drop, now=drop.opens_at) == ["Opens: this time has passed. Choose a time in the future."]
 
 
 @pytest.mark.parametrize(
     ("field", "sentence"),
     [
-        ("lobby_opens_at", "Lobby opens: the lobby has to open before the drop does. Choose an earlier time."),
+        ("lobby_opens_at", "Lobby opens: the lobby must open before the drop does. Choose an earlier time."),
         ("closes_at", "Closes: the drop would close before it opens. Choose a later time, or leave it empty."),
     ],
 )
-def test_missing_tells_of_times_in_the_wrong_order(field, sentence):
+def test_find_problems_names_times_in_the_wrong_order(field, sentence):
     drop = make_draft()
     setattr(drop, field, drop.opens_at)
 
-    assert lacks(drop) == [sentence]
+    assert problems(drop) == [sentence]
 
 
-def test_missing_tells_of_a_currency_that_cannot_be_charged():
-    assert lacks(make_draft(currency="XYZ"))[0].startswith("Currency: “XYZ” can't be charged. Choose one of AED, ")
+def test_find_problems_names_a_currency_that_cannot_be_charged():
+    assert problems(make_draft(currency="XYZ"))[0].startswith("Currency: “XYZ” can't be charged. Choose one of AED, ")
 
 
 @pytest.mark.parametrize(
-    ("currency", "price", "least"), [("EUR", 49, "€0.50"), ("JPY", 49, "¥50"), ("GBP", 29, "£0.30")]
+    ("currency", "price", "lowest"), [("EUR", 49, "€0.50"), ("JPY", 49, "¥50"), ("GBP", 29, "£0.30")]
 )
-def test_missing_tells_of_a_price_below_what_stripe_charges(currency, price, least):
+def test_find_problems_names_a_price_below_what_stripe_charges(currency, price, lowest):
     drop = make_draft(editions=0, currency=currency)
     edition = make_edition(drop=drop, price=price)
 
-    sentence = f"Price of {edition.variant.sku}: Stripe charges {least} at least. Raise the price."
-    assert lacks(drop) == [sentence]
+    sentence = f"Price of {edition.variant.sku}: the lowest amount that Stripe charges is {lowest}. Raise the price."
+    assert problems(drop) == [sentence]
     Edition.objects.filter(pk=edition.pk).update(price=price + 1)
-    assert lacks(drop) == []
+    assert problems(drop) == []
 
 
-def test_missing_tells_of_a_variant_of_another_product():
+def test_find_problems_names_a_variant_of_another_product():
     drop = make_draft(editions=0)
     edition = make_edition(drop=drop, variant=make_variant(product=make_product()))
 
-    assert lacks(drop) == [
-        f"Edition {edition.variant.sku}: the variant is of another product. Choose one of this drop's."
+    assert problems(drop) == [
+        f"Edition {edition.variant.sku}: the variant belongs to another product. Choose one of this drop's."
     ]
 
 
-def test_missing_tells_of_a_limit_above_the_drops():
+def test_find_problems_names_a_limit_above_the_drops():
     drop = make_draft(editions=0, limit_per_order=2)
     edition = make_edition(drop=drop, limit_per_order=3)
 
-    assert lacks(drop) == [f"Limit per order of {edition.variant.sku}: choose 1 to 2, the drop's own limit."]
-
-
-def test_missing_tells_of_a_drop_without_editions():
-    assert lacks(make_draft(editions=0)) == ["Editions: there is none. Add one at least, with its price and quantity."]
-
-
-def test_missing_tells_of_a_limit_above_all_pieces():
-    assert lacks(make_draft(quantity=1, limit_per_order=2)) == [
-        "Limit per order: it is above the 1 pieces there are. Lower it."
+    assert problems(drop) == [
+        f"Limit per order of {edition.variant.sku}: choose a number from 1 to 2, the drop's own limit."
     ]
 
 
-def test_missing_tells_of_more_pieces_than_can_be_made():
-    assert lacks(make_draft(quantity=200_001)) == ["Quantity: a drop has 200,000 pieces at most. Lower the quantities."]
+def test_find_problems_names_a_drop_without_editions():
+    assert problems(make_draft(editions=0)) == [
+        "Editions: there are none. Add at least one, with its price and quantity."
+    ]
 
 
-def test_missing_tells_of_pictures_that_lead_or_speak_to_nobody():
+def test_find_problems_names_a_limit_above_all_pieces():
+    assert problems(make_draft(quantity=1, limit_per_order=2)) == [
+        "Limit per order: it is higher than the number of pieces, 1. Lower it."
+    ]
+
+
+def test_find_problems_names_more_pieces_than_can_be_made():
+    assert problems(make_draft(quantity=200_001)) == [
+        "Quantity: a drop can have up to 200,000 pieces. Lower the quantities."
+    ]
+
+
+def test_find_problems_names_pictures_without_a_role_or_a_description():
     drop = make_draft()
     Picture.objects.update(role=Picture.Role.DETAIL, alt="")
 
-    assert lacks(drop) == [
-        "Pictures: the product has none in the role “hero”. Add one on the product's page.",
-        "Pictures: one has no alternative text. Write it on the product's page.",
+    assert problems(drop) == [
+        "Pictures: none has the role “hero”. Add one on the product's page.",
+        "Pictures: one has no alternative text. Add it on the product's page.",
     ]
 
 
@@ -144,7 +150,7 @@ def test_announce_refuses_an_unready_drop_and_changes_nothing():
     with pytest.raises(drop_actions.NotReady) as refusal:
         drop_actions.announce(drop=draft, who=None)
 
-    assert refusal.value.missing == ["Editions: there is none. Add one at least, with its price and quantity."]
+    assert refusal.value.problems == ["Editions: there are none. Add at least one, with its price and quantity."]
     draft.refresh_from_db()
     assert draft.announced_at is None
     assert AuditEntry.objects.count() == 0

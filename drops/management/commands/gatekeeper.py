@@ -1,6 +1,6 @@
-"""`manage.py gatekeeper`: moves the lines of all running drops. Several may run; one leads.
+"""`manage.py gatekeeper`: moves the waiting rooms of all running drops. Several may run; one of them leads.
 
-Beside it, each watches that pre-scaling's ticks go on: beat can't tell of its own death.
+Each also watches in a thread that pre-scaling keeps ticking, since beat can't report its own failure.
 """
 
 import os
@@ -17,8 +17,8 @@ from drops.waitingroom.gatekeeper.loop import Gatekeeper, connect
 
 
 class Command(BaseCommand):
-    requires_system_checks = []  # it starts again in the middle of a drop: fast
-    help = "Moves the lines of all running drops. Several may run; one leads, the others take over within seconds."
+    requires_system_checks = []  # they would slow down a restart in the middle of a drop
+    help = "Moves the waiting rooms of all running drops. Run several: one leads, the others stand by to take over."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until TERM or INT."""

@@ -1,10 +1,10 @@
-"""The buttons of a drop: asked for on a page of their own, done by post, only by those who may."""
+"""Actions of a drop: confirmed on a page of their own, taken by POST, by people with the permission."""
 
 import pytest
 from django.urls import reverse
 
 from drops import lifecycle
-from drops.admin import actions
+from drops.admin.actions import ACTIONS
 from drops.models import Drop, Pause, Unit
 from shop.core.models import AuditEntry
 from tests.factories import make_drop, make_product
@@ -15,7 +15,7 @@ def page(drop, name="change"):
 
 
 def offered(client, drop):
-    return [act.name for act in client.get(page(drop)).context["acts"]]
+    return [action.name for action in client.get(page(drop)).context["actions"]]
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def offered(client, drop):
         ("closed", []),
     ],
 )
-def test_page_offers_what_makes_sense(desk, phase, buttons):
+def test_page_offers_the_actions_of_the_phase(desk, phase, buttons):
     drop = make_drop(phase=phase, product=make_product(pictures=1))
 
     assert offered(desk("merchandisers"), drop) == buttons
@@ -57,7 +57,7 @@ def test_announce_asks_first(desk):
 
     answer = desk("merchandisers").get(page(drop, "announce"))
 
-    assert (answer.status_code, answer.context["missing"]) == (200, [])
+    assert (answer.status_code, answer.context["problems"]) == (200, [])
     assert Unit.objects.count() == 0
 
 
@@ -74,19 +74,19 @@ def test_announce_is_done_once_by_two_clicks(desk):
     assert list(AuditEntry.objects.values_list("who__username", "action")) == [("merchandisers", "announced")]
 
 
-def test_announce_says_what_is_missing_before_and_after_the_click(desk):
+def test_announce_names_the_problems_before_and_after_the_click(desk):
     drop = make_drop(phase="draft", editions=0, product=make_product(pictures=1))
     client = desk("merchandisers")
-    sentence = "Editions: there is none. Add one at least, with its price and quantity."
+    problem = "Editions: there are none. Add at least one, with its price and quantity."
 
     before, after = client.get(page(drop, "announce")), client.post(page(drop, "announce"))
 
-    assert before.context["missing"] == [sentence]
-    assert (after.status_code, after.context["why"]) == (409, [sentence])
+    assert before.context["problems"] == [problem]
+    assert (after.status_code, after.context["why"]) == (409, [problem])
     assert Drop.objects.get().announced_at is None
 
 
-def test_pause_wants_a_reason(desk):
+def test_pause_needs_a_reason(desk):
     drop = make_drop(phase="live")
 
     answer = desk("ops").post(page(drop, "pause"), {"reason": " "})
@@ -95,7 +95,7 @@ def test_pause_wants_a_reason(desk):
     assert Pause.objects.count() == 0
 
 
-def test_pause_and_resume_are_journaled_with_their_person(desk):
+def test_pause_and_resume_are_audited_with_their_person(desk):
     drop = make_drop(phase="live", slug="zero")
     client = desk("ops")
 
@@ -117,19 +117,19 @@ def test_close_ends_the_drop(desk):
     assert lifecycle.phase(drop=drop, now=drop.closed_at) == lifecycle.Phase.CLOSED
 
 
-def test_close_of_a_draft_is_refused_with_words(desk):
+def test_close_of_a_draft_is_refused_with_a_reason(desk):
     drop = make_drop(phase="draft")
 
     answer = desk("merchandisers").post(page(drop, "close"))
 
     assert (answer.status_code, answer.context["why"]) == (
         409,
-        ["A draft can't be closed. Delete it if it isn't wanted."],
+        ["A draft can't be closed. Delete it if you don't need it."],
     )
 
 
-@pytest.mark.parametrize("name", actions.ACTS)
-def test_act_is_refused_to_those_who_may_not(desk, name):
+@pytest.mark.parametrize("name", ACTIONS)
+def test_action_is_refused_without_permission(desk, name):
     drop = make_drop(phase="live")
     client = desk()
 
@@ -138,11 +138,11 @@ def test_act_is_refused_to_those_who_may_not(desk, name):
 
 
 @pytest.mark.parametrize("name", ["announce", "close"])
-def test_act_of_merchandisers_is_refused_to_ops(desk, name):
+def test_action_of_merchandisers_is_refused_to_ops(desk, name):
     assert desk("ops").post(page(make_drop(phase="live"), name)).status_code == 403
 
 
-def test_act_on_no_drop_is_not_found(desk):
+def test_action_on_no_drop_is_not_found(desk):
     drop = make_drop(phase="draft")
     address = page(drop, "close")
     drop.delete()
@@ -150,7 +150,7 @@ def test_act_on_no_drop_is_not_found(desk):
     assert desk("merchandisers").get(address).status_code == 404
 
 
-def test_act_from_another_site_is_refused(desk):
+def test_action_from_another_site_is_refused(desk):
     drop = make_drop(phase="live")
 
     answer = desk("merchandisers").post(page(drop, "close"), headers={"sec-fetch-site": "cross-site"})

@@ -1,4 +1,4 @@
-"""A drop on one page: the draft's form, the announced one's, deleting, the list."""
+"""The admin page of a drop: a draft's form, an announced drop's form, deleting, the list."""
 
 import re
 from datetime import timedelta
@@ -83,7 +83,7 @@ def test_draft_is_shown_with_its_times_in_utc_and_from_now(desk, product):
     [
         (
             {"opens_at": "2020-01-01T09:00", "lobby_opens_at": "2020-01-01T08:00"},
-            {"opens_at": ["That time has passed. Choose one that is still to come."]},
+            {"opens_at": ["This time has passed. Choose a time in the future."]},
         ),
         (
             {"opens_at": "2030-01-02T09:00", "lobby_opens_at": "2030-01-02T08:00", "closes_at": "2030-01-02T09:00"},
@@ -91,7 +91,7 @@ def test_draft_is_shown_with_its_times_in_utc_and_from_now(desk, product):
         ),
         (
             {"opens_at": "2030-01-02T09:00", "lobby_opens_at": "2030-01-02T09:00", "closes_at": ""},
-            {"lobby_opens_at": ["The lobby has to open before the drop does. Choose an earlier time."]},
+            {"lobby_opens_at": ["The lobby must open before the drop does. Choose an earlier time."]},
         ),
         (
             {"opens_at": "2030-10-27T02:30", "lobby_opens_at": "", "closes_at": ""},
@@ -99,7 +99,7 @@ def test_draft_is_shown_with_its_times_in_utc_and_from_now(desk, product):
         ),
     ],
 )
-def test_draft_is_refused_with_the_field_and_its_mend(desk, product, fields, found):
+def test_draft_is_refused_with_an_error_at_the_field(desk, product, fields, found):
     answer = desk("merchandisers").post(ADD, form(product=product, **fields))
 
     assert errors(answer) == found
@@ -115,17 +115,20 @@ def test_draft_is_refused_in_a_currency_that_cannot_be_charged(desk, product):
 @pytest.mark.parametrize(
     ("edition", "found"),
     [
-        ({"price": "0"}, {"editions-0-price": ["Stripe charges €0.50 at least. Raise the price."]}),
-        ({"price": "0.49"}, {"editions-0-price": ["Stripe charges €0.50 at least. Raise the price."]}),
+        ({"price": "0"}, {"editions-0-price": ["The lowest amount that Stripe charges is €0.50. Raise the price."]}),
+        ({"price": "0.49"}, {"editions-0-price": ["The lowest amount that Stripe charges is €0.50. Raise the price."]}),
         (
             {"price": "96 USD"},
             {"editions-0-price": ["The drop sells in EUR, but this price is in “USD”. Enter it in EUR."]},
         ),
         ({"quantity": 0}, {"editions-0-quantity": ["Ensure this value is greater than or equal to 1."]}),
-        ({"limit_per_order": 3}, {"editions-0-limit_per_order": ["Choose 1 to 2, the drop's own limit."]}),
+        (
+            {"limit_per_order": 3},
+            {"editions-0-limit_per_order": ["Choose a number from 1 to 2, the drop's own limit."]},
+        ),
     ],
 )
-def test_edition_is_refused_with_the_field_and_its_mend(desk, product, edition, found):
+def test_edition_is_refused_with_an_error_at_the_field(desk, product, edition, found):
     edition |= {"variant": make_variant(product=product).pk}
 
     answer = desk("merchandisers").post(ADD, form(product=product, editions=[edition]))
@@ -142,16 +145,16 @@ def test_edition_of_another_product_is_refused(desk, product):
     assert list(errors(answer)) == ["editions-0-variant"]
 
 
-def test_drafts_page_says_what_is_missing_and_offers_no_button(desk, product):
+def test_page_of_an_unready_draft_names_its_problems_and_offers_no_action(desk, product):
     drop = make_drop(phase="draft", product=product, editions=0)
 
     answer = desk("merchandisers").get(page(drop))
 
-    assert answer.context["missing"] == ["Editions: there is none. Add one at least, with its price and quantity."]
+    assert answer.context["problems"] == ["Editions: there are none. Add at least one, with its price and quantity."]
     assert page(drop, "announce") not in answer.content.decode()
 
 
-def test_changed_draft_is_journaled_from_and_to(desk, product):
+def test_changed_draft_is_audited_from_and_to(desk, product):
     client = desk("merchandisers")
     variant = make_variant(product=product)
     client.post(ADD, form(product=product, editions=[{"variant": variant.pk}]))
@@ -169,7 +172,7 @@ def test_changed_draft_is_journaled_from_and_to(desk, product):
     assert changed.after == {"title": "Another", f"{variant} · price": "9950", f"{variant} · quantity": "4"}
 
 
-def test_edition_taken_out_of_a_draft_is_journaled_once(desk, product):
+def test_edition_taken_out_of_a_draft_is_audited_once(desk, product):
     client = desk("merchandisers")
     variant = make_variant(product=product)
     client.post(ADD, form(product=product, editions=[{"variant": variant.pk}]))
@@ -208,7 +211,9 @@ def test_stale_form_cannot_change_what_was_announced(desk, product):
     assert Drop.objects.filter(pk=drop.pk).values(*fixed, "hold_seconds", "commitment").get() == before
     assert list(drop.editions.values_list("quantity", "price")) == [(3, 9600)]
     assert Drop.objects.get().title == "New title"
-    assert "The drop was announced meanwhile: only its title was saved." in [str(m) for m in answer.context["messages"]]
+    assert "The drop has been announced in the meantime: only its title was saved." in [
+        str(m) for m in answer.context["messages"]
+    ]
 
 
 def test_stale_form_that_deletes_editions_deletes_none(desk, product):
@@ -228,7 +233,9 @@ def test_deleting_what_has_orders_is_refused_with_words(desk):
     answer = desk("merchandisers").post(page(drop, "delete"), {"post": "yes"})
 
     assert answer.status_code == 409
-    assert answer.context["why"] == ["“Nth Place” was announced and may have orders, so it stays. Close it instead."]
+    assert answer.context["why"] == [
+        "“Nth Place” has been announced and may have orders, so it can't be deleted. Close it instead."
+    ]
     assert Drop.objects.filter(pk=drop.pk).exists()
 
 
@@ -236,7 +243,7 @@ def test_deleting_tells_nothing_to_those_who_may_not_look(desk):
     assert desk().post(page(make_drop(phase="live"), "delete"), {"post": "yes"}).status_code == 403
 
 
-def test_deleting_a_draft_is_journaled(desk):
+def test_deleting_a_draft_is_audited(desk):
     drop = make_drop(phase="draft", slug="nth-place", title="Nth Place")
 
     answer = desk("merchandisers").post(page(drop, "delete"), {"post": "yes"})

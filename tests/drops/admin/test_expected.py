@@ -1,4 +1,4 @@
-"""Expected shoppers, typed on the drop's own page: kept, planned, journaled; what is suggested; stale forms."""
+"""Expected shoppers, entered on the drop's page: saved, planned, audited, suggested; stale forms."""
 
 import pytest
 from django.urls import reverse
@@ -68,7 +68,7 @@ def test_draft_without_a_number_prepares_nothing(desk, db):
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "10000001"])
-def test_draft_with_an_absurd_number_is_refused_with_its_mend(desk, db, typed):
+def test_draft_with_an_absurd_number_is_refused_with_the_range(desk, db, typed):
     answer = desk("merchandisers").post(ADD, draft(expected=typed))
 
     assert errors(answer)["expected"][0].endswith("can't be planned for. Enter a number from 1 to 10,000,000.")

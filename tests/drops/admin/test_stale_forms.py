@@ -1,4 +1,4 @@
-"""A form that is saved while its drop is being announced waits, and then changes nothing that was fixed."""
+"""A form that is saved while its drop is being announced waits, and then changes nothing that has been fixed."""
 
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,4 +1,4 @@
-"""Holds at the desk: to look at."""
+"""Holds in the admin, to look at."""
 
 from django.urls import reverse
 
