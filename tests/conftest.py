@@ -4,6 +4,7 @@ Each test process has a database and Redis databases of its own. The first test 
 whole shop, which it then speaks to as a visitor does.
 """
 
+import gc
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection, connections
 from playwright.sync_api import Browser, sync_playwright
 from pytest_django import DjangoDbBlocker
@@ -41,6 +43,8 @@ SECONDS = 30
 Race = Callable[[int, Callable[[int], object]], list[object]]
 
 databases.choose_redis()
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the usual one takes 0.3 s on purpose
+gc.set_threshold(20_000, 50, 50)  # tests leave little garbage: looking for it more rarely saves time
 
 
 @pytest.fixture(scope="session")
