@@ -10,7 +10,7 @@ import argparse
 import sys
 import time
 
-from deploy.local.commands import demo, testing
+from deploy.local.commands import demo, lanes, testing
 from deploy.local.runner import environment, ports
 from deploy.local.runner.processes import interruptible
 from deploy.local.runner.programs import DATA_SERVERS, ROOT
@@ -44,7 +44,7 @@ def main() -> int:
     parser.add_argument("command", choices=["demo", "reset", "servers", "test"])
     parser.add_argument("--crowd", type=int, metavar="N", help="simulated shoppers in the demo (DEMO_CROWD, 150)")
     parser.add_argument(
-        "--lane", action="append", choices=testing.LANES, default=[], help="run these tests; can be repeated"
+        "--lane", action="append", choices=lanes.LANES, default=[], help="run these tests; can be repeated"
     )
     parser.add_argument("pytest_arguments", nargs="*", metavar="-- PYTEST", help="arguments for pytest")
     options = parser.parse_intermixed_args()  # as `test --lane unit -- -k line`
@@ -53,7 +53,7 @@ def main() -> int:
             crowd = demo.crowd_size() if options.crowd is None else options.crowd
             return demo.run(crowd=crowd)
         if options.command == "test":
-            return testing.run(options.pytest_arguments, lanes=options.lane)
+            return testing.run(options.pytest_arguments, chosen=options.lane)
         if options.command == "servers":
             return run_servers()
         return reset()
