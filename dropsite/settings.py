@@ -282,6 +282,7 @@ CELERY_BEAT_SCHEDULE = {
     "expire due holds": every(5, "drops.expire_due_holds", "background"),
     "enqueue unsent attempts": every(5, "payments.sweep_attempts", "checkout"),
     "process events and enqueue stalled payments": every(5, "payments.sweep_payments", "capture"),
+    "check invariants and resolve alerts about money": every(60, "payments.watch_money", "capture"),
     "send emails": every(5, "shop.send_due_emails", "mail"),
     "pre-scale": every(SCALING_TICK_SECONDS, "scaling.tick", "background"),
     "measure drops": every(max(5.0, SCALING_TICK_SECONDS), "scaling.measure", "background"),

@@ -1,18 +1,24 @@
 """Invariants: what must be true of stock and money at any moment, as SQL; and a comparison with Stripe's own list.
 
-Used by tests, load tests and the back office. A check returns the rows that break its rule, so no rows are good news.
+Used by tests, load tests and a periodic task. A check returns the rows that break its rule, so no rows are good news.
 """
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
 from django.db import connection
+from django.db.models import Q
 
 from drops.models import Drop
 from payments.models import Order, Payment
 from payments.processing import gateway
+from shop.core import alerts
+from shop.core.models import Alert
+
+log = logging.getLogger(__name__)
 
 # Each query returns (name, problem) for every row of the drop that breaks the rule. %(drop)s is the drop's id.
 RULES = {
@@ -70,6 +76,7 @@ RULES = {
 }
 STATUSES_WITH_MONEY = ("processing", "requires_capture", "succeeded")
 MAX_READS = 10  # more than the states that a payment goes through
+WATCHED_AFTER_END = timedelta(hours=1)  # by then every payment of a drop is final
 CLOCK_DIFFERENCE = timedelta(minutes=5)  # between Stripe's clock and ours, at most
 
 
@@ -103,6 +110,38 @@ def check(*, drop: Drop, stripe: bool = True) -> list[Check]:
     if stripe:
         checks.append(compare_with_stripe(drop=drop))
     return checks
+
+
+def raise_alerts() -> int:
+    """Check the drops that are selling or have recently ended, without Stripe; return how many rules are broken.
+
+    A drop with a broken rule gets an alert, which is resolved once every rule holds again.
+    """
+    alerted = Alert.objects.open().filter(source="payments", details__has_key="invariants")
+    is_alerted = Q(slug__in=[alert.details["drop"] for alert in alerted])
+    is_over = Q(pk__in=Drop.objects.ended(ago=WATCHED_AFTER_END).values("pk"))
+    count = 0
+    for drop in Drop.objects.filter(is_alerted | (Q(sealed_at__isnull=False) & ~is_over)):
+        broken = [found for found in check(drop=drop, stripe=False) if not found.ok]
+        raise_alert(drop=drop, broken=broken)
+        count += len(broken)
+    return count
+
+
+def raise_alert(*, drop: Drop, broken: Sequence[Check]) -> None:
+    """Raise or update the drop's alert, or resolve it if no rule is broken."""
+    subject = f"drop:{drop.slug} invariants"
+    if not broken:
+        alerts.resolve(subject=subject)
+        return
+    log.error("drop %s breaks %d invariants: %s", drop.slug, len(broken), "; ".join(found.name for found in broken))
+    rules = "\n".join(f"Broken: {found.name}. {found.detail}." for found in broken)
+    alerts.raise_alert(
+        source="payments",
+        subject=subject,
+        message=f"Stock or money of drop {drop.slug} is inconsistent. Pause the drop and look at these rows.\n{rules}",
+        details={"drop": drop.slug, "invariants": str(len(broken))},
+    )
 
 
 def compare_with_stripe(*, drop: Drop) -> Check:

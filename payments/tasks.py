@@ -4,7 +4,8 @@ import random
 
 from celery import Task, shared_task
 
-from payments.processing import advance, rate_limit, recovery, webhooks
+from payments import invariants
+from payments.processing import advance, money_alerts, rate_limit, recovery, webhooks
 
 MAX_ORDERS_PER_SWEEP = 60  # about what the rate limit allows until the next sweep
 EXPIRES_SECONDS = 30  # after that a sweep has enqueued the order again anyway
@@ -51,6 +52,13 @@ def sweep_payments(**_: object) -> int:
     for order_id in order_ids:
         enqueue(advance_order, order_id=order_id)
     return len(order_ids)
+
+
+@shared_task(name="payments.watch_money", ignore_result=True)
+def watch_money(**_: object) -> int:
+    """Check the invariants of drops that are selling, and resolve alerts that are over; return how many rules broke."""
+    money_alerts.resolve_finished()
+    return invariants.raise_alerts()
 
 
 def enqueue(task: "Task[..., None]", *, order_id: int, wait_seconds: float = 0) -> None:

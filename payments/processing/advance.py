@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 
 from payments.models import Order, Payment
 from payments.orders import queries
-from payments.processing import authorising, capturing, gateway
+from payments.processing import authorising, capturing, gateway, money_alerts
 from payments.processing.transitions import StateChanged
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,7 @@ def advance_order(*, order_id: int, states: Collection[str] = tuple(STEPS)) -> s
         pass  # a sweep comes back to it
     except gateway.StripeRefused as refused:
         log.error("order %s, payment %s: Stripe refused our request: %s", payment.order, payment.state, refused)
+        money_alerts.request_refused(payment, refused)
     finally:
         if payment.state in STEPS:  # nobody needs the lease of an order whose payment is final
             release_lease(order_id=order_id, leased_until=leased_until)

@@ -15,7 +15,7 @@ from django.utils import timezone
 from drops import holds
 from drops.models import Hold
 from payments.models import Attempt, Payment
-from payments.processing import gateway, rate_limit
+from payments.processing import gateway, money_alerts, rate_limit
 from payments.processing.capturing import record_void
 from payments.processing.transitions import (
     StateChanged,
@@ -140,6 +140,8 @@ def settle_confirm(payment: Payment, attempt: Attempt, intent: gateway.Intent) -
         return False
     # The bank is still processing. Nothing is concluded; a sweep asks again.
     log.warning("order %s: its PaymentIntent is %s", payment.order, intent.status)
+    if is_late(payment):
+        money_alerts.still_processing(payment)
     return False
 
 

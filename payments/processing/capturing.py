@@ -11,7 +11,7 @@ from django.db.models.functions import Now
 from drops import holds
 from payments.models import Attempt, LedgerEntry, Payment
 from payments.orders import emails
-from payments.processing import gateway, rate_limit
+from payments.processing import gateway, money_alerts, rate_limit
 from payments.processing.transitions import change_state, end_attempt, idempotency_key, live_attempt, retrieve_intent
 
 log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def capture_intent(payment: Payment) -> bool:
     try:
         intent = gateway.capture(intent_id=payment.intent_id or "", key=key)
     except gateway.StripeRefused as refused:
-        if refused.intent is None:
+        if refused.intent is None or refused.intent.status not in {"succeeded", "canceled"}:
             raise
         intent = refused.intent
     except gateway.OutcomeUnknown:
@@ -42,6 +42,7 @@ def capture_intent(payment: Payment) -> bool:
         record_capture(payment, intent)
     elif intent.status == "canceled":
         with transaction.atomic():
+            money_alerts.authorisation_lost(payment)
             holds.withhold(hold=payment.order.hold, reason="capture refused")
             change_state(payment, Payment.State.VOIDED, void_reason=Payment.VoidReason.REFUSED)
     return False
@@ -78,6 +79,8 @@ def cancel_intent(payment: Payment) -> bool:
         record_void(payment)
     else:
         log.error("order %s: its payment must be voided, but its PaymentIntent is %s", payment.order, intent.status)
+        if intent.status == "succeeded":
+            money_alerts.charged_but_to_be_voided(payment)
     return False
 
 

@@ -42,11 +42,14 @@ class OutcomeUnknown(Exception):
 
 
 class StripeRefused(Exception):
-    """Stripe won't do this, and says why. `intent` is the PaymentIntent as it is now, where Stripe sent it."""
+    """Stripe won't do this; `reason` says why, without the request's id, so that a repeat reads the same.
 
-    def __init__(self, message: str, *, intent: Intent | None) -> None:
+    `intent` is the PaymentIntent as it is now, where Stripe sent it.
+    """
+
+    def __init__(self, message: str, *, reason: str, intent: Intent | None) -> None:
         super().__init__(message)
-        self.intent = intent
+        self.reason, self.intent = reason, intent
 
 
 class CardDeclined(Exception):
@@ -151,7 +154,7 @@ def call(path: str = "", *, method: str = "post", **params: Any) -> Intent:
     except stripe.CardError as error:
         raise CardDeclined(code=decline_code(error), intent=intent_of(error)) from error
     except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
-        raise StripeRefused(str(error), intent=intent_of(error)) from error
+        raise StripeRefused(str(error), reason=error.user_message or "", intent=intent_of(error)) from error
     except stripe.StripeError as error:
         unknown = OutcomeUnknown(str(error))
         headers = error.headers or {}  # a mapping that ignores case

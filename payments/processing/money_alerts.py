@@ -1,0 +1,86 @@
+"""Alerts about money: what workers can't put right by themselves, so a person must look at it.
+
+Each is raised where the fault is seen, as often as it is seen. A periodic task resolves those whose payment has moved
+on, so that orders without a fault cost nothing.
+"""
+
+from payments.models import Payment
+from payments.processing import gateway
+from shop.core import alerts, money
+from shop.core.models import Alert
+
+SOURCE = "payments"
+CALLS: dict[str, str] = {  # what a worker asks Stripe for while a payment is in this state
+    Payment.State.NEW: "create",
+    Payment.State.CREATED: "confirm",
+    Payment.State.CONFIRMING: "confirm",
+    Payment.State.CAPTURING: "capture",
+    Payment.State.VOIDING: "cancel",
+}
+
+
+def request_refused(payment: Payment, refused: gateway.StripeRefused) -> None:
+    """Stripe refused a request of ours, which only a person can explain; the shop goes on trying."""
+    call = CALLS.get(payment.state, "process")
+    _raise(
+        payment,
+        f"{call} refused",
+        f"Stripe refuses to {call} the payment of order {_described(payment)}: “{refused.reason}” Nothing has"
+        f" changed, and the shop tries again every few seconds. {_look_at(payment)}",
+    )
+
+
+def authorisation_lost(payment: Payment) -> None:
+    """Stripe canceled an authorised payment before it was captured. The units are withheld, and nobody has paid."""
+    _raise(
+        payment,
+        "authorisation lost",
+        f"Stripe canceled the payment of order {_described(payment)} before it was captured. Nothing has been charged,"
+        f" and the order's pieces are withheld from sale. {_look_at(payment)}",
+    )
+
+
+def charged_but_to_be_voided(payment: Payment) -> None:
+    """The payment must be voided, but its money was taken, for example by hand in Stripe's dashboard."""
+    _raise(
+        payment,
+        "charged instead of voided",
+        f"The payment of order {_described(payment)} must be voided, but its shopper has been charged. Refund it in"
+        f" Stripe's dashboard: the order doesn't get its pieces. {_look_at(payment)}",
+    )
+
+
+def still_processing(payment: Payment) -> None:
+    """The bank has not answered for more than ten minutes. The units stay reserved until it does."""
+    _raise(
+        payment,
+        "still processing",
+        f"The bank has been processing the payment of order {_described(payment)} for more than 10 minutes. The order's"
+        f" pieces stay reserved until it answers. {_look_at(payment)}",
+    )
+
+
+def resolve_finished() -> int:
+    """Resolve the alerts of payments that have left the state in which the fault was seen; return how many."""
+    resolved = 0
+    for alert in Alert.objects.open().filter(source=SOURCE, details__has_key="order"):
+        payment = Payment.objects.filter(order__number=alert.details["order"]).first()
+        if payment is None or payment.state != alert.details["state"]:
+            resolved += alerts.resolve(subject=alert.subject)
+    return resolved
+
+
+def _raise(payment: Payment, fault: str, message: str) -> None:
+    order = payment.order
+    details = {"order": order.number, "state": str(payment.state), "drop": order.hold.drop.slug}
+    alerts.raise_alert(source=SOURCE, subject=f"order:{order.number} {fault}", message=message, details=details)
+
+
+def _described(payment: Payment) -> str:
+    """Return the order's number and amount: "7KQ2-9XMD (€100.90)"."""
+    return f"{payment.order.number} ({money.format_amount(amount=payment.amount, currency=payment.currency)})"
+
+
+def _look_at(payment: Payment) -> str:
+    subject = payment.intent_id or "the log of requests"
+    return f"Look at {subject} in Stripe's dashboard."
