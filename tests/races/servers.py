@@ -1,4 +1,4 @@
-"""A Redis of a test's own, to be killed and started again."""
+"""A Redis of a test's own, which may be killed and started again."""
 
 import subprocess
 from pathlib import Path
@@ -15,7 +15,7 @@ CONF = Path(valkey.__file__).with_name("valkey.conf")
 
 
 class OwnRedis:
-    """Starts at once; `kill` is kill -9, `start` goes on with what its folder has. With `forget`, with nothing."""
+    """Started when it is made. `kill` is kill -9; `start` loads what its folder has, which `forget` empties."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -6,46 +6,50 @@ import signal
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from django.db import connection
 from django.utils import timezone
+from redis import Redis
 
 from drops.models import Checkpoint, Drop, Leadership
 from drops.waitingroom.gatekeeper import checkpoints, decision, leader, publishing, snapshots
 from drops.waitingroom.gatekeeper.loop import Gatekeeper
 from drops.waitingroom.protocol import keys, lua, status
+from tests.conftest import Race
 from tests.factories import make_drop
 
 ROUNDS = 25
 
 
 def end_lease() -> None:
-    """Let the lead lapse, as if its holder had slept for longer than it lasts."""
+    """Let the lease end, as if the leader had slept for longer than it lasts."""
     Leadership.objects.update(until=timezone.now() - timedelta(seconds=1))
 
 
 def snapshots_of(drop: Drop) -> list[snapshots.DropSnapshot]:
-    """What a tick starts from."""
+    """Return what a tick starts from."""
     return [snapshot for snapshot in snapshots.read_drops() if snapshot.drop == drop]
 
 
 def try_to_lead(holder: object) -> int | None:
-    """The term, or None if another gatekeeper leads."""
+    """Take the lead; return the term, or None if another gatekeeper leads."""
     try:
         return leader.acquire(holder=str(holder))
     except leader.LeadershipTaken:
         return None
 
 
-def test_of_eight_gatekeepers_one_leads(race):
+def test_of_eight_gatekeepers_one_leads(race: Race) -> None:
     terms = race(8, try_to_lead)
 
     assert Counter(terms) == {None: 7, 1: 1}
 
 
-def test_a_lapsed_lead_goes_to_one_of_those_who_want_it(race):
+def test_a_lapsed_lead_goes_to_one_gatekeeper(race: Race) -> None:
     leader.acquire(holder="dead")
     end_lease()
 
@@ -54,7 +58,7 @@ def test_a_lapsed_lead_goes_to_one_of_those_who_want_it(race):
     assert Counter(terms) == {None: 7, 2: 1}
 
 
-def test_a_lead_that_is_renewed_is_not_taken(transactional_db):
+def test_a_lead_that_is_renewed_is_not_taken(transactional_db: None) -> None:
     term = leader.acquire(holder="a")
     end_lease()
 
@@ -63,7 +67,7 @@ def test_a_lead_that_is_renewed_is_not_taken(transactional_db):
     assert try_to_lead("b") is None
 
 
-def test_a_lead_that_is_given_back_is_free_at_once(transactional_db):
+def test_a_released_lead_is_free_at_once(transactional_db: None) -> None:
     term = leader.acquire(holder="a")
 
     assert leader.release(term=term)
@@ -73,7 +77,7 @@ def test_a_lead_that_is_given_back_is_free_at_once(transactional_db):
     assert try_to_lead("c") is None
 
 
-def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(transactional_db, line_redis):
+def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(transactional_db: None, line_redis: Redis) -> None:
     drop = make_drop(phase="live")
     old, new = Gatekeeper(redis=line_redis, holder="old"), Gatekeeper(redis=line_redis, holder="new")
     old.run_once()
@@ -87,7 +91,7 @@ def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(transactional_db,
     assert (Checkpoint.objects.values().get(), lua.read_state(line_redis, drop.slug).fields) == before
 
 
-def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(transactional_db, line_redis):
+def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(transactional_db: None, line_redis: Redis) -> None:
     drop = make_drop(phase="live")
     old, new = Gatekeeper(redis=line_redis, holder="old"), Gatekeeper(redis=line_redis, holder="new")
     old.run_once()
@@ -103,7 +107,7 @@ def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(transaction
     assert (lua.read_state(line_redis, drop.slug).fields, line_redis.get(keys.status(drop.slug))) == before
 
 
-def test_a_gatekeeper_that_slept_seals_nothing(transactional_db, line_redis):
+def test_a_gatekeeper_that_slept_seals_nothing(transactional_db: None, line_redis: Redis) -> None:
     drop = make_drop(phase="lobby")
     old = Gatekeeper(redis=line_redis, holder="old")
     old.run_once()
@@ -119,8 +123,8 @@ def test_a_gatekeeper_that_slept_seals_nothing(transactional_db, line_redis):
     assert drop.sealed is None
 
 
-def test_gatekeepers_that_take_turns_lose_no_tick(race, line_redis):
-    """The lead lapses all the time; each commit that went through is one tick, and no two are the same."""
+def test_gatekeepers_that_take_turns_lose_no_tick(race: Race, line_redis: Redis) -> None:
+    """The lease keeps ending; each successful commit is one tick, and no two are the same."""
     drop = make_drop(phase="lobby")
 
     def act(number: int) -> list[int]:
@@ -133,14 +137,14 @@ def test_gatekeepers_that_take_turns_lose_no_tick(race, line_redis):
 
     results = race(3, act)
 
-    ticks = sorted(number for each in results for number in each)
+    ticks = sorted(number for each in cast("list[list[int]]", results) for number in each)
     assert ticks == list(range(1, len(ticks) + 1))
     assert Checkpoint.objects.get(drop=drop).tick == len(ticks)
-    assert status.decode(line_redis.get(keys.status(drop.slug)))["tick"] <= len(ticks)
+    assert status.decode(cast("bytes", line_redis.get(keys.status(drop.slug))))["tick"] <= len(ticks)
 
 
 def committed(keeper: Gatekeeper, drop: Drop) -> list[int]:
-    """One round of a gatekeeper, taken apart: the tick that it committed, if it led."""
+    """Run one tick step by step; return the tick that was committed, if this gatekeeper led."""
     if keeper.term is None:
         keeper.term = try_to_lead(keeper.holder)
     if keeper.term is None:
@@ -162,7 +166,7 @@ def committed(keeper: Gatekeeper, drop: Drop) -> list[int]:
     return [due[0].checkpoint.tick]
 
 
-def test_control_commits_without_the_term_lose_ticks(race, line_redis):
+def test_control_commits_without_the_term_lose_ticks(race: Race, line_redis: Redis) -> None:
     drop = make_drop(phase="lobby")
 
     def careless(_number: int) -> int:
@@ -176,7 +180,7 @@ def test_control_commits_without_the_term_lose_ticks(race, line_redis):
     assert Checkpoint.objects.get(drop=drop).tick < 4 * ROUNDS
 
 
-def test_the_process_takes_the_lead_and_gives_it_back_at_term(transactional_db, line_redis):
+def test_the_process_takes_the_lead_and_releases_it_at_term(transactional_db: None, line_redis: Redis) -> None:
     drop = make_drop(phase="lobby")
     settings = connection.settings_dict
     url = (
@@ -196,7 +200,7 @@ def test_the_process_takes_the_lead_and_gives_it_back_at_term(transactional_db, 
     assert Leadership.objects.get().until < timezone.now()
 
 
-def wait_until(process: "subprocess.Popen[str]", holds) -> None:
+def wait_until(process: "subprocess.Popen[str]", holds: Callable[[], object]) -> None:
     """Wait for a condition while the process runs; half a minute at most."""
     ends = timezone.now() + timedelta(seconds=30)
     while not holds():

@@ -1,7 +1,8 @@
-"""The seal against joins and against a Redis that loses its memory: no index twice, all of the lobby within N."""
+"""The seal against joins and against a Redis that loses data: no index twice, the whole lobby within N."""
 
 from collections.abc import Callable
 from threading import Event
+from typing import cast
 
 import pytest
 from django.utils import timezone
@@ -12,6 +13,7 @@ from drops.models import Checkpoint, Drop
 from drops.waitingroom.gatekeeper import checkpoints, leader, publishing, snapshots
 from drops.waitingroom.gatekeeper.loop import Gatekeeper
 from drops.waitingroom.protocol import lua
+from tests.conftest import Race
 from tests.factories import make_drop
 from tests.races.servers import OwnRedis
 
@@ -24,7 +26,7 @@ def keeper_of(redis: Redis) -> Gatekeeper:
     return keeper
 
 
-def lobby(redis):
+def lobby(redis: Redis) -> tuple[Drop, Gatekeeper]:
     drop = make_drop(phase="lobby")
     return drop, keeper_of(redis)
 
@@ -37,8 +39,8 @@ def join(redis: Redis, drop: Drop, client: int) -> int:
     return lua.join(redis, drop.slug, [f"{client:032x}"])[0]
 
 
-def joins_against(race, redis: Redis, drop: Drop, close: Callable[[], object]) -> list[list[int]]:
-    """Let shoppers join all the while and call `close` amid; what each of them got, in order."""
+def joins_against(race: Race, redis: Redis, drop: Drop, close: Callable[[], object]) -> list[list[int]]:
+    """Let shoppers join while `close` is called; return the indices of each, in order."""
     amid, over = Event(), Event()
 
     def shopper(number: int) -> list[int]:
@@ -58,13 +60,12 @@ def joins_against(race, redis: Redis, drop: Drop, close: Callable[[], object]) -
         finally:
             over.set()
 
-    got: list[list[int]]
     *got, closed = race(JOINERS + 1, act)
     assert closed is None, closed
-    return got
+    return cast("list[list[int]]", got)
 
 
-def test_the_seal_covers_all_who_joined_before_it_and_no_index_comes_twice(race, line_redis):
+def test_the_seal_covers_all_who_joined_before_it_and_no_index_comes_twice(race: Race, line_redis: Redis) -> None:
     drop, keeper = lobby(line_redis)
     Checkpoint.objects.update(counter_limit=1_000_000)
     keeper.run_once()
@@ -76,47 +77,51 @@ def test_the_seal_covers_all_who_joined_before_it_and_no_index_comes_twice(race,
     drop.refresh_from_db()
     given = sorted(before + [index for each in got for index in each])
     assert given == list(range(len(given)))
+    assert drop.sealed is not None
     assert max(before) < drop.sealed <= len(given)
     assert int(lua.read_state(line_redis, drop.slug).fields["n"]) == drop.sealed
     assert join(line_redis, drop, 7_777_777) >= drop.sealed
 
 
-def test_control_a_size_read_before_the_lobby_is_closed_leaves_somebody_out(line_redis, transactional_db):
+def test_control_a_size_read_before_the_lobby_is_closed_leaves_somebody_out(
+    line_redis: Redis, transactional_db: None
+) -> None:
     drop, keeper = lobby(line_redis)
     open_now(drop)
     read = lua.read_state(line_redis, drop.slug).number("counter")
 
     index = join(line_redis, drop, 1)  # in the lobby: nothing has closed it
-    checkpoints.seal(term=keeper.term, drop=drop, n=read)
+    checkpoints.seal(term=keeper.leading_term(), drop=drop, n=read)
 
     drop.refresh_from_db()
+    assert drop.sealed is not None
     assert not index < drop.sealed
 
 
-def test_a_second_gatekeeper_closing_the_lobby_gets_the_same_size(line_redis, transactional_db):
+def test_a_second_gatekeeper_closing_the_lobby_gets_the_same_size(line_redis: Redis, transactional_db: None) -> None:
     drop, keeper = lobby(line_redis)
     join(line_redis, drop, 1)
-    first = lua.close_lobby(line_redis, drop.slug, term=keeper.term)
+    first = lua.close_lobby(line_redis, drop.slug, term=keeper.leading_term())
 
     join(line_redis, drop, 2)
 
-    assert first == lua.close_lobby(line_redis, drop.slug, term=keeper.term + 1) == 1
+    assert first == lua.close_lobby(line_redis, drop.slug, term=keeper.leading_term() + 1) == 1
 
 
 @pytest.mark.parametrize("forget", [True, False])
 def test_a_redis_lost_between_closing_and_the_commit_is_sealed_at_the_new_counter(
-    own_redis: OwnRedis, transactional_db, forget
-):
+    own_redis: OwnRedis, transactional_db: None, forget: bool
+) -> None:
     drop, keeper = lobby(own_redis.client)
     before = [join(own_redis.client, drop, number) for number in range(5)]
     open_now(drop)
-    assert lua.close_lobby(own_redis.client, drop.slug, term=keeper.term) == 5
+    assert lua.close_lobby(own_redis.client, drop.slug, term=keeper.leading_term()) == 5
 
     own_redis.kill(forget=forget)
     own_redis.start()
     with pytest.raises(lua.NotAdopted):
         join(own_redis.client, drop, 6)
-    leader.release(term=keeper.term)
+    leader.release(term=keeper.leading_term())
     keeper_of(own_redis.client)
 
     drop.refresh_from_db()
@@ -126,13 +131,15 @@ def test_a_redis_lost_between_closing_and_the_commit_is_sealed_at_the_new_counte
 
 
 @pytest.mark.parametrize("forget", [True, False])
-def test_a_redis_lost_after_the_commit_leaves_the_seal_as_it_is(own_redis: OwnRedis, transactional_db, forget):
+def test_a_redis_lost_after_the_commit_leaves_the_seal_as_it_is(
+    own_redis: OwnRedis, transactional_db: None, forget: bool
+) -> None:
     drop, keeper = lobby(own_redis.client)
     for number in range(5):
         join(own_redis.client, drop, number)
     open_now(drop)
-    n = lua.close_lobby(own_redis.client, drop.slug, term=keeper.term)
-    assert checkpoints.seal(term=keeper.term, drop=drop, n=n)
+    n = lua.close_lobby(own_redis.client, drop.slug, term=keeper.leading_term())
+    assert checkpoints.seal(term=keeper.leading_term(), drop=drop, n=n)
 
     own_redis.kill(forget=forget)
     keeper.run_once()  # without Redis
@@ -146,7 +153,7 @@ def test_a_redis_lost_after_the_commit_leaves_the_seal_as_it_is(own_redis: OwnRe
 
 
 @pytest.mark.parametrize("forget", [True, False])
-def test_a_redis_killed_while_shoppers_join_gives_no_index_twice(race, own_redis: OwnRedis, forget):
+def test_a_redis_killed_while_shoppers_join_gives_no_index_twice(race: Race, own_redis: OwnRedis, forget: bool) -> None:
     drop, keeper = lobby(own_redis.client)
     over = Event()
 
@@ -172,12 +179,14 @@ def test_a_redis_killed_while_shoppers_join_gives_no_index_twice(race, own_redis
     *got, wait = race(JOINERS + 1, act)
 
     assert wait == 1.0
-    given = [index for each in got for index in each]
+    given = [index for each in cast("list[list[int]]", got) for index in each]
     assert len(given) == len(set(given))
     assert Checkpoint.objects.get(drop=drop).epoch == 2
 
 
-def test_control_counting_on_where_the_counter_was_seen_gives_an_index_twice(own_redis: OwnRedis, transactional_db):
+def test_control_resuming_at_the_counter_as_read_gives_an_index_twice(
+    own_redis: OwnRedis, transactional_db: None
+) -> None:
     drop, keeper = lobby(own_redis.client)
     given = [join(own_redis.client, drop, number) for number in range(5)]
     keeper.run_once()

@@ -32,7 +32,7 @@ OURS = {"sec-fetch-site": "same-origin"}
 
 @dataclass(frozen=True)
 class Reply:
-    """An answer. Header names are in lower case; `cookies` are the values that it sets."""
+    """A response. Header names are in lower case; `cookies` are the values that it sets."""
 
     status: int
     headers: Mapping[str, str]
@@ -52,7 +52,7 @@ class Reply:
 
 
 class Caller:
-    """An ASGI server for one application: its life, and requests one by one or many at once."""
+    """An ASGI server for one application: its lifespan, and requests one by one or many at once."""
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
@@ -72,7 +72,7 @@ class Caller:
         return found
 
     def start(self) -> Message:
-        """Begin the application's life; what it says."""
+        """Start the application; return what it sends."""
 
         async def begin() -> Message:
             self.orders: asyncio.Queue[Message] = asyncio.Queue()
@@ -132,15 +132,15 @@ class Caller:
         return self.run(self.ask("POST", path, {**OURS, **(headers or {})}, body, cookies))
 
     def join(self, client: str = "a" * 32) -> Reply:
-        """A script's join of drop x."""
+        """A join of drop x by script."""
         return self.post("/line/x/join", JSON | {"x-client-key": client})
 
     def enter(self, ticket: str) -> Reply:
-        """A script's enter of drop x."""
+        """An enter of drop x by script."""
         return self.post("/line/x/enter", JSON, cookies=f"ticket-x={ticket}")
 
     def sees(self, condition: Callable[[CachedDrop], object]) -> None:
-        """Wait until the gate's copy of drop x fulfils a condition."""
+        """Wait until the gate's copy of drop x meets a condition."""
         until(lambda: (drop := self.gate.cache.drops.get("x")) and condition(drop), "the gate's copy")
 
 
@@ -162,7 +162,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, shared_server: LineServer) -> p
 
 @pytest.fixture
 def caller() -> Iterator[Caller]:
-    """An application that has not begun its life."""
+    """An application that has not been started."""
     found = Caller()
     yield found
     found.end()
@@ -170,14 +170,14 @@ def caller() -> Iterator[Caller]:
 
 @pytest.fixture
 def gate(server: Redis, environment: pytest.MonkeyPatch, caller: Caller) -> Iterator[Caller]:
-    """A gate that runs, on an empty Redis."""
+    """A running gate on an empty Redis."""
     assert caller.start() == {"type": "lifespan.startup.complete"}
     yield caller
     caller.stop()
 
 
 def now_document(**changed: object) -> str:
-    """A status document of this moment, for the server."""
+    """Return a status document of this moment, as the server stores it."""
     now = time()
     times = {"now": now, "lobby_opens": now - 60, "opens": now + 60}
     return status.encode(document(**(times | changed)))

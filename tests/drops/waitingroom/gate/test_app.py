@@ -1,11 +1,15 @@
+import asyncio
 import subprocess
 import sys
 
 import pytest
+from redis import Redis
 
 from drops.waitingroom.gate.app import app
+from drops.waitingroom.gate.http import Message
 from drops.waitingroom.protocol.config import ROOT
-from tests.drops.waitingroom.gate.conftest import JSON, ORIGIN
+from tests.drops.waitingroom.gate.conftest import JSON, ORIGIN, Caller
+from tests.drops.waitingroom.protocol.servers import LineServer
 from tests.servers import until
 
 
@@ -25,7 +29,7 @@ def test_gate_imports_no_django() -> None:
     }
 
 
-def test_life_does_not_begin_without_its_variables(environment, caller):
+def test_startup_fails_without_the_variables(environment: pytest.MonkeyPatch, caller: Caller) -> None:
     environment.delenv("TICKET_KEYS")
     environment.delenv("SHOP_ORIGIN")
 
@@ -36,7 +40,7 @@ def test_life_does_not_begin_without_its_variables(environment, caller):
     caller.stop()
 
 
-def test_life_begins_without_redis(environment, caller):
+def test_startup_succeeds_without_redis(environment: pytest.MonkeyPatch, caller: Caller) -> None:
     environment.setenv("LINE_REDIS_URL", "redis://127.0.0.1:1/0")
     started = caller.start()
     replies = [caller.get("/line/healthz"), caller.get("/line/x/status.json"), caller.join()]
@@ -46,15 +50,17 @@ def test_life_begins_without_redis(environment, caller):
     assert [reply.status for reply in replies] == [503, 503, 503]
 
 
-def test_a_connection_that_is_no_http_is_an_error_of_the_server(caller):
-    async def websocket():
-        await app({"type": "websocket"}, None, None)
+def test_a_connection_that_is_not_http_is_an_error(caller: Caller) -> None:
+    queue: asyncio.Queue[Message] = asyncio.Queue()
+
+    async def websocket() -> None:
+        await app({"type": "websocket"}, queue.get, queue.put)
 
     with pytest.raises(NotImplementedError):
         caller.run(websocket())
 
 
-def test_health_is_that_of_redis(mortal, environment, caller):
+def test_health_follows_redis(mortal: LineServer, environment: pytest.MonkeyPatch, caller: Caller) -> None:
     environment.setenv("LINE_REDIS_URL", mortal.url)
     caller.start()
     before = caller.get("/line/healthz").status
@@ -82,7 +88,9 @@ def test_health_is_that_of_redis(mortal, environment, caller):
     ],
 )
 @pytest.mark.parametrize("action", ["join", "enter"])
-def test_posts_come_from_the_shop_s_own_pages_only(gate, lobby, action, headers, status):
+def test_posts_are_accepted_from_the_shop_s_own_pages_only(
+    gate: Caller, lobby: Redis, action: str, headers: dict[str, str], status: int
+) -> None:
     reply = gate.run(gate.ask("POST", f"/line/x/{action}", JSON | headers))
     refused = "This request was blocked. It came from another site."
 
@@ -93,7 +101,7 @@ def test_posts_come_from_the_shop_s_own_pages_only(gate, lobby, action, headers,
 @pytest.mark.parametrize(
     "path", ["/", "/line/", "/line/x", "/line//", "/line/x/y", "/line/x/join/", "/line/a b/join", "/other/x/join"]
 )
-def test_what_is_not_a_line_is_404(gate, path):
+def test_other_paths_are_404(gate: Caller, path: str) -> None:
     script, page = gate.get(path, JSON), gate.get(path, {"accept": "text/html"})
 
     assert (script.status, page.status) == (404, 404)
@@ -102,18 +110,20 @@ def test_what_is_not_a_line_is_404(gate, path):
 
 
 @pytest.mark.parametrize("action", ["join", "enter"])
-def test_a_reloaded_answer_goes_back_to_the_line(gate, action):
+def test_a_reloaded_response_redirects_to_the_line(gate: Caller, action: str) -> None:
     reply = gate.get(f"/line/x/{action}")
 
     assert (reply.status, reply.headers["location"]) == (303, "/line/x/")
 
 
 @pytest.mark.parametrize(("method", "action"), [("PUT", "join"), ("POST", "status.json"), ("DELETE", "")])
-def test_other_methods_are_405(gate, method, action):
+def test_other_methods_are_405(gate: Caller, method: str, action: str) -> None:
     assert gate.run(gate.ask(method, f"/line/x/{action}", JSON)).status == 405
 
 
-def test_cookies_are_bound_to_the_host_over_https(environment, caller, lobby):
+def test_cookies_are_bound_to_the_host_over_https(
+    environment: pytest.MonkeyPatch, caller: Caller, lobby: Redis
+) -> None:
     environment.setenv("SHOP_ORIGIN", "https://shop.test")
     environment.delenv("DEMO")
     caller.start()

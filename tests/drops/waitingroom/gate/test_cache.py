@@ -7,25 +7,27 @@ from redis import Redis
 
 from drops.waitingroom.gate.cache import MAX_UNKNOWN_SLUGS, REFRESH_SECONDS
 from drops.waitingroom.protocol import keys, status
-from tests.drops.waitingroom.gate.conftest import Caller, now_document
-from tests.drops.waitingroom.protocol.servers import adopt, publish
+from tests.drops.waitingroom.gate.conftest import Caller, Reply, now_document
+from tests.drops.waitingroom.protocol.servers import LineServer, adopt, publish
 from tests.servers import until
 
 
-def gets(server):
-    return server.info("commandstats").get("cmdstat_hgetall", {"calls": 0})["calls"]
+def gets(server: Redis) -> int:
+    return int(server.info("commandstats").get("cmdstat_hgetall", {"calls": 0})["calls"])
 
 
-def test_status_is_served_from_memory_and_cacheable(gate, lobby):
+def test_status_is_served_from_memory_and_cacheable(gate: Caller, lobby: Redis) -> None:
     gate.get("/line/x/status.json")
     lobby.config_resetstat()
 
-    async def crowd():
+    async def crowd() -> list[Reply]:
         return await asyncio.gather(*(gate.ask("GET", "/line/x/status.json") for _ in range(300)))
 
     replies = gate.run(crowd())
 
-    assert {(reply.status, reply.body) for reply in replies} == {(200, lobby.get(keys.status("x")).decode())}
+    document = lobby.get(keys.status("x"))
+    assert isinstance(document, bytes)
+    assert {(reply.status, reply.body) for reply in replies} == {(200, document.decode())}
     assert replies[0].headers == {
         "x-content-type-options": "nosniff",
         "referrer-policy": "same-origin",
@@ -37,24 +39,24 @@ def test_status_is_served_from_memory_and_cacheable(gate, lobby):
     assert gets(lobby) <= 2  # of the background look, not of the 300
 
 
-def test_status_of_a_first_crowd_is_one_look_at_redis(gate, lobby):
+def test_status_of_a_first_crowd_is_one_read_of_redis(gate: Caller, lobby: Redis) -> None:
     lobby.config_resetstat()
 
-    async def crowd():
+    async def crowd() -> list[Reply]:
         return await asyncio.gather(*(gate.ask("GET", "/line/x/status.json") for _ in range(100)))
 
     assert {reply.status for reply in gate.run(crowd())} == {200}
     assert gets(lobby) <= 2
 
 
-def test_status_follows_redis_within_a_second(gate, lobby):
+def test_status_follows_redis_within_a_second(gate: Caller, lobby: Redis) -> None:
     gate.get("/line/x/status.json")
     publish(lobby, status=now_document(tick=2))
 
     until(lambda: gate.get("/line/x/status.json").json["tick"] == 2, "the next document")
 
 
-def test_status_of_an_unknown_name_is_asked_for_once_a_second(gate, server):
+def test_status_of_an_unknown_slug_is_read_once_a_second(gate: Caller, server: Redis) -> None:
     server.config_resetstat()
     replies = [gate.get("/line/nothing/status.json") for _ in range(50)]
 
@@ -63,7 +65,7 @@ def test_status_of_an_unknown_name_is_asked_for_once_a_second(gate, server):
     assert gets(server) <= 2
 
 
-def test_status_of_a_name_becomes_known_when_the_drop_is_announced(gate, server):
+def test_status_of_a_slug_becomes_known_when_the_drop_is_announced(gate: Caller, server: Redis) -> None:
     before = gate.get("/line/x/status.json").status
     adopt(server, status=now_document())
 
@@ -71,7 +73,7 @@ def test_status_of_a_name_becomes_known_when_the_drop_is_announced(gate, server)
     until(lambda: gate.get("/line/x/status.json").status == 200, "the announced drop")
 
 
-def test_status_is_unknown_where_the_line_has_none_yet_or_an_unreadable_one(gate, server):
+def test_status_is_unknown_when_absent_or_unreadable(gate: Caller, server: Redis) -> None:
     adopt(server)
     none = gate.get("/line/x/status.json").status
     publish(server, status="{}")
@@ -81,21 +83,21 @@ def test_status_is_unknown_where_the_line_has_none_yet_or_an_unreadable_one(gate
     assert gate.gate.cache.drops["x"].status is None
 
 
-def test_memory_is_not_filled_by_made_up_names(gate, server):
+def test_cache_is_not_filled_by_made_up_slugs(gate: Caller, server: Redis) -> None:
     gate.gate.cache.unknown_until.update({str(number): float("inf") for number in range(MAX_UNKNOWN_SLUGS)})
     gate.get("/line/nothing/status.json")
 
     assert list(gate.gate.cache.unknown_until) == ["nothing"]
 
 
-def test_memory_forgets_what_nobody_asks_for_any_more(gate, lobby):
+def test_cache_evicts_drops_that_nobody_asks_for(gate: Caller, lobby: Redis) -> None:
     gate.get("/line/x/status.json")
     gate.gate.cache.requested_at["x"] -= 11
 
     until(lambda: gate.gate.cache.drops == {} and gate.gate.cache.requested_at == {}, "the forgetting")
 
 
-def test_memory_outlives_a_short_loss_of_redis_only(gate, lobby):
+def test_cache_outlives_a_short_loss_of_redis_only(gate: Caller, lobby: Redis) -> None:
     gate.get("/line/x/status.json")
     lobby.flushall()
     kept = gate.get("/line/x/status.json").status
@@ -105,7 +107,9 @@ def test_memory_outlives_a_short_loss_of_redis_only(gate, lobby):
     until(lambda: gate.get("/line/x/status.json").status == 503, "the end of the memory")
 
 
-def test_redis_going_and_coming_is_said_once_each(mortal, environment, caller, caplog):
+def test_redis_going_and_coming_is_logged_once_each(
+    mortal: LineServer, environment: pytest.MonkeyPatch, caller: Caller, caplog: pytest.LogCaptureFixture
+) -> None:
     environment.setenv("LINE_REDIS_URL", mortal.url)
     adopt(mortal.redis, status=now_document())
     caller.start()
@@ -126,7 +130,7 @@ def test_redis_going_and_coming_is_said_once_each(mortal, environment, caller, c
 
 
 @pytest.mark.parametrize("theme", [{}, {"title": "Größe"}])
-def test_a_line_keeps_its_theme(gate, server, theme):
+def test_cache_keeps_the_theme(gate: Caller, server: Redis, theme: dict[str, str]) -> None:
     adopt(server, theme=theme, status=now_document())
     gate.get("/line/x/")
 

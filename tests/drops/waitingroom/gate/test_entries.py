@@ -1,10 +1,11 @@
 from time import time
 
 import pytest
+from redis import Redis
 
 from drops.waitingroom.protocol import keys, lua, places, tickets
 from drops.waitingroom.protocol.tickets import Keyring, Pass, Ticket
-from tests.drops.waitingroom.gate.conftest import JSON, called
+from tests.drops.waitingroom.gate.conftest import JSON, Caller, called
 from tests.drops.waitingroom.protocol.servers import adopt, publish
 
 RING = Keyring.parse("t1:" + "11" * 32)
@@ -17,14 +18,14 @@ PLACE = places.place(SEED, 3, N)
 
 
 @pytest.fixture
-def called_up(gate, lobby):
+def called_up(gate: Caller, lobby: Redis) -> Redis:
     """A lobby of ten, everybody called, three may enter."""
     called(lobby, n=N, cursor=N, allowance=3)
     gate.get("/line/x/status.json")
     return lobby
 
 
-def test_enter_gives_a_pass_and_the_way_to_the_pick_page(gate, called_up):
+def test_enter_sets_a_pass_and_names_the_pick_page(gate: Caller, called_up: Redis) -> None:
     reply = gate.enter(VALUE)
     admit = tickets.read_pass(reply.cookies["pass-x"], "x", PASSES)
 
@@ -33,7 +34,7 @@ def test_enter_gives_a_pass_and_the_way_to_the_pick_page(gate, called_up):
     assert 0 <= time() - admit.entered < 20
 
 
-def test_enter_sets_a_cookie_that_lasts_as_long_as_the_pass(gate, called_up):
+def test_enter_sets_a_cookie_that_lasts_as_long_as_the_pass(gate: Caller, called_up: Redis) -> None:
     (line,) = gate.enter(VALUE).set_cookies
     seconds = int(line.split("Max-Age=")[1].split(";")[0])
 
@@ -41,20 +42,20 @@ def test_enter_sets_a_cookie_that_lasts_as_long_as_the_pass(gate, called_up):
     assert line.endswith("; SameSite=Lax; HttpOnly")
 
 
-def test_enter_sends_a_form_to_the_pick_page(gate, called_up):
+def test_enter_sends_a_form_to_the_pick_page(gate: Caller, called_up: Redis) -> None:
     reply = gate.post("/line/x/enter", cookies=f"ticket-x={VALUE}")
 
     assert (reply.status, reply.headers["location"]) == (303, "/drops/x/pick/")
 
 
-def test_enter_again_gives_the_same_pass_uncounted(gate, called_up):
+def test_enter_again_returns_the_same_pass_uncounted(gate: Caller, called_up: Redis) -> None:
     first, again = gate.enter(VALUE), gate.enter(VALUE)
 
     assert again.cookies == first.cookies
     assert called_up.hget(keys.state("x"), "entered") == b"1"
 
 
-def test_enter_again_after_two_minutes_gives_a_new_pass_counted(gate, called_up):
+def test_enter_again_after_two_minutes_returns_a_new_pass_counted(gate: Caller, called_up: Redis) -> None:
     gate.enter(VALUE)
     before = int(time()) - 120
     called_up.setrange(keys.entries("x"), 12, before.to_bytes(4))
@@ -74,14 +75,18 @@ def test_enter_again_after_two_minutes_gives_a_new_pass_counted(gate, called_up)
         ("2" + VALUE[1:], "This ticket isn't valid."),
     ],
 )
-def test_enter_refuses_who_has_no_ticket_of_this_line(gate, called_up, value, detail):
+def test_enter_refuses_a_shopper_without_a_ticket_of_this_line(
+    gate: Caller, called_up: Redis, value: str, detail: str
+) -> None:
     reply = gate.enter(value)
 
     assert (reply.status, reply.set_cookies) == (403, [])
     assert reply.json["detail"].startswith(detail)
 
 
-def test_enter_accepts_a_ticket_of_the_key_before(environment, caller, server, lobby):
+def test_enter_accepts_a_ticket_signed_with_an_older_key(
+    environment: pytest.MonkeyPatch, caller: Caller, server: Redis, lobby: Redis
+) -> None:
     environment.setenv("TICKET_KEYS", "t2:" + "44" * 32 + ",t1:" + "11" * 32)
     caller.start()
     called(lobby, n=N, cursor=N, allowance=3)
@@ -90,7 +95,7 @@ def test_enter_accepts_a_ticket_of_the_key_before(environment, caller, server, l
     caller.stop()
 
 
-def test_enter_is_not_yet_from_memory_with_the_time_to_come_back(gate, lobby):
+def test_enter_before_the_call_is_refused_from_memory_with_a_retry_time(gate: Caller, lobby: Redis) -> None:
     called(lobby, n=N, cursor=0, allowance=3, rate=0.0)
     gate.get("/line/x/status.json")
     lobby.config_resetstat()
@@ -111,13 +116,13 @@ def test_enter_is_not_yet_from_memory_with_the_time_to_come_back(gate, lobby):
     assert "cmdstat_evalsha" not in lobby.info("commandstats")
 
 
-def test_enter_before_the_seal_is_not_yet_without_a_place(gate, lobby):
+def test_enter_before_the_seal_is_refused_without_a_place(gate: Caller, lobby: Redis) -> None:
     reply = gate.enter(VALUE)
 
     assert (reply.status, reply.json["place"], reply.json["cursor"]) == (409, None, 0)
 
 
-def test_enter_comes_back_within_5_s_where_the_allowance_is_used_up(gate, called_up):
+def test_enter_is_retried_within_5_s_when_the_allowance_is_used_up(gate: Caller, called_up: Redis) -> None:
     called(called_up, n=N, cursor=N, allowance=3)
     for index in range(3):
         gate.enter(tickets.sign_ticket(Ticket(bytes(16), index), "x", RING))
@@ -127,7 +132,7 @@ def test_enter_comes_back_within_5_s_where_the_allowance_is_used_up(gate, called
     assert {reply.json["retry"] for reply in replies} <= {2, 3, 4, 5}
 
 
-def test_enter_waits_in_a_pause_also_where_memory_does_not_know_of_it_yet(gate, called_up):
+def test_enter_is_refused_in_a_pause_even_before_memory_knows_of_it(gate: Caller, called_up: Redis) -> None:
     publish(called_up, paused=True)
     at_once = gate.enter(VALUE)
     gate.sees(lambda drop: drop.paused)
@@ -137,7 +142,7 @@ def test_enter_waits_in_a_pause_also_where_memory_does_not_know_of_it_yet(gate, 
     assert [reply.json["detail"] for reply in (at_once, later)] == ["Paused. Your place is kept."] * 2
 
 
-def test_enter_is_gone_when_the_drop_is_closed(gate, called_up):
+def test_enter_is_410_when_the_drop_is_closed(gate: Caller, called_up: Redis) -> None:
     publish(called_up, closed=True)
     at_once = gate.enter(VALUE)
     gate.sees(lambda drop: drop.closed)
@@ -145,7 +150,7 @@ def test_enter_is_gone_when_the_drop_is_closed(gate, called_up):
     assert (at_once.status, gate.enter(VALUE).status) == (410, 410)
 
 
-def test_enter_asks_seldom_once_all_is_sold(gate, called_up):
+def test_enter_is_retried_rarely_when_the_drop_is_sold_out(gate: Caller, called_up: Redis) -> None:
     called(called_up, n=N, cursor=N, allowance=3, phase="sold out")
     gate.sees(lambda drop: drop.status and drop.status["phase"] == "sold out")
     reply = gate.enter(VALUE)
@@ -154,18 +159,18 @@ def test_enter_asks_seldom_once_all_is_sold(gate, called_up):
     assert 20 <= reply.json["retry"] <= 30
 
 
-def test_enter_of_an_unknown_drop_is_503(gate):
+def test_enter_of_an_unknown_drop_is_503(gate: Caller) -> None:
     assert gate.enter(VALUE).status == 503
 
 
-def test_enter_on_an_emptied_redis_is_503(gate, called_up):
+def test_enter_on_an_emptied_redis_is_503(gate: Caller, called_up: Redis) -> None:
     called_up.flushall()
     reply = gate.enter(VALUE)
 
     assert (reply.status, reply.headers["retry-after"]) == (503, "2")
 
 
-def test_enter_refused_to_a_form_is_a_page_that_goes_back_to_the_line(gate, lobby):
+def test_enter_refused_to_a_form_is_a_page_that_returns_to_the_line(gate: Caller, lobby: Redis) -> None:
     called(lobby, n=N, cursor=0, allowance=3, rate=1.0)
     reply = gate.post("/line/x/enter", {"accept": "text/html"}, cookies=f"ticket-x={VALUE}")
 
@@ -176,13 +181,13 @@ def test_enter_refused_to_a_form_is_a_page_that_goes_back_to_the_line(gate, lobb
     assert JSON["accept"] not in reply.body
 
 
-def test_enter_by_a_late_comer_stands_at_the_index(gate, lobby):
+def test_enter_of_a_latecomer_uses_the_index_as_the_place(gate: Caller, lobby: Redis) -> None:
     called(lobby, n=2, cursor=4, allowance=3)
 
     assert tickets.read_pass(gate.enter(VALUE).cookies["pass-x"], "x", PASSES).place == 3
 
 
-def test_enter_is_decided_by_redis_where_memory_is_ahead_of_it(gate, called_up):
+def test_enter_is_decided_by_redis_when_memory_is_outdated(gate: Caller, called_up: Redis) -> None:
     called_up.flushall()
     adopt(called_up, epoch=2, counter=1000, limit=2000, cursor=PLACE, seal=lua.Seal(N, SEED))
     reply = gate.enter(VALUE)
@@ -190,7 +195,7 @@ def test_enter_is_decided_by_redis_where_memory_is_ahead_of_it(gate, called_up):
     assert (reply.status, reply.json["place"], reply.json["cursor"]) == (409, PLACE, PLACE)
 
 
-def test_enter_without_a_fresh_document_says_come_back_in_10_s(gate, server):
+def test_enter_without_a_fresh_document_is_retried_in_10_s(gate: Caller, server: Redis) -> None:
     adopt(server, cursor=0, seal=lua.Seal(N, SEED))
 
     assert gate.enter(VALUE).json["retry"] == 10

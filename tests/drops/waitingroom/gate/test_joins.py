@@ -7,7 +7,7 @@ from redis import Redis
 from drops.waitingroom.protocol import keys, lua, tickets
 from drops.waitingroom.protocol.tickets import Keyring
 from tests.drops.waitingroom.gate.conftest import JSON, OURS, Caller, Reply, called
-from tests.drops.waitingroom.protocol.servers import adopt, publish
+from tests.drops.waitingroom.protocol.servers import LineServer, adopt, publish
 from tests.servers import until
 
 RING = Keyring.parse("t1:" + "11" * 32)
@@ -15,7 +15,7 @@ A, B = "a" * 32, "b" * 32
 FORM = {"content-type": "application/x-www-form-urlencoded", "accept": "text/html,application/xhtml+xml"}
 
 
-def test_join_gives_a_script_a_ticket_and_its_index(gate, lobby):
+def test_join_gives_a_script_a_ticket_and_its_index(gate: Caller, lobby: Redis) -> None:
     first, second = gate.join(A), gate.join(B)
 
     assert (first.status, first.json, second.json) == (200, {"index": 0}, {"index": 1})
@@ -24,7 +24,7 @@ def test_join_gives_a_script_a_ticket_and_its_index(gate, lobby):
     assert first.headers["cache-control"] == "no-store"
 
 
-def test_join_sets_cookies_that_a_page_may_read_only_in_part(gate, lobby):
+def test_join_sets_cookies_that_a_page_may_read_only_in_part(gate: Caller, lobby: Redis) -> None:
     lines = gate.join().set_cookies
 
     assert [line.split("; ", 1)[1] for line in lines] == [
@@ -33,13 +33,13 @@ def test_join_sets_cookies_that_a_page_may_read_only_in_part(gate, lobby):
     ]
 
 
-def test_join_sends_a_form_to_the_line(gate, lobby):
+def test_join_sends_a_form_to_the_line(gate: Caller, lobby: Redis) -> None:
     reply = gate.post("/line/x/join", FORM, f"key={A}".encode())
 
     assert (reply.status, reply.headers["location"], reply.cookies["index-x"]) == (303, "/line/x/", "0")
 
 
-def test_join_recognises_a_repeat_by_its_client_key_from_script_and_form(gate, lobby):
+def test_join_recognises_a_repeat_by_its_client_key_from_script_and_form(gate: Caller, lobby: Redis) -> None:
     first, other = gate.join(A), gate.join(B)
     again = gate.post("/line/x/join", FORM, f"key={A.upper()}".encode())
 
@@ -47,11 +47,11 @@ def test_join_recognises_a_repeat_by_its_client_key_from_script_and_form(gate, l
 
 
 @pytest.mark.parametrize("key", ["", "a", "z" * 32])
-def test_join_without_a_client_key_of_its_own_makes_each_a_newcomer(gate, lobby, key):
+def test_join_without_a_client_key_counts_each_as_a_newcomer(gate: Caller, lobby: Redis, key: str) -> None:
     assert [gate.join(key).json["index"] for _ in range(2)] == [0, 1]
 
 
-def test_join_gives_who_has_a_ticket_the_same_one_without_redis(gate, lobby):
+def test_join_with_a_ticket_returns_the_same_one_without_redis(gate: Caller, lobby: Redis) -> None:
     first = gate.join(A)
     lobby.config_resetstat()
     again = gate.post(
@@ -70,15 +70,15 @@ def test_join_gives_who_has_a_ticket_the_same_one_without_redis(gate, lobby):
         tickets.sign_ticket(tickets.Ticket(bytes(16), 7), "x", Keyring.parse("t0:" + "33" * 32)),
     ],
 )
-def test_join_takes_a_ticket_that_is_not_ours_for_none(gate, lobby, value):
+def test_join_ignores_a_ticket_that_is_not_ours(gate: Caller, lobby: Redis, value: str) -> None:
     assert gate.post("/line/x/join", JSON, cookies=f"ticket-x={value}").json == {"index": 0}
 
 
-def test_join_of_many_in_one_turn_of_the_loop_is_one_call(gate, lobby):
+def test_joins_of_one_turn_of_the_loop_are_one_call(gate: Caller, lobby: Redis) -> None:
     gate.join(A)
     lobby.config_resetstat()
 
-    async def crowd():
+    async def crowd() -> list[Reply]:
         posts = (
             gate.ask("POST", "/line/x/join", JSON | {"sec-fetch-site": "same-origin", "x-client-key": f"{n:032x}"})
             for n in range(900)
@@ -91,7 +91,7 @@ def test_join_of_many_in_one_turn_of_the_loop_is_one_call(gate, lobby):
     assert lobby.info("commandstats")["cmdstat_evalsha"]["calls"] == 2  # of 500 and of 400
 
 
-def test_join_before_the_lobby_says_when_from_memory(gate, server):
+def test_join_before_the_lobby_is_refused_from_memory_with_the_time(gate: Caller, server: Redis) -> None:
     opens = int(time()) + 100
     adopt(server, lobby=opens)
     server.config_resetstat()
@@ -102,7 +102,7 @@ def test_join_before_the_lobby_says_when_from_memory(gate, server):
     assert "cmdstat_evalsha" not in server.info("commandstats")
 
 
-def test_join_in_the_last_second_before_the_lobby_is_for_redis_clock(gate, server):
+def test_join_in_the_last_second_before_the_lobby_is_decided_by_redis(gate: Caller, server: Redis) -> None:
     adopt(server, lobby=0)
     gate.join(A)
     server.hset(keys.state("x"), "lobby", int(time()) + 100)
@@ -110,7 +110,7 @@ def test_join_in_the_last_second_before_the_lobby_is_for_redis_clock(gate, serve
     assert gate.join(B).status == 409
 
 
-def test_join_is_gone_when_the_drop_is_closed(gate, lobby):
+def test_join_is_410_when_the_drop_is_closed(gate: Caller, lobby: Redis) -> None:
     gate.join(A)
     publish(lobby, closed=True)
 
@@ -119,7 +119,7 @@ def test_join_is_gone_when_the_drop_is_closed(gate, lobby):
     assert gate.join(B).json["detail"] == "This drop has ended. Paid orders will be shipped."
 
 
-def test_join_asks_for_patience_where_the_limit_is_reached(gate, server):
+def test_join_is_503_at_the_counter_limit_until_it_is_raised(gate: Caller, server: Redis) -> None:
     adopt(server, limit=1)
     gate.join(A)
     reply = gate.join(B)
@@ -129,11 +129,11 @@ def test_join_asks_for_patience_where_the_limit_is_reached(gate, server):
     assert gate.join(B).json == {"index": 1}
 
 
-def test_join_of_an_unknown_drop_is_503(gate):
+def test_join_of_an_unknown_drop_is_503(gate: Caller) -> None:
     assert gate.join().status == 503
 
 
-def test_join_on_an_emptied_redis_is_503_and_goes_on_at_the_committed_limit(gate, lobby):
+def test_join_on_an_emptied_redis_is_503_and_resumes_at_the_committed_limit(gate: Caller, lobby: Redis) -> None:
     gate.join(A)
     lobby.flushall()
     refused = gate.join(B)
@@ -143,7 +143,9 @@ def test_join_on_an_emptied_redis_is_503_and_goes_on_at_the_committed_limit(gate
     assert gate.join(B).json == {"index": 1000}
 
 
-def test_join_without_redis_is_503_and_goes_on_after_it_is_back(mortal, environment, caller):
+def test_join_without_redis_is_503_and_resumes_when_it_is_back(
+    mortal: LineServer, environment: pytest.MonkeyPatch, caller: Caller
+) -> None:
     environment.setenv("LINE_REDIS_URL", mortal.url)
     caller.start()
     adopt(mortal.redis)
@@ -159,7 +161,7 @@ def test_join_without_redis_is_503_and_goes_on_after_it_is_back(mortal, environm
     caller.stop()
 
 
-def test_join_after_the_seal_stands_behind_the_lobby(gate, lobby):
+def test_join_after_the_seal_is_placed_behind_the_lobby(gate: Caller, lobby: Redis) -> None:
     gate.join(A)
     n = lua.close_lobby(lobby, "x", term=1)
     called(lobby, n=n, cursor=0, allowance=0)
@@ -167,14 +169,14 @@ def test_join_after_the_seal_stands_behind_the_lobby(gate, lobby):
     assert gate.join(B).json == {"index": 1}
 
 
-def test_join_refuses_a_form_longer_than_any_of_ours(gate, lobby):
+def test_join_refuses_a_long_body(gate: Caller, lobby: Redis) -> None:
     assert gate.post("/line/x/join", FORM, b"key=" + 5000 * b"a").status == 413
 
 
-def test_join_of_one_who_hangs_up_leaves_the_others_theirs(gate, lobby):
+def test_join_of_a_client_that_hangs_up_leaves_the_others_theirs(gate: Caller, lobby: Redis) -> None:
     gate.join(A)
 
-    async def two():
+    async def two() -> Reply:
         headers = [JSON | {"sec-fetch-site": "same-origin", "x-client-key": key} for key in ("c" * 32, B)]
         gone, stays = (asyncio.create_task(gate.ask("POST", "/line/x/join", each)) for each in headers)
         while not gate.gate.joins.workers:

@@ -32,7 +32,7 @@ def test_activate_translates_by_the_catalogue_of_the_language(folder: Path) -> N
 
 
 @pytest.mark.parametrize("code", ["en", "fr", "de-ch"])
-def test_activate_leaves_english_where_there_is_no_catalogue(folder: Path, code: str) -> None:
+def test_activate_leaves_english_without_a_catalogue(folder: Path, code: str) -> None:
     language = Language()
 
     language.activate(code, folder=folder)

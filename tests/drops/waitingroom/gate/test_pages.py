@@ -3,14 +3,16 @@ import re
 from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
+from redis import Redis
 
 from drops.waitingroom.gate import pages
 from drops.waitingroom.protocol import tickets
 from drops.waitingroom.protocol.tickets import Keyring, Ticket
-from tests.drops.waitingroom.gate.conftest import called, now_document
+from tests.drops.waitingroom.gate.conftest import Caller, Reply, called, now_document
 from tests.drops.waitingroom.protocol.servers import adopt
 from tests.servers import until
 
@@ -22,7 +24,7 @@ BRONZE = [{"sku": "B&Z", "band": "in", "free": 1, "held": 0}]
 
 
 class Shape(HTMLParser):
-    """Fails where tags don't close in order; collects them."""
+    """Collects the tags of a page, and fails where they don't close in order."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -31,19 +33,19 @@ class Shape(HTMLParser):
         self.feed(text)
         assert self.open == []
 
-    def handle_starttag(self, tag, attrs):
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
 
-    def handle_endtag(self, tag):
+    def handle_endtag(self, tag: str) -> None:
         assert self.open.pop() == tag
 
     def all(self, tag: str) -> list[dict[str, str | None]]:
         return [attrs for name, attrs in self.tags if name == tag]
 
 
-def test_line_without_a_ticket_offers_a_form_with_a_fresh_client_key(gate, lobby):
+def test_line_without_a_ticket_offers_a_form_with_a_fresh_client_key(gate: Caller, lobby: Redis) -> None:
     first, second = Shape(gate.get("/line/x/").body), Shape(gate.get("/line/x/").body)
     keys = [shape.all("input")[0]["value"] for shape in (first, second)]
 
@@ -52,7 +54,7 @@ def test_line_without_a_ticket_offers_a_form_with_a_fresh_client_key(gate, lobby
     assert keys[0] != keys[1]
 
 
-def test_line_is_a_whole_page_of_one_s_own_that_renews_itself(gate, lobby):
+def test_line_is_a_whole_private_page_that_reloads_itself(gate: Caller, lobby: Redis) -> None:
     reply = gate.get("/line/x/", cookies=f"ticket-x={tickets.sign_ticket(Ticket(bytes(16), 0), 'x', RING)}")
     shape = Shape(reply.body)
 
@@ -64,7 +66,7 @@ def test_line_is_a_whole_page_of_one_s_own_that_renews_itself(gate, lobby):
     assert len(reply.body) < 4000
 
 
-def test_line_admits_no_style_but_the_drop_s_own(gate, lobby):
+def test_line_allows_no_style_but_the_drop_s_own(gate: Caller, lobby: Redis) -> None:
     reply = gate.get("/line/x/")
     (style,) = re.findall("<style>(.*?)</style>", reply.body)
     digest = b64encode(sha256(style.encode()).digest()).decode()
@@ -79,7 +81,7 @@ def test_line_admits_no_style_but_the_drop_s_own(gate, lobby):
     )
 
 
-def test_line_shows_the_place_and_what_is_left(gate, lobby):
+def test_line_shows_the_place_and_what_is_left(gate: Caller, lobby: Redis) -> None:
     called(lobby, n=0, cursor=0, allowance=0, editions=BRONZE)
     reply = gate.get("/line/x/", cookies=f"ticket-x={tickets.sign_ticket(Ticket(bytes(16), 2416), 'x', RING)}")
 
@@ -90,7 +92,7 @@ def test_line_shows_the_place_and_what_is_left(gate, lobby):
     Shape(reply.body)
 
 
-def test_line_offers_the_way_in_when_one_is_called(gate, lobby):
+def test_line_offers_to_enter_when_the_place_is_called(gate: Caller, lobby: Redis) -> None:
     called(lobby, n=0, cursor=1, allowance=1)
     reply = gate.get("/line/x/", cookies=f"ticket-x={tickets.sign_ticket(Ticket(bytes(16), 0), 'x', RING)}")
 
@@ -98,11 +100,11 @@ def test_line_offers_the_way_in_when_one_is_called(gate, lobby):
     assert "refresh" not in reply.headers
 
 
-def test_line_takes_a_forged_ticket_for_none(gate, lobby):
+def test_line_ignores_a_forged_ticket(gate: Caller, lobby: Redis) -> None:
     assert "Join the line" in gate.get("/line/x/", cookies="ticket-x=1.t1.AAAA.AAAA").body
 
 
-def test_line_of_an_unknown_drop_says_that_the_door_is_stuck(gate):
+def test_line_of_an_unknown_drop_is_unavailable(gate: Caller) -> None:
     reply = gate.get("/line/x/", HTML)
 
     assert (reply.status, reply.headers["retry-after"], reply.headers["refresh"]) == (503, "2", "2; url=/line/x/")
@@ -110,17 +112,18 @@ def test_line_of_an_unknown_drop_says_that_the_door_is_stuck(gate):
     Shape(reply.body)
 
 
-def test_a_form_that_could_not_join_is_offered_the_same_join_again(gate, server):
+def test_a_failed_join_by_form_offers_the_same_join_again(gate: Caller, server: Redis) -> None:
     refused = gate.post("/line/x/join", HTML | FORM, b"key=" + b"a" * 32)
     adopt(server)
     shape = Shape(refused.body)
-    again = {field["name"]: field["value"] for field in shape.all("input")}
+    again = {str(field["name"]): field["value"] for field in shape.all("input")}
 
-    def join():
+    def join() -> Reply | None:
         reply = gate.post("/line/x/join", HTML | FORM, urlencode(again).encode())
-        return reply.status == 303 and reply
+        return reply if reply.status == 303 else None
 
     joined = until(join, "the join")
+    assert joined is not None
 
     assert (refused.status, refused.headers["retry-after"]) == (503, "2")
     assert "refresh" not in refused.headers  # it waits for a press of the button
@@ -130,14 +133,16 @@ def test_a_form_that_could_not_join_is_offered_the_same_join_again(gate, server)
     assert joined.cookies["index-x"] == "0"
 
 
-def test_head_says_the_same_without_the_page(gate, lobby):
+def test_head_returns_the_same_headers_without_the_page(gate: Caller, lobby: Redis) -> None:
     body = gate.get("/line/x/").body
     reply = gate.run(gate.ask("HEAD", "/line/x/"))
 
     assert (reply.status, reply.body, reply.headers["content-length"]) == (200, "", str(len(body.encode())))
 
 
-def test_static_files_get_their_hashed_names_once_a_release_has_written_them(environment, caller, lobby, tmp_path):
+def test_static_files_have_hashed_names_once_a_release_has_written_them(
+    environment: pytest.MonkeyPatch, caller: Caller, lobby: Redis, tmp_path: Path
+) -> None:
     environment.setenv("STATIC_ROOT", str(tmp_path))
     caller.start()
     before = caller.get("/line/x/").body
@@ -157,17 +162,17 @@ def test_static_files_get_their_hashed_names_once_a_release_has_written_them(env
         {"ground": "#ffffff}</style>", "ink": "#000000", "signal": "#000000"},
     ],
 )
-def test_css_leaves_out_what_is_no_palette(look):
+def test_css_is_empty_unless_all_colours_are_valid(look: dict[str, str]) -> None:
     assert pages.css(look) == ""
 
 
-def test_css_knows_a_dark_ground():
+def test_css_recognises_a_dark_ground() -> None:
     css = pages.css({"ground": "#434a52", "ink": "#f4f1e8", "signal": "#ffc20a", "face": "overpass"})
 
     assert css.endswith(':"Overpass",var(--text);--heavy:700;color-scheme:dark}'[1:])
 
 
-def test_a_drop_without_a_look_wears_the_shop_s_own(gate, server):
+def test_a_drop_without_a_theme_has_the_shop_s_own(gate: Caller, server: Redis) -> None:
     adopt(server, status=now_document())
 
     until(lambda: '<h1 class="name">x</h1>' in gate.get("/line/x/").body, "the page")

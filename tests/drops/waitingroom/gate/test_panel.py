@@ -23,7 +23,7 @@ def line(*, cursor: int = 0, n: int | None = None, paused: bool = False, **chang
 
 
 def live(**changed: object) -> CachedDrop:
-    """A sealed line of which everybody joined late: the place is the index."""
+    """Return a sealed drop that everybody joined late: the place is the index."""
     said: dict[str, Any] = {"n": 0, "phase": "live", "rate": 2.0, "editions": [S, M]}
     return line(**(said | changed))
 
@@ -57,19 +57,19 @@ def late(number: int) -> str:
         (live(phase="cancelled"), None, Panel(texts.CANCELLED)),
     ],
 )  # fmt: skip
-def test_tell_says_what_the_phase_and_the_place_mean(known, index, panel):
+def test_build_follows_phase_and_place(known: CachedDrop, index: int | None, panel: Panel) -> None:
     assert build(known, index, NOW, 0.5) == panel
 
 
-def test_tell_keeps_the_place_when_the_document_is_too_old():
+def test_build_keeps_the_place_when_the_document_is_too_old() -> None:
     assert build(live(), 5, NOW + 16, 0.5) == Panel("Reconnecting. Your place is kept.", refresh=10)
 
 
-def test_tell_says_what_is_over_however_old_the_document_is():
+def test_build_shows_an_ended_drop_however_old_the_document_is() -> None:
     assert build(live(phase="closed"), 5, NOW + 3000, 0.5) == Panel(texts.CLOSED_NOW)
 
 
-def test_tell_repeats_the_gatekeeper_s_sentence_once():
+def test_build_shows_the_gatekeeper_s_sentence_once() -> None:
     told = build(live(sentence="Banks are slow."), 5, NOW, 0.5)
     paused = build(live(phase="paused", sentence=texts.PAUSED_NOW), None, NOW, 0.5)
 
@@ -87,19 +87,19 @@ def test_tell_repeats_the_gatekeeper_s_sentence_once():
         (9, 0.0012, "9 people are ahead of you.", "It will take about 1–4 hours."),
     ],
 )
-def test_tell_gives_a_range_of_wait_and_its_reason(index, rate, lead, wait):
+def test_build_shows_a_range_of_wait(index: int, rate: float, lead: str, wait: str) -> None:
     panel = build(live(rate=rate), index, NOW, 0.5)
 
     assert (panel.lead, panel.count, panel.notes) == (lead, str(index + 1), (wait, late(index + 1)))
 
 
-def test_tell_counts_those_in_front_from_the_cursor():
+def test_build_counts_people_ahead_from_the_cursor() -> None:
     panel = build(live(cursor=1000, rate=1000.0), 2416, NOW, 0.5)
 
     assert (panel.count, panel.lead) == ("1,417", "1,416 people are ahead of you.")
 
 
-def test_tell_rounds_what_is_arithmetic_on_a_hash():
+def test_build_rounds_places_that_were_drawn() -> None:
     panels = [build(line(n=9_000_000, phase="live", rate=5.0), index, NOW, 0.5) for index in range(3)]
 
     assert all(panel.lead.startswith("About ") for panel in panels)
@@ -107,12 +107,12 @@ def test_tell_rounds_what_is_arithmetic_on_a_hash():
     assert all(panel.notes[1].endswith(" of 9,000,000.") for panel in panels)
 
 
-def test_tell_says_when_few_are_left():
+def test_build_warns_when_few_are_left() -> None:
     panel = build(live(editions=[S]), 41_879, NOW, 0.5)
 
     assert panel.notes[0] == "Only 12 left. With this many people ahead of you, you're unlikely to get one."
 
 
 @pytest.mark.parametrize(("at", "words"), [(0, "00:00 UTC, 1 January 1970"), (1, "00:00:01 UTC, 1 January 1970")])
-def test_moment_says_seconds_only_where_there_are_some(at, words):
+def test_format_time_shows_seconds_only_if_there_are_any(at: float, words: str) -> None:
     assert format_time(at) == words

@@ -1,4 +1,4 @@
-"""Gates as they run: gunicorn's ASGI worker, real HTTP, two of them on one Redis, one killed in the middle."""
+"""Gates as they run in production: gunicorn's ASGI worker, real HTTP, two on one Redis, a worker killed."""
 
 import os
 import signal
@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 import requests
+from redis import Redis
 
 from deploy.local.runner.ports import free_port
-from drops.waitingroom.protocol import keys
+from drops.waitingroom.protocol import lua
 from drops.waitingroom.protocol.config import ROOT
 from tests.drops.waitingroom.gate.conftest import JSON, OURS
 from tests.drops.waitingroom.protocol.servers import LineServer, adopt
@@ -92,7 +93,7 @@ def joins(process: Process, clients: list[str]) -> list[int]:
     return found
 
 
-def test_two_gates_give_no_index_twice_and_keep_the_row(pair, server):
+def test_two_gates_give_no_index_twice_and_leave_no_gap(pair: list[Process], server: Redis) -> None:
     adopt(server)
     crowd = [[f"{number:016x}{n:016x}" for n in range(25)] for number in range(8)]
     with ThreadPoolExecutor(8) as pool:
@@ -101,12 +102,12 @@ def test_two_gates_give_no_index_twice_and_keep_the_row(pair, server):
     assert sorted(found) == list(range(200))
 
 
-def test_a_killed_worker_costs_nobody_an_index(pair, server):
+def test_a_killed_worker_costs_nobody_an_index(pair: list[Process], server: Redis) -> None:
     adopt(server)
     crowd = [[f"{number:016x}{n:016x}" for n in range(50)] for number in range(4)]
     with ThreadPoolExecutor(4) as pool:
         running = pool.map(joins, pair * 2, crowd)
-        until(lambda: int(server.hget(keys.state("x"), "counter")) >= 20, "the crowd")
+        until(lambda: lua.read_state(server, "x").number("counter") >= 20, "the crowd")
         pair[0].kill_worker()
         found = list(chain.from_iterable(running))
 
@@ -114,14 +115,14 @@ def test_a_killed_worker_costs_nobody_an_index(pair, server):
     assert sorted(found) == list(range(200))
 
 
-def test_a_gate_ends_at_once_and_says_nothing(pair):
+def test_a_gate_stops_at_once_and_logs_nothing(pair: list[Process]) -> None:
     requests.get(f"{pair[0].address}/line/x/status.json", timeout=5)
 
     assert pair[0].end() == 0
     assert pair[0].log.read_text() == ""
 
 
-def test_a_gate_without_its_variables_ends_with_one_sentence(environment, tmp_path):
+def test_a_gate_without_its_variables_stops_with_one_sentence(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
     environment.delenv("PASS_KEYS")
     process = Process(tmp_path, dict(os.environ))
 
@@ -131,7 +132,9 @@ def test_a_gate_without_its_variables_ends_with_one_sentence(environment, tmp_pa
     )
 
 
-def test_a_real_answer_has_its_cookies_and_its_length(pair, server, shared_server: LineServer):
+def test_a_real_answer_has_its_cookies_and_its_length(
+    pair: list[Process], server: Redis, shared_server: LineServer
+) -> None:
     adopt(server)
     reply = requests.post(
         f"{pair[0].address}/line/x/join",

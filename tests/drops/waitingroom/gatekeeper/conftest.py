@@ -1,4 +1,4 @@
-"""A gatekeeper that is driven tick by tick, and what its Redis says."""
+"""A gatekeeper that is driven tick by tick, and what its Redis holds."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -33,7 +33,7 @@ class Driven:
         self.joined = 0
 
     def tick(self, seconds: float = 60.0) -> float:
-        """One tick, so long after the last by the gatekeeper's own clock."""
+        """Run one tick, that long after the last by the gatekeeper's own clock."""
         self.clock.now += seconds
         return self.keeper.run_once()
 
@@ -45,12 +45,12 @@ class Driven:
         return status.decode(text)
 
     def join(self, drop: Drop, count: int) -> list[int]:
-        """So many new shoppers; their indices."""
+        """Let new shoppers join; return their indices."""
         first, self.joined = self.joined, self.joined + count
         return lua.join(self.redis, drop.slug, [f"{n:032x}" for n in range(first, self.joined)])
 
     def enter(self, drop: Drop, places: range) -> int:
-        """How many of those places got in."""
+        """Let those places enter; return how many did."""
         inside = 0
         for place in places:
             try:
@@ -73,7 +73,7 @@ def another(transactional_db: None, line_redis: Redis) -> Driven:
 
 @pytest.fixture
 def window() -> Callable[[], None]:
-    """Let the call window pass: put the last step back in the committed rows."""
+    """Let the call window pass, by moving the last step back in the committed rows."""
 
     def passes() -> None:
         Checkpoint.objects.update(cursor_moved_at=timezone.now() - timedelta(seconds=3))

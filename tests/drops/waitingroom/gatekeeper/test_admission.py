@@ -1,18 +1,21 @@
-"""Who is let in, tick by tick."""
+"""How many shoppers are admitted, tick by tick."""
 
+from collections.abc import Callable
 from math import ceil
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from drops import admission, drop_actions, holds
-from drops.models import Ceiling, Hold
+from drops.models import Ceiling, Drop, Hold
 from drops.waitingroom.protocol import keys
+from tests.drops.waitingroom.gatekeeper.conftest import Driven
 from tests.drops.waitingroom.gatekeeper.driving import SECOND, admitting, checkpoint, move, open_now
 from tests.factories import make_drop, make_hold, make_pass
 
 
-def test_nobody_is_let_in_within_five_seconds_of_the_seal(driven):
+def test_nobody_is_admitted_within_five_seconds_of_the_seal(driven: Driven) -> None:
     drop = make_drop(phase="lobby", quantity=2)
     driven.tick()
     driven.join(drop, 9)
@@ -28,7 +31,7 @@ def test_nobody_is_let_in_within_five_seconds_of_the_seal(driven):
     assert checkpoint(drop).reason == "Stock: 2 units are free."
 
 
-def test_as_many_are_let_in_as_the_stock_is_good_for(driven, window):
+def test_as_many_are_admitted_as_the_stock_is_enough_for(driven: Driven, window: Callable[[], None]) -> None:
     drop = admitting(driven, 100, quantity=10)
 
     for _ in range(3):
@@ -40,7 +43,7 @@ def test_as_many_are_let_in_as_the_stock_is_good_for(driven, window):
     assert driven.document(drop)["rate"] > 0
 
 
-def test_who_holds_something_no_longer_waits(driven):
+def test_a_pass_with_a_hold_no_longer_counts_as_waiting(driven: Driven) -> None:
     drop = admitting(driven, 100, quantity=50)
     admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=5, reason="Slowly.")
     driven.tick()
@@ -55,7 +58,7 @@ def test_who_holds_something_no_longer_waits(driven):
     assert checkpoint(drop).allowance == 7
 
 
-def test_holds_make_room_only_when_they_come_back(driven, window):
+def test_holds_make_room_only_when_they_come_back(driven: Driven, window: Callable[[], None]) -> None:
     drop = admitting(driven, 100, quantity=2)
     driven.tick()
     driven.enter(drop, range(3))
@@ -75,8 +78,8 @@ def test_holds_make_room_only_when_they_come_back(driven, window):
     assert driven.enter(drop, range(3, 100)) == 3
 
 
-def with_25_inside(driven, *, held):
-    """A drop of 30 pieces that let 25 in, of whom so many hold one."""
+def with_25_inside(driven: Driven, *, held: int) -> Drop:
+    """Return a drop of 30 pieces that admitted 25 shoppers, of whom `held` hold one."""
     drop = admitting(driven, 100, quantity=30)
     driven.tick()
     assert driven.enter(drop, range(25)) == 25
@@ -85,8 +88,8 @@ def with_25_inside(driven, *, held):
     return drop
 
 
-def entered_ago(driven, drop, seconds, *, entries, took=1):
-    """Move every hold and so many entries into the past; `took` is from entering to the hold."""
+def entered_ago(driven: Driven, drop: Drop, seconds: float, *, entries: int, took: int = 1) -> None:
+    """Move every hold and `entries` entries into the past; `took` seconds are from an entry to its hold."""
     entered = timezone.now() - seconds * SECOND
     Hold.objects.update(entered_at=entered, created_at=entered + took * SECOND)
     driven.redis.delete(keys.seconds(drop.slug))
@@ -98,8 +101,10 @@ def entered_ago(driven, drop, seconds, *, entries, took=1):
     ("held", "took", "ago", "waiting"),
     [(20, 1, 25, 0), (20, 1, 15, 5), (20, 6, 25, 0), (20, 7, 25, 5), (20, 60, 25, 5), (19, 1, 25, 6)],
 )
-def test_who_takes_much_longer_than_others_is_not_waited_for(driven, held, took, ago, waiting):
-    """Of 25 who entered the others hold something: was that four times as long ago as they took, or 20 s at least?"""
+def test_shoppers_who_take_much_longer_than_others_are_not_waited_for(
+    driven: Driven, held: int, took: int, ago: int, waiting: int
+) -> None:
+    """Of 25 who entered, those without a hold count for four times as long as the others took, or 20 s at least."""
     drop = with_25_inside(driven, held=held)
     entered_ago(driven, drop, ago, entries=25, took=took)
 
@@ -108,7 +113,7 @@ def test_who_takes_much_longer_than_others_is_not_waited_for(driven, held, took,
     assert checkpoint(drop).allowance == 25 + ceil((30 - held) * 1.2) - waiting
 
 
-def test_a_second_hold_says_nothing_of_how_long_choosing_takes(driven):
+def test_a_second_hold_does_not_count_for_how_long_choosing_takes(driven: Driven) -> None:
     drop = with_25_inside(driven, held=21)
     entered_ago(driven, drop, 25, entries=25)
     Hold.objects.filter(index=20).update(nth=2, created_at=timezone.now() + 600 * SECOND)
@@ -118,7 +123,7 @@ def test_a_second_hold_says_nothing_of_how_long_choosing_takes(driven):
     assert checkpoint(drop).allowance == 25 + 11
 
 
-def test_who_came_by_an_older_pass_makes_no_room_for_more(driven):
+def test_a_hold_of_an_older_entry_makes_no_room(driven: Driven) -> None:
     drop = with_25_inside(driven, held=20)
     entered_ago(driven, drop, 25, entries=5)
     entered = timezone.now() - 130 * SECOND
@@ -129,7 +134,7 @@ def test_who_came_by_an_older_pass_makes_no_room_for_more(driven):
     assert checkpoint(drop).allowance == 25 + 12 - 5
 
 
-def test_more_are_called_in_the_stead_of_those_who_stay_away(driven, window):
+def test_more_are_called_in_place_of_those_who_stay_away(driven: Driven, window: Callable[[], None]) -> None:
     drop = admitting(driven, 1000, quantity=10)
     driven.tick()
     assert driven.enter(drop, range(6)) == 6
@@ -143,13 +148,13 @@ def test_more_are_called_in_the_stead_of_those_who_stay_away(driven, window):
     assert driven.enter(drop, range(12, 24)) == 6
 
 
-def test_who_was_told_to_come_back_is_let_in_before_newcomers(driven, window):
+def test_shoppers_who_were_told_to_retry_enter_before_newcomers(driven: Driven, window: Callable[[], None]) -> None:
     drop = admitting(driven, 100, quantity=50)
     admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=5, reason="Slowly.")
     driven.tick()
     assert driven.enter(drop, range(5)) == 5
     window()
-    driven.tick()  # the allowance is used up: whoever comes is told to come back
+    driven.tick()  # the allowance is used up: shoppers are told to retry
     admission.lift_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR)
 
     driven.tick()
@@ -161,7 +166,7 @@ def test_who_was_told_to_come_back_is_let_in_before_newcomers(driven, window):
 
 
 @pytest.mark.parametrize("whole", [False, True])
-def test_slots_of_the_checkout_bound_admission(driven, settings, whole):
+def test_slots_of_the_checkout_bound_admission(driven: Driven, settings: Any, whole: bool) -> None:
     settings.CHECKOUT_SLOTS = 5
     drop = admitting(driven, 100, quantity=50)
     if whole:
@@ -176,7 +181,7 @@ def test_slots_of_the_checkout_bound_admission(driven, settings, whole):
     assert checkpoint(drop).reason == f"Checkout: {4 if whole else 5} of 5 slots are free."
 
 
-def test_ceilings_that_others_set_bound_admission_and_give_the_reason(driven):
+def test_ceilings_that_others_set_bound_admission_and_give_the_reason(driven: Driven) -> None:
     drop = admitting(driven, 100, quantity=50)
     admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=8, reason="Payments: 12 wait.")
     driven.tick()
@@ -188,7 +193,7 @@ def test_ceilings_that_others_set_bound_admission_and_give_the_reason(driven):
     assert (driven.state(drop)["allowance"], checkpoint(drop).reason) == ("9", "Slowly.")
 
 
-def test_a_verified_capacity_takes_the_place_of_the_baseline(driven, settings):
+def test_a_verified_capacity_takes_the_place_of_the_baseline(driven: Driven, settings: Any) -> None:
     settings.READY_PER_SECOND = 1
     drop = admitting(driven, 100, quantity=50)
     driven.tick()
@@ -200,7 +205,7 @@ def test_a_verified_capacity_takes_the_place_of_the_baseline(driven, settings):
     assert (checkpoint(drop).allowance, checkpoint(drop).reason) == (30, "Verified.")
 
 
-def test_two_running_drops_share_the_slots(driven, settings):
+def test_two_running_drops_share_the_slots(driven: Driven, settings: Any) -> None:
     settings.CHECKOUT_SLOTS = 10
     first = admitting(driven, 50, quantity=50)
     second = admitting(driven, 50, quantity=50)
@@ -210,7 +215,7 @@ def test_two_running_drops_share_the_slots(driven, settings):
     assert [checkpoint(drop).allowance for drop in (first, second)] == [5, 5]
 
 
-def test_passes_that_wait_in_a_paused_drop_take_room_from_the_other(driven, settings):
+def test_passes_that_wait_in_a_paused_drop_take_room_from_the_other(driven: Driven, settings: Any) -> None:
     settings.CHECKOUT_SLOTS = 10
     paused = admitting(driven, 50, quantity=50)
     driven.tick()
@@ -223,7 +228,7 @@ def test_passes_that_wait_in_a_paused_drop_take_room_from_the_other(driven, sett
     assert checkpoint(drop).allowance == 6
 
 
-def test_in_a_pause_nobody_is_called_and_places_are_kept(driven, window):
+def test_in_a_pause_nobody_is_called_and_places_are_kept(driven: Driven, window: Callable[[], None]) -> None:
     drop = admitting(driven, 100, quantity=10)
     driven.tick()
     drop_actions.pause(drop=drop, who=None, reason="")
@@ -243,7 +248,7 @@ def test_in_a_pause_nobody_is_called_and_places_are_kept(driven, window):
     assert driven.enter(drop, range(12)) == 12
 
 
-def test_the_rate_is_that_of_the_beginning_until_somebody_has_entered(driven, settings):
+def test_the_rate_is_the_baseline_until_somebody_has_entered(driven: Driven, settings: Any) -> None:
     settings.READY_PER_SECOND = 25
     drop = admitting(driven, 100, quantity=10)
     assert driven.document(drop)["rate"] == 25.0

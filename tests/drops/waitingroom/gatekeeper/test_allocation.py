@@ -1,5 +1,7 @@
 """The arithmetic of one tick."""
 
+from collections.abc import Sequence
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,33 +12,33 @@ from drops.waitingroom.gatekeeper.allocation import Bound, DropDemand
 AMPLE = Bound(10_000, "ample")
 
 
-def demand(*, joined=1000, entered=0, waiting=0, own=10_000):
+def demand(*, joined: int = 1000, entered: int = 0, waiting: int = 0, own: int = 10_000) -> DropDemand:
     return DropDemand(joined=joined, entered=entered, waiting=waiting, own=(Bound(own, "own"),))
 
 
-def allowed(demands, *shared, elsewhere=0):
+def allowed(demands: Sequence[DropDemand], *shared: Bound, elsewhere: int = 0) -> list[int]:
     allocations = allocation.compute_allowances(demands=demands, shared=shared or [AMPLE], waiting_elsewhere=elsewhere)
     return [allocated.allowance for allocated in allocations]
 
 
-def test_allowance_is_what_entered_and_the_least_ceiling_less_who_waits():
+def test_allowance_is_entered_plus_the_lowest_ceiling_minus_waiting() -> None:
     assert allowed([demand(entered=100, waiting=7, own=40)], Bound(50, "slots")) == [133]
     assert allowed([demand(entered=100, waiting=7, own=60)], Bound(50, "slots"), AMPLE) == [143]
 
 
-def test_allowance_is_never_below_what_entered():
+def test_allowance_is_never_below_entered() -> None:
     assert allowed([demand(entered=100, waiting=41, own=40)]) == [100]
 
 
-def test_the_ceiling_that_binds_gives_the_reason():
-    def reason(own, slots):
+def test_the_lowest_ceiling_gives_the_reason() -> None:
+    def reason(own: int, slots: int) -> str:
         (allocated,) = allocation.compute_allowances(demands=[demand(own=own)], shared=[AMPLE, Bound(slots, "slots")])
         return allocated.bound.reason
 
     assert [reason(5, 9), reason(9, 5)] == ["own", "slots"]
 
 
-def test_two_drops_share_a_ceiling_by_what_each_can_use():
+def test_two_drops_share_a_ceiling_by_what_each_can_use() -> None:
     big, small = demand(), demand(joined=10)
 
     assert allowed([big, big], Bound(100, "slots")) == [50, 50]
@@ -44,11 +46,11 @@ def test_two_drops_share_a_ceiling_by_what_each_can_use():
     assert allowed([demand(own=30), big], Bound(100, "slots")) == [30, 70]
 
 
-def test_passes_that_wait_in_any_drop_count_against_a_shared_ceiling():
+def test_passes_that_wait_in_any_drop_count_against_a_shared_ceiling() -> None:
     assert allowed([demand(waiting=20), demand(waiting=10)], Bound(100, "slots"), elsewhere=10) == [30, 30]
 
 
-def test_a_lone_line_may_be_allowed_more_than_have_joined():
+def test_a_lone_line_may_be_allowed_more_than_have_joined() -> None:
     assert allowed([demand(joined=0)], Bound(25, "slots")) == [25]
 
 
@@ -56,7 +58,7 @@ numbers = st.integers(0, 10_000)
 
 
 @given(total=numbers, wanted=st.lists(numbers, min_size=1, max_size=6))
-def test_dividing_gives_all_away_and_robs_nobody_of_a_fair_share(total, wanted):
+def test_dividing_leaves_nothing_over_and_nobody_below_a_fair_share(total: int, wanted: list[int]) -> None:
     shares = allocation.divide_fairly(total, wanted)
 
     assert sum(shares) == total
@@ -69,7 +71,7 @@ def test_dividing_gives_all_away_and_robs_nobody_of_a_fair_share(total, wanted):
     ),
     shared=numbers,
 )
-def test_no_tick_lets_in_more_than_a_ceiling(demands, shared):
+def test_no_tick_admits_more_than_a_ceiling(demands: Sequence[DropDemand], shared: int) -> None:
     rooms = [a - each.entered for a, each in zip(allowed(demands, Bound(shared, "slots")), demands, strict=True)]
 
     assert all(room >= 0 for room in rooms)
@@ -83,45 +85,49 @@ def test_no_tick_lets_in_more_than_a_ceiling(demands, shared):
     ("free", "taken", "holds", "shoppers"),
     [(40, 0, 0, 48), (55, 5, 5, 66), (10, 30, 10, 4), (1, 40, 40, 2), (0, 40, 40, 0), (3, 0, 0, 4)],
 )
-def test_stock_is_good_for_a_fifth_more_shoppers_than_holds(free, taken, holds, shoppers):
+def test_stock_is_enough_for_a_fifth_more_shoppers_than_holds(free: int, taken: int, holds: int, shoppers: int) -> None:
     assert allocation.shoppers_for_stock(free=free, taken=taken, holds=holds) == shoppers
 
 
-def call(*, cursor=0, joined=1000, entered=0, allowance=48, since=None):
+def call(
+    *, cursor: int = 0, joined: int = 1000, entered: int = 0, allowance: int = 48, since: float | None = None
+) -> int:
     return allocation.next_cursor(cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since)
 
 
-def test_the_first_call_is_as_large_as_the_allowance():
+def test_the_first_call_is_as_large_as_the_allowance() -> None:
     assert call() == 48
 
 
-def test_nobody_is_called_within_the_call_window():
+def test_nobody_is_called_within_the_call_window() -> None:
     assert call(cursor=48, entered=10, since=2.9) == 48
     assert call(cursor=48, entered=48, allowance=60, since=3.0) == 60
 
 
-def test_nobody_is_called_while_the_allowance_is_used_up():
+def test_nobody_is_called_while_the_allowance_is_used_up() -> None:
     assert call(cursor=60, entered=48, allowance=48, since=99) == 60
 
 
-def test_steps_grow_when_only_a_part_of_those_called_comes():
+def test_steps_grow_when_only_some_of_those_called_enter() -> None:
     assert call(cursor=48, entered=24, since=3) == 48 + 48
     assert call(cursor=480, entered=1, since=3) == min(1000, 480 + 47 * 16)
 
 
-def test_the_cursor_stays_within_who_joined_and_never_goes_back():
+def test_the_cursor_stays_within_joined_and_never_goes_back() -> None:
     assert call(joined=20) == 20
     assert call(cursor=50, joined=20, allowance=99) == 50
 
 
 @given(cursor=numbers, joined=numbers, entered=numbers, allowance=numbers, since=st.none() | st.floats(0, 60))
-def test_the_cursor_only_grows_and_calls_nobody_who_is_not_there(cursor, joined, entered, allowance, since):
+def test_the_cursor_only_grows_and_calls_nobody_who_is_not_there(
+    cursor: int, joined: int, entered: int, allowance: int, since: float | None
+) -> None:
     moved = allocation.next_cursor(cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since)
 
     assert moved == cursor or cursor < moved <= joined
 
 
-def test_the_lease_is_ten_seconds_of_joins_and_a_thousand_at_least():
+def test_the_counter_limit_is_ten_seconds_of_joins_and_a_thousand_at_least_ahead() -> None:
     assert allocation.next_counter_limit(joined=500, limit=0, per_second=3) == 1500
     assert allocation.next_counter_limit(joined=500, limit=0, per_second=5000) == 50_500
     assert allocation.next_counter_limit(joined=500, limit=90_000, per_second=5000) == 90_000

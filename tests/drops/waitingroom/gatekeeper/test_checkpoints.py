@@ -1,6 +1,7 @@
-"""What the leader's statements let through, and what not."""
+"""What the leader's statements change, and what they refuse to change."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -19,11 +20,11 @@ def term() -> int:
     return leader.acquire(holder="a")
 
 
-def sealed(drop):
+def sealed(drop: Drop) -> int | None:
     return Drop.objects.values_list("sealed", flat=True).get(pk=drop.pk)
 
 
-def test_sealing_commits_the_size_once(term):
+def test_sealing_commits_the_size_once(term: int) -> None:
     drop = make_drop(phase="opening")
 
     assert checkpoints.seal(term=term, drop=drop, n=7) is True
@@ -41,7 +42,7 @@ def test_sealing_commits_the_size_once(term):
         {"closes_at": timezone.now() - SECOND, "opens_at": timezone.now() - 2 * SECOND},
     ],
 )
-def test_nothing_is_sealed_before_its_time_or_after_its_end(term, fields):
+def test_nothing_is_sealed_before_its_time_or_after_its_end(term: int, fields: dict[str, Any]) -> None:
     drop = make_drop(phase="opening")
     Drop.objects.update(**fields)
 
@@ -49,7 +50,7 @@ def test_nothing_is_sealed_before_its_time_or_after_its_end(term, fields):
     assert sealed(drop) is None
 
 
-def test_an_older_term_commits_nothing(term):
+def test_an_older_term_commits_nothing(term: int) -> None:
     drop = make_drop(phase="live")
     row = Checkpoint.objects.get()
     row.tick = 5
@@ -61,7 +62,7 @@ def test_an_older_term_commits_nothing(term):
     assert Checkpoint.objects.get(drop=drop).tick == 0
 
 
-def test_cursor_and_limit_never_go_back(term):
+def test_cursor_and_limit_never_go_back(term: int) -> None:
     make_drop(phase="live")
     Checkpoint.objects.update(cursor=50, counter_limit=2000, allowance=60)
     row = Checkpoint.objects.get()
@@ -72,7 +73,7 @@ def test_cursor_and_limit_never_go_back(term):
     assert Checkpoint.objects.values_list("cursor", "counter_limit", "allowance").get() == (50, 2000, 55)
 
 
-def test_a_drop_is_marked_as_sold_out_only_while_nothing_is_left():
+def test_a_drop_is_marked_as_sold_out_only_while_nothing_is_left() -> None:
     drop, left = make_drop(phase="sold out"), make_drop(phase="live")
     Drop.objects.update(sold_out_at=None)
 
@@ -82,7 +83,7 @@ def test_a_drop_is_marked_as_sold_out_only_while_nothing_is_left():
     assert list(Drop.objects.filter(sold_out_at__isnull=False)) == [drop]
 
 
-def test_the_mark_is_cleared_only_when_something_came_back():
+def test_the_mark_is_cleared_only_when_something_came_back() -> None:
     drop, left = make_drop(phase="sold out"), make_drop(phase="live")
     Drop.objects.update(sold_out_at=timezone.now())
 

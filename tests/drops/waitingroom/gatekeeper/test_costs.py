@@ -5,17 +5,18 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from drops.models import Leadership
+from tests.drops.waitingroom.gatekeeper.conftest import Driven
 from tests.drops.waitingroom.gatekeeper.driving import SECOND, move, open_now
 from tests.factories import make_drop
 
 
-def cost(driven, seconds=1.0):
+def cost(driven: Driven, seconds: float = 1.0) -> tuple[int, float]:
     with CaptureQueriesContext(connection) as captured:
         wait = driven.tick(seconds)
     return len(captured), wait
 
 
-def test_an_idle_shop_costs_two_statements_in_two_and_a_half_seconds(driven):
+def test_an_idle_shop_costs_two_statements_in_two_and_a_half_seconds(driven: Driven) -> None:
     make_drop(phase="draft")
     driven.tick()
 
@@ -25,7 +26,7 @@ def test_an_idle_shop_costs_two_statements_in_two_and_a_half_seconds(driven):
     assert cost(driven) == (2, 2.5)
 
 
-def test_a_running_drop_costs_five_statements_a_tick_and_a_lobby_three(driven):
+def test_a_running_drop_costs_five_statements_a_tick_and_a_lobby_three(driven: Driven) -> None:
     drop = make_drop(phase="lobby")
     driven.tick()
     assert cost(driven) == (3, 1.0)
@@ -35,7 +36,7 @@ def test_a_running_drop_costs_five_statements_a_tick_and_a_lobby_three(driven):
     assert cost(driven) == (5, 1.0)
 
 
-def test_three_running_drops_cost_as_many_statements_as_one(driven):
+def test_three_running_drops_cost_as_many_statements_as_one(driven: Driven) -> None:
     costs = []
     for _ in range(3):
         make_drop(phase="live", editions=2)
@@ -45,7 +46,7 @@ def test_three_running_drops_cost_as_many_statements_as_one(driven):
     assert costs == [(5, 1.0)] * 3
 
 
-def test_a_gatekeeper_standing_by_asks_again_when_the_lead_may_end(driven, another):
+def test_a_gatekeeper_standing_by_retries_when_the_lease_may_end(driven: Driven, another: Driven) -> None:
     make_drop(phase="live")
     driven.tick()
 

@@ -1,7 +1,6 @@
 """What is left, and the end of a drop."""
 
 from datetime import timedelta
-from types import SimpleNamespace
 
 import pytest
 from django.db import connection
@@ -10,14 +9,16 @@ from django.utils import timezone
 
 from drops import drop_actions, holds
 from drops.lifecycle import Phase
-from drops.models import Pause, Unit
+from drops.models import Checkpoint, Drop, Pause, Unit
 from drops.waitingroom.gatekeeper import publishing
+from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import keys, lua
+from tests.drops.waitingroom.gatekeeper.conftest import Driven
 from tests.drops.waitingroom.gatekeeper.driving import SECOND, admitting, checkpoint, move
 from tests.factories import make_drop, make_edition, make_hold
 
 
-def test_the_document_says_how_much_of_each_edition_is_left(driven):
+def test_the_document_shows_how_much_of_each_edition_is_left(driven: Driven) -> None:
     drop = make_drop(phase="live", quantity=1)
     make_edition(drop=drop, quantity=2)
     make_hold(drop=drop)
@@ -28,7 +29,7 @@ def test_the_document_says_how_much_of_each_edition_is_left(driven):
     assert bands == [("held", 0, 1), ("in", 2, 0)]
 
 
-def test_a_drop_sells_out_when_no_unit_is_free_or_held(driven):
+def test_a_drop_sells_out_when_no_unit_is_free_or_held(driven: Driven) -> None:
     drop = make_drop(phase="live", quantity=1)
     hold = make_hold(drop=drop)
     driven.tick()
@@ -50,18 +51,19 @@ def test_a_drop_sells_out_when_no_unit_is_free_or_held(driven):
     ("phase", "waiting", "most"),
     [
         (Phase.LIVE, 10, 5),
-        (Phase.LIVE, 1_200, 12),  # a hundred looks a second
+        (Phase.LIVE, 1_200, 12),  # a hundred polls a second
         (Phase.LIVE, 1_000_000, 30),
         (Phase.LOBBY, 10, 30),
     ],
 )
-def test_a_short_line_hears_soon_what_comes_of_it(phase, waiting, most):
-    row = SimpleNamespace(phase=phase, checkpoint=SimpleNamespace(joined=waiting + 7, cursor=7))
+def test_a_short_line_polls_often(phase: Phase, waiting: int, most: int) -> None:
+    checkpoint = Checkpoint(joined=waiting + 7, cursor=7)
+    snapshot = DropSnapshot(drop=Drop(), checkpoint=checkpoint, phase=phase, now=timezone.now())
 
-    assert publishing.poll_rule(row) == {"least": 2, "most": most, "share": 20}
+    assert publishing.poll_rule(snapshot) == {"least": 2, "most": most, "share": 20}
 
 
-def test_a_sold_out_drop_is_live_again_if_a_unit_comes_back(driven):
+def test_a_sold_out_drop_is_live_again_if_a_unit_comes_back(driven: Driven) -> None:
     drop = make_drop(phase="sold out", quantity=1)
     driven.tick()
     Unit.objects.update(withheld_at=None, withheld_reason="")
@@ -72,7 +74,7 @@ def test_a_sold_out_drop_is_live_again_if_a_unit_comes_back(driven):
     assert (driven.document(drop)["phase"], drop.sold_out_at) == ("live", None)
 
 
-def test_a_closed_drop_lets_nobody_in_or_join(driven):
+def test_nobody_may_join_or_enter_a_closed_drop(driven: Driven) -> None:
     drop = admitting(driven, 10, quantity=10)
     driven.tick()
     drop_actions.close(drop=drop, who=None)
@@ -86,7 +88,7 @@ def test_a_closed_drop_lets_nobody_in_or_join(driven):
         lua.enter(driven.redis, drop.slug, index=0, place=0)
 
 
-def test_a_sold_out_drop_that_is_closed_stays_sold_out_and_its_line_is_over(driven):
+def test_a_sold_out_drop_that_is_closed_stays_sold_out_and_its_line_is_closed(driven: Driven) -> None:
     drop = make_drop(phase="sold out")
     drop_actions.close(drop=drop, who=None)
 
@@ -95,7 +97,7 @@ def test_a_sold_out_drop_that_is_closed_stays_sold_out_and_its_line_is_over(driv
     assert (driven.document(drop)["phase"], driven.state(drop)["closed"]) == ("sold out", "1")
 
 
-def test_closing_by_the_clock_ends_a_pause(driven):
+def test_closing_by_the_clock_ends_a_pause(driven: Driven) -> None:
     drop = make_drop(phase="paused", closes_at=timezone.now() - SECOND)
 
     driven.tick()
@@ -105,7 +107,7 @@ def test_closing_by_the_clock_ends_a_pause(driven):
     assert not Pause.objects.filter(ended_at=None).exists()
 
 
-def test_an_hour_after_its_end_a_drop_leaves_nothing_in_redis(driven):
+def test_an_hour_after_its_end_a_drop_leaves_nothing_in_redis(driven: Driven) -> None:
     drop = make_drop(phase="live")
     driven.tick()
     move(drop, closed_at=timezone.now() - timedelta(minutes=59))

@@ -1,4 +1,4 @@
-"""Redis or Postgres that are away, emptied or older than they should be."""
+"""A Redis or Postgres that is unreachable, emptied or older than it should be."""
 
 import logging
 from datetime import timedelta
@@ -17,7 +17,7 @@ from tests.drops.waitingroom.gatekeeper.driving import SECOND, admitting, checkp
 from tests.factories import make_drop
 
 
-def test_an_emptied_redis_is_taken_back_and_no_index_comes_twice(driven):
+def test_an_emptied_redis_is_adopted_again_and_no_index_comes_twice(driven: Driven) -> None:
     drop = make_drop(phase="lobby")
     driven.tick()
     before = driven.join(drop, 5)
@@ -36,7 +36,7 @@ def test_an_emptied_redis_is_taken_back_and_no_index_comes_twice(driven):
 
 
 @pytest.mark.parametrize("damage", ["limit", "epoch", "run", "drop", "checkpoint"])
-def test_a_redis_that_is_not_what_postgres_knows_of_is_adopted_again(driven, damage):
+def test_a_redis_that_is_not_what_postgres_knows_of_is_adopted_again(driven: Driven, damage: str) -> None:
     drop = make_drop(phase="lobby")
     driven.tick()
     driven.join(drop, 5)
@@ -57,7 +57,7 @@ def test_a_redis_that_is_not_what_postgres_knows_of_is_adopted_again(driven, dam
     assert checkpoint(drop).epoch == row.epoch
 
 
-def test_an_emptied_redis_keeps_cursor_seal_and_who_entered(driven):
+def test_an_emptied_redis_keeps_cursor_seal_and_who_entered(driven: Driven) -> None:
     drop = admitting(driven, 100, quantity=10)
     driven.tick()
     driven.enter(drop, range(12))
@@ -72,7 +72,7 @@ def test_an_emptied_redis_keeps_cursor_seal_and_who_entered(driven):
     assert checkpoint(drop).allowance == 12  # the passes given before the loss still wait
 
 
-def test_a_redis_that_is_ahead_of_postgres_is_adopted_beyond_what_it_gave(driven):
+def test_a_redis_ahead_of_postgres_is_adopted_beyond_what_it_gave(driven: Driven) -> None:
     drop = make_drop(phase="lobby")
     driven.tick()
     driven.join(drop, 900)
@@ -85,23 +85,24 @@ def test_a_redis_that_is_ahead_of_postgres_is_adopted_beyond_what_it_gave(driven
     assert driven.join(drop, 1) == [limit]
 
 
-def test_a_postgres_that_was_put_back_to_an_older_term_leads_again(driven, another):
+def test_a_postgres_restored_to_an_older_term_leads_again(driven: Driven, another: Driven) -> None:
     drop = make_drop(phase="lobby")
     driven.tick()
     driven.redis.hset(keys.state(drop.slug), "term", 41)
 
-    driven.tick()
-    assert driven.keeper.term is None
-    driven.tick()
+    terms = []
+    for _ in range(2):
+        driven.tick()
+        terms.append(driven.keeper.term)
 
-    assert (driven.keeper.term, driven.state(drop)["term"]) == (42, "42")
+    assert (terms, driven.state(drop)["term"]) == ([None, 42], "42")
 
 
-def unreachable(driven):
+def unreachable(driven: Driven) -> None:
     driven.keeper.redis = loop.connect("redis://127.0.0.1:1/0")
 
 
-def test_without_redis_a_tick_commits_and_one_line_is_logged(driven, caplog):
+def test_without_redis_a_tick_commits_and_one_line_is_logged(driven: Driven, caplog: pytest.LogCaptureFixture) -> None:
     drop = make_drop(phase="lobby")
     driven.tick()
     unreachable(driven)
@@ -121,7 +122,7 @@ def test_without_redis_a_tick_commits_and_one_line_is_logged(driven, caplog):
     assert driven.document(drop)["tick"] == 5
 
 
-def test_a_drop_whose_time_has_come_without_redis_waits_for_its_seal(driven):
+def test_a_drop_that_opens_without_redis_is_sealed_when_redis_is_back(driven: Driven) -> None:
     drop = make_drop(phase="lobby")
     driven.tick()
     driven.join(drop, 3)
@@ -138,7 +139,7 @@ def test_a_drop_whose_time_has_come_without_redis_waits_for_its_seal(driven):
     assert drop.sealed == 3
 
 
-def test_without_postgres_the_loop_goes_on_and_says_so_once(driven, caplog):
+def test_without_postgres_the_loop_goes_on_and_logs_it_once(driven: Driven, caplog: pytest.LogCaptureFixture) -> None:
     make_drop(phase="lobby")
     driven.tick()
     backend = "SELECT pg_terminate_backend(pg_backend_pid())"

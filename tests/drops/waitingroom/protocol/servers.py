@@ -1,4 +1,4 @@
-"""A Redis server of a test's own, one that may be killed; and waiting, bounded."""
+"""A Redis server of a test's own, which may be killed, and calls with defaults."""
 
 import os
 import signal
@@ -23,7 +23,7 @@ NOW = 1_795_000_000.0
 
 
 class LineServer:
-    """One server on a port of its own. `durable` keeps an append-only file; without, only SAVE leaves anything."""
+    """One server on a port of its own. `durable` keeps an append-only file; otherwise only SAVE keeps anything."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.port = free_port()
@@ -38,7 +38,7 @@ class LineServer:
         until(self.answers, "the Redis server")
 
     def client(self) -> Redis:
-        """One more client, for one more thread."""
+        """Return another client, for another thread."""
         return Redis.from_url(self.url)
 
     def answers(self) -> bool:
@@ -61,7 +61,7 @@ class LineServer:
 
 
 def adopt(server: Redis, slug: str = "x", **changed: object) -> None:
-    """Adopt the server for drop `slug` as a first gatekeeper does; `changed` replaces what the call says."""
+    """Adopt the server for drop `slug` as a first gatekeeper does; `changed` replaces arguments."""
     numbers = {
         "term": 1,
         "epoch": 1,
@@ -79,7 +79,7 @@ def adopt(server: Redis, slug: str = "x", **changed: object) -> None:
 
 
 def publish(server: Redis, slug: str = "x", **changed: object) -> None:
-    """Publish as the gatekeeper of term 1 does when nothing has moved; `changed` replaces what the call says."""
+    """Publish as the gatekeeper of term 1 does when nothing has moved; `changed` replaces arguments."""
     said: dict[str, Any] = {
         "term": 1,
         "limit": 0,
@@ -93,7 +93,7 @@ def publish(server: Redis, slug: str = "x", **changed: object) -> None:
 
 
 def document(**changed: object) -> Status:
-    """A status document of a lobby, at NOW, 60 s before the opening."""
+    """Return the status document of a lobby at NOW, 60 s before the opening."""
     found = {
         "v": 1,
         "epoch": 1,

@@ -10,7 +10,7 @@ WHOLE = {
 }
 
 
-def test_read_takes_what_is_there():
+def test_read_returns_the_configuration() -> None:
     found = config.read(WHOLE | {"SHOP_NAME": "Nothing", "STATIC_ROOT": "/srv/static"})
 
     assert (found.redis_url, found.origin, found.secure) == ("redis://127.0.0.1/0", "https://shop.example", True)
@@ -18,7 +18,7 @@ def test_read_takes_what_is_there():
     assert (found.shop_name, str(found.static_root)) == ("Nothing", "/srv/static")
 
 
-def test_read_names_everything_that_is_missing():
+def test_read_lists_everything_that_is_missing() -> None:
     with pytest.raises(config.ConfigError) as refused:
         config.read({})
 
@@ -37,12 +37,12 @@ def test_read_names_everything_that_is_missing():
         ({"TICKET_KEYS": "a:secret"}, "TICKET_KEYS (key 1 (a) isn't hex)"),
     ],
 )
-def test_read_says_what_is_wrong(changed, words):
+def test_read_explains_what_is_wrong(changed: dict[str, str], words: str) -> None:
     with pytest.raises(config.ConfigError) as refused:
         config.read(WHOLE | changed)
 
     assert str(refused.value).endswith(f": {words}.")
 
 
-def test_read_lets_cookies_go_over_plain_http_in_a_demo():
+def test_read_allows_plain_http_in_a_demo() -> None:
     assert config.read(WHOLE | {"SHOP_ORIGIN": "http://127.0.0.1:8000", "DEMO": "1"}).secure is False

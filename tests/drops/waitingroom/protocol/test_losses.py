@@ -1,4 +1,4 @@
-"""A Redis that loses its memory, or all of itself: nothing is given twice, and counting goes on where it is safe."""
+"""A Redis that loses data, some or all of it: no index is given twice, and counting resumes where it is safe."""
 
 import pytest
 from redis import Redis
@@ -18,7 +18,7 @@ def careless(script: Script) -> Script:
     return Script(script.text.replace(check, "true"))
 
 
-def test_nothing_works_on_a_server_that_nobody_adopted(server):
+def test_scripts_refuse_a_server_that_was_never_adopted(server: Redis) -> None:
     with pytest.raises(lua.NotAdopted):
         lua.join(server, "x", [A])
     with pytest.raises(lua.NotAdopted):
@@ -31,7 +31,7 @@ def test_nothing_works_on_a_server_that_nobody_adopted(server):
 
 
 @pytest.mark.parametrize("lost", ["limit", "epoch", "run"])
-def test_nothing_works_where_a_part_of_the_adoption_is_gone(server, lost):
+def test_scripts_refuse_a_server_that_lost_part_of_the_adoption(server: Redis, lost: str) -> None:
     adopt(server)
     server.hdel(keys.state("x"), lost)
 
@@ -39,7 +39,7 @@ def test_nothing_works_where_a_part_of_the_adoption_is_gone(server, lost):
         lua.join(server, "x", [A])
 
 
-def test_an_emptied_server_waits_and_then_counts_on_from_the_committed_limit(server):
+def test_an_emptied_server_refuses_and_then_resumes_at_the_committed_limit(server: Redis) -> None:
     adopt(server, limit=100)
     given = lua.join(server, "x", [A, B])
     server.flushall()
@@ -51,7 +51,7 @@ def test_an_emptied_server_waits_and_then_counts_on_from_the_committed_limit(ser
     assert (given, lua.join(server, "x", [C, A])) == ([0, 1], [100, 101])
 
 
-def test_a_killed_server_keeps_its_clients_and_waits_to_be_adopted(mortal):
+def test_a_killed_server_keeps_its_clients_and_refuses_until_it_is_adopted(mortal: LineServer) -> None:
     adopt(mortal.redis, limit=100)
     given = lua.join(mortal.redis, "x", [A, B])
     mortal.redis.execute_command("WAITAOF", 1, 0, 5000)
@@ -66,8 +66,8 @@ def test_a_killed_server_keeps_its_clients_and_waits_to_be_adopted(mortal):
     assert (given, lua.join(mortal.redis, "x", [C, A])) == ([0, 1], [100, 0])
 
 
-def gone_back(server: LineServer) -> list[int]:
-    """Three join; the server dies, having kept only the first. What was given."""
+def lose_recent_writes(server: LineServer) -> list[int]:
+    """Let three join, of whom the server keeps only the first when it dies; return their indices."""
     adopt(server.redis, limit=100)
     given = lua.join(server.redis, "x", [A])
     server.redis.save()
@@ -76,8 +76,8 @@ def gone_back(server: LineServer) -> list[int]:
     return given
 
 
-def test_no_index_is_given_twice_by_a_server_that_went_back(forgetful):
-    given = gone_back(forgetful)
+def test_a_server_that_lost_recent_writes_gives_no_index_twice(forgetful: LineServer) -> None:
+    given = lose_recent_writes(forgetful)
 
     with pytest.raises(lua.NotAdopted):
         lua.join(forgetful.redis, "x", [D, E])
@@ -87,15 +87,15 @@ def test_no_index_is_given_twice_by_a_server_that_went_back(forgetful):
     assert given == [0, 1, 2, 100, 101]
 
 
-def test_control_without_the_run_id_an_index_is_given_twice(forgetful):
-    given = gone_back(forgetful)
+def test_control_without_the_run_id_an_index_is_given_twice(forgetful: LineServer) -> None:
+    given = lose_recent_writes(forgetful)
     _, names, clients = lua.join_call("x", [D, E])
     given += lua.run(forgetful.redis, careless(lua.JOIN), names, clients)
 
     assert given == [0, 1, 2, 1, 2]
 
 
-def test_an_adoption_that_is_meant_for_the_server_before_is_refused(forgetful):
+def test_an_adoption_meant_for_the_previous_run_is_refused(forgetful: LineServer) -> None:
     before = lua.read_run_id(forgetful.redis)
     forgetful.restart()
 
@@ -104,7 +104,7 @@ def test_an_adoption_that_is_meant_for_the_server_before_is_refused(forgetful):
     assert refused.value.args == (lua.read_run_id(forgetful.redis),)
 
 
-def test_a_loss_between_the_first_step_and_the_second_seals_at_the_new_counter(server):
+def test_a_loss_between_the_first_step_and_the_second_seals_at_the_new_counter(server: Redis) -> None:
     adopt(server, limit=100)
     lua.join(server, "x", [A, B])
     first = lua.close_lobby(server, "x", term=1)
@@ -115,7 +115,7 @@ def test_a_loss_between_the_first_step_and_the_second_seals_at_the_new_counter(s
     assert (first, lua.close_lobby(server, "x", term=1)) == (2, 101)
 
 
-def test_a_seal_stands_after_a_loss(server: Redis):
+def test_a_seal_stands_after_a_loss(server: Redis) -> None:
     adopt(server, limit=100)
     lua.join(server, "x", [A, B])
     seal = Seal(lua.close_lobby(server, "x", term=1), bytes(32))
@@ -126,7 +126,7 @@ def test_a_seal_stands_after_a_loss(server: Redis):
     assert (lua.close_lobby(server, "x", term=1), lua.read_state(server, "x").fields["seed"]) == (2, "00" * 32)
 
 
-def test_a_script_is_sent_again_to_a_server_that_forgot_it(server):
+def test_a_script_is_sent_again_to_a_server_that_has_not_cached_it(server: Redis) -> None:
     adopt(server)
     lua.join(server, "x", [A])
     server.script_flush()

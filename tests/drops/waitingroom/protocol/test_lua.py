@@ -1,4 +1,4 @@
-"""The scripts on a real server, one rule a test; what a lost or changed server does to them is in test_losses.py."""
+"""The scripts on a real server, one rule per test. Servers that lose data are in test_losses.py."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ from redis import Redis
 
 from drops.waitingroom.protocol import keys, lua
 from drops.waitingroom.protocol.lua import Entry, Seal
-from tests.drops.waitingroom.protocol.servers import adopt, publish
+from tests.drops.waitingroom.protocol.servers import LineServer, adopt, publish
 
 A, B, C, D = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
 SEED = bytes(range(32))
@@ -23,13 +23,13 @@ def state(server: Redis, *names: str) -> list[str | None]:
 # --- join
 
 
-def test_join_counts_from_0_and_gives_a_batch_a_row_of_indices(server):
+def test_join_counts_from_0_and_returns_consecutive_indices_for_a_batch(server: Redis) -> None:
     adopt(server)
 
     assert (lua.join(server, "x", [A, B]), lua.join(server, "x", [C])) == ([0, 1], [2])
 
 
-def test_join_gives_a_known_client_its_old_index_and_a_repeat_in_one_batch_the_same(server):
+def test_join_returns_the_same_index_to_a_known_client_and_to_a_repeat_in_a_batch(server: Redis) -> None:
     adopt(server)
     lua.join(server, "x", [A, B])
 
@@ -37,13 +37,13 @@ def test_join_gives_a_known_client_its_old_index_and_a_repeat_in_one_batch_the_s
     assert state(server, "counter") == ["4"]
 
 
-def test_join_takes_a_batch_of_the_gate_s_largest_size(server):
+def test_join_accepts_the_gate_s_largest_batch(server: Redis) -> None:
     adopt(server)
 
     assert lua.join(server, "x", [f"{number:032x}" for number in range(500)]) == list(range(500))
 
 
-def test_join_refuses_what_would_pass_the_limit_and_goes_on_when_it_is_raised(server):
+def test_join_refuses_to_pass_the_limit_and_resumes_when_it_is_raised(server: Redis) -> None:
     adopt(server, limit=2)
     lua.join(server, "x", [A])
 
@@ -56,7 +56,7 @@ def test_join_refuses_what_would_pass_the_limit_and_goes_on_when_it_is_raised(se
     assert lua.join(server, "x", [C]) == [2]
 
 
-def test_join_waits_for_the_lobby_by_the_server_s_clock(server):
+def test_join_is_refused_before_the_lobby_by_the_server_s_clock(server: Redis) -> None:
     opens = int(time.time()) + 100
     adopt(server, lobby=opens)
 
@@ -65,7 +65,7 @@ def test_join_waits_for_the_lobby_by_the_server_s_clock(server):
     assert early.value.opens_at == opens
 
 
-def test_join_is_over_when_the_drop_is_closed(server):
+def test_join_is_refused_when_the_drop_is_closed(server: Redis) -> None:
     adopt(server)
     publish(server, closed=True)
 
@@ -73,7 +73,7 @@ def test_join_is_over_when_the_drop_is_closed(server):
         lua.join(server, "x", [A])
 
 
-def test_join_gives_nothing_twice_to_many_at_once(server, shared_server):
+def test_join_gives_no_index_twice_to_many_at_once(server: Redis, shared_server: LineServer) -> None:
     adopt(server)
 
     def forty(caller: int) -> list[int]:
@@ -89,7 +89,7 @@ def test_join_gives_nothing_twice_to_many_at_once(server, shared_server):
 # --- the seal's first step
 
 
-def test_close_lobby_says_the_same_n_however_often_it_is_asked(server):
+def test_close_lobby_returns_the_same_n_each_time(server: Redis) -> None:
     adopt(server)
     lua.join(server, "x", [A, B])
     first = lua.close_lobby(server, "x", term=1)
@@ -98,7 +98,7 @@ def test_close_lobby_says_the_same_n_however_often_it_is_asked(server):
     assert (first, late, lua.close_lobby(server, "x", term=1)) == (2, [2], 2)
 
 
-def test_close_lobby_refuses_an_older_term(server):
+def test_close_lobby_refuses_an_older_term(server: Redis) -> None:
     adopt(server, term=3)
 
     with pytest.raises(lua.OutdatedTerm):
@@ -110,7 +110,7 @@ def test_close_lobby_refuses_an_older_term(server):
 
 
 @pytest.fixture
-def live(server):
+def live(server: Redis) -> Redis:
     """Four in the lobby, sealed; places below 3 are called and two may enter."""
     adopt(server)
     lua.join(server, "x", [A, B, C, D])
@@ -118,7 +118,7 @@ def live(server):
     return server
 
 
-def test_enter_lets_in_who_is_called_and_counts(live):
+def test_enter_admits_a_called_place_and_counts_it(live: Redis) -> None:
     entry = lua.enter(live, "x", index=1, place=2)
 
     assert entry.cursor == 3
@@ -127,7 +127,7 @@ def test_enter_lets_in_who_is_called_and_counts(live):
     assert live.getrange(keys.entries("x"), 4, 7) == entry.entered.to_bytes(4)
 
 
-def test_enter_is_not_yet_for_a_place_at_the_cursor(live):
+def test_enter_refuses_a_place_at_the_cursor(live: Redis) -> None:
     with pytest.raises(lua.NotCalled) as early:
         lua.enter(live, "x", index=1, place=3)
 
@@ -135,7 +135,7 @@ def test_enter_is_not_yet_for_a_place_at_the_cursor(live):
     assert state(live, "entered") == ["0"]
 
 
-def test_enter_gives_the_same_entry_again_uncounted(live):
+def test_enter_returns_the_same_entry_again_uncounted(live: Redis) -> None:
     first = lua.enter(live, "x", index=1, place=2)
     publish(live, cursor=3, allowance=1)
 
@@ -144,7 +144,7 @@ def test_enter_gives_the_same_entry_again_uncounted(live):
 
 
 @pytest.mark.parametrize(("ago", "counted"), [(100, "1"), (121, "2")])
-def test_enter_counts_again_once_the_pass_has_ended(live, ago, counted):
+def test_enter_counts_again_once_the_pass_has_ended(live: Redis, ago: int, counted: str) -> None:
     lua.enter(live, "x", index=1, place=2)
     before = int(live.time()[0]) - ago
     live.setrange(keys.entries("x"), 4, before.to_bytes(4))
@@ -154,7 +154,7 @@ def test_enter_counts_again_once_the_pass_has_ended(live, ago, counted):
     assert state(live, "entered") == [counted]
 
 
-def test_enter_waits_when_the_allowance_is_used_up(live):
+def test_enter_is_refused_when_the_allowance_is_used_up(live: Redis) -> None:
     lua.enter(live, "x", index=0, place=0)
     lua.enter(live, "x", index=1, place=2)
 
@@ -166,7 +166,7 @@ def test_enter_waits_when_the_allowance_is_used_up(live):
     assert lua.enter(live, "x", index=2, place=1).cursor == 3
 
 
-def test_enter_never_passes_the_allowance_with_many_at_once(server, shared_server):
+def test_enter_never_passes_the_allowance_with_many_at_once(server: Redis, shared_server: LineServer) -> None:
     adopt(server, cursor=100, allowance=7)
 
     def one(index: int) -> Entry | lua.ScriptRefused:
@@ -183,7 +183,7 @@ def test_enter_never_passes_the_allowance_with_many_at_once(server, shared_serve
     assert state(server, "entered") == ["7"]
 
 
-def test_enter_is_refused_in_a_pause_and_open_after_it(live):
+def test_enter_is_refused_in_a_pause_and_works_after_it(live: Redis) -> None:
     publish(live, cursor=3, allowance=2, paused=True)
     with pytest.raises(lua.AdmissionPaused):
         lua.enter(live, "x", index=0, place=0)
@@ -192,7 +192,7 @@ def test_enter_is_refused_in_a_pause_and_open_after_it(live):
     assert lua.enter(live, "x", index=0, place=0).cursor == 3
 
 
-def test_enter_is_over_when_the_drop_is_closed(live):
+def test_enter_is_refused_when_the_drop_is_closed(live: Redis) -> None:
     publish(live, closed=True, paused=True)
 
     with pytest.raises(lua.DropClosed):
@@ -202,7 +202,7 @@ def test_enter_is_over_when_the_drop_is_closed(live):
 # --- publish
 
 
-def test_publish_takes_the_maximum(server):
+def test_publish_takes_the_maximum(server: Redis) -> None:
     adopt(server)
     publish(server, cursor=50, allowance=40, limit=2000)
     publish(server, cursor=49, allowance=39, limit=1999)
@@ -210,7 +210,7 @@ def test_publish_takes_the_maximum(server):
     assert state(server, "cursor", "allowance", "limit") == ["50", "40", "2000"]
 
 
-def test_publish_never_opens_a_closed_drop_again(server):
+def test_publish_never_reopens_a_closed_drop(server: Redis) -> None:
     adopt(server)
     publish(server, closed=True)
     publish(server)
@@ -218,7 +218,7 @@ def test_publish_never_opens_a_closed_drop_again(server):
     assert state(server, "closed") == ["1"]
 
 
-def test_publish_sets_the_seed_once_and_the_committed_n_with_it(server):
+def test_publish_sets_the_seed_once_and_the_committed_n_with_it(server: Redis) -> None:
     adopt(server)
     lua.join(server, "x", [A, B, C])
     lua.close_lobby(server, "x", term=1)
@@ -228,7 +228,7 @@ def test_publish_sets_the_seed_once_and_the_committed_n_with_it(server):
     assert state(server, "n", "seed") == ["2", SEED.hex()]
 
 
-def test_publish_refuses_an_older_term_and_changes_nothing(server):
+def test_publish_refuses_an_older_term_and_changes_nothing(server: Redis) -> None:
     adopt(server, term=4)
     publish(server, term=5, status="new")
 
@@ -238,7 +238,7 @@ def test_publish_refuses_an_older_term_and_changes_nothing(server):
     assert server.get(keys.status("x")) == b"new"
 
 
-def test_publish_forgets_seconds_that_no_pass_is_left_of(server):
+def test_publish_deletes_seconds_whose_passes_have_ended(server: Redis) -> None:
     adopt(server)
     now = int(server.time()[0])
     server.hset(keys.seconds("x"), mapping={str(now - ago): 2 for ago in range(300)})
@@ -247,17 +247,17 @@ def test_publish_forgets_seconds_that_no_pass_is_left_of(server):
     assert 119 <= len(lua.read_state(server, "x").entered_at) <= 122
 
 
-def test_publish_keeps_a_look_for_the_page(server):
+def test_publish_stores_the_theme_of_the_page(server: Redis) -> None:
     adopt(server)
     publish(server, theme={"title": "Größe"})
 
     assert state(server, "look") == ['{"title": "Größe"}']
 
 
-# --- adopt, look_at, forget
+# --- adopt, read_state, delete_keys
 
 
-def test_adopt_keeps_who_has_which_index_and_goes_on_at_the_committed_limit(server):
+def test_adopt_keeps_known_clients_and_resumes_at_the_committed_limit(server: Redis) -> None:
     adopt(server, limit=10)
     lua.join(server, "x", [A, B])
     adopt(server, term=2, epoch=2, counter=10, limit=20)
@@ -266,7 +266,7 @@ def test_adopt_keeps_who_has_which_index_and_goes_on_at_the_committed_limit(serv
     assert state(server, "epoch", "limit") == ["2", "20"]
 
 
-def test_adopt_never_takes_a_number_back(server):
+def test_adopt_never_lowers_a_number(server: Redis) -> None:
     adopt(server, epoch=3, counter=10, limit=20, cursor=7, allowance=8, entered=6)
     adopt(server, epoch=2, counter=9, limit=19, cursor=6, allowance=7, entered=5)
 
@@ -275,7 +275,7 @@ def test_adopt_never_takes_a_number_back(server):
     ]  # fmt: skip
 
 
-def test_adopt_forgets_an_n_that_was_not_committed_and_sets_one_that_was(server):
+def test_adopt_deletes_an_uncommitted_n_and_sets_a_committed_one(server: Redis) -> None:
     adopt(server)
     lua.close_lobby(server, "x", term=1)
     adopt(server, epoch=2)
@@ -285,7 +285,7 @@ def test_adopt_forgets_an_n_that_was_not_committed_and_sets_one_that_was(server)
     assert (uncommitted, state(server, "n", "seed")) == ([None, None], ["0", SEED.hex()])
 
 
-def test_adopt_refuses_another_server_and_an_older_term(server):
+def test_adopt_refuses_a_different_server_and_an_older_term(server: Redis) -> None:
     adopt(server, term=2)
 
     with pytest.raises(lua.RunIdMismatch):
@@ -294,7 +294,7 @@ def test_adopt_refuses_another_server_and_an_older_term(server):
         adopt(server, term=1)
 
 
-def test_adopt_wipes_what_another_drop_of_the_same_name_left(server):
+def test_adopt_deletes_what_an_earlier_drop_with_the_same_slug_left(server: Redis) -> None:
     adopt(server, cursor=100, allowance=100)
     lua.join(server, "x", [A, B, C])
     lua.enter(server, "x", index=2, place=2)
@@ -305,7 +305,7 @@ def test_adopt_wipes_what_another_drop_of_the_same_name_left(server):
     assert server.exists(keys.entries("x"), keys.seconds("x")) == 0
 
 
-def test_look_at_reads_a_tick_s_beginning(server):
+def test_read_state_returns_what_a_tick_starts_from(server: Redis) -> None:
     fresh = lua.read_state(server, "x")
     adopt(server, cursor=5, allowance=5)
     for index in range(3):
@@ -318,7 +318,7 @@ def test_look_at_reads_a_tick_s_beginning(server):
     assert sum(seen.entered_at.values()) == 7
 
 
-def test_forget_leaves_no_key(server):
+def test_delete_keys_leaves_none(server: Redis) -> None:
     adopt(server, cursor=1, allowance=1, status="{}")
     lua.join(server, "x", [A])
     lua.enter(server, "x", index=0, place=0)

@@ -3,6 +3,7 @@ from collections import Counter
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -18,7 +19,7 @@ Shuffle = Callable[[bytes, int, int], int]
 
 
 @pytest.mark.parametrize("case", VECTORS, ids=lambda case: case["note"])
-def test_arithmetic_follows_the_vectors(case):
+def test_arithmetic_follows_the_vectors(case: Any) -> None:
     drop, key, nonce = UUID(case["drop"]), bytes.fromhex(case["key"]), bytes.fromhex(case["nonce"])
     secret = places.secret(key, drop, nonce)
     seed = places.seed(drop, secret, case["n"], bytes.fromhex(case["beacon"]))
@@ -33,14 +34,14 @@ def test_arithmetic_follows_the_vectors(case):
 
 
 @given(SEEDS, st.integers(0, 2**32 - 1), st.integers(0, 2**32 - 1))
-def test_place_stays_inside_the_lobby_or_is_the_index(seed, index, n):
+def test_place_stays_inside_the_lobby_or_is_the_index(seed: bytes, index: int, n: int) -> None:
     place = places.place(seed, index, n)
 
     assert 0 <= place < n if index < n else place == index
 
 
 @given(SEEDS, st.integers(1, 2**32 - 1), st.integers(1, 2**32 - 1))
-def test_place_depends_on_n_and_the_drop_through_the_seed(secret, n, m):
+def test_place_depends_on_n_and_the_drop_through_the_seed(secret: bytes, n: int, m: int) -> None:
     drop, other = UUID(int=1), UUID(int=2)
 
     assert places.seed(drop, secret, n) != places.seed(other, secret, n)
@@ -71,11 +72,11 @@ ALIKE = 0.05  # 3.5 standard deviations of the rank correlation of 5,000
 
 
 @pytest.mark.parametrize("index", [0, 1, 7, 19])
-def test_place_of_one_index_is_even_over_many_seeds(index):
+def test_place_of_one_index_is_uniform_over_many_seeds(index: int) -> None:
     assert unevenness(places.place, index=index) < FAIR
 
 
-def test_place_under_one_seed_knows_nothing_of_the_index():
+def test_place_under_one_seed_does_not_correlate_with_the_index() -> None:
     assert abs(likeness(places.place)) < ALIKE
 
 
@@ -92,5 +93,5 @@ def rotated(seed: bytes, index: int, n: int) -> int:
 
 
 @pytest.mark.parametrize("careless", [in_order, of_the_index_alone, rotated])
-def test_control_careless_shuffles_fail_the_same_checks(careless):
+def test_control_careless_shuffles_fail_the_same_checks(careless: Shuffle) -> None:
     assert unevenness(careless, index=7) >= FAIR or abs(likeness(careless)) >= ALIKE

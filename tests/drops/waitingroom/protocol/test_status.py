@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,20 +10,20 @@ from tests.drops.waitingroom.protocol.servers import NOW, document
 CHANCES = st.floats(0, 1)
 
 
-def test_decode_reads_what_encode_wrote():
+def test_decode_reads_what_encode_wrote() -> None:
     doc = document(sentence="Größe M is gone.")
 
     assert status.decode(status.encode(doc).encode()) == doc
 
 
 @pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"v":2}', b"\xff"])
-def test_decode_refuses_what_is_of_no_version_of_ours(text):
+def test_decode_refuses_anything_but_this_version(text: bytes) -> None:
     with pytest.raises(status.UnreadableStatus):
         status.decode(text)
 
 
 @pytest.mark.parametrize(("age", "known"), [(0, True), (15, True), (15.1, False)])
-def test_a_document_says_nothing_after_15_seconds(age, known):
+def test_a_document_is_fresh_for_15_seconds(age: float, known: bool) -> None:
     assert status.is_fresh(document(), NOW + age) is known
 
 
@@ -34,12 +36,12 @@ def test_a_document_says_nothing_after_15_seconds(age, known):
         (1009, 0.0, None),
     ],
 )
-def test_wait_is_a_range_round_the_pace(place, rate, expected):
+def test_expected_wait_is_a_range_around_the_pace(place: int, rate: float, expected: Any) -> None:
     assert status.expected_wait(document(phase="live", cursor=10, rate=rate), place) == expected
 
 
 @given(st.integers(-100, 600), CHANCES)
-def test_poll_after_brings_the_lobby_back_within_3_s_of_the_opening(left, chance):
+def test_poll_seconds_bring_the_lobby_back_within_3_s_of_the_opening(left: int, chance: float) -> None:
     after = status.poll_seconds(document(opens=NOW + left), None, NOW, chance)
 
     assert after <= 30
@@ -59,25 +61,25 @@ def test_poll_after_brings_the_lobby_back_within_3_s_of_the_opening(left, chance
         (None, 1.0, 30.0),
     ],
 )
-def test_poll_after_follows_the_wait_within_bounds(place, rate, expected):
+def test_poll_seconds_follow_the_wait_within_bounds(place: int | None, rate: float, expected: Any) -> None:
     doc = document(phase="live", rate=rate)
 
     assert status.poll_seconds(doc, place, NOW, 0.5) == expected
 
 
 @given(st.integers(0, 10**7), st.floats(0, 1000), CHANCES)
-def test_poll_after_is_never_fast_and_never_silent(place, rate, chance):
+def test_poll_seconds_are_never_few_and_never_endless(place: int | None, rate: float, chance: float) -> None:
     after = status.poll_seconds(document(phase="live", rate=rate), place, NOW, chance)
 
     assert 1.6 <= after < 36.1
 
 
-def test_poll_after_is_quick_while_the_order_is_drawn():
+def test_poll_seconds_are_few_while_places_are_drawn() -> None:
     assert status.poll_seconds(document(phase="opening"), None, NOW, 0.5) == 2.5
 
 
 @pytest.mark.parametrize(("phase", "left"), [("lobby", 601), ("announced", 541)])
-def test_poll_after_is_rare_long_before_the_opening(phase, left):
+def test_poll_seconds_are_many_long_before_the_opening(phase: str, left: int) -> None:
     doc = document(phase=phase, opens=NOW + left, lobby_opens=NOW + left + 60)
 
     assert status.poll_seconds(doc, None, NOW, 0.5) == 300

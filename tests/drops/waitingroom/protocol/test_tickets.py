@@ -18,25 +18,25 @@ ID = st.binary(min_size=16, max_size=16)
 
 
 @given(PURPOSES, SCOPES, st.binary(max_size=64))
-def test_read_returns_what_was_signed(purpose, scope, payload):
+def test_read_returns_what_was_signed(purpose: str, scope: str, payload: bytes) -> None:
     assert tickets.read(purpose, scope, tickets.sign(purpose, scope, payload, KEYS), KEYS) == payload
 
 
 @given(ID, U32)
-def test_read_ticket_returns_what_was_signed(id_, index):
+def test_read_ticket_returns_what_was_signed(id_: bytes, index: int) -> None:
     ticket = Ticket(id_, index)
 
     assert tickets.read_ticket(tickets.sign_ticket(ticket, "x", KEYS), "x", KEYS) == ticket
 
 
 @given(ID, U32, U32, U32, U32)
-def test_read_pass_returns_what_was_signed(id_, index, place, cursor, entered):
-    admit = Pass(id_, index, place, cursor, entered)
+def test_read_pass_returns_what_was_signed(id_: bytes, index: int, place: int, cursor: int, entered: int) -> None:
+    pass_ = Pass(id_, index, place, cursor, entered)
 
-    assert tickets.read_pass(tickets.sign_pass(admit, "x", KEYS), "x", KEYS) == admit
+    assert tickets.read_pass(tickets.sign_pass(pass_, "x", KEYS), "x", KEYS) == pass_
 
 
-def test_sign_makes_the_documented_bytes():
+def test_sign_returns_the_documented_bytes() -> None:
     mac = hmac.new(bytes.fromhex("11" * 32), b"hold\x001\x00a1\x00\x00payload", sha256).digest()[:16]
     text = [urlsafe_b64encode(part).decode().rstrip("=") for part in (b"payload", mac)]
 
@@ -44,7 +44,7 @@ def test_sign_makes_the_documented_bytes():
 
 
 @given(ID, U32, st.data())
-def test_read_refuses_a_ticket_with_any_character_changed(id_, index, data):
+def test_read_refuses_a_ticket_with_any_character_changed(id_: bytes, index: int, data: st.DataObject) -> None:
     value = tickets.sign_ticket(Ticket(id_, index), "x", KEYS)
     at = data.draw(st.integers(0, len(value) - 1))
     other = data.draw(st.characters(min_codepoint=33, max_codepoint=126).filter(lambda c: c != value[at]))
@@ -54,7 +54,7 @@ def test_read_refuses_a_ticket_with_any_character_changed(id_, index, data):
 
 
 @given(st.text(max_size=500))
-def test_read_refuses_whatever_was_not_signed(value):
+def test_read_refuses_anything_unsigned(value: str) -> None:
     with pytest.raises(InvalidSignature):
         tickets.read("ticket", "x", value, KEYS)
 
@@ -74,29 +74,29 @@ def test_read_refuses_whatever_was_not_signed(value):
         "1.a1." + 400 * "A",
     ],
 )
-def test_read_ticket_refuses_what_is_not_for_this_line(careless):
+def test_read_ticket_refuses_anything_but_a_ticket_of_this_line(careless: str) -> None:
     with pytest.raises(InvalidSignature):
         tickets.read_ticket(careless, "x", KEYS)
 
 
-def test_read_accepts_the_older_key_after_a_rotation():
+def test_read_accepts_the_older_key_after_a_rotation() -> None:
     value = tickets.sign_ticket(Ticket(bytes(16), 7), "x", KEYS)
 
     assert tickets.read_ticket(value, "x", Keyring.parse(f"{NEW},{OLD}")) == Ticket(bytes(16), 7)
 
 
-def test_sign_uses_the_first_key():
+def test_sign_uses_the_first_key() -> None:
     assert tickets.sign("order", "", b"", Keyring.parse(f"{NEW},{OLD}")).split(".")[1] == "b2"
 
 
-def test_read_refuses_a_key_that_is_no_longer_kept():
+def test_read_refuses_a_retired_key() -> None:
     value = tickets.sign_ticket(Ticket(bytes(16), 7), "x", KEYS)
 
     with pytest.raises(InvalidSignature):
         tickets.read_ticket(value, "x", Keyring.parse(NEW))
 
 
-def test_issue_gives_a_repeat_the_same_ticket():
+def test_issue_returns_the_same_ticket_to_a_repeat() -> None:
     client = bytes(range(16))
 
     assert tickets.issue("x", 7, client, KEYS) == tickets.issue("x", 7, client, KEYS)
@@ -106,13 +106,13 @@ def test_issue_gives_a_repeat_the_same_ticket():
     ("slug", "index", "client", "keys"),
     [("y", 7, 0, OLD), ("x", 8, 0, OLD), ("x", 7, 1, OLD), ("x", 7, 0, NEW)],
 )
-def test_issue_gives_another_shopper_another_id(slug, index, client, keys):
+def test_issue_returns_a_different_id_to_anyone_else(slug: str, index: int, client: int, keys: str) -> None:
     mine = tickets.issue("x", 7, bytes(16), KEYS)
 
     assert tickets.issue(slug, index, bytes([client]) * 16, Keyring.parse(keys)).id != mine.id
 
 
-def test_a_pass_ends_two_minutes_after_the_entry():
+def test_a_pass_ends_two_minutes_after_the_entry() -> None:
     assert Pass(bytes(16), 7, 7, 8, 1000).ends == 1120
 
 
@@ -128,7 +128,7 @@ def test_a_pass_ends_two_minutes_after_the_entry():
         (f"{OLD},{OLD}", "two keys are named a1"),
     ],
 )
-def test_parse_refuses_what_is_no_list_of_keys_and_tells_no_key(text, words):
+def test_parse_refuses_malformed_keys_and_reveals_none(text: str, words: str) -> None:
     with pytest.raises(ValueError, match="key") as refused:
         Keyring.parse(text)
 
