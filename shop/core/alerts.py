@@ -70,7 +70,7 @@ def send_webhook(alert: Alert) -> None:
             key=f"alert-{alert.pk}",
             seconds=WEBHOOK_SECONDS,
         )
-    except outbound.Failed as error:
+    except outbound.OutboundError as error:
         raise outbox.NotSent(str(error)) from error
     if not 200 <= answer.status < 300:
         raise outbox.NotSent(f"The receiver answered {answer.status}.")

@@ -1,41 +1,49 @@
-"""Signed HTTP: what is signed, where it may go, and how long and how large an answer may be."""
+"""Signed HTTP: what is signed, where it may go, and how long and how large a response may be."""
 
 import socket
 import ssl
 import subprocess
 import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from shop.core import outbound
 from tests.drops.scaling.receiver import SECRET, Receiver, http, serve
+from tests.servers import until
 
 
 @pytest.fixture
-def receiver(settings):
+def receiver(settings: Any) -> Iterator[Receiver]:
     settings.SCALING_PRIVATE_HOSTS = ["127.0.0.1", "localhost"]
     with serve(Receiver()) as running:
         yield running
 
 
-def post(url, *, body=b"{}", seconds=5.0, key="key-1"):
+def post(url: str, *, body: bytes = b"{}", seconds: float = 5.0, key: str = "key-1") -> outbound.Response:
     return outbound.post(url=url, body=body, secret=SECRET, key=key, seconds=seconds)
 
 
-def barred(url, **more):
+def calls_under_way() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "outbound call"]
+
+
+def blocked(url: str, **more: Any) -> str:
     with pytest.raises(outbound.AddressBlocked) as caught:
         post(url, **more)
     return str(caught.value)
 
 
-def unanswered(url, **more):
+def no_response(url: str, **more: Any) -> str:
     with pytest.raises(outbound.NoResponse) as caught:
         post(url, **more)
     return str(caught.value)
 
 
 # --- the signature -------------------------------------------------------------------------------------------------
-def test_sign_gives_the_published_test_vector():
+def test_sign_matches_the_published_test_vector() -> None:
     signature = outbound.sign(
         secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
         key="msg_p5jXN8AQM9LWM0D4loKWxJek",
@@ -46,7 +54,7 @@ def test_sign_gives_the_published_test_vector():
     assert signature == "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-def test_sign_takes_a_plain_secret_as_it_is():
+def test_sign_uses_a_plain_secret_as_it_is() -> None:
     plain = outbound.sign(secret="plain", key="a", at=1, body=b"")
 
     assert plain == outbound.sign(secret="whsec_cGxhaW4=", key="a", at=1, body=b"")
@@ -56,32 +64,32 @@ def test_sign_takes_a_plain_secret_as_it_is():
     ("secret", "sentence"),
     [("", "There is no secret to sign with."), ("whsec_%%", "The secret begins with whsec_, but no base64 follows.")],
 )
-def test_sign_refuses_a_secret_that_is_none(secret, sentence):
+def test_sign_refuses_an_unusable_secret(secret: str, sentence: str) -> None:
     with pytest.raises(outbound.AddressBlocked, match=sentence):
         outbound.sign(secret=secret, key="a", at=1, body=b"")
 
 
-def test_a_post_verifies_at_the_receiver(receiver):
+def test_a_post_verifies_at_the_receiver(receiver: Receiver) -> None:
     answer = post(receiver.url, body=b'{"version": 1, "url": "%s", "size": 8}' % receiver.url.encode())
 
     assert (answer.status, answer.json(), answer.request_id) == (202, {"accepted": True}, "request-7")
     assert (receiver.keys, receiver.size) == (["key-1"], 8)
 
 
-def test_a_get_verifies_at_the_receiver(receiver):
+def test_a_get_verifies_at_the_receiver(receiver: Receiver) -> None:
     answer = outbound.get(url=receiver.status_url, secret=SECRET)
 
     assert (answer.status, answer.json()["size"]) == (200, 2)
 
 
-def test_a_body_that_was_changed_on_the_way_does_not_verify(receiver):
+def test_a_body_that_was_changed_on_the_way_does_not_verify(receiver: Receiver) -> None:
     receiver.secret = "whsec_AAAA"
 
     assert post(receiver.url).status == 401
 
 
 @pytest.mark.parametrize("key", ["", "a.b", "a\r\nX: y", "ä"])
-def test_a_key_that_could_forge_a_header_is_a_mistake_of_ours(receiver, key):
+def test_a_key_that_could_forge_a_header_is_a_mistake_of_ours(receiver: Receiver, key: str) -> None:
     with pytest.raises(ValueError, match="a key is letters"):
         post(receiver.url, key=key)
 
@@ -93,42 +101,45 @@ def test_a_key_that_could_forge_a_header_is_a_mistake_of_ours(receiver, key):
         ("ftp://ops.example/x", "The address must begin with https://."),
         ("", "The address must begin with https://."),
         ("https:///x", "The address names no host."),
-        ("https://user:password@ops.example/", "The address may hold no name or password: the call is signed instead."),
-        ("https://ops.example/a b", "This is no web address: write it in ASCII"),
-        ("https://ops.example/\r\nX: y", "This is no web address: write it in ASCII"),
-        ("https://öps.example/", "This is no web address: write it in ASCII"),
-        ("https://ops.example/" + "a" * 2000, "This is no web address: write it in ASCII"),
-        ("https://ops.example:99999/", "This is no web address: Port out of range"),
-        ("https://[::1/", "This is no web address: Invalid IPv6 URL"),
+        (
+            "https://user:password@ops.example/",
+            "The address must not contain a user name or password: calls are signed instead.",
+        ),
+        ("https://ops.example/a b", "This isn't a web address: use ASCII"),
+        ("https://ops.example/\r\nX: y", "This isn't a web address: use ASCII"),
+        ("https://öps.example/", "This isn't a web address: use ASCII"),
+        ("https://ops.example/" + "a" * 2000, "This isn't a web address: use ASCII"),
+        ("https://ops.example:99999/", "This isn't a web address: Port out of range"),
+        ("https://[::1/", "This isn't a web address: Invalid IPv6 URL"),
     ],
 )
-def test_an_address_that_is_none_is_refused(url, sentence):
-    assert barred(url).startswith(sentence)
+def test_an_unusable_address_is_refused(url: str, sentence: str) -> None:
+    assert blocked(url).startswith(sentence)
 
 
-def test_plain_http_is_for_the_demo_only(settings, receiver):
+def test_plain_http_is_for_the_demo_only(settings: Any, receiver: Receiver) -> None:
     settings.DEMO = False
 
-    assert barred(receiver.url) == "The address must begin with https://."
+    assert blocked(receiver.url) == "The address must begin with https://."
     assert receiver.requests == []
 
 
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
 )
-def test_this_machine_is_refused_however_it_is_spelt(settings, receiver, host):
+def test_this_machine_is_refused_in_every_spelling(settings: Any, receiver: Receiver, host: str) -> None:
     settings.SCALING_PRIVATE_HOSTS = []
 
-    sentence = barred(f"http://{host}:{receiver.port}/scale")
+    sentence = blocked(f"http://{host}:{receiver.port}/scale")
 
     assert "is the private address" in sentence
-    assert "If that is right, add it to SCALING_PRIVATE_HOSTS." in sentence
+    assert "If that is right, add the host to SCALING_PRIVATE_HOSTS." in sentence
     assert receiver.requests == []
 
 
 @pytest.mark.parametrize("host", ["169.254.169.254", "10.1.2.3", "192.168.0.1", "[fd00:ec2::254]"])
-def test_private_networks_and_metadata_are_refused(host):
-    assert "is the private address" in barred(f"http://{host}/latest/meta-data/")
+def test_private_networks_and_metadata_are_refused(host: str) -> None:
+    assert "is the private address" in blocked(f"http://{host}/latest/meta-data/")
 
 
 @pytest.mark.parametrize(
@@ -153,46 +164,48 @@ def test_private_networks_and_metadata_are_refused(host):
         ("240.0.0.1", False),
     ],
 )
-def test_is_public_looks_into_addresses_within_addresses(address, public):
+def test_is_public_looks_at_embedded_addresses(address: str, public: bool) -> None:
     assert outbound.is_public(address) is public
 
 
-def test_what_was_looked_up_and_checked_is_what_is_connected_to(monkeypatch, settings, receiver):
-    """A name that is public when it is checked, and this machine for whoever looks it up again."""
-    asked = []
+def test_the_call_connects_to_the_address_that_was_checked(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, receiver: Receiver
+) -> None:
+    """The name is public when it is checked, and means this machine if it is looked up again."""
+    asked: list[str] = []
 
-    def look_up(host, port, **_):
+    def look_up(host: str, port: int, **_: object) -> list[Any]:
         asked.append(host)
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("192.0.2.1", port))]  # nobody has this address
 
-    monkeypatch.setattr(outbound.socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
     monkeypatch.setattr(outbound, "is_public", lambda address: address == "192.0.2.1")
     settings.SCALING_PRIVATE_HOSTS = []
 
-    unanswered(f"http://localhost:{receiver.port}/scale", seconds=0.3)
+    no_response(f"http://localhost:{receiver.port}/scale", seconds=0.3)
 
     assert (asked, receiver.requests) == (["localhost"], [])
 
 
-def test_one_private_address_among_public_ones_is_refused(monkeypatch):
+def test_one_private_address_among_public_ones_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in ("8.8.8.8", "10.0.0.1")]
-    monkeypatch.setattr(outbound.socket, "getaddrinfo", lambda *_, **__: rows)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
 
-    assert "is the private address 10.0.0.1" in barred("https://both.example/")
+    assert "is the private address 10.0.0.1" in blocked("https://both.example/")
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("to", ["http://169.254.169.254/latest/", "https://elsewhere.example/", "/other"])
-def test_redirects_are_refused_wherever_they_lead(receiver, status, to):
+def test_redirects_are_refused_wherever_they_lead(receiver: Receiver, status: int, to: str) -> None:
     receiver.manner = http(status, b"", Location=to)
 
-    assert barred(receiver.url) == (
-        f"127.0.0.1 answered {status} and points to “{to}”. Redirects are not followed: put in where it ends."
+    assert blocked(receiver.url) == (
+        f"127.0.0.1 answered {status} and points to “{to}”. Redirects are not followed: enter the final address."
     )
     assert len(receiver.requests) == 1
 
 
-def test_a_proxy_of_the_environment_is_not_used(monkeypatch, receiver):
+def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch, receiver: Receiver) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:1")
 
@@ -201,52 +214,56 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch, receiver):
 
 # --- how long, how large -------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("manner", ["hangs", "trickles"])
-def test_a_receiver_that_never_ends_is_left(receiver, manner):
+def test_a_receiver_that_never_ends_is_abandoned(receiver: Receiver, manner: str) -> None:
     receiver.manner = manner
 
-    assert unanswered(receiver.url, seconds=0.4) == "127.0.0.1 gave no whole answer in 0.4 seconds."
+    assert no_response(receiver.url, seconds=0.4) == "127.0.0.1 gave no complete response in 0.4 seconds."
+    until(lambda: not calls_under_way(), "the abandoned call has ended")
 
 
-def test_a_body_that_never_ends_is_left(receiver):
+def test_a_body_that_stays_incomplete_is_abandoned(receiver: Receiver) -> None:
     receiver.manner = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
 
-    assert unanswered(receiver.url, seconds=0.4) == (
-        "127.0.0.1 broke off, or answered something that is not HTTP (IncompleteRead)."
+    assert no_response(receiver.url, seconds=0.4) == (
+        "127.0.0.1 lost the connection, or sent something that isn't HTTP (IncompleteRead)."
     )
 
 
-def test_a_look_up_that_hangs_is_left(monkeypatch):
+def test_a_look_up_that_hangs_is_abandoned(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
-    monkeypatch.setattr(outbound.socket, "getaddrinfo", lambda *_, **__: over.wait(30) and [])
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(30) and [])
 
     try:
-        assert unanswered("https://slow.example/", seconds=0.2) == "slow.example gave no whole answer in 0.2 seconds."
+        assert (
+            no_response("https://slow.example/", seconds=0.2)
+            == "slow.example gave no complete response in 0.2 seconds."
+        )
     finally:
         over.set()
 
 
-def test_a_name_that_is_not_there_is_told():
-    assert unanswered("https://nowhere.invalid/") == (
-        "The name nowhere.invalid can't be looked up. Is it spelt right, and does this machine have DNS?"
+def test_an_unknown_name_is_reported() -> None:
+    assert no_response("https://nowhere.invalid/") == (
+        "The name nowhere.invalid can't be looked up. Is it spelt correctly, and does this machine have DNS?"
     )
 
 
-def test_a_name_that_is_too_long_is_told():
-    assert "can't be looked up" in unanswered(f"https://{'a' * 64}.example/")
+def test_a_name_that_is_too_long_is_reported() -> None:
+    assert "can't be looked up" in no_response(f"https://{'a' * 64}.example/")
 
 
-def test_a_port_that_is_closed_is_told(receiver):
+def test_a_closed_port_is_reported(receiver: Receiver) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
 
-        assert unanswered(f"http://127.0.0.1:{port}/") == "127.0.0.1 can't be reached: Connection refused."
+        assert no_response(f"http://127.0.0.1:{port}/") == "127.0.0.1 can't be reached: Connection refused."
 
 
-def test_an_answer_beyond_64_kib_is_left(receiver):
+def test_a_response_beyond_64_kib_is_abandoned(receiver: Receiver) -> None:
     receiver.manner = http(200, b"x" * (64 * 1024 + 1))
 
-    assert unanswered(receiver.url) == "127.0.0.1 answered more than 64 KiB."
+    assert no_response(receiver.url) == "127.0.0.1 answered with more than 64 KiB."
 
     receiver.manner = http(200, b"x" * 64 * 1024)
 
@@ -257,23 +274,23 @@ def test_an_answer_beyond_64_kib_is_left(receiver):
     "garbage",
     [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 two hundred\r\n\r\n", b"\0" * 100, b"HTTP/1.1 200 OK\r\n" * 9000],
 )
-def test_what_is_not_http_is_told(receiver, garbage):
+def test_a_response_that_is_not_http_is_reported(receiver: Receiver, garbage: bytes) -> None:
     receiver.manner = garbage
 
-    assert "broke off, or answered something that is not HTTP" in unanswered(receiver.url)
+    assert "lost the connection, or sent something that isn't HTTP" in no_response(receiver.url)
 
 
-def test_what_is_not_json_is_told(receiver):
+def test_a_response_that_is_not_json_is_reported(receiver: Receiver) -> None:
     receiver.manner = http(200, b"<html>")
 
-    with pytest.raises(outbound.NoResponse, match="answered 200 with something that is not JSON"):
+    with pytest.raises(outbound.NoResponse, match="answered 200 with something that isn't JSON"):
         post(receiver.url).json()
 
 
 # --- TLS -----------------------------------------------------------------------------------------------------------
 @pytest.fixture
-def secure(tmp_path, settings):
-    """A receiver at https://localhost; where its certificate lies."""
+def secure(tmp_path: Path, settings: Any) -> Iterator[tuple[str, Path]]:
+    """Serve https://localhost; its URL and its certificate."""
     settings.SCALING_PRIVATE_HOSTS = ["localhost"]
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subprocess.run(
@@ -292,27 +309,29 @@ def secure(tmp_path, settings):
         thread.join(10)
 
 
-def greet(server, context):
-    """Answer one caller, if he trusts the certificate."""
+def greet(server: socket.socket, context: ssl.SSLContext) -> None:
+    """Answer one caller that trusts the certificate."""
     try:
         with server.accept()[0] as plain, context.wrap_socket(plain, server_side=True) as line:
             asked = b""
-            while not asked.endswith(b"{}"):  # who closes with something unread resets the line, answer and all
+            while not asked.endswith(b"{}"):  # closing with something unread would reset the connection
                 asked += line.recv(4096) or b"{}"
             line.sendall(http(200, b'{"well": true}'))
     except OSError:
-        pass  # he did not
+        pass  # it didn't
 
 
-def test_https_reaches_a_receiver_whose_certificate_is_trusted(monkeypatch, secure):
+def test_https_reaches_a_receiver_whose_certificate_is_trusted(
+    monkeypatch: pytest.MonkeyPatch, secure: tuple[str, Path]
+) -> None:
     url, certificate = secure
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
 
     assert post(url).json() == {"well": True}
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(monkeypatch, secure):
+def test_an_untrusted_certificate_is_refused(monkeypatch: pytest.MonkeyPatch, secure: tuple[str, Path]) -> None:
     url, _certificate = secure
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
 
-    assert barred(url) == "The certificate of localhost can't be trusted: self-signed certificate."
+    assert blocked(url) == "The certificate of localhost can't be trusted: self-signed certificate."

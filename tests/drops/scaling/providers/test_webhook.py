@@ -170,13 +170,13 @@ def test_a_receiver_that_never_ends_is_unknown(kind, receiver, settings, monkeyp
     receiver.manner = manner
 
     for call in (kind.read, lambda: kind.ask({"size": 8}, key="one")):
-        assert fault(OutcomeUnclear, call) == "127.0.0.1 gave no whole answer in 0.3 seconds."
+        assert fault(OutcomeUnclear, call) == "127.0.0.1 gave no complete response in 0.3 seconds."
 
 
 def test_a_receiver_that_breaks_off_is_unknown(kind, receiver):
     receiver.manner = "breaks off"
 
-    assert "broke off" in fault(OutcomeUnclear, kind.ask, {"size": 8}, key="one")
+    assert "lost the connection" in fault(OutcomeUnclear, kind.ask, {"size": 8}, key="one")
 
 
 def test_without_a_secret_nothing_is_sent(kind, receiver, settings):
