@@ -101,6 +101,7 @@ CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "format (ruff format)": tool("ruff", "format", "--check", "."),
     "imports (import-linter)": tool("lint-imports", "--no-cache"),
     "templates (djlint)": tool("djlint", "templates", "--lint", "--quiet"),
+    "texts (make messages)": tool("python", "-m", "deploy.messages", "--check"),
     "migrations": tool("python", "manage.py", "makemigrations", "--check", "--dry-run"),
     "deployment (check --deploy)": tool("python", "manage.py", "check", "--deploy", "--fail-level", "WARNING"),
     "requirements": check_requirements,

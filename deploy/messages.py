@@ -78,6 +78,7 @@ def update(language: str, template: Catalog, *, check: bool) -> bool:
     """Bring one language's catalogue up to date; whether it was already."""
     path = LOCALE / language / "LC_MESSAGES" / "django.po"
     catalogue = Catalog(locale=language, project="Dropsite", charset="utf-8", fuzzy=False)
+    catalogue.msgid_bugs_address = catalogue.last_translator = catalogue.language_team = ""  # Babel's are placeholders
     if path.exists():
         with path.open("rb") as file:
             catalogue = read_po(file, locale=language)
