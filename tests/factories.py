@@ -1,4 +1,4 @@
-"""Rows for tests: plain functions with boring defaults, each field to be overruled by name."""
+"""Rows for tests: plain functions with unremarkable defaults. Every field can be given by name."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -22,7 +22,7 @@ LIVE = (-600, -300)
 
 
 def make_product(**fields: Any) -> Product:
-    """A product; `pictures` (a number) are rows without a file."""
+    """Create a product; `pictures` is a number of rows without a file."""
     pictures = fields.pop("pictures", 0)
     number = next(SERIAL)
     product = Product.objects.create(
@@ -40,7 +40,7 @@ def make_product(**fields: Any) -> Product:
 
 
 def make_variant(*, product: Product, **fields: Any) -> Variant:
-    """A variant with a size."""
+    """Create a variant with a size."""
     number = next(SERIAL)
     return Variant.objects.create(
         product=product,
@@ -50,7 +50,7 @@ def make_variant(*, product: Product, **fields: Any) -> Variant:
 
 
 def make_edition(*, drop: Drop, **fields: Any) -> Edition:
-    """An edition of three at 96.00; with its units, unless the drop is a draft."""
+    """Create an edition of three at 96.00, with its units unless the drop is a draft."""
     fields.setdefault("variant", fields.get("variant") or make_variant(product=drop.product))
     edition = Edition.objects.create(
         drop=drop, **{"price": 9600, "quantity": 3, "limit_per_order": drop.limit_per_order} | fields
@@ -61,9 +61,9 @@ def make_edition(*, drop: Drop, **fields: Any) -> Edition:
 
 
 def make_drop(*, phase: str = "announced", quantity: int = 3, editions: int = 1, **fields: Any) -> Drop:
-    """A drop in `phase` with `editions` of `quantity` units each at 96.00; announced by default.
+    """Create a drop in `phase`, announced by default, with `editions` of `quantity` units each at 96.00.
 
-    A sealed one has N = 100 and opened five minutes ago. "sold out" has all units withheld, "draft" has no units.
+    A sealed drop has N = 100 and opened five minutes ago. "sold out" has all units withheld, "draft" has no units.
     """
     now, number = timezone.now(), next(SERIAL)
     lobby, opens = TIMES.get(phase, LIVE)
@@ -109,7 +109,7 @@ def _bring_to(drop: Drop, phase: str, now: datetime) -> None:
 
 
 def make_pass(*, drop: Drop, index: int = 0, **fields: Any) -> tickets.Pass:
-    """A pass of the ticket of `index`, entered just now: the place is the index and the cursor right behind it."""
+    """Return a pass for the ticket of `index`, entered just now; its place is the index, the cursor one above."""
     place = fields.get("place", index)
     return tickets.Pass(
         **{"ticket": sha256(f"{drop.slug} {index}".encode()).digest()[:16], "index": index, "place": place}
@@ -119,10 +119,12 @@ def make_pass(*, drop: Drop, index: int = 0, **fields: Any) -> tickets.Pass:
 
 
 def make_hold(*, drop: Drop, index: int = 0, quantities: dict[int, int] | None = None, **fields: Any) -> Hold:
-    """A hold of one unit of the first edition, placed as shoppers do; `state` and other fields are set afterwards."""
+    """Place a hold, of one unit of the first edition by default; `state` and other fields are set afterwards."""
     pass_ = fields.pop("pass_", None) or make_pass(drop=drop, index=index)
     first = drop.editions.order_by("position", "pk").first()
-    hold = holds.place(drop=drop, pass_=pass_, quantities=quantities or {first.pk: 1} if first else {})
+    if quantities is None:
+        quantities = {first.pk: 1} if first else {}
+    hold = holds.place(drop=drop, pass_=pass_, quantities=quantities)
     if fields:
         if fields.get("state", "open") not in Hold.BUSY:
             fields.setdefault("ended_at", timezone.now())

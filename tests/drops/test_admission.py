@@ -1,4 +1,4 @@
-"""Ceilings: written by others, read by the gatekeeper."""
+"""Ceilings: set by payments, scaling and operators, read by the gatekeeper."""
 
 from datetime import timedelta
 
@@ -7,49 +7,49 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from drops import admission
-from drops.models import Ceiling
+from drops.models import Ceiling, Drop
 from tests.factories import make_drop
 
 pytestmark = pytest.mark.django_db
 
 
-def standing(drop=None):
+def active(drop: Drop | None = None) -> list[tuple[str, int, str]]:
     return sorted(admission.ceilings(drop=drop).values_list("kind", "shoppers", "reason"))
 
 
-def test_a_ceiling_replaces_one_of_its_kind():
+def test_ceiling_replaces_the_one_of_its_kind() -> None:
     admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=5, reason="slow", seconds=60)
     admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=9, reason="faster")
 
-    assert standing() == [("payment rate", 9, "faster")]
+    assert active() == [("payment rate", 9, "faster")]
     assert Ceiling.objects.get().ends_at is None
 
 
-def test_a_ceiling_of_a_drop_stands_beside_one_for_all():
+def test_ceiling_of_a_drop_applies_beside_one_for_all_drops() -> None:
     drop, other = make_drop(), make_drop()
     admission.set_ceiling(drop=None, kind=Ceiling.Kind.READY_CAPACITY, shoppers=250, reason="all")
     admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=3, reason="mine")
     admission.set_ceiling(drop=other, kind=Ceiling.Kind.OPERATOR, shoppers=4, reason="other")
 
-    assert standing(drop) == [("operator", 3, "mine"), ("ready capacity", 250, "all")]
+    assert active(drop) == [("operator", 3, "mine"), ("ready capacity", 250, "all")]
 
 
-def test_a_ceiling_that_has_ended_does_not_stand():
+def test_ceiling_that_has_ended_does_not_apply() -> None:
     admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=0, reason="over", seconds=60)
-    assert standing() == [("payment rate", 0, "over")]
+    assert active() == [("payment rate", 0, "over")]
 
     Ceiling.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
 
-    assert standing() == []
+    assert active() == []
 
 
-def test_a_ceiling_is_never_below_nought():
+def test_ceiling_is_never_negative() -> None:
     admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=-7, reason="backlog")
 
-    assert standing() == [("payment rate", 0, "backlog")]
+    assert active() == [("payment rate", 0, "backlog")]
 
 
-def test_lifting_takes_away_that_ceiling_only():
+def test_lift_ceiling_removes_that_ceiling_only() -> None:
     drop = make_drop()
     admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=1, reason="mine")
     admission.set_ceiling(drop=None, kind=Ceiling.Kind.OPERATOR, shoppers=2, reason="all")
@@ -57,7 +57,7 @@ def test_lifting_takes_away_that_ceiling_only():
     admission.lift_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR)
     admission.lift_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR)
 
-    assert standing() == [("operator", 2, "all")]
+    assert active() == [("operator", 2, "all")]
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,10 @@
 """/api/v1/drops/ over HTTP."""
 
+from datetime import datetime
+
 import pytest
 from django.test import Client
+from pytest_django import DjangoAssertNumQueries
 
 from tests.factories import make_drop, make_edition, make_variant
 
@@ -9,7 +12,12 @@ pytestmark = pytest.mark.django_db
 KEPT = "public, max-age=0, s-maxage=1"
 
 
-def test_read_a_drop(client):
+def in_utc(moment: datetime | None) -> str:
+    assert moment is not None
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def test_drop_is_read_with_its_times_and_editions(client: Client) -> None:
     drop = make_drop(phase="live", editions=0, title="0 kg")
     variant = make_variant(product=drop.product, sku="ZERO-M", options={"size": "M"})
     make_edition(drop=drop, variant=variant, quantity=200, price=12000)
@@ -22,9 +30,9 @@ def test_read_a_drop(client):
         "name": "0 kg",
         "phase": "live",
         "times": {
-            "lobby_opens": drop.lobby_opens_at.isoformat().replace("+00:00", "Z"),
-            "opens": drop.opens_at.isoformat().replace("+00:00", "Z"),
-            "sealed": drop.sealed_at.isoformat().replace("+00:00", "Z"),
+            "lobby_opens": in_utc(drop.lobby_opens_at),
+            "opens": in_utc(drop.opens_at),
+            "sealed": in_utc(drop.sealed_at),
             "sold_out": None,
             "closes": None,
             "closed": None,
@@ -42,7 +50,7 @@ def test_read_a_drop(client):
     }
 
 
-def test_list_what_has_not_ended_soonest_first(client):
+def test_list_has_drops_that_have_not_ended_soonest_first(client: Client) -> None:
     late, soon = make_drop(phase="announced"), make_drop(phase="live")
     make_drop(phase="draft")
     make_drop(phase="closed")
@@ -53,7 +61,9 @@ def test_list_what_has_not_ended_soonest_first(client):
     assert [drop["slug"] for drop in answer.json()["results"]] == [soon.slug, late.slug]
 
 
-def test_list_many_drops_in_as_few_queries_as_one(client, django_assert_num_queries):
+def test_list_takes_as_many_queries_for_three_drops_as_for_one(
+    client: Client, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     make_drop(editions=2)
     with django_assert_num_queries(4):
         client.get("/api/v1/drops/")
@@ -65,7 +75,7 @@ def test_list_many_drops_in_as_few_queries_as_one(client, django_assert_num_quer
 
 
 @pytest.mark.parametrize("accepts", ["application/json", "*/*", "text/html,application/xhtml+xml,*/*;q=0.8"])
-def test_answer_json_whoever_asks_and_let_the_edge_keep_it(accepts):
+def test_answer_is_json_for_every_client_and_cached_by_the_edge(accepts: str) -> None:
     drop = make_drop()
     client = Client(headers={"Accept": accepts, "Cookie": "held-x=1"})
 
@@ -78,7 +88,7 @@ def test_answer_json_whoever_asks_and_let_the_edge_keep_it(accepts):
 
 
 @pytest.mark.parametrize("phase", ["draft", "cancelled", None])
-def test_answer_404_as_a_problem_for_what_is_not_shown(client, phase):
+def test_drop_that_is_not_shown_is_a_404_problem(client: Client, phase: str) -> None:
     slug = make_drop(phase=phase).slug if phase else "nothing"
 
     answer = client.get(f"/api/v1/drops/{slug}/")
@@ -93,7 +103,7 @@ def test_answer_404_as_a_problem_for_what_is_not_shown(client, phase):
     }
 
 
-def test_answer_405_as_a_problem(client):
+def test_wrong_method_is_a_405_problem(client: Client) -> None:
     answer = client.post("/api/v1/drops/")
 
     assert (answer.status_code, answer["Content-Type"]) == (405, "application/problem+json")
@@ -101,20 +111,20 @@ def test_answer_405_as_a_problem(client):
     assert answer.json()["title"] == "Method Not Allowed"
 
 
-def test_answer_406_as_a_problem(client):
+def test_unacceptable_format_is_a_406_problem(client: Client) -> None:
     answer = client.get("/api/v1/drops/", headers={"Accept": "text/csv"})
 
     assert (answer.status_code, answer["Content-Type"]) == (406, "application/problem+json")
     assert answer.json()["detail"] == "This is available as application/json only. Accept that, or */*."
 
 
-def test_answer_404_as_a_problem_below_an_unknown_address(client):
+def test_unknown_address_is_a_404_problem(client: Client) -> None:
     answer = client.get("/api/v2/")
 
     assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
 
 
-def test_serve_a_schema_that_names_both_addresses(client):
+def test_schema_names_both_addresses(client: Client) -> None:
     answer = client.get("/api/v1/schema/")
 
     assert answer.status_code == 200

@@ -1,6 +1,7 @@
-"""What a hold may be, and what each verb leaves behind."""
+"""Placing holds, and each transition of a hold."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
@@ -8,26 +9,26 @@ from django.db.models import F
 from django.utils import timezone
 
 from drops import holds
-from drops.models import Hold, Pause, Unit
+from drops.models import Drop, Hold, Pause, Unit
 from tests.factories import make_drop, make_edition, make_hold, make_pass
 
 pytestmark = pytest.mark.django_db
 
 
-def place(drop, quantity=1, index=0, **fields):
-    edition = drop.editions.order_by("pk").first()
+def place(drop: Drop, quantity: int = 1, index: int = 0, **fields: Any) -> Hold:
+    edition = drop.editions.order_by("pk")[0]
     return holds.place(drop=drop, pass_=make_pass(drop=drop, index=index, **fields), quantities={edition.pk: quantity})
 
 
-def free(drop):
+def free(drop: Drop) -> int:
     return Unit.objects.filter(edition__drop=drop, hold=None, withheld_at=None).count()
 
 
-def lapse(hold, seconds=6):
+def lapse(hold: Hold, seconds: int = 6) -> None:
     Hold.objects.filter(pk=hold.pk).update(expires_at=timezone.now() - timedelta(seconds=seconds))
 
 
-def test_place_copies_pass_price_and_currency():
+def test_place_copies_pass_price_and_currency() -> None:
     drop = make_drop(phase="live")
 
     hold = place(drop, index=7, cursor=20)
@@ -39,7 +40,7 @@ def test_place_copies_pass_price_and_currency():
     assert free(drop) == 2
 
 
-def test_place_takes_units_of_several_editions_up_to_the_limit():
+def test_place_takes_units_of_several_editions_up_to_the_limit() -> None:
     drop = make_drop(phase="live", editions=2)
     first, second = drop.editions.order_by("pk")
 
@@ -48,7 +49,7 @@ def test_place_takes_units_of_several_editions_up_to_the_limit():
     assert sorted(hold.units.values_list("edition_id", flat=True)) == [first.pk, second.pk]
 
 
-def test_place_asked_again_gives_the_same_hold():
+def test_place_again_returns_the_same_hold() -> None:
     drop = make_drop(phase="live")
 
     assert place(drop).pk == place(drop).pk
@@ -56,7 +57,7 @@ def test_place_asked_again_gives_the_same_hold():
 
 
 @pytest.mark.parametrize("quantity", [0, -1, 3])
-def test_place_refuses_a_quantity_outside_the_limit(quantity):
+def test_place_refuses_a_quantity_outside_the_limit(quantity: int) -> None:
     drop = make_drop(phase="live", quantity=9)
 
     with pytest.raises(holds.WrongQuantity):
@@ -64,7 +65,7 @@ def test_place_refuses_a_quantity_outside_the_limit(quantity):
     assert Hold.objects.count() == 0
 
 
-def test_place_refuses_more_in_all_than_the_drop_allows():
+def test_place_refuses_a_total_above_the_drops_limit() -> None:
     drop = make_drop(phase="live", editions=2)
     first, second = drop.editions.order_by("pk")
 
@@ -72,14 +73,14 @@ def test_place_refuses_more_in_all_than_the_drop_allows():
         holds.place(drop=drop, pass_=make_pass(drop=drop), quantities={first.pk: 2, second.pk: 1})
 
 
-def test_place_refuses_an_edition_of_another_drop():
+def test_place_refuses_an_edition_of_another_drop() -> None:
     drop, other = make_drop(phase="live"), make_drop(phase="live")
 
     with pytest.raises(holds.ForeignEdition):
         holds.place(drop=drop, pass_=make_pass(drop=drop), quantities={other.editions.get().pk: 1})
 
 
-def test_place_refuses_to_hold_nothing():
+def test_place_refuses_an_empty_choice() -> None:
     drop = make_drop(phase="live")
 
     with pytest.raises(holds.WrongQuantity):
@@ -87,7 +88,7 @@ def test_place_refuses_to_hold_nothing():
 
 
 @pytest.mark.parametrize("phase", ["announced", "lobby", "opening", "paused", "closed", "cancelled"])
-def test_place_refuses_outside_a_live_drop(phase):
+def test_place_refuses_outside_a_live_drop(phase: str) -> None:
     drop = make_drop(phase=phase)
 
     with pytest.raises(holds.NotLive):
@@ -95,14 +96,14 @@ def test_place_refuses_outside_a_live_drop(phase):
     assert free(drop) == 3
 
 
-def test_place_refuses_after_the_closing_time_though_nobody_has_closed_the_drop():
+def test_place_refuses_after_the_closing_time_before_the_drop_is_closed() -> None:
     drop = make_drop(phase="live", closes_at=timezone.now() - timedelta(seconds=1))
 
     with pytest.raises(holds.NotLive):
         place(drop)
 
 
-def test_place_offers_what_is_there_and_gives_nothing_unasked():
+def test_place_offers_what_is_free_and_holds_nothing() -> None:
     drop = make_drop(phase="live", quantity=2)
     place(drop, index=1)
 
@@ -113,7 +114,7 @@ def test_place_offers_what_is_there_and_gives_nothing_unasked():
     assert free(drop) == 1
 
 
-def test_place_says_that_others_may_return_theirs():
+def test_place_says_how_many_held_units_may_come_back() -> None:
     drop = make_drop(phase="live", quantity=1)
     place(drop, index=1)
 
@@ -124,7 +125,7 @@ def test_place_says_that_others_may_return_theirs():
     assert str(refusal.value) == "None available right now. 1 is in a checkout and may come back."
 
 
-def test_place_says_gone_when_all_are_sold():
+def test_place_raises_gone_when_all_units_are_sold() -> None:
     drop = make_drop(phase="live", quantity=1)
     make_hold(drop=drop, index=1, state="allocated")
 
@@ -132,7 +133,7 @@ def test_place_says_gone_when_all_are_sold():
         place(drop, index=2)
 
 
-def test_place_reclaims_what_lapsed():
+def test_place_reclaims_a_lapsed_hold() -> None:
     drop = make_drop(phase="live", quantity=1)
     old = place(drop, index=1)
     lapse(old)
@@ -143,7 +144,7 @@ def test_place_reclaims_what_lapsed():
     assert (old.state, new.units.count()) == ("released", 1)
 
 
-def test_place_reclaims_only_as_much_as_it_needs():
+def test_place_reclaims_only_as_many_holds_as_it_needs() -> None:
     drop = make_drop(phase="live", quantity=2)
     for index in (1, 2):
         lapse(place(drop, index=index))
@@ -153,7 +154,7 @@ def test_place_reclaims_only_as_much_as_it_needs():
     assert sorted(Hold.objects.values_list("state", flat=True)) == ["open", "open", "released"]
 
 
-def test_place_ends_the_tickets_own_lapsed_hold_and_counts_the_new_one():
+def test_place_releases_the_tickets_own_lapsed_hold_and_numbers_the_new_one() -> None:
     drop = make_drop(phase="live", quantity=1)
     lapse(place(drop), seconds=1)
 
@@ -162,7 +163,7 @@ def test_place_ends_the_tickets_own_lapsed_hold_and_counts_the_new_one():
     assert (second.nth, second.units.count()) == (2, 1)
 
 
-def test_place_refuses_a_third_hold_of_a_ticket():
+def test_place_refuses_a_third_hold_of_a_ticket() -> None:
     drop = make_drop(phase="live")
     for _time in range(2):
         holds.release_open(hold=place(drop))
@@ -171,7 +172,7 @@ def test_place_refuses_a_third_hold_of_a_ticket():
         place(drop)
 
 
-def test_place_leaves_withheld_units_alone():
+def test_place_takes_no_withheld_units() -> None:
     drop = make_drop(phase="live", quantity=1)
     Unit.objects.update(withheld_at=timezone.now(), withheld_reason="sample")
 
@@ -179,14 +180,14 @@ def test_place_leaves_withheld_units_alone():
         place(drop)
 
 
-def test_a_hold_cannot_be_written_for_a_place_that_was_not_called():
+def test_hold_for_a_place_that_was_not_called_is_rejected_by_the_database() -> None:
     drop = make_drop(phase="live")
 
     with pytest.raises(IntegrityError, match="held_place_was_called"), transaction.atomic():
         place(drop, index=20, cursor=20)
 
 
-def test_give_back_frees_an_open_hold_only():
+def test_release_open_leaves_a_hold_being_paid_for() -> None:
     drop = make_drop(phase="live")
     hold = place(drop)
     holds.pay(hold=hold)
@@ -197,7 +198,7 @@ def test_give_back_frees_an_open_hold_only():
     assert (hold.state, free(drop)) == ("paying", 2)
 
 
-def test_expire_due_releases_what_lapsed_but_nothing_in_a_pause():
+def test_expire_due_releases_lapsed_holds_but_none_in_a_pause() -> None:
     live, paused = make_drop(phase="live"), make_drop(phase="live")
     for drop in (live, paused):
         lapse(place(drop))
@@ -207,7 +208,7 @@ def test_expire_due_releases_what_lapsed_but_nothing_in_a_pause():
     assert (free(live), free(paused)) == (3, 2)
 
 
-def test_pay_is_possible_in_a_pause_after_the_end():
+def test_pay_succeeds_after_the_expiry_in_a_pause() -> None:
     drop = make_drop(phase="live")
     hold = place(drop)
     lapse(hold)
@@ -219,7 +220,7 @@ def test_pay_is_possible_in_a_pause_after_the_end():
     assert hold.state == "paying"
 
 
-def test_pay_refuses_a_lapsed_hold():
+def test_pay_refuses_a_lapsed_hold() -> None:
     hold = place(make_drop(phase="live"))
     lapse(hold, seconds=0)
 
@@ -227,7 +228,7 @@ def test_pay_refuses_a_lapsed_hold():
         holds.pay(hold=hold)
 
 
-def test_reopen_leaves_at_least_two_minutes():
+def test_reopen_leaves_at_least_two_minutes() -> None:
     hold = place(make_drop(phase="live"))
     holds.pay(hold=hold)
     lapse(hold)
@@ -239,7 +240,7 @@ def test_reopen_leaves_at_least_two_minutes():
     assert hold.expires_at > timezone.now() + timedelta(seconds=110)
 
 
-def test_reopen_does_not_bring_back_a_hold_that_is_over():
+def test_reopen_refuses_an_ended_hold() -> None:
     drop = make_drop(phase="live")
     hold = place(drop)
     holds.release_open(hold=hold)
@@ -251,7 +252,7 @@ def test_reopen_does_not_bring_back_a_hold_that_is_over():
     assert (hold.state, free(drop)) == ("released", 3)
 
 
-def test_allocate_twice_is_as_good_as_once_and_too_late_is_refused():
+def test_allocate_succeeds_twice_and_refuses_a_released_hold() -> None:
     drop = make_drop(phase="live")
     hold, over = place(drop, index=1), place(drop, index=2)
     holds.pay(hold=hold)
@@ -263,7 +264,7 @@ def test_allocate_twice_is_as_good_as_once_and_too_late_is_refused():
         holds.allocate(hold=over)
 
 
-def test_take_back_withholds_the_units():
+def test_withhold_withholds_the_units() -> None:
     drop = make_drop(phase="live", quantity=1)
     hold = make_hold(drop=drop, state="paying")
     holds.allocate(hold=hold)
@@ -277,7 +278,7 @@ def test_take_back_withholds_the_units():
 
 
 @pytest.mark.parametrize("state", ["open", "paying"])
-def test_take_back_leaves_alone_what_is_not_allocated(state):
+def test_withhold_leaves_a_hold_that_is_not_allocated(state: str) -> None:
     drop = make_drop(phase="live", quantity=1)
     hold = make_hold(drop=drop, state=state)
 
@@ -288,7 +289,7 @@ def test_take_back_leaves_alone_what_is_not_allocated(state):
 
 
 @pytest.mark.parametrize("state", ["paying", "allocated"])
-def test_place_never_ends_a_hold_that_is_paid_for_though_its_time_is_over(state):
+def test_place_never_releases_a_hold_that_is_being_paid_for_or_sold(state: str) -> None:
     drop = make_drop(phase="live", quantity=1)
     hold = make_hold(drop=drop, state=state)
     lapse(hold)
@@ -300,7 +301,7 @@ def test_place_never_ends_a_hold_that_is_paid_for_though_its_time_is_over(state)
     assert (hold.state, hold.units.count()) == (state, 1)
 
 
-def test_place_counts_an_editions_own_limit():
+def test_place_refuses_more_than_the_editions_own_limit() -> None:
     drop = make_drop(phase="live", editions=0)
     edition = make_edition(drop=drop, limit_per_order=1)
 

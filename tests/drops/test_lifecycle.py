@@ -1,12 +1,15 @@
-"""Every phase, and what the clock changes next."""
+"""Every phase, when it changes next, and the filters on drops."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from drops import lifecycle
 from drops.lifecycle import Phase
 from drops.models import Drop, Unit
+from drops.models.drop import DropQuerySet
 from shop.models import Product
 from tests.factories import make_drop, make_hold
 
@@ -16,11 +19,11 @@ CLOSES = OPENS + timedelta(hours=2)
 SECOND = timedelta(seconds=1)
 
 
-def loaded(*, paused=False, anything_left=True, **fields):
+def loaded(*, paused: bool = False, anything_left: bool = True, **fields: Any) -> Drop:
     """A drop as with_state() reads it, without a database."""
     times = {"announced_at": LOBBY, "lobby_opens_at": LOBBY, "opens_at": OPENS, "closes_at": CLOSES}
     drop = Drop(product=Product(), **times | fields)
-    vars(drop).update(paused=paused, anything_left=anything_left)
+    drop.paused, drop.anything_left = paused, anything_left
     return drop
 
 
@@ -51,7 +54,7 @@ SEALED = {"sealed": 5, "sealed_at": OPENS}
         (LOBBY, {"announced_at": None, "cancelled_at": LOBBY}, Phase.CANCELLED),
     ],
 )
-def test_phase_follows_from_rows_and_time(now, fields, phase):
+def test_phase_follows_from_rows_and_time(now: datetime, fields: dict[str, Any], phase: str) -> None:
     assert lifecycle.phase(drop=loaded(**fields), now=now) == phase
 
 
@@ -70,13 +73,17 @@ def test_phase_follows_from_rows_and_time(now, fields, phase):
         (LOBBY, {"announced_at": None}, None),
     ],
 )
-def test_next_change_is_the_next_by_the_clock(now, fields, change):
+def test_next_change_is_the_next_time_that_changes_the_phase(
+    now: datetime, fields: dict[str, Any], change: datetime | None
+) -> None:
     assert lifecycle.next_change(drop=loaded(**fields), now=now) == change
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("phase", [phase.value for phase in Phase])
-def test_rows_read_with_state_and_without_have_the_same_phase(phase, django_assert_num_queries):
+def test_phase_is_the_same_read_with_state_and_without(
+    phase: str, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     drop = make_drop(phase=phase)
     now = datetime.now(UTC)
 
@@ -87,11 +94,11 @@ def test_rows_read_with_state_and_without_have_the_same_phase(phase, django_asse
 
 
 @pytest.mark.django_db
-def test_something_is_left_while_a_hold_may_still_give_its_unit_back():
+def test_something_is_left_while_a_held_unit_may_come_back() -> None:
     drop = make_drop(phase="live", quantity=1)
     hold = make_hold(drop=drop)
 
-    def left():
+    def left() -> list[bool]:
         return [
             Drop.objects.with_state().get().anything_left,
             Drop.objects.with_something_left().exists(),
@@ -109,13 +116,13 @@ def test_something_is_left_while_a_hold_may_still_give_its_unit_back():
 
 
 @pytest.mark.django_db
-def test_drops_are_kept_by_what_has_become_of_them():
+def test_querysets_split_drops_by_announcement_and_end() -> None:
     slugs = {phase: make_drop(phase=phase).slug for phase in ("draft", "announced", "live", "sold out", "closed")}
     cancelled = make_drop(phase="cancelled").slug
     unlisted = make_drop(phase="live", listed=False).slug
     past = make_drop(phase="live", closes_at=datetime.now(UTC) - SECOND).slug
 
-    def kept(drops):
+    def kept(drops: DropQuerySet) -> set[str]:
         return {drop.slug for drop in drops}
 
     announced = {slugs[phase] for phase in ("announced", "live", "sold out", "closed")} | {past}

@@ -1,7 +1,8 @@
-"""Units counted as free, held, sold and withheld, and the word for what is left."""
+"""Units counted as free, held, sold and withheld, and the band that they make."""
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from drops import stock
 from drops.models import Unit
@@ -11,13 +12,13 @@ from tests.factories import make_drop, make_edition, make_hold
 pytestmark = pytest.mark.django_db
 
 
-def test_counts_tell_free_held_sold_and_withheld_apart():
+def test_counts_separates_free_held_sold_and_withheld_units() -> None:
     drop = make_drop(phase="live", quantity=9)
     first = drop.editions.get()
     second = make_edition(drop=drop, quantity=1)
     for index, state in enumerate(["open", "paying", "allocated", "released"]):
         make_hold(drop=drop, index=index, quantities={first.pk: 2 if state == "paying" else 1}, state=state)
-    unit = Unit.objects.filter(edition=first, hold=None).first()
+    unit = Unit.objects.filter(edition=first, hold=None)[0]
     Unit.objects.filter(pk=unit.pk).update(withheld_at=timezone.now(), withheld_reason="scratched")
 
     counts = stock.counts(drop=drop)
@@ -29,14 +30,14 @@ def test_counts_tell_free_held_sold_and_withheld_apart():
     assert [count.total for count in counts.values()] == [9, 1]
 
 
-def test_units_of_other_drops_are_not_counted():
+def test_counts_leaves_out_other_drops() -> None:
     drop, other = make_drop(phase="live", quantity=1), make_drop(phase="live", quantity=5)
     make_hold(drop=other)
 
     assert stock.counts(drop=drop) == {drop.editions.get().pk: UnitCounts(free=1, held=0, sold=0, withheld=0)}
 
 
-def test_counting_several_drops_takes_one_query(django_assert_num_queries):
+def test_counts_of_several_drops_takes_one_query(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     drops = [make_drop(quantity=quantity) for quantity in (1, 2, 3)]
 
     with django_assert_num_queries(1):
@@ -57,9 +58,9 @@ def test_counting_several_drops_takes_one_query(django_assert_num_queries):
         (0, 0, 100, "gone"),
     ],
 )
-def test_band_says_how_much_is_left(free, held, sold, band):
+def test_band_names_how_much_is_left(free: int, held: int, sold: int, band: str) -> None:
     assert stock.band(UnitCounts(free=free, held=held, sold=sold, withheld=0)) == band
 
 
-def test_withheld_units_do_not_come_back_by_themselves():
+def test_band_of_withheld_units_is_gone() -> None:
     assert stock.band(UnitCounts(free=0, held=0, sold=1, withheld=1)) == "gone"

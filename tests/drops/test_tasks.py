@@ -1,4 +1,4 @@
-"""What beat asks of drops."""
+"""Celery tasks of drops."""
 
 from datetime import timedelta
 
@@ -12,7 +12,7 @@ from tests.factories import make_drop, make_hold
 pytestmark = pytest.mark.django_db
 
 
-def test_expire_due_holds_frees_what_lapsed():
+def test_expire_due_holds_releases_lapsed_holds() -> None:
     drop = make_drop(phase="live")
     make_hold(drop=drop, index=0, expires_at=timezone.now() - timedelta(seconds=6))
     make_hold(drop=drop, index=1)

@@ -1,20 +1,22 @@
 """Actions of a drop: confirmed on a page of their own, taken by POST, by people with the permission."""
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from drops import lifecycle
 from drops.admin.actions import ACTIONS
 from drops.models import Drop, Pause, Unit
 from shop.core.models import AuditEntry
+from tests.admin_clients import Desk
 from tests.factories import make_drop, make_product
 
 
-def page(drop, name="change"):
+def page(drop: Drop, name: str = "change") -> str:
     return reverse(f"admin:drops_drop_{name}", args=[drop.pk])
 
 
-def offered(client, drop):
+def offered(client: Client, drop: Drop) -> list[str]:
     return [action.name for action in client.get(page(drop)).context["actions"]]
 
 
@@ -30,13 +32,13 @@ def offered(client, drop):
         ("closed", []),
     ],
 )
-def test_page_offers_the_actions_of_the_phase(desk, phase, buttons):
+def test_page_offers_the_actions_of_the_phase(desk: Desk, phase: str, buttons: list[str]) -> None:
     drop = make_drop(phase=phase, product=make_product(pictures=1))
 
     assert offered(desk("merchandisers"), drop) == buttons
 
 
-def test_page_offers_ops_the_pause_only(desk):
+def test_page_offers_ops_only_pausing_and_resuming(desk: Desk) -> None:
     client = desk("ops")
 
     assert offered(client, make_drop(phase="live")) == ["pause"]
@@ -44,7 +46,7 @@ def test_page_offers_ops_the_pause_only(desk):
     assert offered(client, make_drop(phase="draft")) == []
 
 
-def test_pause_before_the_opening_can_be_resumed(desk):
+def test_pause_before_the_opening_can_be_resumed(desk: Desk) -> None:
     drop = make_drop(phase="lobby")
     client = desk("merchandisers")
     client.post(page(drop, "pause"), {"reason": "not yet"})
@@ -52,7 +54,7 @@ def test_pause_before_the_opening_can_be_resumed(desk):
     assert offered(client, drop) == ["close", "resume"] or offered(client, drop) == ["resume", "close"]
 
 
-def test_announce_asks_first(desk):
+def test_announce_asks_for_confirmation(desk: Desk) -> None:
     drop = make_drop(phase="draft", product=make_product(pictures=1))
 
     answer = desk("merchandisers").get(page(drop, "announce"))
@@ -61,7 +63,7 @@ def test_announce_asks_first(desk):
     assert Unit.objects.count() == 0
 
 
-def test_announce_is_done_once_by_two_clicks(desk):
+def test_two_clicks_announce_once(desk: Desk) -> None:
     drop = make_drop(phase="draft", quantity=5, product=make_product(pictures=1))
     client = desk("merchandisers")
 
@@ -74,7 +76,7 @@ def test_announce_is_done_once_by_two_clicks(desk):
     assert list(AuditEntry.objects.values_list("who__username", "action")) == [("merchandisers", "announced")]
 
 
-def test_announce_names_the_problems_before_and_after_the_click(desk):
+def test_announce_names_the_problems_before_and_after_the_click(desk: Desk) -> None:
     drop = make_drop(phase="draft", editions=0, product=make_product(pictures=1))
     client = desk("merchandisers")
     problem = "Editions: there are none. Add at least one, with its price and quantity."
@@ -86,7 +88,7 @@ def test_announce_names_the_problems_before_and_after_the_click(desk):
     assert Drop.objects.get().announced_at is None
 
 
-def test_pause_needs_a_reason(desk):
+def test_pause_needs_a_reason(desk: Desk) -> None:
     drop = make_drop(phase="live")
 
     answer = desk("ops").post(page(drop, "pause"), {"reason": " "})
@@ -95,7 +97,7 @@ def test_pause_needs_a_reason(desk):
     assert Pause.objects.count() == 0
 
 
-def test_pause_and_resume_are_audited_with_their_person(desk):
+def test_pause_and_resume_are_audited_with_their_person(desk: Desk) -> None:
     drop = make_drop(phase="live", slug="zero")
     client = desk("ops")
 
@@ -108,16 +110,17 @@ def test_pause_and_resume_are_audited_with_their_person(desk):
     ]
 
 
-def test_close_ends_the_drop(desk):
+def test_close_ends_the_drop(desk: Desk) -> None:
     drop = make_drop(phase="live")
 
     desk("merchandisers").post(page(drop, "close"))
 
     drop = Drop.objects.get()
+    assert drop.closed_at is not None
     assert lifecycle.phase(drop=drop, now=drop.closed_at) == lifecycle.Phase.CLOSED
 
 
-def test_close_of_a_draft_is_refused_with_a_reason(desk):
+def test_close_of_a_draft_is_refused_with_a_reason(desk: Desk) -> None:
     drop = make_drop(phase="draft")
 
     answer = desk("merchandisers").post(page(drop, "close"))
@@ -129,7 +132,7 @@ def test_close_of_a_draft_is_refused_with_a_reason(desk):
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_action_is_refused_without_permission(desk, name):
+def test_action_is_refused_without_permission(desk: Desk, name: str) -> None:
     drop = make_drop(phase="live")
     client = desk()
 
@@ -138,11 +141,11 @@ def test_action_is_refused_without_permission(desk, name):
 
 
 @pytest.mark.parametrize("name", ["announce", "close"])
-def test_action_of_merchandisers_is_refused_to_ops(desk, name):
+def test_action_of_merchandisers_is_refused_to_ops(desk: Desk, name: str) -> None:
     assert desk("ops").post(page(make_drop(phase="live"), name)).status_code == 403
 
 
-def test_action_on_no_drop_is_not_found(desk):
+def test_action_on_no_drop_is_not_found(desk: Desk) -> None:
     drop = make_drop(phase="draft")
     address = page(drop, "close")
     drop.delete()
@@ -150,7 +153,7 @@ def test_action_on_no_drop_is_not_found(desk):
     assert desk("merchandisers").get(address).status_code == 404
 
 
-def test_action_from_another_site_is_refused(desk):
+def test_action_from_another_site_is_refused(desk: Desk) -> None:
     drop = make_drop(phase="live")
 
     answer = desk("merchandisers").post(page(drop, "close"), headers={"sec-fetch-site": "cross-site"})

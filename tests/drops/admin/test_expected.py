@@ -1,23 +1,26 @@
 """Expected shoppers, entered on the drop's page: saved, planned, audited, suggested; stale forms."""
 
+from typing import Any
+
 import pytest
+from django.test import Client
 from django.urls import reverse
 
 from drops.models import Checkpoint, Drop
 from drops.scaling.models import ScalePlan, Step
 from shop.core.models import AuditEntry
-from tests.admin_clients import TIMES, errors
+from tests.admin_clients import TIMES, Desk, errors
 from tests.factories import make_drop, make_product, make_variant
 
 ADD = reverse("admin:drops_drop_add")
 
 
-def page(drop, name="change"):
+def page(drop: Drop, name: str = "change") -> str:
     return reverse(f"admin:drops_drop_{name}", args=[drop.pk])
 
 
-def draft(**fields):
-    """What the browser sends for a draft with one edition."""
+def draft(**fields: Any) -> dict[str, Any]:
+    """Return what a browser posts for a draft with one edition."""
     product = fields.pop("product", None) or make_product(pictures=1)
     return {
         "title": "Nth Place",
@@ -39,20 +42,21 @@ def draft(**fields):
     }
 
 
-def expect(client, drop, expected, *, shown="", **fields):
-    """Save the page of an announced drop; `shown` stood in the field when it was opened."""
+def expect(client: Client, drop: Drop, expected: str, *, shown: str = "", **fields: Any) -> Any:
+    """Save the page of an announced drop; `shown` was in the field when it was opened."""
     sent = {"title": drop.title, "expected": expected, "initial-expected": shown} | fields
     return client.post(page(drop), sent, follow=True)
 
 
-def said(answer):
-    return [str(message) for message in answer.context["messages"]]
+def messages(response: Any) -> list[str]:
+    return [str(message) for message in response.context["messages"]]
 
 
-def test_draft_is_made_with_the_number_expected(desk, db):
+def test_draft_is_created_with_its_expected_shoppers(desk: Desk, db: None) -> None:
     desk("merchandisers").post(ADD, draft(expected="20000"))
 
     scale_plan = ScalePlan.objects.get()
+    assert scale_plan.plan is not None
     assert (scale_plan.drop.slug, scale_plan.expected, scale_plan.plan["expected"]) == ("nth-place", 20000, 20000)
     entries = AuditEntry.objects.order_by("pk").values_list("who__username", "about", "action")
     assert list(entries) == [
@@ -61,21 +65,21 @@ def test_draft_is_made_with_the_number_expected(desk, db):
     ]
 
 
-def test_draft_without_a_number_prepares_nothing(desk, db):
+def test_draft_without_a_number_has_no_scale_plan(desk: Desk, db: None) -> None:
     desk("merchandisers").post(ADD, draft(expected=""))
 
     assert (Drop.objects.count(), ScalePlan.objects.count()) == (1, 0)
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "10000001"])
-def test_draft_with_an_absurd_number_is_refused_with_the_range(desk, db, typed):
+def test_draft_with_an_absurd_number_is_refused_with_the_range(desk: Desk, db: None, typed: str) -> None:
     answer = desk("merchandisers").post(ADD, draft(expected=typed))
 
     assert errors(answer)["expected"][0].endswith("can't be planned for. Enter a number from 1 to 10,000,000.")
     assert Drop.objects.count() == 0
 
 
-def test_number_of_an_announced_drop_is_typed_on_its_page(desk, db):
+def test_expected_shoppers_of_an_announced_drop_are_entered_on_its_page(desk: Desk, db: None) -> None:
     drop = make_drop(slug="zero")
 
     expect(desk("merchandisers"), drop, "5000")
@@ -90,7 +94,7 @@ def test_number_of_an_announced_drop_is_typed_on_its_page(desk, db):
     )
 
 
-def test_page_left_open_does_not_take_a_number_back(desk, db):
+def test_page_left_open_does_not_undo_a_later_number(desk: Desk, db: None) -> None:
     drop = make_drop()
     client = desk("merchandisers")
     expect(client, drop, "5000")
@@ -100,7 +104,7 @@ def test_page_left_open_does_not_take_a_number_back(desk, db):
     assert (ScalePlan.objects.get().expected, Drop.objects.get().title) == (5000, "New title")
 
 
-def test_number_taken_away_leaves_nothing_prepared(desk, db):
+def test_removed_number_removes_the_scale_plan(desk: Desk, db: None) -> None:
     drop = make_drop()
     client = desk("merchandisers")
     expect(client, drop, "5000")
@@ -110,20 +114,20 @@ def test_number_taken_away_leaves_nothing_prepared(desk, db):
     assert (ScalePlan.objects.count(), Step.objects.count()) == (0, 0)
 
 
-def test_page_says_what_the_plan_lacks(desk, db):
+def test_page_shows_the_problems_of_the_plan(desk: Desk, db: None) -> None:
     drop = make_drop(quantity=1)
     drop.editions.get().units.update(withheld_at=drop.announced_at, withheld_reason="sample")
 
     client = desk("merchandisers")
 
-    (sentence,) = [one for one in said(expect(client, drop, "5000")) if "nothing to sell" in one]
+    (sentence,) = [one for one in messages(expect(client, drop, "5000")) if "nothing to sell" in one]
 
     answer = client.get(page(drop))
     assert sentence in answer.context["scale_plan"]["problems"]
     assert reverse("admin:scaling_scaleplan_change", args=[drop.pk]) in answer.content.decode()
 
 
-def test_page_suggests_what_the_last_drops_had(desk, db):
+def test_page_suggests_a_number_from_the_last_drops(desk: Desk, db: None) -> None:
     Checkpoint.objects.filter(drop=make_drop(phase="sold out", slug="last")).update(joined=2310, counter_limit=5000)
     drop = make_drop()
 
@@ -132,7 +136,7 @@ def test_page_suggests_what_the_last_drops_had(desk, db):
     assert "Suggested: 2,772. 2,310 joined last" in text
 
 
-def test_those_who_only_see_the_drop_type_nothing(desk, db):
+def test_expected_shoppers_need_permission_to_change_the_drop(desk: Desk, db: None) -> None:
     drop = make_drop()
     client = desk("ops")
 
@@ -141,7 +145,7 @@ def test_those_who_only_see_the_drop_type_nothing(desk, db):
     assert ScalePlan.objects.count() == 0
 
 
-def test_draft_is_deleted_with_its_preparation(desk, db):
+def test_draft_is_deleted_with_its_scale_plan(desk: Desk, db: None) -> None:
     client = desk("merchandisers")
     client.post(ADD, draft(expected="100", lobby_opens_at="", opens_at="", closes_at=""))
     assert ScalePlan.objects.count() == 1

@@ -1,19 +1,20 @@
 """A form that is saved while its drop is being announced waits, and then changes nothing that has been fixed."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from django.db import connection, transaction
 from django.urls import reverse
 
 from drops import drop_actions
 from drops.models import Drop, Edition, Unit
-from tests.admin_clients import TIMES, wait_for_a_waiter
+from tests.admin_clients import TIMES, Desk, wait_for_a_waiter
 from tests.factories import make_drop, make_product
 
 SECONDS = 20
 
 
-def test_form_saved_during_the_announcement_changes_the_title_only(desk, transactional_db):
+def test_form_saved_during_the_announcement_changes_only_the_title(desk: Desk, transactional_db: None) -> None:
     client = desk("merchandisers")
     drop = make_drop(phase="draft", quantity=3, product=make_product(pictures=1))
     edition = drop.editions.get()
@@ -36,7 +37,7 @@ def test_form_saved_during_the_announcement_changes_the_title_only(desk, transac
         "editions-0-position": 0,
     }
 
-    def save():
+    def save() -> Any:
         try:
             return client.post(reverse("admin:drops_drop_change", args=[drop.pk]), sent)
         finally:

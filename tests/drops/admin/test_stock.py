@@ -2,11 +2,11 @@
 
 from django.urls import reverse
 
-from tests.admin_clients import queries
+from tests.admin_clients import Desk, queries
 from tests.factories import make_drop, make_hold
 
 
-def test_hold_is_shown_with_its_lines_and_units(desk):
+def test_hold_is_shown_with_its_lines_and_units(desk: Desk) -> None:
     drop = make_drop(phase="live", quantity=1)
     hold = make_hold(drop=drop)
 
@@ -18,7 +18,7 @@ def test_hold_is_shown_with_its_lines_and_units(desk):
     assert "No. 1" in text
 
 
-def test_list_asks_as_much_for_three_holds_as_for_one(desk):
+def test_list_takes_as_many_queries_for_three_holds_as_for_one(desk: Desk) -> None:
     client, address = desk("ops"), reverse("admin:drops_hold_changelist")
     drop = make_drop(phase="live")
     make_hold(drop=drop, index=1)
@@ -29,7 +29,7 @@ def test_list_asks_as_much_for_three_holds_as_for_one(desk):
     assert queries(client, address)[0] == one
 
 
-def test_hold_cannot_be_changed_or_deleted(desk):
+def test_hold_cannot_be_changed_or_deleted(desk: Desk) -> None:
     hold = make_hold(drop=make_drop(phase="live"))
     client = desk("ops")
 

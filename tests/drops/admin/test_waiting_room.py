@@ -1,4 +1,4 @@
-"""Ceilings of operators, and pauses to look at."""
+"""Ceilings of operators, and lists to look at."""
 
 from datetime import timedelta
 
@@ -9,14 +9,14 @@ from django.utils import timezone
 from drops import admission
 from drops.models import Ceiling
 from shop.core.models import AuditEntry
-from tests.admin_clients import queries
+from tests.admin_clients import Desk, queries
 from tests.factories import make_drop
 
 ADD = reverse("admin:drops_ceiling_add")
 
 
 @pytest.mark.parametrize("minutes", ["", "10"])
-def test_operator_sets_a_ceiling_in_place_of_the_one_before(desk, minutes):
+def test_operators_ceiling_replaces_the_one_before(desk: Desk, minutes: str) -> None:
     drop = make_drop(phase="live", slug="zero")
     client = desk("ops")
     client.post(ADD, {"drop": drop.pk, "shoppers": 50, "reason": "slow bank", "minutes": ""})
@@ -27,6 +27,7 @@ def test_operator_sets_a_ceiling_in_place_of_the_one_before(desk, minutes):
     ceiling = Ceiling.objects.get()
     assert (ceiling.drop, ceiling.kind, ceiling.shoppers, ceiling.reason) == (drop, "operator", 5, "slower bank")
     if minutes:
+        assert ceiling.ends_at is not None
         assert timedelta(minutes=9) < ceiling.ends_at - timezone.now() <= timedelta(minutes=10)
     else:
         assert ceiling.ends_at is None
@@ -37,7 +38,7 @@ def test_operator_sets_a_ceiling_in_place_of_the_one_before(desk, minutes):
     )
 
 
-def test_operator_bounds_all_drops_together_and_lifts_it_again(desk):
+def test_operator_sets_and_lifts_a_ceiling_for_all_drops(desk: Desk) -> None:
     client = desk("ops")
     client.post(ADD, {"drop": "", "shoppers": 0, "reason": "stop", "minutes": ""})
     ceiling = Ceiling.objects.get()
@@ -52,7 +53,7 @@ def test_operator_bounds_all_drops_together_and_lifts_it_again(desk):
     ]
 
 
-def test_operator_may_not_lift_the_shops_own(desk):
+def test_operator_may_not_lift_an_automatic_ceiling(desk: Desk) -> None:
     admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=3, reason="calls")
     ceiling = Ceiling.objects.get()
 
@@ -62,7 +63,7 @@ def test_operator_may_not_lift_the_shops_own(desk):
     assert Ceiling.objects.count() == 1
 
 
-def test_merchandiser_may_look_at_ceilings_only(desk):
+def test_merchandisers_may_only_view_ceilings(desk: Desk) -> None:
     client = desk("merchandisers")
 
     assert client.get(reverse("admin:drops_ceiling_changelist")).status_code == 200
@@ -70,10 +71,10 @@ def test_merchandiser_may_look_at_ceilings_only(desk):
 
 
 @pytest.mark.parametrize("model", ["ceiling", "pause", "hold"])
-def test_lists_ask_as_much_for_three_rows_as_for_one(desk, model):
+def test_lists_take_as_many_queries_for_three_rows_as_for_one(desk: Desk, model: str) -> None:
     client = desk("ops")
 
-    def more():
+    def more() -> None:
         drop = make_drop(phase="paused")
         admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=3, reason="calls")
 

@@ -1,4 +1,4 @@
-"""What a shopper does on the pages of a drop."""
+"""A shopper's actions on the pages of a drop."""
 
 from typing import Any
 
@@ -12,10 +12,10 @@ from tests.factories import make_pass
 
 
 def let_in(client: Client, drop: Drop, **fields: Any) -> tickets.Pass:
-    """Give the client a pass, as the gate does."""
-    admit = make_pass(drop=drop, **fields)
-    client.cookies[f"pass-{drop.slug}"] = tickets.sign_pass(admit, drop.slug, tokens.keyring("pass"))
-    return admit
+    """Set the pass cookie, as the gate does."""
+    pass_ = make_pass(drop=drop, **fields)
+    client.cookies[f"pass-{drop.slug}"] = tickets.sign_pass(pass_, drop.slug, tokens.keyring("pass"))
+    return pass_
 
 
 def choose(client: Client, drop: Drop, **fields: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What a browser is told of its own hold."""
+"""The private fragment: what a browser holds."""
 
 import json
 from datetime import timedelta
@@ -15,7 +15,7 @@ from tests.factories import make_drop, make_hold
 pytestmark = pytest.mark.django_db
 
 
-def test_tells_a_browser_what_it_holds(client: Client) -> None:
+def test_browser_is_told_what_it_holds(client: Client) -> None:
     drop = make_drop(phase="live", limit_per_order=1)
     let_in(client, drop)
     placed = choose(client, drop, edition=drop.editions.get().pk)
@@ -32,7 +32,7 @@ def test_tells_a_browser_what_it_holds(client: Client) -> None:
     assert response["Cache-Control"] == "no-store"
 
 
-def test_tells_a_browser_what_it_bought(client: Client) -> None:
+def test_browser_is_told_what_it_bought(client: Client) -> None:
     drop = make_drop(phase="sold out", quantity=1)
     hold = make_hold(drop=make_drop(phase="live", quantity=1), state=Hold.State.ALLOCATED)
     drop = hold.drop
@@ -44,7 +44,7 @@ def test_tells_a_browser_what_it_bought(client: Client) -> None:
     assert said["ends"] is None
 
 
-def test_tells_how_many_pieces_of_several_editions_it_holds(client: Client) -> None:
+def test_browser_is_told_how_many_pieces_of_several_editions_it_holds(client: Client) -> None:
     drop = make_drop(phase="live", editions=2, limit_per_order=2)
     hold = make_hold(drop=drop, quantities={edition.pk: 1 for edition in drop.editions.all()})
     client.cookies[f"hold-{drop.slug}"] = tokens.hold_token(hold.uuid)
@@ -55,7 +55,7 @@ def test_tells_how_many_pieces_of_several_editions_it_holds(client: Client) -> N
 
 
 @pytest.mark.parametrize("token", ["", "x", "1.k1.AAAAAAAAAAAAAAAAAAAAAA.AAAAAAAAAAAAAAAAAAAAAA"])
-def test_tells_who_holds_nothing_so_and_takes_the_hint_away(client: Client, token: str) -> None:
+def test_browser_without_a_hold_gets_a_404_that_deletes_its_hint(client: Client, token: str) -> None:
     drop = make_drop(phase="live")
     client.cookies[f"hold-{drop.slug}"] = token
 
@@ -65,7 +65,7 @@ def test_tells_who_holds_nothing_so_and_takes_the_hint_away(client: Client, toke
     assert response.cookies[f"held-{drop.slug}"]["max-age"] == 0
 
 
-def test_a_hold_that_lapsed_is_nobodys(client: Client) -> None:
+def test_lapsed_hold_is_not_found(client: Client) -> None:
     drop = make_drop(phase="live")
     hold = make_hold(drop=drop, expires_at=timezone.now() - timedelta(seconds=1))
     client.cookies[f"hold-{drop.slug}"] = tokens.hold_token(hold.uuid)
@@ -73,7 +73,7 @@ def test_a_hold_that_lapsed_is_nobodys(client: Client) -> None:
     assert client.get(f"/drops/{drop.slug}/mine/").status_code == 404
 
 
-def test_in_a_pause_no_hold_lapses(client: Client) -> None:
+def test_hold_does_not_lapse_in_a_pause(client: Client) -> None:
     drop = make_drop(phase="live")
     hold = make_hold(drop=drop, expires_at=timezone.now() - timedelta(seconds=1))
     Pause.objects.create(drop=drop, began_at=timezone.now())
@@ -82,7 +82,7 @@ def test_in_a_pause_no_hold_lapses(client: Client) -> None:
     assert client.get(f"/drops/{drop.slug}/mine/").status_code == 200
 
 
-def test_a_hold_of_another_drop_is_not_this_ones(client: Client) -> None:
+def test_hold_of_another_drop_is_not_found(client: Client) -> None:
     drop, other = make_drop(phase="live"), make_drop(phase="live")
     client.cookies[f"hold-{drop.slug}"] = tokens.hold_token(make_hold(drop=other).uuid)
 

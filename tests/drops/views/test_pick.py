@@ -1,4 +1,4 @@
-"""Picking and holding, and every refusal of it."""
+"""Choosing and holding, and every refusal."""
 
 from html import unescape
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.django_db
 ORIGIN = settings.SHOP_ORIGIN
 
 
-def test_pick_page_offers_what_is_there(client: Client) -> None:
+def test_pick_page_offers_the_editions(client: Client) -> None:
     product = make_product()
     drop = make_drop(phase="live", product=product, editions=0, limit_per_order=1)
     gold = make_variant(product=product, options={"finish": "Gold"}, swatch="#d8b04c")
@@ -36,7 +36,7 @@ def test_pick_page_offers_what_is_there(client: Client) -> None:
     assert "csrfmiddlewaretoken" in html
 
 
-def test_pick_page_asks_for_numbers_where_several_may_be_held(client: Client) -> None:
+def test_pick_page_asks_for_numbers_if_an_order_may_have_several(client: Client) -> None:
     drop = make_drop(phase="live", limit_per_order=2)
     let_in(client, drop)
 
@@ -45,7 +45,7 @@ def test_pick_page_asks_for_numbers_where_several_may_be_held(client: Client) ->
     assert 'min="0" max="2"' in html
 
 
-def test_pick_page_leads_back_when_nothing_is_open(client: Client) -> None:
+def test_pick_page_redirects_to_the_drop_before_it_is_live(client: Client) -> None:
     drop = make_drop(phase="lobby")
     let_in(client, drop)
 
@@ -54,7 +54,7 @@ def test_pick_page_leads_back_when_nothing_is_open(client: Client) -> None:
     assert (response.status_code, response["Location"]) == (302, f"/drops/{drop.slug}/")
 
 
-def test_pick_page_leads_on_to_what_is_held(client: Client) -> None:
+def test_pick_page_redirects_to_the_existing_hold(client: Client) -> None:
     drop = make_drop(phase="live")
     let_in(client, drop)
     held = choose(client, drop, **{f"quantity-{drop.editions.get().pk}": "1"})
@@ -92,7 +92,7 @@ def test_holding_twice_leads_to_the_same_hold(client: Client) -> None:
 
 
 @pytest.mark.parametrize("text", ["0", "", "-1", "3", "1.5", "two", "٣", "99999999999999999999999", "1e3", " "])
-def test_refuses_quantities_that_are_none(client: Client, text: str) -> None:
+def test_refuses_invalid_quantities(client: Client, text: str) -> None:
     drop = make_drop(phase="live", limit_per_order=2)
     let_in(client, drop)
 
@@ -104,7 +104,7 @@ def test_refuses_quantities_that_are_none(client: Client, text: str) -> None:
 
 
 @pytest.mark.parametrize("edition", ["0", "-1", "x", "999999999", "9" * 40, "١"])
-def test_refuses_editions_that_are_not_the_drops(client: Client, edition: str) -> None:
+def test_refuses_invalid_editions(client: Client, edition: str) -> None:
     drop = make_drop(phase="live")
     let_in(client, drop)
 
@@ -136,7 +136,7 @@ def test_refuses_a_forged_or_foreign_pass(client: Client) -> None:
         assert choose(client, drop, edition=drop.editions.get().pk).status_code == 403
 
 
-def test_refuses_a_pass_that_ended(client: Client) -> None:
+def test_refuses_an_expired_pass(client: Client) -> None:
     drop = make_drop(phase="live")
     let_in(client, drop, entered=int(timezone.now().timestamp()) - 121)
 
@@ -146,7 +146,7 @@ def test_refuses_a_pass_that_ended(client: Client) -> None:
     assert "Your place is kept." in response.content.decode()
 
 
-def test_offers_the_smaller_number_that_is_free(client: Client) -> None:
+def test_offers_the_smaller_quantity_that_is_free(client: Client) -> None:
     drop = make_drop(phase="live", quantity=3, limit_per_order=2)
     edition = drop.editions.get()
     make_hold(drop=drop, index=1, quantities={edition.pk: 2})
@@ -172,7 +172,7 @@ def test_says_how_many_may_come_back_when_none_is_free(client: Client) -> None:
     assert "1 is in a checkout and may come back." in response.content.decode()
 
 
-def test_says_gone_when_all_is_sold(client: Client) -> None:
+def test_says_sold_out_when_all_units_are_sold(client: Client) -> None:
     drop = make_drop(phase="live", quantity=1, limit_per_order=1)
     make_hold(drop=drop, index=1, state=Hold.State.ALLOCATED)
     let_in(client, drop, index=2)

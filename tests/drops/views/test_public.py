@@ -19,7 +19,7 @@ KB = 1024
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_shows_every_phase_to_everybody(client: Client, phase: str) -> None:
+def test_page_is_public_in_every_phase(client: Client, phase: str) -> None:
     drop = make_drop(phase=phase, pictures=3)
     client.cookies["ticket-x"] = "whatever a visitor carries"
 
@@ -39,14 +39,14 @@ def test_shows_every_phase_to_everybody(client: Client, phase: str) -> None:
     [(phase, "public, max-age=0, s-maxage=1") for phase in PHASES[:6]]
     + [(phase, "public, max-age=0, s-maxage=10") for phase in PHASES[6:]],
 )
-def test_keeps_a_page_no_longer_than_its_phase_may_last(client: Client, phase: str, kept: str) -> None:
+def test_page_is_cached_no_longer_than_its_phase_may_last(client: Client, phase: str, kept: str) -> None:
     drop = make_drop(phase=phase)
 
     assert client.get(f"/drops/{drop.slug}/")["Cache-Control"] == kept
     assert client.get(f"/drops/{drop.slug}/check/")["Cache-Control"] == kept
 
 
-def test_says_what_went_in_how_long_and_who_missed_it(client: Client) -> None:
+def test_sold_out_page_says_how_fast_and_how_many_missed_out(client: Client) -> None:
     drop = make_drop(phase="sold out", quantity=3)
     Drop.objects.filter(pk=drop.pk).update(sold_out_at=F("opens_at") + timedelta(seconds=221))
     Checkpoint.objects.filter(drop=drop).update(joined=61_204, counter_limit=61_204)
@@ -57,7 +57,7 @@ def test_says_what_went_in_how_long_and_who_missed_it(client: Client) -> None:
     assert "61,204 people missed out." in html
 
 
-def test_says_since_when_a_drop_is_paused(client: Client) -> None:
+def test_paused_page_says_since_when(client: Client) -> None:
     drop = make_drop(phase="paused")
     Pause.objects.filter(drop=drop).update(began_at="2026-11-24T17:04:00Z")
 
@@ -66,7 +66,7 @@ def test_says_since_when_a_drop_is_paused(client: Client) -> None:
     assert re.search(r'Paused at <time datetime="2026-11-24T17:04:00\+00:00" data-when="time">18:04 CET</time>', html)
 
 
-def test_hides_a_draft(client: Client) -> None:
+def test_draft_is_not_found(client: Client) -> None:
     drop = make_drop(phase="draft")
 
     assert client.get(f"/drops/{drop.slug}/").status_code == 404
@@ -83,7 +83,7 @@ def test_front_page_is_the_drop_of_the_moment(client: Client) -> None:
     assert response["Cache-Control"] == "public, max-age=0, s-maxage=1"
 
 
-def test_front_page_says_so_where_there_is_nothing(client: Client) -> None:
+def test_front_page_without_a_drop_says_so(client: Client) -> None:
     response = client.get("/")
 
     assert "No drop is announced yet." in response.content.decode()
