@@ -81,14 +81,14 @@ class CeilingAdmin(ReadOnlyAdmin[Ceiling]):
                 seconds=None if minutes is None else minutes * 60,
             )
             after = {"shoppers": obj.shoppers, "reason": obj.reason, "minutes": minutes}
-            audit_log.write(who=person(request), about=about(obj), action="ceiling set", after=after)
+            audit_log.write(actor=person(request), about=about(obj), action="ceiling set", after=after)
         # set_ceiling() wrote the row past the form; the admin asks for its key to link to it.
         obj.pk = Ceiling.objects.get(drop=obj.drop, kind=Ceiling.Kind.OPERATOR).pk
 
     def delete_model(self, request: HttpRequest, obj: Ceiling) -> None:
         with transaction.atomic():
             before = {"shoppers": obj.shoppers, "reason": obj.reason}
-            audit_log.write(who=person(request), about=about(obj), action="ceiling lifted", before=before)
+            audit_log.write(actor=person(request), about=about(obj), action="ceiling lifted", before=before)
             admission.lift_ceiling(drop=obj.drop, kind=Ceiling.Kind(obj.kind))
 
 

@@ -96,7 +96,7 @@ def check_with_stripe(request: HttpRequest, *, admin_site: admin.AdminSite, orde
     if not request.user.has_perm("payments.change_payment"):
         raise PermissionDenied
     order = get_object_or_404(Order, pk=order_id)
-    audit_log.write(who=person(request), about=f"order:{order.number}", action="checked with Stripe")
+    audit_log.write(actor=person(request), about=f"order:{order.number}", action="checked with Stripe")
     dispatch.enqueue_advance(order=order)
     messages.success(request, "The order is being checked with Stripe. Reload this page in a moment.")
     return HttpResponseRedirect(reverse(f"{admin_site.name}:payments_order_change", args=[order.pk]))

@@ -10,12 +10,12 @@ from shop.core.models import AuditEntry
 
 @admin.register(AuditEntry)
 class AuditLogAdmin(ReadOnlyAdmin[AuditEntry]):
-    list_display = ("at", "who", "about", "action", "from_", "to")
+    list_display = ("at", "actor", "about", "action", "from_", "to")
     list_filter = ("action",)
-    search_fields = ("about", "who__username")
-    list_select_related = ("who",)
+    search_fields = ("about", "actor__username")
+    list_select_related = ("actor",)
     date_hierarchy = "at"
-    fields = ("at", "who", "about", "action", "from_", "to")
+    fields = ("at", "actor", "about", "action", "from_", "to")
 
     @admin.display(description="from")
     def from_(self, entry: AuditEntry) -> str:

@@ -94,7 +94,7 @@ class AuditedAdmin(ModelAdmin[M]):
                 after |= row_after
         if before or after or not change:
             audit_log.write(
-                who=person(request),
+                actor=person(request),
                 about=self.about(form.instance),
                 action="changed" if change else "added",
                 before=before,
@@ -102,7 +102,7 @@ class AuditedAdmin(ModelAdmin[M]):
             )
 
     def delete_model(self, request: HttpRequest, obj: M) -> None:
-        audit_log.write(who=person(request), about=self.about(obj), action="deleted", before={"name": str(obj)})
+        audit_log.write(actor=person(request), about=self.about(obj), action="deleted", before={"name": str(obj)})
         super().delete_model(request, obj)
 
 

@@ -29,7 +29,7 @@ class EmailAdmin(ReadOnlyAdmin[Email]):
         with transaction.atomic():
             for email in emails:
                 before = {"sent_at": str(email.sent_at)}
-                audit_log.write(who=person(request), about=f"email:{email.pk}", action="sent again", before=before)
+                audit_log.write(actor=person(request), about=f"email:{email.pk}", action="sent again", before=before)
             count = emails.update(sent_at=None, due_at=Now(), tries=0, last_error="")
         noun = "email" if count == 1 else "emails"
         self.message_user(request, f"{count} {noun} will be sent again.")

@@ -9,7 +9,7 @@ from shop.core.models import AuditEntry
 
 def write(
     *,
-    who: AbstractBaseUser | None,
+    actor: AbstractBaseUser | None,
     about: str,
     action: str,
     before: dict[str, Any] | None = None,
@@ -17,7 +17,8 @@ def write(
 ) -> AuditEntry:
     """Append one entry, in the transaction of the action itself.
 
-    `who` is None for the system; `about` is "kind:name", such as "drop:nth-place".
+    `actor` is None for the system itself; `about` is "kind:name", such as "drop:nth-place".
     """
-    who_id = who.pk if who else None
-    return AuditEntry.objects.create(who_id=who_id, about=about, action=action, before=before or {}, after=after or {})
+    return AuditEntry.objects.create(
+        actor_id=actor.pk if actor else None, about=about, action=action, before=before or {}, after=after or {}
+    )

@@ -81,7 +81,8 @@ class AuditEntry(models.Model):
     """One action of a person or of the system. Entries are appended, never edited."""
 
     at = models.DateTimeField(auto_now_add=True)
-    who = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")  # null: the system
+    # Null means the system itself.
+    actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     about = models.CharField(max_length=80, db_index=True)  # "drop:nth-place"
     action = models.CharField(max_length=40)
     before = models.JSONField(default=dict)

@@ -139,7 +139,7 @@ def test_announce_fixes_the_drop_and_makes_its_units() -> None:
     assert list(Unit.objects.filter(edition__drop=drop).values_list("number", flat=True)) == [1, 2, 3, 1, 2, 3]
     assert Checkpoint.objects.filter(drop=drop).count() == 1
     entry = AuditEntry.objects.get()
-    assert (entry.who, entry.about, entry.action) == (who, f"drop:{drop.slug}", "announced")
+    assert (entry.actor, entry.about, entry.action) == (who, f"drop:{drop.slug}", "announced")
     assert entry.after == {
         "opens_at": str(drop.opens_at),
         "units": 6,

@@ -1,3 +1,5 @@
+"""Pictures and galleries as pages need them."""
+
 import pytest
 from django.conf import settings
 
@@ -16,34 +18,34 @@ def make_picture(**fields: object) -> Picture:
     )
 
 
-def test_offers_the_best_format_first_and_every_width() -> None:
+def test_image_set_has_the_best_format_first_and_every_width() -> None:
     picture = make_picture()
     for kind, suffix, width in (("image/webp", "webp", 640), ("image/avif", "avif", 1280), ("image/avif", "avif", 640)):
         Rendition.objects.create(picture=picture, type=kind, width=width, image=f"pictures/a-{width}.{suffix}")
     Rendition.objects.create(picture=picture, type="image/jpeg", width=640, image="pictures/a-640.jpg")
 
-    choice = images.image_set(picture)
+    found = images.image_set(picture)
 
-    assert choice.sources == [
+    assert found.sources == [
         images.Source("image/avif", "/media/pictures/a-640.avif 640w, /media/pictures/a-1280.avif 1280w"),
         images.Source("image/webp", "/media/pictures/a-640.webp 640w"),
     ]
-    assert choice.srcset == "/media/pictures/a-640.jpg 640w, /media/pictures/a-1280.jpg 1280w"
-    assert (choice.src, choice.width, choice.height, choice.alt) == ("/media/pictures/a-1280.jpg", 1280, 1600, "It.")
+    assert found.srcset == "/media/pictures/a-640.jpg 640w, /media/pictures/a-1280.jpg 1280w"
+    assert (found.src, found.width, found.height, found.alt) == ("/media/pictures/a-1280.jpg", 1280, 1600, "It.")
 
 
-def test_does_without_renditions() -> None:
-    choice = images.image_set(make_picture())
+def test_image_set_works_without_renditions() -> None:
+    found = images.image_set(make_picture())
 
-    assert choice.sources == []
-    assert choice.srcset == "/media/pictures/a-1280.jpg 1280w"
+    assert found.sources == []
+    assert found.srcset == "/media/pictures/a-1280.jpg 1280w"
 
 
-def test_gives_other_sites_a_whole_address() -> None:
+def test_absolute_url_carries_the_origin() -> None:
     assert images.absolute_url(make_picture()) == f"{settings.SHOP_ORIGIN}/media/pictures/a-1280.jpg"
 
 
-def test_sorts_pictures_by_role() -> None:
+def test_gallery_sorts_pictures_by_role() -> None:
     product = make_product()
     silver = make_variant(product=product)
     of_silver = make_picture(product=product, variant=silver)
@@ -55,18 +57,18 @@ def test_sorts_pictures_by_role() -> None:
     assert gallery == catalogue.Gallery(hero=hero, more=[detail, wide], of_variants={silver.pk: of_silver})
 
 
-def test_leads_with_a_variant_if_there_is_no_other_picture() -> None:
+def test_gallery_leads_with_a_variant_if_there_is_no_other_picture() -> None:
     product = make_product()
     only = make_picture(product=product, variant=make_variant(product=product))
 
     assert catalogue.gallery(pictures=product.pictures.all()).hero == only
 
 
-def test_has_no_hero_without_pictures() -> None:
+def test_gallery_has_no_hero_without_pictures() -> None:
     assert catalogue.gallery(pictures=[]).hero is None
 
 
-def test_splits_a_story_at_empty_lines() -> None:
+def test_paragraphs_splits_a_story_at_empty_lines() -> None:
     product = make_product(story="One\nline.\r\n\r\nTwo.\n \n\n  Three. \n\n")
 
     assert catalogue.paragraphs(product) == ["One\nline.", "Two.", "Three."]

@@ -19,7 +19,7 @@ def pause(*, actor: AbstractBaseUser | None, reason: str) -> None:
         # The guarded UPDATE decides which of two simultaneous calls pauses.
         if not Heartbeat.objects.filter(paused_at=None).update(paused_at=Now(), paused_reason=reason[:200]):
             return
-        audit_log.write(who=actor, about=SUBJECT, action="paused", after={"reason": reason})
+        audit_log.write(actor=actor, about=SUBJECT, action="paused", after={"reason": reason})
         message = f"Pre-scaling is paused: {reason}. No target is scaled up or brought back until it is resumed."
         alerts.raise_alert(subject=ALERT_SUBJECT, message=message)
 
@@ -28,5 +28,5 @@ def resume(*, actor: AbstractBaseUser | None) -> None:
     """Resume pre-scaling. Does nothing if it isn't paused."""
     with transaction.atomic():
         if Heartbeat.objects.filter(paused_at__isnull=False).update(paused_at=None, paused_reason=""):
-            audit_log.write(who=actor, about=SUBJECT, action="resumed")
+            audit_log.write(actor=actor, about=SUBJECT, action="resumed")
             alerts.resolve(subject=ALERT_SUBJECT)

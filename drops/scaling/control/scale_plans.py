@@ -85,7 +85,7 @@ def remove(*, drop: Drop, actor: AbstractBaseUser | None) -> None:
 
 def _audit_expected(*, drop: Drop, actor: AbstractBaseUser | None, before: int | None, after: int | None) -> None:
     audit_log.write(
-        who=actor,
+        actor=actor,
         about=f"drop:{drop.slug}",
         action="expected shoppers",
         before={"expected": before},
@@ -114,7 +114,7 @@ def approve(*, drop: Drop, actor: AbstractBaseUser | None) -> ScalePlan:
             same_size = Step.objects.filter(pk=step.pk, held_back=True, wanted__lte=step.wanted)
             same_size.update(held_back=False)
         audit_log.write(
-            who=actor,
+            actor=actor,
             about=f"drop:{drop.slug}",
             action="approved",
             before={"approved": scale_plan.approved},

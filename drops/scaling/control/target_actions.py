@@ -38,7 +38,7 @@ def restore_now(*, target: Target, actor: AbstractBaseUser | None) -> None:
         rows.filter(state__in=Step.LEASES).update(state=State.RELEASING, released_at=Now(), message=message)
         _clear_stop(target=row)
         audit_log.write(
-            who=actor,
+            actor=actor,
             about=audit_subject(target=row),
             action="restored",
             before={"desired": row.asked_size},
@@ -57,7 +57,7 @@ def resume(*, target: Target, actor: AbstractBaseUser | None) -> None:
             raise TargetActionRefused(f"{row.name} isn't stopped: there is nothing to resume.")
         _clear_stop(target=row)
         before = {"stopped": row.stopped_reason, "fault": row.fault}
-        audit_log.write(who=actor, about=audit_subject(target=row), action="resumed", before=before)
+        audit_log.write(actor=actor, about=audit_subject(target=row), action="resumed", before=before)
 
 
 def abandon(*, target: Target, actor: AbstractBaseUser | None) -> None:
@@ -79,7 +79,7 @@ def abandon(*, target: Target, actor: AbstractBaseUser | None) -> None:
         Target.objects.filter(pk=row.pk).update(**CLEARED_LEASE, **CLEARED_STOP, busy_until=None)
         alerts.resolve(subject=f"{alert_subject(target=row)} drift")
         before = {"baseline": row.baseline_size, "stopped": row.stopped_reason}
-        audit_log.write(who=actor, about=audit_subject(target=row), action="abandoned", before=before)
+        audit_log.write(actor=actor, about=audit_subject(target=row), action="abandoned", before=before)
 
 
 def _clear_stop(*, target: Target) -> None:

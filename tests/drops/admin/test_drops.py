@@ -171,7 +171,7 @@ def test_changed_draft_is_audited_with_old_and_new_values(desk: Desk, product: P
     client.post(page(drop), form(product=product, editions=[row], title="Another"))
 
     changed, added = AuditEntry.objects.all()
-    assert [(str(entry.who), entry.about, entry.action) for entry in (added, changed)] == [
+    assert [(str(entry.actor), entry.about, entry.action) for entry in (added, changed)] == [
         ("merchandisers", "drop:nth-place", "added"),
         ("merchandisers", "drop:nth-place", "changed"),
     ]

@@ -58,7 +58,7 @@ def test_draft_is_created_with_its_expected_shoppers(desk: Desk, db: None) -> No
     scale_plan = ScalePlan.objects.get()
     assert scale_plan.plan is not None
     assert (scale_plan.drop.slug, scale_plan.expected, scale_plan.plan["expected"]) == ("nth-place", 20000, 20000)
-    entries = AuditEntry.objects.order_by("pk").values_list("who__username", "about", "action")
+    entries = AuditEntry.objects.order_by("pk").values_list("actor__username", "about", "action")
     assert list(entries) == [
         ("merchandisers", "drop:nth-place", "added"),
         ("merchandisers", "drop:nth-place", "expected shoppers"),

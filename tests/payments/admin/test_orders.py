@@ -84,7 +84,7 @@ def test_check_with_stripe_enqueues_the_order_for_capture(desk):
         dispatch.Broker.at.cache_clear()
 
     assert (answer.status_code, sent) == (302, {"order_id": order.pk})
-    assert list(AuditEntry.objects.values_list("who__username", "about", "action")) == [
+    assert list(AuditEntry.objects.values_list("actor__username", "about", "action")) == [
         ("ops", f"order:{order.number}", "checked with Stripe")
     ]
 

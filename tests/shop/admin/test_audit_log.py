@@ -11,7 +11,9 @@ AUDIT_LOG = reverse("admin:shop_auditentry_changelist")
 
 
 def test_audit_log_shows_old_and_new_values_and_cannot_be_changed(desk: Any) -> None:
-    entry = audit_log.write(who=None, about="drop:zero", action="changed", before={"title": "A"}, after={"title": "B"})
+    entry = audit_log.write(
+        actor=None, about="drop:zero", action="changed", before={"title": "A"}, after={"title": "B"}
+    )
     client = desk("merchandisers")
 
     text = client.get(AUDIT_LOG).content.decode()
@@ -24,10 +26,10 @@ def test_audit_log_shows_old_and_new_values_and_cannot_be_changed(desk: Any) -> 
 
 def test_list_runs_the_same_queries_for_three_rows_as_for_one(desk: Any) -> None:
     client = desk("ops")
-    audit_log.write(who=None, about="drop:zero", action="changed")
+    audit_log.write(actor=None, about="drop:zero", action="changed")
     one, _answer = queries(client, AUDIT_LOG)
-    audit_log.write(who=None, about="drop:zero", action="changed")
-    audit_log.write(who=None, about="drop:zero", action="changed")
+    audit_log.write(actor=None, about="drop:zero", action="changed")
+    audit_log.write(actor=None, about="drop:zero", action="changed")
 
     three, answer = queries(client, AUDIT_LOG)
 

@@ -32,7 +32,7 @@ def test_send_again_makes_an_email_due(desk: Any) -> None:
     again = Email.objects.get()
     assert (again.pk, again.sent_at, again.tries, again.last_error) == (email.pk, None, 0, "")
     assert [due.pk for due in outbox.claim_due(Email, limit=9)] == [email.pk]
-    assert list(AuditEntry.objects.values_list("who__username", "about", "action")) == [
+    assert list(AuditEntry.objects.values_list("actor__username", "about", "action")) == [
         ("ops", f"email:{email.pk}", "sent again")
     ]
 

@@ -68,7 +68,7 @@ def test_product_is_made_with_variants_and_pictures(desk: Any, photo: SimpleUplo
     assert Variant.objects.get().options == {"finish": "gold", "size": "M"}
     picture = Picture.objects.get()
     assert (picture.width, picture.height, picture.alt) == (8, 10, "A trophy.")
-    assert list(AuditEntry.objects.values_list("who__username", "about", "action")) == [
+    assert list(AuditEntry.objects.values_list("actor__username", "about", "action")) == [
         ("merchandisers", "product:nth-place", "added")
     ]
 

@@ -1,4 +1,4 @@
-"""Amounts: integers in the smallest unit, written for people."""
+"""Amounts: integers in the smallest unit, and their text."""
 
 from decimal import Decimal
 
@@ -24,23 +24,23 @@ from shop.core import money
         (-500, "EUR", "−€5"),
     ],
 )
-def test_write_an_amount_as_people_read_it(amount, currency, text):
+def test_format_amount_writes_as_people_read(amount: int, currency: str, text: str) -> None:
     assert money.format_amount(amount=amount, currency=currency) == text
 
 
 @pytest.mark.parametrize(
     ("amount", "currency", "value"), [(9600, "EUR", "96.00"), (14000, "JPY", "14000"), (1500, "KWD", "1.500")]
 )
-def test_write_an_amount_for_programs_with_all_decimals(amount, currency, value):
+def test_to_decimal_keeps_all_decimal_places(amount: int, currency: str, value: str) -> None:
     assert str(money.to_decimal(amount=amount, currency=currency)) == value
 
 
-def test_count_a_foreign_currency_with_two_decimals():
+def test_an_unlisted_currency_has_two_decimal_places() -> None:
     assert money.exponent(currency="XTS") == 2
     assert money.to_decimal(amount=1, currency="XTS") == Decimal("0.01")
 
 
-def test_write_an_amount_in_a_template():
+def test_template_filter_formats_an_amount() -> None:
     template = engines["django"].from_string("{% load money %}{{ amount|money:currency }}")
 
     assert template.render({"amount": 9650, "currency": "EUR"}) == "€96.50"

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_from_row_makes_the_instance_that_the_orm_reads() -> None:
-    made = AuditEntry.objects.create(who=None, about="drop:x", action="closed", after={"phase": "closed"})
+    made = AuditEntry.objects.create(actor=None, about="drop:x", action="closed", after={"phase": "closed"})
 
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {columns(AuditEntry, 'e')} FROM shop_auditentry e")

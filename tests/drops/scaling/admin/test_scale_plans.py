@@ -79,7 +79,7 @@ def test_approval_shows_the_price_and_is_given_once(desk, drop):
     assert said(first) == ["Approved. Scaling continues on the next tick."]
     assert second.status_code == 409
     assert Step.objects.get().held_back is False
-    assert list(AuditEntry.objects.values_list("who__username", "about", "action")) == [
+    assert list(AuditEntry.objects.values_list("actor__username", "about", "action")) == [
         ("ops", "drop:zero", "approved")
     ]
 
@@ -131,7 +131,7 @@ def test_expected_shoppers_are_planned_for_and_audited(desk, drop):
     assert answer.status_code == 302
     assert ScalePlan.objects.get().plan["expected"] == 2000
     entry = AuditEntry.objects.get()
-    assert (entry.who.username, entry.about, entry.before, entry.after) == (
+    assert (entry.actor.username, entry.about, entry.before, entry.after) == (
         "merchandisers",
         "drop:zero",
         {"expected": 1000},
@@ -265,7 +265,7 @@ def test_pause_and_resume_are_confirmed_and_audited(desk, db):
 
     assert "the cloud is ill" in paused.content.decode()
     assert resume in paused.content.decode()
-    assert list(AuditEntry.objects.order_by("pk").values_list("who__username", "action")) == [
+    assert list(AuditEntry.objects.order_by("pk").values_list("actor__username", "action")) == [
         ("ops", "paused"),
         ("ops", "resumed"),
     ]

@@ -89,7 +89,7 @@ def test_added_target_knows_what_it_is(desk, taps):
     assert (target.kind, target.where, target.resource) == ("tap", {"name": "web-fleet"}, "stand-in:web-fleet")
     assert list(target.shares.values_list("group", "percent", "per_second")) == [("web", 100, 150)]
     entry = AuditEntry.objects.get()
-    assert (entry.who.username, entry.about, entry.action) == ("ops", "target:Web", "added")
+    assert (entry.actor.username, entry.about, entry.action) == ("ops", "target:Web", "added")
     assert taps.asked == []
 
 
@@ -264,7 +264,7 @@ def test_restore_now_asks_first_and_is_journaled(desk, target):
 
     step.refresh_from_db()
     assert step.state == "releasing"
-    assert [(entry.who.username, entry.about) for entry in AuditEntry.objects.all()] == [("ops", "target:web-fleet")]
+    assert [(entry.actor.username, entry.about) for entry in AuditEntry.objects.all()] == [("ops", "target:web-fleet")]
 
 
 def test_restore_of_what_stands_at_its_baseline_is_refused_with_words(desk, target):

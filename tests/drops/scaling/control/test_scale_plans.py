@@ -44,7 +44,7 @@ def test_expect_plans_and_makes_steps(gate):
     assert (step.state, step.target, step.wanted > 2) == ("planned", gate, True)
     assert step.needed_at == drop.lobby_opens_at - timedelta(seconds=600)
     entry = AuditEntry.objects.get()
-    assert (entry.action, entry.who, entry.about) == ("expected shoppers", who, f"drop:{drop.slug}")
+    assert (entry.action, entry.actor, entry.about) == ("expected shoppers", who, f"drop:{drop.slug}")
     assert (entry.before, entry.after) == ({"expected": None}, {"expected": 20_000})
 
 

@@ -65,7 +65,7 @@ def test_restore_now_abandons_what_was_only_planned(cloud):
     step.refresh_from_db()
     assert (step.state, step.message) == ("abandoned", "Ops restored its target.")
     entry = AuditEntry.objects.get()
-    assert (entry.who, entry.about, entry.action) == (ops, f"target:{target.name}", "restored")
+    assert (entry.actor, entry.about, entry.action) == (ops, f"target:{target.name}", "restored")
 
 
 def test_actions_are_refused_where_there_is_nothing_to_do(cloud):
