@@ -16,7 +16,7 @@ from drops.waitingroom.gate.refusals import GateRefused
 from drops.waitingroom.gatekeeper import publishing
 from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import status
-from drops.waitingroom.protocol.config import Config
+from drops.waitingroom.protocol.config import GateConfig
 from drops.waitingroom.protocol.tickets import Keyring
 from tests.drops.waitingroom.protocol.servers import NOW, document
 from tests.translation.pseudo import LANGUAGE
@@ -30,7 +30,7 @@ LATE: dict[str, Any] = {"n": 0, "phase": "live", "rate": 2.0, "editions": EDITIO
 def pages(folder: Path) -> Pages:
     """The gate's pages, of a shop whose own name is in brackets."""
     return Pages(
-        Config(
+        GateConfig(
             redis_url="",
             origin="https://shop.example",
             secure=True,

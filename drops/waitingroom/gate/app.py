@@ -48,7 +48,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     try:
         found = config.read(os.environ)
-    except config.ConfigError as error:
+    except config.GateConfigError as error:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
     language.activate(found.language, folder=config.ROOT / "locale")

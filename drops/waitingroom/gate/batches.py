@@ -45,10 +45,11 @@ class JoinBatcher:
     async def _work(self, slug: str) -> None:
         """Send batch after batch until no join of the drop is waiting."""
         try:
-            while batch := self.waiting.pop(slug, None):
-                if len(batch) > MAX_JOINS_PER_CALL:
-                    self.waiting[slug] = batch[MAX_JOINS_PER_CALL:]
-                    batch = batch[:MAX_JOINS_PER_CALL]
+            while slug in self.waiting:
+                waiting = self.waiting.pop(slug)
+                batch, rest = waiting[:MAX_JOINS_PER_CALL], waiting[MAX_JOINS_PER_CALL:]
+                if rest:
+                    self.waiting[slug] = rest
                 outcomes = await self._send(slug, [client for client, _ in batch])
                 for (_, future), outcome in zip(batch, outcomes, strict=True):
                     if not future.done():  # otherwise the shopper has hung up
@@ -60,9 +61,9 @@ class JoinBatcher:
         """Run the join script. Return an outcome for each client key, whatever happens: none may wait for ever."""
         try:
             indices = await lua.run_async(self.redis, *lua.join_call(slug, clients))
-            return [
-                index if index >= 0 else lua.CounterLimitReached() for _, index in zip(clients, indices, strict=True)
-            ]
+            if len(indices) != len(clients):
+                raise ValueError(f"{len(indices)} indices for {len(clients)} joins")
+            return [index if index >= 0 else lua.CounterLimitReached() for index in indices]
         except (lua.ScriptRefused, RedisError, OSError) as error:
             return [error] * len(clients)
         except Exception as error:

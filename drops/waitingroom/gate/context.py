@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from drops.waitingroom.gate.batches import JoinBatcher
 from drops.waitingroom.gate.cache import DropCache
 from drops.waitingroom.gate.pages import Pages
-from drops.waitingroom.protocol.config import Config
+from drops.waitingroom.protocol.config import GateConfig
 
 MAX_CONNECTIONS = 32
 CONNECT_TIMEOUT_SECONDS = 0.5
@@ -21,7 +21,7 @@ REPLY_TIMEOUT_SECONDS = 1.0
 class GateContext:
     """Everything that an endpoint may use. Made and started inside the event loop that serves it."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: GateConfig) -> None:
         self.config = config
         # One retry, at once: a connection that Redis closed while it was idle is not a failure. Both scripts that are
         # called here may safely run twice.

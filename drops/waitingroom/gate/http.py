@@ -1,7 +1,7 @@
 """HTTP as the gate needs it: a request's headers, cookies and form; responses, and a drop's cookies.
 
-By hand, without a framework: this is the hot path. A join costs about 100 µs of a process, and a request object that
-parses nothing before it is used is what keeps it there.
+By hand, without a framework, because this is the hot path: a whole join costs 74–121 µs of a process's CPU, to which
+a framework's routing, request and response objects would be added each time. Nothing is parsed before it is used.
 """
 
 import json

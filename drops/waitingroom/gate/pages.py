@@ -16,7 +16,7 @@ from drops.waitingroom.gate.http import Response
 from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.panel import Panel
 from drops.waitingroom.gate.refusals import GateRefused
-from drops.waitingroom.protocol.config import ROOT, Config
+from drops.waitingroom.protocol.config import ROOT, GateConfig
 from shop.core import theme_css
 
 
@@ -37,7 +37,7 @@ class Manifest:
 class Pages:
     """Renders pages. Templates and static files' names are read once per process."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: GateConfig) -> None:
         self.shop = config.shop_name
         self.language = config.language
         self.manifest = Manifest(config.static_root)
@@ -65,12 +65,18 @@ class Pages:
     def refusal(self, refused: GateRefused, *, slug: str, theme: Mapping[str, str]) -> Response:
         """Return a refusal as a page. It returns to the line by itself, unless it offers the join button once more."""
         back = f"/line/{slug}/"
-        url, text = (back, _(texts.TO_LINE)) if slug else ("/", _(texts.TO_FRONT))
-        action = self._join(slug, refused.key) if refused.key else self._fill("back", {"url": url, "text": text})
+        if refused.key:
+            action = self._join(slug, refused.key)
+        elif slug:
+            action = self._fill("back", {"url": back, "text": _(texts.TO_LINE)})
+        else:
+            action = self._fill("back", {"url": "/", "text": _(texts.TO_FRONT)})
         words = {"title": refused.title, "reason": refused.reason, "money": _(texts.NOT_CHARGED)}
         main = self._fill("refusal", words, action=action)
         html, source = self._page(refused.title, main, theme.get("title") or self.shop, theme)
-        refresh = f"{refused.retry}; url={back}" if refused.retry is not None and slug and not refused.key else ""
+        refresh = ""
+        if refused.retry is not None and slug and not refused.key:
+            refresh = f"{refused.retry}; url={back}"
         return http.page(refused.status, html, style_source=source, retry=refused.retry, refresh=refresh)
 
     def _join(self, slug: str, key: str) -> str:

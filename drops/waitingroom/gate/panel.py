@@ -35,7 +35,7 @@ def build(drop: CachedDrop, index: int | None, now: float, jitter: float) -> Pan
         return _over_panel(document)  # nothing more will happen, however old the document
     if document is None or not status.is_fresh(document, now):
         return Panel(_(texts.RECONNECTING), refresh=10)
-    place = None if index is None else drop.place(index)
+    place = drop.place(index) if index is not None else None
     panel = _phase_panel(drop, document, index, place)
     if document["sentence"] and document["sentence"] != panel.lead:
         panel = replace(panel, notes=(*panel.notes, document["sentence"]))

@@ -55,13 +55,17 @@ def compute_allowances(
     lowest_shared = lowest(shared)
     waiting = waiting_elsewhere + sum(demand.waiting for demand in demands)
     own = [lowest(demand.own) for demand in demands]
-    rooms = [max(0, bound.shoppers - demand.waiting) for bound, demand in zip(own, demands, strict=True)]
-    wanted = [min(room, max(0, demand.joined - demand.entered)) for room, demand in zip(rooms, demands, strict=True)]
+    rooms, wanted = [], []
+    for demand, bound in zip(demands, own, strict=True):
+        room = max(0, bound.shoppers - demand.waiting)
+        rooms.append(room)
+        wanted.append(min(room, max(0, demand.joined - demand.entered)))
     shares = divide_fairly(max(0, lowest_shared.shoppers - waiting), wanted)
-    return [
-        Allocation(demand.entered + min(room, share), bound if room <= share else lowest_shared)
-        for demand, room, bound, share in zip(demands, rooms, own, shares, strict=True)
-    ]
+    allocations = []
+    for demand, bound, room, share in zip(demands, own, rooms, shares, strict=True):
+        ruling = bound if room <= share else lowest_shared
+        allocations.append(Allocation(demand.entered + min(room, share), ruling))
+    return allocations
 
 
 def lowest(bounds: Sequence[Bound]) -> Bound:

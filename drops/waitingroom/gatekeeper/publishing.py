@@ -1,5 +1,6 @@
 """What Redis is told after Postgres has committed it: the status document, cursor, allowance and seal."""
 
+from datetime import datetime
 from math import ceil
 from typing import cast
 
@@ -50,7 +51,7 @@ def adopt(*, redis: Redis, term: int, snapshot: DropSnapshot, counter: int) -> N
         cursor=checkpoint.cursor,
         allowance=checkpoint.allowance,
         entered=checkpoint.entered,
-        lobby=ceil(drop.lobby_opens_at.timestamp()) if drop.lobby_opens_at else 0,
+        lobby=ceil(unix_seconds(drop.lobby_opens_at) or 0),
         paused=drop.paused,
         closed=is_closed(snapshot),
         seal=committed_seal(snapshot),
@@ -95,9 +96,9 @@ def build_status(snapshot: DropSnapshot) -> Status:
         slug=drop.slug,
         drop=str(drop.pk),
         phase=cast("PhaseName", snapshot.phase.value),
-        lobby_opens=drop.lobby_opens_at.timestamp() if drop.lobby_opens_at else 0,
-        opens=drop.opens_at.timestamp() if drop.opens_at else 0,
-        closes=drop.closes_at.timestamp() if drop.closes_at else None,
+        lobby_opens=unix_seconds(drop.lobby_opens_at) or 0,
+        opens=unix_seconds(drop.opens_at) or 0,
+        closes=unix_seconds(drop.closes_at),
         sealed=proof.n,
         commitment=proof.commitment.hex(),
         secret=proof.secret.hex() if proof.secret else None,
@@ -108,6 +109,11 @@ def build_status(snapshot: DropSnapshot) -> Status:
         editions=edition_statuses(snapshot),
         sentence=notice(snapshot),
     )
+
+
+def unix_seconds(at: datetime | None) -> float | None:
+    """Return a time in unix seconds, None for none."""
+    return at.timestamp() if at else None
 
 
 def edition_statuses(snapshot: DropSnapshot) -> list[EditionStatus]:

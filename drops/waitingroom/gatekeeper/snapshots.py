@@ -54,8 +54,8 @@ COUNT_HOLDS = """
 class HoldCounts:
     """Holds of a drop. `busy` ones are open or being paid for.
 
-    `choosing_seconds` is how long after entering shoppers of this drop place a hold, if they place one: nearly all of
-    them. `recent` holds belong to entries of that time.
+    `choosing_seconds` is the time after entering within which nearly all shoppers of this drop place a hold, if they
+    place one. `recent` holds belong to entries of that time.
     """
 
     live: int = 0

@@ -10,12 +10,12 @@ from drops.waitingroom.protocol.tickets import Keyring
 ROOT = Path(__file__).resolve().parents[3]
 
 
-class ConfigError(Exception):
+class GateConfigError(Exception):
     """Variables are missing or wrong. The message names them all, and contains no secret."""
 
 
 @dataclass(frozen=True, slots=True)
-class Config:
+class GateConfig:
     """`origin` is the shop's, as scheme://host[:port]; `secure` is false only in a demo over plain http."""
 
     redis_url: str
@@ -28,7 +28,7 @@ class Config:
     static_root: Path
 
 
-def read(environ: Mapping[str, str]) -> Config:
+def read(environ: Mapping[str, str]) -> GateConfig:
     """Return the configuration. Raises: ConfigError."""
     faults: list[str] = []
 
@@ -52,7 +52,7 @@ def read(environ: Mapping[str, str]) -> Config:
         faults.append("SHOP_ORIGIN (must look like https://shop.example)")
     elif parts.scheme == "http" and not demo:
         faults.append("SHOP_ORIGIN (plain http needs DEMO=1)")
-    config = Config(
+    config = GateConfig(
         redis_url=text("LINE_REDIS_URL"),
         origin=origin,
         secure=parts.scheme == "https",
@@ -63,7 +63,7 @@ def read(environ: Mapping[str, str]) -> Config:
         static_root=Path(environ.get("STATIC_ROOT") or ROOT / "var" / "static"),
     )
     if faults:
-        raise ConfigError(
+        raise GateConfigError(
             f"The gate can't start. These environment variables are missing or wrong: {', '.join(faults)}."
         )
     return config

@@ -19,7 +19,7 @@ def test_read_returns_the_configuration() -> None:
 
 
 def test_read_lists_everything_that_is_missing() -> None:
-    with pytest.raises(config.ConfigError) as refused:
+    with pytest.raises(config.GateConfigError) as refused:
         config.read({})
 
     assert str(refused.value) == (
@@ -38,7 +38,7 @@ def test_read_lists_everything_that_is_missing() -> None:
     ],
 )
 def test_read_explains_what_is_wrong(changed: dict[str, str], words: str) -> None:
-    with pytest.raises(config.ConfigError) as refused:
+    with pytest.raises(config.GateConfigError) as refused:
         config.read(WHOLE | changed)
 
     assert str(refused.value).endswith(f": {words}.")
