@@ -57,7 +57,7 @@ def group(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.stop()
 
 
-def test_new_kind_grows_and_comes_back(kind, group):
+def test_new_kind_grows_and_comes_back(kind: type[Provider], group: str) -> None:
     target = kind(where={"region": "eu-central-1", "group": group})
     baseline = target.read().state
 
@@ -70,14 +70,14 @@ def test_new_kind_grows_and_comes_back(kind, group):
     assert target.read().state == baseline == {"min": 2, "max": 4, "desired": 2}
 
 
-def test_new_kind_refuses_what_is_not_there_with_a_sentence(kind, group):
+def test_new_kind_refuses_what_is_not_there_with_a_sentence(kind: type[Provider], group: str) -> None:
     with pytest.raises(
         ApplyRefused, match=r"There is no Auto Scaling group nothing in this region\. Look at its name\."
     ):
         kind(where={"region": "eu-central-1", "group": "nothing"}).read()
 
 
-def test_policy_names_every_call_that_is_made():
+def test_policy_names_every_call_that_is_made() -> None:
     code = "\n".join(file.read_text() for file in (ROOT / "drops/scaling/providers").rglob("*.py"))
     calls = re.findall(r'self\.call\(\s*"([a-z0-9-]+)",\s*"([a-z_]+)"', code)
     camel = {(IAM.get(service, service), name.title().replace("_", "").replace("Db", "DB")) for service, name in calls}
@@ -88,7 +88,7 @@ def test_policy_names_every_call_that_is_made():
     assert actions == {f"{service}:{name}" for service, name in camel}
 
 
-def test_every_kind_is_in_the_table():
+def test_every_kind_is_in_the_table() -> None:
     table = PAGE.split("| kind | what is moved", 1)[1].split("\n\n", 1)[0]
     short = {name: kind.name.removeprefix("Kubernetes ") for name, kind in PROVIDERS.items()}
 

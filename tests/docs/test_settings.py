@@ -15,7 +15,7 @@ def documented() -> set[str]:
     return names("docs/settings.md", rf"`({NAME})`")
 
 
-def test_every_variable_that_is_read_is_documented():
+def test_every_variable_that_is_read_is_documented() -> None:
     read = names("dropsite/settings.py", rf'\b(?:env|need)\.\w+\(\s*"({NAME})"')
     read |= names("drops/waitingroom/protocol/config.py", rf'"({NAME})"')
     read |= names("Procfile", rf"\$\{{?({NAME})")
@@ -24,7 +24,7 @@ def test_every_variable_that_is_read_is_documented():
     assert read - documented() == set()
 
 
-def test_the_example_names_what_has_no_default():
+def test_the_example_names_what_has_no_default() -> None:
     example = names(".env.example", rf"(?m)^({NAME})=")
 
     assert names("dropsite/settings.py", rf'\bneed\.\w+\(\s*"({NAME})"') - example == set()

@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 
 
-def test_the_code_in_the_docs_gives_the_places_of_the_vectors():
+def test_the_code_in_the_docs_gives_the_places_of_the_vectors() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/verifying.md").read_text(), re.DOTALL)
     names: dict[str, object] = {}
     exec(code, names)  # our own page

@@ -1,6 +1,7 @@
 """Beat sleeps between the tasks that it sends."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from celery import beat as celery_beat
@@ -22,7 +23,7 @@ class Clock:
         return self.now
 
 
-def ticks_a_task(kind):
+def ticks_a_task(kind: type[Any]) -> float:
     """How often it looks for something due, for each of the tasks that it sends."""
     clock, sent, ticks = Clock(), [], 0
 
@@ -41,5 +42,5 @@ def ticks_a_task(kind):
 
 
 @pytest.mark.parametrize(("kind", "least", "most"), [(beat.Scheduler, 1, 2), (celery_beat.Scheduler, 5, 1000)])
-def test_sleep_until_a_task_is_due(kind, least, most):
+def test_sleep_until_a_task_is_due(kind: Any, least: int, most: int) -> None:
     assert least <= ticks_a_task(kind) <= most

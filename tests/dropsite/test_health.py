@@ -1,10 +1,14 @@
 """What a load balancer is told."""
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from dropsite import health
 
@@ -12,7 +16,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture(autouse=True)
-def forgotten():
+def forgotten() -> Iterator[None]:
     """Each test looks for itself."""
     health.cached_migrations_applied.cache_clear()
     yield
@@ -20,21 +24,21 @@ def forgotten():
 
 
 @pytest.fixture
-def collected(settings, tmp_path):
+def collected(settings: Settings, tmp_path: Path) -> None:
     """The manifest of static files, as collectstatic leaves it."""
     manifest = {"version": "1.1", "paths": {"shop/site.css": "shop/site.1.css"}, "hash": "1"}
     (tmp_path / "staticfiles.json").write_text(json.dumps(manifest))
     settings.STATIC_ROOT = tmp_path
 
 
-def test_say_live_without_a_database(client):
+def test_say_live_without_a_database(client: Client) -> None:
     answer = client.get("/healthz/live")
 
     assert (answer.status_code, answer.content, answer["Cache-Control"]) == (200, b"live\n", "no-store")
 
 
 @pytest.mark.django_db
-def test_say_ready_when_everything_is_there(client, collected):
+def test_say_ready_when_everything_is_there(client: Client, collected: None) -> None:
     answer = client.get("/healthz/ready")
 
     assert answer.json() == {"ready": True, "faults": {}}
@@ -42,7 +46,9 @@ def test_say_ready_when_everything_is_there(client, collected):
 
 
 @pytest.mark.django_db
-def test_say_ready_again_without_asking_for_migrations(client, collected, django_assert_max_num_queries):
+def test_say_ready_again_without_asking_for_migrations(
+    client: Client, collected: None, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     client.get("/healthz/ready")
 
     with django_assert_max_num_queries(1):
@@ -51,7 +57,9 @@ def test_say_ready_again_without_asking_for_migrations(client, collected, django
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(("setting", "name"), [("LINE_REDIS_URL", "line"), ("BROKER_URL", "broker")])
-def test_name_the_redis_that_is_away(client, collected, settings, setting, name):
+def test_name_the_redis_that_is_away(
+    client: Client, collected: None, settings: Settings, setting: str, name: str
+) -> None:
     setattr(settings, setting, NOWHERE)
 
     answer = client.get("/healthz/ready")
@@ -61,7 +69,7 @@ def test_name_the_redis_that_is_away(client, collected, settings, setting, name)
 
 
 @pytest.mark.django_db
-def test_name_a_missing_migration(client, collected):
+def test_name_a_missing_migration(client: Client, collected: None) -> None:
     MigrationRecorder(connection).migration_qs.filter(app="payments").last().delete()
 
     answer = client.get("/healthz/ready")
@@ -71,7 +79,7 @@ def test_name_a_missing_migration(client, collected):
 
 
 @pytest.mark.django_db
-def test_name_missing_static_files(client, settings, tmp_path):
+def test_name_missing_static_files(client: Client, settings: Settings, tmp_path: Path) -> None:
     settings.STATIC_ROOT = tmp_path
 
     answer = client.get("/healthz/ready")
@@ -81,7 +89,7 @@ def test_name_missing_static_files(client, settings, tmp_path):
 
 
 @pytest.mark.django_db
-def test_name_a_database_that_does_not_answer(client, collected):
+def test_name_a_database_that_does_not_answer(client: Client, collected: None) -> None:
     def gone(*_: object) -> None:
         raise OperationalError("server closed the connection unexpectedly")
 

@@ -23,11 +23,11 @@ def look(**variables: str) -> list[str]:
     return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout.split()
 
 
-def test_pictures_lie_in_a_folder_and_pages_show_only_those():
+def test_pictures_lie_in_a_folder_and_pages_show_only_those() -> None:
     assert look() == ["/media/hero.jpg", "'self'", "data:"]
 
 
-def test_pictures_of_a_bucket_come_from_the_origin_that_pages_may_show():
+def test_pictures_of_a_bucket_come_from_the_origin_that_pages_may_show() -> None:
     options = {"bucket_name": "pictures", "custom_domain": "cdn.example.com", "querystring_auth": False}
     storage = json.dumps({"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": options})
 

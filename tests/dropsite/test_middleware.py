@@ -2,10 +2,12 @@
 
 import gzip
 import re
+from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import RequestFactory
+from pytest_django import Settings
 
 from dropsite.middleware.origin import OriginMiddleware
 from dropsite.middleware.public_pages import PersonalPageMarkedPublic, PublicPagesMiddleware
@@ -14,10 +16,10 @@ from dropsite.middleware.request_id import RequestIdMiddleware
 ask = RequestFactory()
 
 
-def answer_with(**headers):
+def answer_with(**headers: Any) -> Any:
     """A view that answers "a page" with these headers; cookie="x" sets one."""
 
-    def view(request):
+    def view(request: Any) -> Any:
         cookie = headers.pop("cookie", None)
         response = HttpResponse("a page" * 100, headers={k.replace("_", "-"): v for k, v in headers.items()})
         if cookie:
@@ -27,7 +29,7 @@ def answer_with(**headers):
     return view
 
 
-def test_give_each_request_a_name():
+def test_give_each_request_a_name() -> None:
     first, second = (RequestIdMiddleware(answer_with())(ask.get("/"))["X-Request-ID"] for _ in range(2))
 
     assert re.fullmatch(r"[0-9a-f]{32}", first)
@@ -35,7 +37,7 @@ def test_give_each_request_a_name():
 
 
 @pytest.mark.parametrize(("given", "kept"), [("edge-0123456789", True), ("short", False), ("a\nb: c 12345", False)])
-def test_keep_the_edges_name_if_it_is_well_formed(given, kept):
+def test_keep_the_edges_name_if_it_is_well_formed(given: str, kept: bool) -> None:
     request = ask.get("/", headers={"X-Request-ID": given})
 
     name = RequestIdMiddleware(answer_with())(request)["X-Request-ID"]
@@ -59,7 +61,7 @@ def test_keep_the_edges_name_if_it_is_well_formed(given, kept):
         ({}, 403),
     ],
 )
-def test_refuse_a_post_of_another_site(settings, headers, status):
+def test_refuse_a_post_of_another_site(settings: Settings, headers: dict[str, Any], status: int) -> None:
     headers = {name: settings.SHOP_ORIGIN if value == "ours" else value for name, value in headers.items()}
 
     assert OriginMiddleware(answer_with())(ask.post("/drops/x/hold/", headers=headers)).status_code == status
@@ -68,13 +70,13 @@ def test_refuse_a_post_of_another_site(settings, headers, status):
 @pytest.mark.parametrize(
     ("method", "path"), [("get", "/drops/x/"), ("post", "/webhooks/stripe/"), ("post", "/api/v1/")]
 )
-def test_let_pass_what_no_other_site_can_misuse(method, path):
+def test_let_pass_what_no_other_site_can_misuse(method: str, path: str) -> None:
     request = getattr(ask, method)(path, headers={"Sec-Fetch-Site": "cross-site"})
 
     assert OriginMiddleware(answer_with())(request).status_code == 200
 
 
-def test_say_as_a_problem_that_another_site_posted_if_a_script_asks():
+def test_say_as_a_problem_that_another_site_posted_if_a_script_asks() -> None:
     headers = {"Sec-Fetch-Site": "cross-site", "Accept": "application/json"}
 
     refused = OriginMiddleware(answer_with())(ask.post("/holds/x/pay/", headers=headers))
@@ -86,7 +88,7 @@ def test_say_as_a_problem_that_another_site_posted_if_a_script_asks():
     ("accepts", "packed"),
     [("gzip, br", True), ("br;q=1, gzip;q=0.5", True), ("gzip;q=0", False), ("gzip; q=0, br", False), ("br", False)],
 )
-def test_compress_public_pages_for_who_takes_it(accepts, packed):
+def test_compress_public_pages_for_who_takes_it(accepts: str, packed: bool) -> None:
     view = PublicPagesMiddleware(answer_with(Cache_Control="public, max-age=0, s-maxage=1"))
 
     page = view(ask.get("/", headers={"Accept-Encoding": accepts}))
@@ -96,7 +98,7 @@ def test_compress_public_pages_for_who_takes_it(accepts, packed):
     assert page["Vary"] == "Accept-Encoding"
 
 
-def test_compress_the_same_page_into_the_same_bytes():
+def test_compress_the_same_page_into_the_same_bytes() -> None:
     view = PublicPagesMiddleware(answer_with(Cache_Control="public, s-maxage=1"))
 
     first, second = (view(ask.get("/", headers={"Accept-Encoding": "gzip"})).content for _ in range(2))
@@ -104,7 +106,7 @@ def test_compress_the_same_page_into_the_same_bytes():
     assert first == second
 
 
-def test_leave_personal_pages_uncompressed():
+def test_leave_personal_pages_uncompressed() -> None:
     view = PublicPagesMiddleware(answer_with(Cache_Control="no-store", cookie="hold"))
 
     page = view(ask.get("/", headers={"Accept-Encoding": "gzip"}))
@@ -114,7 +116,7 @@ def test_leave_personal_pages_uncompressed():
 
 
 @pytest.mark.parametrize("personal", [{"cookie": "csrf"}, {"Vary": "Cookie"}, {"Vary": "Accept-Encoding, cookie"}])
-def test_break_a_public_page_that_is_made_for_one_visitor(personal):
+def test_break_a_public_page_that_is_made_for_one_visitor(personal: dict[str, str]) -> None:
     view = PublicPagesMiddleware(answer_with(Cache_Control="public, s-maxage=1", **personal))
 
     with pytest.raises(PersonalPageMarkedPublic):

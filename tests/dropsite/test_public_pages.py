@@ -1,11 +1,15 @@
 """Every address is either everybody's or one visitor's, and answers accordingly."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from django.test import Client
 from django.urls import get_resolver
-from django.urls.resolvers import URLPattern
+from django.urls.resolvers import URLPattern, URLResolver
 
 from drops import tokens
+from drops.models import Drop
 from tests.factories import make_drop, make_hold
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +23,7 @@ PHASES = ("announced", "lobby", "opening", "live", "paused", "sold out", "closed
 COOKIES = {"csrf": "a" * 32, "session": "b" * 32}
 
 
-def names(resolver):
+def names(resolver: URLResolver) -> Iterator[Any]:
     """The names of all addresses but the admin's."""
     for pattern in resolver.url_patterns:
         if isinstance(pattern, URLPattern):
@@ -28,11 +32,11 @@ def names(resolver):
             yield from names(pattern)
 
 
-def test_know_of_every_address_whose_it_is():
+def test_know_of_every_address_whose_it_is() -> None:
     assert set(names(get_resolver())) == PUBLIC | PERSONAL | MACHINES
 
 
-def ask(path, drop):
+def ask(path: str, drop: Drop) -> tuple[Any, Any]:
     """Get the page as somebody new and as somebody with every cookie that the shop has."""
     known = COOKIES | {f"{kind}-{drop.slug}": "1" for kind in ("ticket", "index", "pass", "hold", "held")}
     visitor = Client()
@@ -42,7 +46,7 @@ def ask(path, drop):
 
 
 @pytest.mark.parametrize("phase", PHASES)
-def test_show_everybody_the_same_page(phase):
+def test_show_everybody_the_same_page(phase: Any) -> None:
     drop = make_drop(phase=phase, pictures=1)
     paths = ["/", f"/drops/{drop.slug}/", f"/drops/{drop.slug}/check/", "/archive/", "/how/", "/api/v1/drops/"]
 
@@ -57,7 +61,7 @@ def test_show_everybody_the_same_page(phase):
         assert new.content == known.content, path
 
 
-def test_keep_nobodys_page():
+def test_keep_nobodys_page() -> None:
     drop = make_drop(phase="live")
     token = tokens.hold_token(make_hold(drop=drop).uuid)
 

@@ -1,6 +1,7 @@
 """Pages for what can't be had or broke, for people and for programs."""
 
 from html import unescape
+from typing import Any
 
 import pytest
 from django.core.exceptions import BadRequest, PermissionDenied
@@ -14,7 +15,7 @@ from dropsite import urls, views
 FAULTS = {"400": BadRequest, "403": PermissionDenied, "404": Http404, "500": ZeroDivisionError, "503": OperationalError}
 
 
-def stumble(request, kind):
+def stumble(request: Any, kind: Any) -> None:
     """Raise what the address names."""
     raise FAULTS[kind]
 
@@ -38,13 +39,13 @@ pytestmark = pytest.mark.urls(__name__)
 
 
 @pytest.fixture
-def visitor():
+def visitor() -> Client:
     """A browser that shows what broke instead of raising it here."""
     return Client(raise_request_exception=False)
 
 
 @pytest.mark.parametrize("kind", SENTENCES)
-def test_answer_a_fault_with_its_page(visitor, kind):
+def test_answer_a_fault_with_its_page(visitor: Client, kind: Any) -> None:
     answer = visitor.get(f"/stumble/{kind}/")
 
     assert answer.status_code == int(kind)
@@ -55,7 +56,7 @@ def test_answer_a_fault_with_its_page(visitor, kind):
 
 @pytest.mark.parametrize("kind", SENTENCES)
 @pytest.mark.parametrize("address", ["/api/v1/stumble/", "/stumble/"])
-def test_answer_a_fault_with_a_problem_if_a_program_asks(visitor, kind, address):
+def test_answer_a_fault_with_a_problem_if_a_program_asks(visitor: Client, kind: Any, address: str) -> None:
     answer = visitor.get(f"{address}{kind}/", headers={"Accept": "application/json"})
 
     assert answer["Content-Type"] == "application/problem+json"
@@ -63,18 +64,18 @@ def test_answer_a_fault_with_a_problem_if_a_program_asks(visitor, kind, address)
     assert answer.json()["detail"] == SENTENCES[kind]
 
 
-def test_let_the_edge_keep_a_page_that_is_nowhere(visitor):
+def test_let_the_edge_keep_a_page_that_is_nowhere(visitor: Client) -> None:
     assert visitor.get("/nowhere/")["Cache-Control"] == "public, max-age=0, s-maxage=1"
     assert visitor.get("/admin-nowhere/")["Cache-Control"] == "public, max-age=0, s-maxage=1"
     assert visitor.get("/stumble/403/")["Cache-Control"] == "no-store"
     assert visitor.get("/stumble/500/")["Cache-Control"] == "no-store"
 
 
-def test_say_when_to_come_back_if_the_database_is_away(visitor):
+def test_say_when_to_come_back_if_the_database_is_away(visitor: Client) -> None:
     assert visitor.get("/stumble/503/")["Retry-After"] == "10"
 
 
-def test_send_security_headers_with_every_page(visitor):
+def test_send_security_headers_with_every_page(visitor: Client) -> None:
     answer = visitor.get("/nowhere/")
 
     assert sorted(answer["Content-Security-Policy"].split("; ")) == [
@@ -94,7 +95,7 @@ def test_send_security_headers_with_every_page(visitor):
     assert answer["X-Frame-Options"] == "DENY"
 
 
-def test_show_the_api_without_anything_unsafe(visitor):
+def test_show_the_api_without_anything_unsafe(visitor: Client) -> None:
     answer = visitor.get("/api/v1/docs/")
 
     assert answer.status_code == 200

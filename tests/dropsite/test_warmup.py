@@ -7,7 +7,7 @@ from django.template import engines
 from dropsite import warmup
 
 
-def test_the_shoppers_templates_are_compiled_and_the_desks_are_not():
+def test_the_shoppers_templates_are_compiled_and_the_desks_are_not() -> None:
     cached = engines["django"].engine.template_loaders[0].get_template_cache
     cached.clear()
 

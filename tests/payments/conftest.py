@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+from pytest_django import Settings
 
 from payments.processing import gateway
 from tests.deploy.stripe_sandbox import process
@@ -15,7 +16,7 @@ def till_process(server_lane: None, tmp_path_factory: pytest.TempPathFactory) ->
 
 
 @pytest.fixture
-def till(till_process, settings) -> Iterator[process.SandboxProcess]:
+def till(till_process: process.SandboxProcess, settings: Settings) -> Iterator[process.SandboxProcess]:
     """The sandbox, with the shop's settings pointing to it and no fault left from another test."""
     settings.STRIPE_API_BASE = till_process.base
     settings.STRIPE_SECRET_KEY = process.SECRET_KEY

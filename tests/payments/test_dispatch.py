@@ -1,5 +1,8 @@
 """Tasks are handed on at once, or not at all."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 
 from dropsite.celery import app
@@ -10,11 +13,11 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture(autouse=True)
-def broker():
+def broker() -> Iterator[Any]:
     """Call it with an address to use another broker for the test."""
     own = app.conf.broker_url
 
-    def use(url):
+    def use(url: str) -> None:
         app.conf.broker_url = url
 
     yield use
@@ -22,7 +25,7 @@ def broker():
     dispatch.Broker.at.cache_clear()
 
 
-def waiting(queue):
+def waiting(queue: Any) -> Any:
     with app.connection_for_read("memory://") as connection:
         channel, found = connection.channel(), []
         while message := channel.basic_get(queue, no_ack=True):
@@ -33,7 +36,7 @@ def waiting(queue):
 @pytest.mark.parametrize(
     ("act", "queue"), [(dispatch.enqueue_confirm, "checkout"), (dispatch.enqueue_advance, "capture")]
 )
-def test_hand_on_an_order_to_its_queue(broker, act, queue):
+def test_hand_on_an_order_to_its_queue(broker: Any, act: Any, queue: str) -> None:
     broker("memory://")
     waiting(queue)
 
@@ -42,7 +45,7 @@ def test_hand_on_an_order_to_its_queue(broker, act, queue):
     assert waiting(queue) == [{"order_id": 7}]
 
 
-def test_hand_on_nothing_while_the_broker_is_away(broker, caplog):
+def test_hand_on_nothing_while_the_broker_is_away(broker: Any, caplog: pytest.LogCaptureFixture) -> None:
     broker(NOWHERE)
 
     for _ in range(3):
@@ -53,7 +56,9 @@ def test_hand_on_nothing_while_the_broker_is_away(broker, caplog):
     ]
 
 
-def test_ask_the_broker_again_after_a_rest(broker, monkeypatch, caplog):
+def test_ask_the_broker_again_after_a_rest(
+    broker: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(dispatch, "RETRY_SECONDS", 0.0)
     broker(NOWHERE)
 

@@ -1,26 +1,31 @@
 """The invariants compared with Stripe's own list: faults are found, and orders under way are none."""
 
+from typing import Any
+
 import pytest
 from django.db.models import F
 
 from payments import invariants
-from payments.models import Payment
+from payments.models import Order, Payment
 from payments.processing import advance, gateway
+from tests.deploy.stripe_sandbox import process
 from tests.payments.order_factory import make_order, states
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
-def broken(order):
+def broken(order: Order) -> Any:
     return invariants.compare_with_stripe(drop=order.hold.drop).broken
 
 
 @pytest.mark.parametrize("steps", [advance.AUTHORISING_STATES, None])
-def test_compare_with_stripe_finds_no_fault_in_an_order_that_goes_on_meanwhile(till, monkeypatch, steps):
+def test_compare_with_stripe_finds_no_fault_in_an_order_that_goes_on_meanwhile(
+    till: process.SandboxProcess, monkeypatch: pytest.MonkeyPatch, steps: int
+) -> None:
     order = make_order(till)
     listed = gateway.intents
 
-    def list_after_a_move(**since):  # between the reading of our rows and Stripe's answer
+    def list_after_a_move(**since: Any) -> Any:  # between the reading of our rows and Stripe's answer
         advance.advance_order(order_id=order.pk, states=steps or tuple(advance.STEPS))
         return listed(**since)
 
@@ -30,7 +35,7 @@ def test_compare_with_stripe_finds_no_fault_in_an_order_that_goes_on_meanwhile(t
     assert states(order) == ("captured" if steps is None else "authorised", "allocated")
 
 
-def test_compare_with_stripe_finds_an_amount_that_our_rows_contradict(till):
+def test_compare_with_stripe_finds_an_amount_that_our_rows_contradict(till: process.SandboxProcess) -> None:
     order = make_order(till)
     advance.advance_order(order_id=order.pk)
     assert broken(order) == ()
@@ -40,7 +45,7 @@ def test_compare_with_stripe_finds_an_amount_that_our_rows_contradict(till):
     assert broken(order) == (f"{order.number}: Stripe received 10090, our rows say 10091",)
 
 
-def test_compare_with_stripe_finds_money_on_an_intent_that_no_row_has(till):
+def test_compare_with_stripe_finds_money_on_an_intent_that_no_row_has(till: process.SandboxProcess) -> None:
     order = make_order(till)
     advance.advance_order(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id

@@ -3,31 +3,33 @@
 from collections import Counter
 from datetime import timedelta
 from threading import Barrier
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
 from drops import holds
-from drops.models import Hold, Unit
+from drops.models import Drop, Hold, Unit
 from payments import invariants
+from tests.conftest import Race
 from tests.factories import make_drop, make_hold, make_pass
 
 
-def kinds(results):
+def kinds(results: Any) -> Any:
     return Counter(type(result) for result in results)
 
 
-def wrong(drop):
+def wrong(drop: Drop) -> Any:
     return [check for check in invariants.check(drop=drop, stripe=False) if not check.ok]
 
 
-def place(drop, quantity=1):
+def place(drop: Drop, quantity: int = 1) -> Any:
     edition = drop.editions.get()
     return lambda i: holds.place(drop=drop, pass_=make_pass(drop=drop, index=i), quantities={edition.pk: quantity})
 
 
-def test_last_unit_goes_to_one_shopper(race):
+def test_last_unit_goes_to_one_shopper(race: Race) -> None:
     drop = make_drop(phase="live", quantity=1)
 
     results = race(8, place(drop))
@@ -36,7 +38,7 @@ def test_last_unit_goes_to_one_shopper(race):
     assert wrong(drop) == []
 
 
-def test_two_of_the_last_two_go_to_one_shopper_whole(race):
+def test_two_of_the_last_two_go_to_one_shopper_whole(race: Race) -> None:
     drop = make_drop(phase="live", quantity=2)
 
     results = race(8, place(drop, quantity=2))
@@ -46,7 +48,7 @@ def test_two_of_the_last_two_go_to_one_shopper_whole(race):
     assert wrong(drop) == []
 
 
-def test_as_many_holds_as_units_when_all_come_at_once(race):
+def test_as_many_holds_as_units_when_all_come_at_once(race: Race) -> None:
     drop = make_drop(phase="live", quantity=12)
 
     results = race(24, place(drop))
@@ -55,7 +57,7 @@ def test_as_many_holds_as_units_when_all_come_at_once(race):
     assert wrong(drop) == []
 
 
-def test_one_ticket_pressing_eight_times_gets_one_hold(race):
+def test_one_ticket_pressing_eight_times_gets_one_hold(race: Race) -> None:
     drop = make_drop(phase="live", quantity=8)
     edition, pass_ = drop.editions.get(), make_pass(drop=drop)
 
@@ -66,7 +68,7 @@ def test_one_ticket_pressing_eight_times_gets_one_hold(race):
     assert wrong(drop) == []
 
 
-def test_a_lapsed_unit_goes_to_its_payer_or_to_a_newcomer_never_to_both(race):
+def test_a_lapsed_unit_goes_to_its_payer_or_to_a_newcomer_never_to_both(race: Race) -> None:
     for _round in range(8):
         drop = make_drop(phase="live", quantity=1)
         old = make_hold(drop=drop, index=90)
@@ -81,7 +83,7 @@ def test_a_lapsed_unit_goes_to_its_payer_or_to_a_newcomer_never_to_both(race):
         assert wrong(drop) == []
 
 
-def test_reclaiming_frees_a_lapsed_hold_for_one_newcomer(race):
+def test_reclaiming_frees_a_lapsed_hold_for_one_newcomer(race: Race) -> None:
     drop = make_drop(phase="live", quantity=1)
     lapse(make_hold(drop=drop, index=90), seconds=6)
 
@@ -91,13 +93,13 @@ def test_reclaiming_frees_a_lapsed_hold_for_one_newcomer(race):
     assert wrong(drop) == []
 
 
-def test_the_careless_way_sells_the_last_unit_twice(race):
+def test_the_careless_way_sells_the_last_unit_twice(race: Race) -> None:
     """Control: look for a free unit, then take it, in two statements."""
     drop = make_drop(phase="live", quantity=1)
     edition = drop.editions.get()
     looked = Barrier(4)
 
-    def careless(i):
+    def careless(i: int) -> Any:
         hold = Hold.objects.create(
             drop=drop,
             currency="EUR",
@@ -120,7 +122,7 @@ def test_the_careless_way_sells_the_last_unit_twice(race):
     assert [check.name for check in wrong(drop)] == ["each live hold owns exactly the units of its lines"]
 
 
-def lapse(hold, *, seconds):
+def lapse(hold: Hold, *, seconds: float) -> None:
     """Let the hold have ended so many seconds ago, by the database's clock."""
     with connection.cursor() as cursor:
         cursor.execute(
@@ -130,7 +132,7 @@ def lapse(hold, *, seconds):
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_the_guard_of_lapse_is_the_databases_clock():
+def test_the_guard_of_lapse_is_the_databases_clock() -> None:
     drop = make_drop(phase="live", quantity=1)
     hold = make_hold(drop=drop)
     lapse(hold, seconds=1)

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from django.db import transaction
 from django.db.models.functions import Now
 
@@ -12,15 +14,17 @@ from payments import invariants
 from payments.checkout.refusals import HoldLapsed
 from payments.models import Attempt, LedgerEntry, Order, Payment
 from payments.processing import advance, recovery
+from tests.conftest import Race
+from tests.deploy.stripe_sandbox import process
 from tests.factories import make_drop, make_hold
 from tests.payments.order_factory import make_order, states, submit
 
 
-def wrong(order):
+def wrong(order: Order) -> Any:
     return [(check.name, check.detail) for check in invariants.check(drop=order.hold.drop) if not check.ok]
 
 
-def test_paying_twice_at_once_makes_one_order_and_one_attempt(race, till):
+def test_paying_twice_at_once_makes_one_order_and_one_attempt(race: Race, till: process.SandboxProcess) -> None:
     hold = make_hold(drop=make_drop(phase="live", quantity=1))
     tokens = [till.token() for _tab in range(4)]
 
@@ -33,14 +37,14 @@ def test_paying_twice_at_once_makes_one_order_and_one_attempt(race, till):
     assert wrong(results[0]) == []
 
 
-def test_paying_twice_the_careless_way_makes_two_attempts(race, till):
+def test_paying_twice_the_careless_way_makes_two_attempts(race: Race, till: process.SandboxProcess) -> None:
     """Control: look at the hold, then write, without the guard of the winning UPDATE."""
     hold = make_hold(drop=make_drop(phase="live", quantity=1))
     order = submit(hold, till.token())
     Attempt.objects.all().delete()
     Payment.objects.filter(order=order).update(state=Payment.State.NEW)
 
-    def careless(_i):
+    def careless(_i: Any) -> Any:
         if Hold.objects.get(pk=hold.pk).state in {Hold.State.OPEN, Hold.State.PAYING}:
             return Attempt.objects.create(payment=order.payment, confirmation_token="ctoken_x")
         return None
@@ -50,7 +54,7 @@ def test_paying_twice_the_careless_way_makes_two_attempts(race, till):
     assert kinds == {"Attempt": 1, "IntegrityError": 3}  # only the constraint stands between them
 
 
-def test_advancing_at_once_captures_once_and_neither_voids_the_other(race, till):
+def test_advancing_at_once_captures_once_and_neither_voids_the_other(race: Race, till: process.SandboxProcess) -> None:
     for _round in range(4):
         order = make_order(till)
 
@@ -62,7 +66,9 @@ def test_advancing_at_once_captures_once_and_neither_voids_the_other(race, till)
         assert wrong(order) == []
 
 
-def test_advancing_at_once_without_the_lease_still_captures_once(race, till, monkeypatch):
+def test_advancing_at_once_without_the_lease_still_captures_once(
+    race: Race, till: process.SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The lease saves work; the guards alone keep the money right."""
     monkeypatch.setattr(advance, "acquire_lease", lambda order_id: Order.objects.get(pk=order_id).leased_until)
     order = make_order(till)
@@ -76,15 +82,17 @@ def test_advancing_at_once_without_the_lease_still_captures_once(race, till, mon
     assert wrong(order) == []
 
 
-def test_allocating_at_once_is_as_good_for_all_but_voids_the_careless_way(race, till):
+def test_allocating_at_once_is_as_good_for_all_but_voids_the_careless_way(
+    race: Race, till: process.SandboxProcess
+) -> None:
     """Control: who takes 0 rows for an answer concludes that the units are gone, and would void a paid order."""
     order = make_order(till)
 
-    def careful(_i):
+    def careful(_i: Any) -> Any:
         with transaction.atomic():
             return holds.allocate(hold=order.hold)
 
-    def careless(_i):
+    def careless(_i: Any) -> Any:
         moved = Hold.objects.filter(pk=order.hold_id, state=Hold.State.PAYING)
         return "capture" if moved.update(state=Hold.State.ALLOCATED, ended_at=Now()) else "void"
 
@@ -93,7 +101,7 @@ def test_allocating_at_once_is_as_good_for_all_but_voids_the_careless_way(race, 
     assert Counter(race(4, careless)) == {"capture": 1, "void": 3}
 
 
-def test_withdrawing_while_the_attempt_is_sent_ends_one_way(race, till):
+def test_withdrawing_while_the_attempt_is_sent_ends_one_way(race: Race, till: process.SandboxProcess) -> None:
     for _round in range(6):
         order = make_order(till)
         advance.advance_order(order_id=order.pk, states={Payment.State.NEW})
@@ -111,12 +119,12 @@ def test_withdrawing_while_the_attempt_is_sent_ends_one_way(race, till):
         assert wrong(order) == []
 
 
-def test_paying_while_the_hold_is_given_back_ends_one_way(race, till):
+def test_paying_while_the_hold_is_given_back_ends_one_way(race: Race, till: process.SandboxProcess) -> None:
     for _round in range(6):
         hold = make_hold(drop=make_drop(phase="live", quantity=1))
         token = till.token()
 
-        def act(i, hold=hold, token=token):
+        def act(i: int, hold: Hold = hold, token: Any = token) -> Any:
             if i:
                 return holds.release_open(hold=hold)
             return submit(hold, token)

@@ -2,19 +2,21 @@
 
 from datetime import timedelta
 from threading import Barrier, Event
+from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from drops.scaling.control import reconcile, target_actions, tick
 from drops.scaling.models import Step, Target
+from tests.conftest import Race
 from tests.drops.scaling.clock import pass_time
-from tests.drops.scaling.cloud import SECONDS, Crash, make_step, make_target
+from tests.drops.scaling.cloud import SECONDS, Cloud, Crash, make_step, make_target
 
 BEATS = 4
 
 
-def test_four_beats_at_once_ask_once(race, cloud):
+def test_four_beats_at_once_ask_once(race: Race, cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     make_step(target=target, wanted=6)
 
@@ -25,7 +27,7 @@ def test_four_beats_at_once_ask_once(race, cloud):
     assert Step.objects.get().state == "converging"
 
 
-def test_four_beats_at_once_ask_four_times_the_careless_way(race, cloud):
+def test_four_beats_at_once_ask_four_times_the_careless_way(race: Race, cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     make_step(target=target, wanted=6)
     cloud.meeting = Barrier(BEATS)
@@ -37,13 +39,13 @@ def test_four_beats_at_once_ask_four_times_the_careless_way(race, cloud):
     assert len(cloud.asked) == BEATS
 
 
-def test_a_beat_that_slept_through_its_turn_asks_nothing(race, cloud):
+def test_a_beat_that_slept_through_its_turn_asks_nothing(race: Race, cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     make_step(target=target, wanted=6)
     reached, go_on = Event(), Event()
     cloud.halt = ("GET", reached, go_on)
 
-    def other(_i):
+    def other(_i: Any) -> Any:
         reached.wait(SECONDS)
         pass_time(61)
         lines = tick.run_once(actor="other")
@@ -56,13 +58,13 @@ def test_a_beat_that_slept_through_its_turn_asks_nothing(race, cloud):
     assert len(cloud.asked) == 1
 
 
-def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race, cloud):
+def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race: Race, cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     reached, go_on = Event(), Event()
     cloud.halt = ("PUT", reached, go_on)
 
-    def ops(_i):
+    def ops(_i: Any) -> None:
         reached.wait(SECONDS)
         target_actions.restore_now(target=target, actor=None)
         go_on.set()
@@ -79,7 +81,7 @@ def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race, cloud):
 
 @pytest.mark.usefixtures("transactional_db")
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_beat_that_died_at_its_call_is_carried_on(cloud, when):
+def test_a_beat_that_died_at_its_call_is_carried_on(cloud: Cloud, when: str) -> None:
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     cloud.crash = when

@@ -147,7 +147,7 @@ class Cloud:
         return None if fault and fault.kind == "lost" else aws_wire.answer(asked, result, number=number)
 
     # --- ECS and Application Auto Scaling ---------------------------------------------------------------------------
-    def DescribeServices(self, given, lie):  # noqa: N802 as AWS calls it
+    def DescribeServices(self, given: dict[str, Any], lie: bool) -> dict[str, Any]:  # noqa: N802 as AWS calls it
         service = self.service
         if given["services"] != ["web"]:
             return {"services": [], "failures": [{"reason": "MISSING"}]}
@@ -155,7 +155,7 @@ class Cloud:
         service.running = min(service.running, service.room)
         return {"services": [self._ecs()]}
 
-    def _ecs(self):
+    def _ecs(self) -> dict[str, Any]:
         service = self.service
         short = service.desired > service.room
         said = (
@@ -172,13 +172,13 @@ class Cloud:
             "events": [{"message": said, "createdAt": datetime.now(UTC).timestamp()}],
         }
 
-    def UpdateService(self, given, lie):  # noqa: N802
+    def UpdateService(self, given: dict[str, Any], lie: bool) -> dict[str, dict[str, Any]]:  # noqa: N802
         if not lie:
             self.service.desired = given["desiredCount"]
             self.seen.append(self.service.desired)
         return {"service": self._ecs() | {"desiredCount": given["desiredCount"]}}
 
-    def DescribeScalableTargets(self, given, lie):  # noqa: N802
+    def DescribeScalableTargets(self, given: dict[str, Any], lie: bool) -> dict[str, Any]:  # noqa: N802
         if self.service.least is None:
             return {"ScalableTargets": []}
         return {
@@ -194,10 +194,10 @@ class Cloud:
             ]
         }
 
-    def DescribeScalingPolicies(self, given, lie):  # noqa: N802
+    def DescribeScalingPolicies(self, given: dict[str, str], lie: bool) -> dict[str, list[dict[str, str]]]:  # noqa: N802
         return {"ScalingPolicies": [{"PolicyName": "cpu"}] if self.service.policies else []}
 
-    def RegisterScalableTarget(self, given, lie):  # noqa: N802
+    def RegisterScalableTarget(self, given: dict[str, Any], lie: bool) -> dict[Any, Any]:  # noqa: N802
         least = given.get("MinCapacity", self.service.least)
         most = given.get("MaxCapacity", self.service.most)
         if least > most:
@@ -206,19 +206,19 @@ class Cloud:
             self.service.least, self.service.most = least, most
         return {}
 
-    def DescribeTargetHealth(self, given, lie):  # noqa: N802
+    def DescribeTargetHealth(self, given: dict[str, str], lie: bool) -> dict[str, list[dict[str, dict[str, str]]]]:  # noqa: N802
         states = ["initial"] * self.service.ill + ["healthy"] * (self.service.running - self.service.ill)
         self.service.ill = max(0, self.service.ill - 1)
         return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in states]}
 
     # --- RDS and CloudWatch -----------------------------------------------------------------------------------------
-    def DescribeDBClusters(self, given, lie):  # noqa: N802
+    def DescribeDBClusters(self, given: dict[str, str], lie: bool) -> dict[str, list[dict[str, Any]]]:  # noqa: N802
         if given["DBClusterIdentifier"] != "shop":
             raise AwsError("DBClusterNotFoundFault", "DBCluster other not found.", 404)
         self._go_on()
         return {"DBClusters": [self._cluster()]}
 
-    def _go_on(self):
+    def _go_on(self) -> None:
         """Take each change that is under way one look further."""
         if self.failing_over:
             self.failing_over -= 1
@@ -232,7 +232,7 @@ class Cloud:
                 if instance.modifying <= 0:
                     instance.klass, instance.wants = instance.wants, ""
 
-    def _cluster(self):
+    def _cluster(self) -> dict[str, Any]:
         members = [
             {"DBInstanceIdentifier": name, "IsClusterWriter": name == self.writer, "PromotionTier": one.tier}
             for name, one in self.instances.items()
@@ -247,7 +247,7 @@ class Cloud:
             "ServerlessV2ScalingConfiguration": self.range,
         }
 
-    def DescribeDBInstances(self, given, lie):  # noqa: N802
+    def DescribeDBInstances(self, given: dict[str, str], lie: bool) -> dict[str, Any]:  # noqa: N802
         return {
             "DBInstances": [
                 {
@@ -261,7 +261,7 @@ class Cloud:
             ]
         }
 
-    def ModifyDBInstance(self, given, lie):  # noqa: N802
+    def ModifyDBInstance(self, given: dict[str, str], lie: bool) -> dict[str, dict[str, str]]:  # noqa: N802
         name = given["DBInstanceIdentifier"]
         instance = self.instances[name]
         if instance.wants or self.failing_over:
@@ -275,7 +275,7 @@ class Cloud:
             instance.wants, instance.pending, instance.modifying = given["DBInstanceClass"], self.slow, self.slow
         return {"DBInstance": {"DBInstanceIdentifier": name}}
 
-    def FailoverDBCluster(self, given, lie):  # noqa: N802
+    def FailoverDBCluster(self, given: dict[str, str], lie: bool) -> dict[str, dict[str, str]]:  # noqa: N802
         to = given["TargetDBInstanceIdentifier"]
         if to == self.writer or self.failing_over or any(one.wants for one in self.instances.values()):
             raise AwsError("InvalidDBClusterStateFault", "Not now.")
@@ -283,7 +283,7 @@ class Cloud:
             self.next_writer, self.failing_over = to, self.slow
         return {"DBCluster": {"DBClusterIdentifier": "shop"}}
 
-    def ModifyDBCluster(self, given, lie):  # noqa: N802
+    def ModifyDBCluster(self, given: dict[str, str], lie: bool) -> dict[str, dict[str, str]]:  # noqa: N802
         prefix = "ServerlessV2ScalingConfiguration."
         found = {name.removeprefix(prefix): float(value) for name, value in given.items() if name.startswith(prefix)}
         found |= {name: int(value) for name, value in found.items() if name == "SecondsUntilAutoPause"}
@@ -295,7 +295,7 @@ class Cloud:
             self.range = found
         return {"DBCluster": {"DBClusterIdentifier": "shop"}}
 
-    def GetMetricData(self, given, lie):  # noqa: N802
+    def GetMetricData(self, given: dict[str, Any], lie: bool) -> dict[str, list[dict[str, Any]]]:  # noqa: N802
         results = []
         for query in given["MetricDataQueries"]:
             name = query["MetricStat"]["Metric"]["Dimensions"][0]["Value"]
@@ -308,12 +308,12 @@ class Cloud:
         return {"MetricDataResults": results}
 
     # --- Lambda -----------------------------------------------------------------------------------------------------
-    def GetAlias(self, given, lie):  # noqa: N802
+    def GetAlias(self, given: dict[str, str], lie: bool) -> dict[str, str]:  # noqa: N802
         if (given["FunctionName"], given["Name"]) != ("pay", "live"):
             raise AwsError("ResourceNotFoundException", f"Cannot find alias {given['Name']}", 404)
         return {"Name": given["Name"], "FunctionVersion": self.function.version}
 
-    def GetProvisionedConcurrencyConfig(self, given, lie):  # noqa: N802
+    def GetProvisionedConcurrencyConfig(self, given: dict[str, str], lie: bool) -> dict[str, Any]:  # noqa: N802
         function = self.function
         if not function.wanted:
             raise AwsError("ProvisionedConcurrencyConfigNotFoundException", "No config found.", 404)
@@ -327,7 +327,7 @@ class Cloud:
             "StatusReason": function.gives_up or None,
         }
 
-    def PutProvisionedConcurrencyConfig(self, given, lie):  # noqa: N802
+    def PutProvisionedConcurrencyConfig(self, given: dict[str, Any], lie: bool) -> dict[str, Any]:  # noqa: N802
         number = given["ProvisionedConcurrentExecutions"]
         if number > self.concurrency - 100:
             said = "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution"
@@ -336,7 +336,7 @@ class Cloud:
             self.function.wanted = number
         return {"RequestedProvisionedConcurrentExecutions": number, "Status": "IN_PROGRESS"}
 
-    def DeleteProvisionedConcurrencyConfig(self, given, lie):  # noqa: N802
+    def DeleteProvisionedConcurrencyConfig(self, given: dict[str, str], lie: bool) -> dict[Any, Any]:  # noqa: N802
         if not lie:
             self.function.wanted = self.function.there = 0
         return {}

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from drops.models import Hold
 from drops.scaling import metrics
@@ -15,7 +16,7 @@ from tests.servers import until
 
 
 @pytest.fixture(autouse=True)
-def nothing_seen(monkeypatch):
+def nothing_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "LAST_SAMPLES", {})
 
 
@@ -24,7 +25,7 @@ def reading(cpu_seconds: float | None, *, serving: int = 2) -> Reading:
 
 
 @pytest.mark.django_db
-def test_slots_count_holds_that_are_open_or_being_paid_for(settings):
+def test_slots_count_holds_that_are_open_or_being_paid_for(settings: Settings) -> None:
     settings.CHECKOUT_SLOTS = 3
     drop = make_drop(phase="live", quantity=5)
     for index, state in enumerate([Hold.State.OPEN, Hold.State.PAYING, Hold.State.RELEASED, Hold.State.ALLOCATED]):
@@ -34,7 +35,7 @@ def test_slots_count_holds_that_are_open_or_being_paid_for(settings):
 
 
 @pytest.mark.django_db
-def test_targets_tell_what_was_last_read():
+def test_targets_tell_what_was_last_read() -> None:
     now = timezone.now()
     seen = {"size": 3, "moving": True, "serving": 2}
     target = Target.objects.create(
@@ -57,7 +58,9 @@ def test_targets_tell_what_was_last_read():
     }  # fmt: skip
 
 
-def test_targets_take_the_same_queries_however_many(db, django_assert_num_queries):
+def test_targets_take_the_same_queries_however_many(
+    db: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     for count in (1, 3):
         for number in range(count):
             target = Target.objects.create(
@@ -68,7 +71,7 @@ def test_targets_take_the_same_queries_however_many(db, django_assert_num_querie
             metrics.targets(now=timezone.now())
 
 
-def test_saturation_is_the_part_of_the_time_between_two_looks():
+def test_saturation_is_the_part_of_the_time_between_two_looks() -> None:
     found = [
         metrics.saturation("web", reading(cpu), at=at) for cpu, at in [(10.0, 100.0), (13.0, 110.0), (13.1, 110.5)]
     ]
@@ -76,18 +79,20 @@ def test_saturation_is_the_part_of_the_time_between_two_looks():
     assert found == [None, 0.15, 0.15]  # 3 s of 2 × 10 s; half a second later nothing new can be said
 
 
-def test_saturation_of_a_fleet_that_was_started_anew_is_not_known():
+def test_saturation_of_a_fleet_that_was_started_anew_is_not_known() -> None:
     metrics.saturation("web", reading(10.0), at=100.0)
 
     assert metrics.saturation("web", reading(2.0), at=110.0) is None
     assert metrics.saturation("web", reading(3.0), at=120.0) == 0.05
 
 
-def test_saturation_without_cpu_time_is_not_known():
+def test_saturation_without_cpu_time_is_not_known() -> None:
     assert metrics.saturation("web", reading(None), at=100.0) is None
 
 
-def test_fleets_are_those_that_run_here(server_lane, settings, tmp_path_factory):
+def test_fleets_are_those_that_run_here(
+    server_lane: None, settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     folder = tmp_path_factory.mktemp("m")
     settings.RUN_DIR = str(folder)
     with fleets.gunicorn(folder, port=True) as path:
@@ -101,7 +106,9 @@ def test_fleets_are_those_that_run_here(server_lane, settings, tmp_path_factory)
     assert found["web"]["waiting"] == 0
 
 
-def test_fleet_that_does_not_answer_says_so(settings, tmp_path: Path, monkeypatch):
+def test_fleet_that_does_not_answer_says_so(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.RUN_DIR = str(tmp_path)
     monkeypatch.setattr("drops.scaling.providers.local.gunicorn.PATIENCE_SECONDS", 0)
     (tmp_path / "gate.ctl").touch()
@@ -112,7 +119,7 @@ def test_fleet_that_does_not_answer_says_so(settings, tmp_path: Path, monkeypatc
     assert found["fault"].startswith("No gunicorn answers at ")
 
 
-def test_fleets_are_none_without_a_run_dir(settings):
+def test_fleets_are_none_without_a_run_dir(settings: Settings) -> None:
     settings.RUN_DIR = ""
 
     assert metrics.fleets() == {}

@@ -13,11 +13,11 @@ from tests.drops.scaling.plans import make_target as a_target
 from tests.factories import make_drop
 
 
-def test_table_lines_columns_up():
+def test_table_lines_columns_up() -> None:
     assert report.table(("a", "bb"), [("ccc", "1"), ("d", "22")], right=frozenset({1})) == "a    bb\nccc   1\nd    22"
 
 
-def test_plan_shows_sizes_times_cost_and_reasons():
+def test_plan_shows_sizes_times_cost_and_reasons() -> None:
     target = a_target(ops_ceiling=4, price_per_hour=Decimal("0.05"), price_reason="as set")
     text = report.plan_as_text(plan=plan(make_facts(targets=(target,))))
 
@@ -28,7 +28,7 @@ def test_plan_shows_sizes_times_cost_and_reasons():
     assert "Cost: $0.12 for this drop; $182.50 a month if always on." in text
 
 
-def test_plan_that_is_refused_shows_why_and_no_sizes():
+def test_plan_that_is_refused_shows_why_and_no_sizes() -> None:
     text = report.plan_as_text(plan=plan(make_facts(expected=0)))
 
     assert "Problems:\n  Expected shoppers: 0 is no crowd." in text
@@ -36,14 +36,14 @@ def test_plan_that_is_refused_shows_why_and_no_sizes():
 
 
 @pytest.mark.django_db
-def test_status_of_nothing():
+def test_status_of_nothing() -> None:
     text = report.status_as_text(now=timezone.now())
 
     assert text == "No tick has run yet.\n\nNo targets are set up.\n\nNo steps are under way."
 
 
 @pytest.mark.django_db
-def test_status_shows_heartbeat_targets_steps_verdict_and_alerts():
+def test_status_shows_heartbeat_targets_steps_verdict_and_alerts() -> None:
     now = timezone.now()
     target = make_target()
     Target.objects.update(seen={"size": 6}, ready_size=6, baseline={}, baseline_size=2, asked={}, asked_size=6)

@@ -3,25 +3,26 @@
 from threading import Event
 
 import pytest
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from drops.scaling import tasks
 from drops.scaling.control import watchdog
 from drops.scaling.models import Heartbeat, Step
 from shop.core.models import Alert, Email
 from tests.drops.scaling.clock import pass_time
-from tests.drops.scaling.cloud import make_step, make_target
+from tests.drops.scaling.cloud import Cloud, make_step, make_target
 
 pytestmark = pytest.mark.django_db
 
 
-def test_tick_does_what_is_due_as_beat(cloud):
+def test_tick_does_what_is_due_as_beat(cloud: Cloud) -> None:
     make_step(target=make_target(cloud))
 
     assert tasks.tick(of_an="older sender") == 3
     assert (Step.objects.get().state, Heartbeat.objects.get().who) == ("converging", "beat")
 
 
-def test_every_task_does_nothing_where_nothing_is(django_assert_max_num_queries):
+def test_every_task_does_nothing_where_nothing_is(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     assert tasks.tick() == 0  # the first one makes the heartbeat's row
     with django_assert_max_num_queries(3):
         assert tasks.tick() == 0
@@ -30,7 +31,7 @@ def test_every_task_does_nothing_where_nothing_is(django_assert_max_num_queries)
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_look_tells_ops_that_ticks_have_stopped(cloud, settings):
+def test_look_tells_ops_that_ticks_have_stopped(cloud: Cloud, settings: Settings) -> None:
     settings.OPS_MAIL = "ops@shop.example"
     make_step(target=make_target(cloud))
     tasks.tick()
@@ -44,7 +45,7 @@ def test_look_tells_ops_that_ticks_have_stopped(cloud, settings):
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_watch_ends_when_it_is_told_to():
+def test_watch_ends_when_it_is_told_to() -> None:
     stop = Event()
     stop.set()
 

@@ -1,8 +1,10 @@
 """The "now" page: which drop, what the machinery says, how it stays fresh."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
@@ -13,17 +15,18 @@ from dropsite.backoffice import now
 from payments.models import Attempt, Event
 from shop.core import outbox
 from shop.core.models import Alert, Email
+from tests.admin_clients import Desk
 from tests.factories import make_drop, make_hold
 from tests.payments.order_factory import submit
 
 PAGE = reverse("admin:now")
 
 
-def titles(answer):
+def titles(answer: Any) -> str:
     return answer.context["overview"] and answer.context["overview"].drop.title
 
 
-def test_page_refreshes_itself_and_is_kept_nowhere(desk):
+def test_page_refreshes_itself_and_is_kept_nowhere(desk: Desk) -> None:
     make_drop(phase="live")
 
     answer = desk("ops").get(PAGE)
@@ -42,7 +45,7 @@ def test_page_refreshes_itself_and_is_kept_nowhere(desk):
         ("closed", timedelta(hours=-1), "60"),
     ],
 )
-def test_page_refreshes_often_only_while_something_happens(desk, phase, opens_in, seconds):
+def test_page_refreshes_often_only_while_something_happens(desk: Desk, phase: str, opens_in: Any, seconds: str) -> None:
     opens_at = timezone.now() + opens_in
     lobby = opens_at - (timedelta(hours=2) if phase == "lobby" else timedelta(minutes=1))
     make_drop(phase=phase, opens_at=opens_at, lobby_opens_at=lobby)
@@ -50,7 +53,7 @@ def test_page_refreshes_often_only_while_something_happens(desk, phase, opens_in
     assert desk("ops").get(PAGE)["Refresh"] == seconds
 
 
-def test_page_refreshes_often_until_the_last_hold_is_over(desk):
+def test_page_refreshes_often_until_the_last_hold_is_over(desk: Desk) -> None:
     drop = make_drop(phase="live")
     make_hold(drop=drop)
     drop_actions.close(drop=drop, who=None)
@@ -58,7 +61,7 @@ def test_page_refreshes_often_until_the_last_hold_is_over(desk):
     assert desk("ops").get(PAGE)["Refresh"] == "5"
 
 
-def test_page_says_when_no_drop_is_announced(desk):
+def test_page_says_when_no_drop_is_announced(desk: Desk) -> None:
     make_drop(phase="draft")
 
     answer = desk("merchandisers").get(PAGE)
@@ -76,14 +79,14 @@ def test_page_says_when_no_drop_is_announced(desk):
         (["draft", "closed"], "closed"),
     ],
 )
-def test_page_shows_the_drop_of_the_moment(desk, phases, first):
+def test_page_shows_the_drop_of_the_moment(desk: Desk, phases: list[str], first: str) -> None:
     for phase in phases:
         make_drop(phase=phase, title=phase)
 
     assert titles(desk("ops").get(PAGE)) == first
 
 
-def test_page_shows_the_next_of_two_that_come(desk):
+def test_page_shows_the_next_of_two_that_come(desk: Desk) -> None:
     soon = timezone.now() + timedelta(hours=2)
     for title, opens_at in (("later", soon + timedelta(hours=9)), ("soon", soon)):
         make_drop(phase="announced", title=title, opens_at=opens_at, lobby_opens_at=opens_at - timedelta(hours=1))
@@ -91,13 +94,13 @@ def test_page_shows_the_next_of_two_that_come(desk):
     assert titles(desk("ops").get(PAGE)) == "soon"
 
 
-def test_page_counts_down_to_the_next_change(desk):
+def test_page_counts_down_to_the_next_change(desk: Desk) -> None:
     make_drop(phase="lobby", opens_at=timezone.now() + timedelta(hours=3, minutes=30, seconds=30))
 
     assert "in 3\xa0hours, 30\xa0minutes" in desk("ops").get(PAGE).content.decode()
 
 
-def test_page_shows_line_stock_and_money(desk):
+def test_page_shows_line_stock_and_money(desk: Desk) -> None:
     drop = make_drop(phase="live", quantity=5)
     Checkpoint.objects.filter(drop=drop).update(
         counter_limit=2000, joined=1204, cursor=77, allowance=60, entered=55, reason="checkout slots"
@@ -116,7 +119,7 @@ def test_page_shows_line_stock_and_money(desk):
     assert (standing.orders, standing.paid, standing.captured) == (1, 0, "€0")
 
 
-def test_page_names_the_leader_while_it_leads(desk):
+def test_page_names_the_leader_while_it_leads(desk: Desk) -> None:
     client = desk("ops")
     Leadership.objects.update_or_create(
         pk=1, defaults={"term": 4, "holder": "box-1:77", "until": timezone.now() + timedelta(seconds=60)}
@@ -128,7 +131,7 @@ def test_page_names_the_leader_while_it_leads(desk):
     assert "no leader" in client.get(PAGE).content.decode()
 
 
-def test_ages_tell_what_waits_too_long():
+def test_ages_tell_what_waits_too_long() -> None:
     at, on = timezone.now(), "pytest"
     none = now.QueueAge("", None, at, now.UNSENT_LIMIT)
     fresh = now.QueueAge(on, at - timedelta(seconds=9), at, now.UNSENT_LIMIT)
@@ -142,7 +145,7 @@ def test_ages_tell_what_waits_too_long():
 
 
 @pytest.mark.django_db
-def test_ages_are_those_of_the_oldest_that_wait():
+def test_ages_are_those_of_the_oldest_that_wait() -> None:
     at = timezone.now()
     for seconds in (40, 60):
         drop = make_drop(phase="live")
@@ -160,22 +163,22 @@ def test_ages_are_those_of_the_oldest_that_wait():
     assert [age.text for age in now.queue_ages(now=at)] == ["1 minute"] * 4
 
 
-def test_page_is_refused_to_those_who_may_not_see_drops(desk):
+def test_page_is_refused_to_those_who_may_not_see_drops(desk: Desk) -> None:
     assert desk().get(PAGE).status_code == 403
 
 
-def test_page_is_reached_from_the_desks_first_page(desk):
+def test_page_is_reached_from_the_desks_first_page(desk: Desk) -> None:
     assert f'href="{PAGE}"' in desk("merchandisers").get(reverse("admin:index")).content.decode()
     assert f'href="{PAGE}"' not in desk().get(reverse("admin:index")).content.decode()
 
 
-def test_page_asks_for_the_desks_door_first(client, desk):
+def test_page_asks_for_the_desks_door_first(client: Client, desk: Desk) -> None:
     answer = client.get(PAGE)
 
     assert (answer.status_code, answer["Location"]) == (302, f"{reverse('admin:login')}?next={PAGE}")
 
 
-def test_page_tells_how_pre_scaling_stands(desk):
+def test_page_tells_how_pre_scaling_stands(desk: Desk) -> None:
     drop = make_drop(phase="lobby")
     ScalePlan.objects.create(drop=drop, expected=20_000, verdict="no go", verdict_at=timezone.now())
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
@@ -189,7 +192,7 @@ def test_page_tells_how_pre_scaling_stands(desk):
     assert reverse("admin:scaling_scaleplan_change", args=[drop.pk]) in text
 
 
-def test_heartbeat_is_not_late_while_nothing_is_to_be_scaled(desk):
+def test_heartbeat_is_not_late_while_nothing_is_to_be_scaled(desk: Desk) -> None:
     make_drop(phase="lobby")
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
 

@@ -3,13 +3,15 @@
 import pytest
 from django.contrib import admin
 from django.urls import reverse
+from pytest_django import Settings
 
+from tests.admin_clients import Desk
 from tests.factories import make_drop
 
 APPS = {"shop", "drops", "scaling", "payments"}
 
 
-def test_pages_are_in_the_shops_zone(desk, settings):
+def test_pages_are_in_the_shops_zone(desk: Desk, settings: Settings) -> None:
     settings.SHOP_TIME_ZONE = "Asia/Tokyo"
     drop = make_drop(phase="live")
 
@@ -19,7 +21,7 @@ def test_pages_are_in_the_shops_zone(desk, settings):
 
 
 @pytest.mark.parametrize("app", ["shop", "drops", "scaling", "payments"])
-def test_first_page_lists_what_a_group_may_see(desk, app):
+def test_first_page_lists_what_a_group_may_see(desk: Desk, app: str) -> None:
     ops, merchandisers = desk("ops"), desk("merchandisers")
 
     assert reverse("admin:app_list", args=[app]) in ops.get(reverse("admin:index")).content.decode()
@@ -27,7 +29,7 @@ def test_first_page_lists_what_a_group_may_see(desk, app):
     assert seen == (app != "payments")
 
 
-def test_every_page_to_look_at_opens(desk):
+def test_every_page_to_look_at_opens(desk: Desk) -> None:
     """Each list and each form for adding answers, whatever it shows."""
     client = desk("ops")
     models = [model for model in admin.site._registry if model._meta.app_label in APPS]
@@ -38,7 +40,7 @@ def test_every_page_to_look_at_opens(desk):
     assert {model._meta.app_label for model in models} == APPS
 
 
-def test_nothing_inline_is_on_the_desks_pages(desk):
+def test_nothing_inline_is_on_the_desks_pages(desk: Desk) -> None:
     """The policy allows no inline script or style: Django's admin has none, nor have our own pages."""
     drop = make_drop(phase="live")
     client = desk("merchandisers")

@@ -1,5 +1,7 @@
 """An order in the admin: found by number or email, shown whole, checked with Stripe."""
 
+from typing import Any
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
@@ -10,18 +12,18 @@ from payments import dispatch
 from payments.models import Attempt, Event, LedgerEntry, Order, Payment
 from shop.core import outbox
 from shop.core.models import AuditEntry
-from tests.admin_clients import queries
+from tests.admin_clients import Desk, queries
 from tests.factories import make_drop, make_hold
 from tests.payments.order_factory import submit
 
 LIST = reverse("admin:payments_order_changelist")
 
 
-def make_order(**fields):
+def make_order(**fields: Any) -> Any:
     return submit(make_hold(drop=make_drop(phase="live", quantity=500)), "ctoken_1", **fields)
 
 
-def make_paid_order():
+def make_paid_order() -> Any:
     order, now = make_order(), timezone.now()
     Hold.objects.filter(pk=order.hold_id).update(state="allocated", ended_at=now)
     Attempt.objects.filter(payment__order=order).update(state="authorised", sent_at=now, ended_at=now)
@@ -38,11 +40,11 @@ def make_paid_order():
     return order
 
 
-def page(order, name="change"):
+def page(order: Order, name: str = "change") -> Any:
     return reverse(f"admin:payments_order_{name}", args=[order.pk])
 
 
-def test_order_is_shown_with_all_that_belongs_to_it(desk):
+def test_order_is_shown_with_all_that_belongs_to_it(desk: Desk) -> None:
     order = make_paid_order()
     number = Unit.objects.get(hold=order.hold).number
 
@@ -62,7 +64,7 @@ def test_order_is_shown_with_all_that_belongs_to_it(desk):
 
 
 @pytest.mark.parametrize("field", ["number", "email", "name"])
-def test_order_is_found_by_what_shoppers_say(desk, field):
+def test_order_is_found_by_what_shoppers_say(desk: Desk, field: str) -> None:
     order, other = make_order(), make_order()
     Order.objects.filter(pk=other.pk).update(email="else@example.org", name="Somebody Else")
 
@@ -71,7 +73,7 @@ def test_order_is_found_by_what_shoppers_say(desk, field):
     assert [found.pk for found in answer.context["cl"].result_list] == [order.pk]
 
 
-def test_check_with_stripe_enqueues_the_order_for_capture(desk):
+def test_check_with_stripe_enqueues_the_order_for_capture(desk: Desk) -> None:
     order, own = make_order(), app.conf.broker_url
     app.conf.broker_url = "memory://"
     try:
@@ -89,7 +91,7 @@ def test_check_with_stripe_enqueues_the_order_for_capture(desk):
     ]
 
 
-def test_check_with_stripe_needs_a_post_and_permission(desk):
+def test_check_with_stripe_needs_a_post_and_permission(desk: Desk) -> None:
     order = make_order()
 
     assert desk("ops").get(page(order, "check")).status_code == 405
@@ -97,14 +99,14 @@ def test_check_with_stripe_needs_a_post_and_permission(desk):
     assert AuditEntry.objects.count() == 0
 
 
-def test_orders_with_their_addresses_are_not_for_merchandisers(desk):
+def test_orders_with_their_addresses_are_not_for_merchandisers(desk: Desk) -> None:
     client = desk("merchandisers")
 
     assert client.get(LIST).status_code == 403
     assert client.get(page(make_order())).status_code == 403
 
 
-def test_order_cannot_be_changed_or_deleted(desk):
+def test_order_cannot_be_changed_or_deleted(desk: Desk) -> None:
     order = make_order()
     client = desk("ops")
 
@@ -114,7 +116,7 @@ def test_order_cannot_be_changed_or_deleted(desk):
 
 
 @pytest.mark.parametrize("model", ["order", "payment", "attempt", "event", "ledgerentry"])
-def test_lists_ask_as_much_for_three_rows_as_for_one(desk, model):
+def test_lists_ask_as_much_for_three_rows_as_for_one(desk: Desk, model: str) -> None:
     client, address = desk("ops"), reverse(f"admin:payments_{model}_changelist")
     make_paid_order()
     one, _answer = queries(client, address)

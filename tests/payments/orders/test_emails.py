@@ -1,6 +1,7 @@
 """The texts of the confirmation email."""
 
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from django.template.loader import render_to_string
@@ -27,7 +28,7 @@ LINES = [
 ]
 
 
-def render(end, lines=LINES, **fields):
+def render(end: str, lines: Any = LINES, **fields: Any) -> Any:
     context = {
         "order": SimpleNamespace(**ORDER | fields),
         "lines": lines,
@@ -40,12 +41,12 @@ def render(end, lines=LINES, **fields):
     return render_to_string(f"mail/order_placed.{end}", context)
 
 
-def test_write_the_subject_in_one_line():
+def test_write_the_subject_in_one_line() -> None:
     assert render("subject.txt").strip() == "Order 7KQ2-9XMD confirmed – No. 37 of 200, No. 9 of 200"
     assert render("subject.txt", lines=LINES[:1]).strip() == "Order 7KQ2-9XMD confirmed – No. 37 of 200"
 
 
-def test_write_the_text_with_all_that_was_agreed():
+def test_write_the_text_with_all_that_was_agreed() -> None:
     assert render("txt") == (
         "Order 7KQ2-9XMD is confirmed. It's yours.\n"
         "\n"
@@ -77,7 +78,7 @@ def test_write_the_text_with_all_that_was_agreed():
     )
 
 
-def test_write_the_html_with_the_same_and_escape_what_people_wrote():
+def test_write_the_html_with_the_same_and_escape_what_people_wrote() -> None:
     html = render("html")
 
     assert "Ada &lt;L&gt; &amp; Co" in html
@@ -96,7 +97,7 @@ def test_write_the_html_with_the_same_and_escape_what_people_wrote():
 
 
 @pytest.mark.parametrize("end", ["txt", "html"])
-def test_add_the_tax_where_it_is_not_in_the_price(end):
+def test_add_the_tax_where_it_is_not_in_the_price(end: str) -> None:
     said = render(end, tax_in_price=False, tax=3143, total=22833)
 
     assert "Tax" in said

@@ -1,6 +1,7 @@
 """Orders are advanced against a sandbox that really runs."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models import F
@@ -12,30 +13,31 @@ from payments.models import Attempt, LedgerEntry, Order, Payment
 from payments.orders import status
 from payments.processing import advance, gateway, recovery, transitions
 from shop.core.models import Email
+from tests.deploy.stripe_sandbox import process
 from tests.payments.order_factory import make_order, states, submit
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
-def broken(order):
+def broken(order: Order) -> Any:
     return [(check.name, check.detail) for check in invariants.check(drop=order.hold.drop) if not check.ok]
 
 
-def attempts(order):
+def attempts(order: Order) -> Any:
     return list(Attempt.objects.filter(payment__order=order).values_list("state", "decline_code"))
 
 
-def read(order):
+def read(order: Order) -> Any:
     return status.derive(order=Order.objects.select_related("payment", "hold").get(pk=order.pk))
 
 
-def sweep(order):
+def sweep(order: Order) -> Any:
     """Advance the order as a sweep would that comes later."""
     Order.objects.filter(pk=order.pk).update(leased_until=F("leased_until") - timedelta(minutes=1))
     return advance.advance_order(order_id=order.pk)
 
 
-def test_advance_captures_what_the_bank_authorises(till):
+def test_advance_captures_what_the_bank_authorises(till: process.SandboxProcess) -> None:
     order = make_order(till)
     assert read(order).name == "asking"
 
@@ -48,7 +50,7 @@ def test_advance_captures_what_the_bank_authorises(till):
     assert broken(order) == []
 
 
-def test_advance_writes_one_email_with_the_numbers(till):
+def test_advance_writes_one_email_with_the_numbers(till: process.SandboxProcess) -> None:
     order = make_order(till)
 
     advance.advance_order(order_id=order.pk)
@@ -61,7 +63,9 @@ def test_advance_writes_one_email_with_the_numbers(till):
     assert (mail.to, order.number in mail.text) == ("ada@example.com", True)
 
 
-def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirmed_again(till):
+def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirmed_again(
+    till: process.SandboxProcess,
+) -> None:
     order = make_order(till, card="visa_chargeDeclinedInsufficientFunds")
 
     advance.advance_order(order_id=order.pk)
@@ -82,7 +86,7 @@ def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirm
 
 
 @pytest.mark.parametrize("token", ["of another mode", "used before"])
-def test_advance_asks_for_the_card_again_if_its_token_cannot_be_used(till, token):
+def test_advance_asks_for_the_card_again_if_its_token_cannot_be_used(till: process.SandboxProcess, token: str) -> None:
     order = make_order(till)
     bad = till.live_token()
     if token == "used before":
@@ -103,7 +107,7 @@ def test_advance_asks_for_the_card_again_if_its_token_cannot_be_used(till, token
     assert broken(order) == []
 
 
-def test_advance_gives_a_declined_hold_at_least_two_minutes(till):
+def test_advance_gives_a_declined_hold_at_least_two_minutes(till: process.SandboxProcess) -> None:
     order = make_order(till, card="visa_chargeDeclined")
     Hold.objects.filter(pk=order.hold_id).update(expires_at=F("created_at") + timedelta(seconds=1))
 
@@ -113,7 +117,7 @@ def test_advance_gives_a_declined_hold_at_least_two_minutes(till):
     assert hold.expires_at - hold.created_at > timedelta(seconds=119)
 
 
-def test_advance_voids_after_the_third_decline(till):
+def test_advance_voids_after_the_third_decline(till: process.SandboxProcess) -> None:
     order = make_order(till, card="visa_chargeDeclined")
     advance.advance_order(order_id=order.pk)
     for _again in range(2):
@@ -126,7 +130,7 @@ def test_advance_voids_after_the_third_decline(till):
     assert broken(order) == []
 
 
-def test_advance_cancels_an_intent_that_requires_action(till):
+def test_advance_cancels_an_intent_that_requires_action(till: process.SandboxProcess) -> None:
     order = make_order(till, card="authenticationRequired")
 
     advance.advance_order(order_id=order.pk)
@@ -150,7 +154,9 @@ def test_advance_cancels_an_intent_that_requires_action(till):
     ],
     ids=["500", "done and 500", "dropped", "done and dropped", "outage", "done and too slow"],
 )
-def test_advance_ends_the_order_once_whatever_one_call_does(till, operation, fault):
+def test_advance_ends_the_order_once_whatever_one_call_does(
+    till: process.SandboxProcess, operation: str, fault: dict[str, Any]
+) -> None:
     order = make_order(till)
     till.control("faults", operation=f"payment_intents.{operation}", **fault)
 
@@ -165,7 +171,7 @@ def test_advance_ends_the_order_once_whatever_one_call_does(till, operation, fau
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_advance_concludes_a_decline_only_from_a_new_charge(till, when):
+def test_advance_concludes_a_decline_only_from_a_new_charge(till: process.SandboxProcess, when: str) -> None:
     order = make_order(till, card="visa_chargeDeclined")
     till.control("faults", operation="payment_intents.confirm", kind="drop", when=when)
 
@@ -179,7 +185,7 @@ def test_advance_concludes_a_decline_only_from_a_new_charge(till, when):
     assert broken(order) == []
 
 
-def test_advance_voids_a_late_authorisation(till):
+def test_advance_voids_a_late_authorisation(till: process.SandboxProcess) -> None:
     order = make_order(till)
     till.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
     advance.advance_order(order_id=order.pk)
@@ -192,7 +198,7 @@ def test_advance_voids_a_late_authorisation(till):
     assert broken(order) == []
 
 
-def test_advance_voids_when_the_units_are_gone(till):
+def test_advance_voids_when_the_units_are_gone(till: process.SandboxProcess) -> None:
     order = make_order(till)
     advance.advance_order(order_id=order.pk, states={"new"})
     holds.release_unpaid(hold=order.hold)  # as if its intent had been canceled meanwhile
@@ -204,7 +210,7 @@ def test_advance_voids_when_the_units_are_gone(till):
     assert broken(order) == []
 
 
-def test_advance_withholds_the_units_when_the_capture_is_refused(till):
+def test_advance_withholds_the_units_when_the_capture_is_refused(till: process.SandboxProcess) -> None:
     order = make_order(till)
     advance.advance_order(order_id=order.pk, states=advance.AUTHORISING_STATES)
     till.control("expire", payment_intent=Payment.objects.get(order=order).intent_id)
@@ -216,7 +222,7 @@ def test_advance_withholds_the_units_when_the_capture_is_refused(till):
     assert broken(order) == []
 
 
-def test_advance_leaves_an_order_alone_that_has_a_lease(till):
+def test_advance_leaves_an_order_alone_that_has_a_lease(till: process.SandboxProcess) -> None:
     order = make_order(till)
     assert advance.acquire_lease(order_id=order.pk) is not None
 
@@ -224,7 +230,7 @@ def test_advance_leaves_an_order_alone_that_has_a_lease(till):
     assert states(order) == ("new", "paying")
 
 
-def test_change_state_refuses_once_the_payment_has_left_its_state(till):
+def test_change_state_refuses_once_the_payment_has_left_its_state(till: process.SandboxProcess) -> None:
     order = make_order(till)
     mine, theirs = (Payment.objects.get(order=order) for _reader in range(2))
     transitions.change_state(theirs, Payment.State.CREATED, intent_id="pi_theirs")
@@ -235,7 +241,7 @@ def test_change_state_refuses_once_the_payment_has_left_its_state(till):
     assert Payment.objects.get(order=order).intent_id == "pi_theirs"
 
 
-def test_end_attempt_refuses_an_attempt_that_has_ended(till):
+def test_end_attempt_refuses_an_attempt_that_has_ended(till: process.SandboxProcess) -> None:
     order = make_order(till)
     attempt = Attempt.objects.get(payment__order=order)
     advance.advance_order(order_id=order.pk)
@@ -246,7 +252,7 @@ def test_end_attempt_refuses_an_attempt_that_has_ended(till):
     assert attempts(order) == [("authorised", "")]
 
 
-def test_withdraw_releases_a_hold_whose_attempt_was_never_sent(till):
+def test_withdraw_releases_a_hold_whose_attempt_was_never_sent(till: process.SandboxProcess) -> None:
     order = make_order(till)
     Attempt.objects.update(created_at=F("created_at") - timedelta(minutes=16))
 
@@ -258,7 +264,7 @@ def test_withdraw_releases_a_hold_whose_attempt_was_never_sent(till):
     assert broken(order) == []
 
 
-def test_withdraw_leaves_an_attempt_alone_that_was_sent_after_all(till):
+def test_withdraw_leaves_an_attempt_alone_that_was_sent_after_all(till: process.SandboxProcess) -> None:
     order = make_order(till)
     seen = Attempt.objects.get(payment__order=order)
     till.control("faults", operation="payment_intents.confirm", kind="drop", when="before")
@@ -269,7 +275,7 @@ def test_withdraw_leaves_an_attempt_alone_that_was_sent_after_all(till):
     assert states(order) == ("confirming", "paying")
 
 
-def test_claim_stalled_finds_an_intent_whose_hold_was_released(till):
+def test_claim_stalled_finds_an_intent_whose_hold_was_released(till: process.SandboxProcess) -> None:
     order = make_order(till, card="visa_chargeDeclined")
     advance.advance_order(order_id=order.pk)
     holds.release_open(hold=order.hold)

@@ -2,13 +2,17 @@
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models import F
+from pytest_django import Settings
 
 from drops.models import Ceiling
 from payments.models import Attempt, Bucket
 from payments.processing import rate_limit
+from tests.conftest import Race
+from tests.deploy.stripe_sandbox import process
 from tests.factories import make_drop
 from tests.payments.order_factory import make_order
 
@@ -16,11 +20,11 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def narrow(settings):
+def narrow(settings: Settings) -> None:
     settings.STRIPE_CALLS_PER_SECOND, settings.STRIPE_CALLS_PER_OPERATION = 8, 3
 
 
-def take(operation):
+def take(operation: Any) -> Any:
     """How many calls in a row the budget allows; rows are filled by time, so one more may slip in."""
     for count in range(50):
         try:
@@ -30,12 +34,12 @@ def take(operation):
     return 50
 
 
-def test_take_allows_a_seconds_worth_of_one_kind(narrow):
+def test_take_allows_a_seconds_worth_of_one_kind(narrow: None) -> None:
     assert take(rate_limit.CONFIRM) in {3, 4}
     assert take(rate_limit.CREATE) in {3, 4}
 
 
-def test_take_leaves_captures_out_of_the_last_quarter_of_the_common_bucket(narrow, settings):
+def test_take_leaves_captures_out_of_the_last_quarter_of_the_common_bucket(narrow: None, settings: Settings) -> None:
     settings.STRIPE_CALLS_PER_OPERATION = 50
 
     assert take(rate_limit.CAPTURE) in {6, 7}
@@ -43,8 +47,8 @@ def test_take_leaves_captures_out_of_the_last_quarter_of_the_common_bucket(narro
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_take_never_overdraws_when_all_take_at_once(race, narrow):
-    def one(_i):
+def test_take_never_overdraws_when_all_take_at_once(race: Race, narrow: None) -> None:
+    def one(_i: Any) -> Any:
         try:
             rate_limit.acquire(operation=rate_limit.CONFIRM)
         except rate_limit.RateLimited:
@@ -57,7 +61,7 @@ def test_take_never_overdraws_when_all_take_at_once(race, narrow):
     assert Bucket.objects.filter(tokens__lt=0).count() == 0
 
 
-def test_update_ceiling_writes_nothing_between_drops():
+def test_update_ceiling_writes_nothing_between_drops() -> None:
     make_drop(phase="announced")
 
     rate_limit.update_ceiling()
@@ -66,7 +70,9 @@ def test_update_ceiling_writes_nothing_between_drops():
 
 
 @pytest.mark.parametrize(("age", "shoppers"), [(0, 199), (11, 99), (31, 0)])
-def test_update_ceiling_follows_the_age_of_the_oldest_unsent_attempt(till, settings, age, shoppers):
+def test_update_ceiling_follows_the_age_of_the_oldest_unsent_attempt(
+    till: process.SandboxProcess, settings: Settings, age: int, shoppers: int
+) -> None:
     settings.STRIPE_CALLS_PER_OPERATION, settings.STRIPE_CALLS_PER_SECOND = 20, 80
     order = make_order(till)
     wait(Attempt.objects.filter(payment__order=order), age)
@@ -76,5 +82,5 @@ def test_update_ceiling_follows_the_age_of_the_oldest_unsent_attempt(till, setti
     assert Ceiling.objects.get(kind=Ceiling.Kind.PAYMENT_RATE).shoppers == shoppers
 
 
-def wait(attempts, seconds):
+def wait(attempts: Any, seconds: float) -> None:
     attempts.update(created_at=F("created_at") - timedelta(seconds=seconds))

@@ -2,19 +2,22 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 import stripe
 from django.db.models import F
+from pytest_django import Settings
 
 from payments.models import Event, Payment
 from payments.processing import advance, gateway, webhooks
+from tests.deploy.stripe_sandbox import process
 from tests.payments.order_factory import make_order, states
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
-def event(settings, **fields):
+def event(settings: Any, **fields: Any) -> Any:
     said = {
         "id": "evt_1",
         "object": "event",
@@ -25,20 +28,20 @@ def event(settings, **fields):
     return said | fields
 
 
-def signed(said, secret="whsec_sandbox", at=None):
+def signed(said: Any, secret: str = "whsec_sandbox", at: Any = None) -> Any:
     return signed_text(json.dumps(said), secret, at)
 
 
-def signed_text(body, secret="whsec_sandbox", at=None):
+def signed_text(body: Any, secret: str = "whsec_sandbox", at: Any = None) -> Any:
     header = stripe.WebhookSignature.generate_signature_header(body, secret, at)
     return {"body": body.encode(), "signature": header}
 
 
-def stored():
+def stored() -> Any:
     return list(Event.objects.values_list("id", "state", "reason"))
 
 
-def test_receive_stores_an_event_once(till, settings):
+def test_receive_stores_an_event_once(till: process.SandboxProcess, settings: Settings) -> None:
     for _twice in range(2):
         webhooks.receive(**signed(event(settings)))
 
@@ -57,13 +60,15 @@ def test_receive_stores_an_event_once(till, settings):
     ],
     ids=["other mode", "unused type", "other deployment"],
 )
-def test_receive_stores_what_is_foreign_as_ignored(till, settings, fields, reason):
+def test_receive_stores_what_is_foreign_as_ignored(
+    till: process.SandboxProcess, settings: Settings, fields: dict[str, Any], reason: str
+) -> None:
     webhooks.receive(**signed(event(settings, **fields)))
 
     assert stored() == [("evt_1", "ignored", reason)]
 
 
-def test_receive_refuses_a_forged_event(till, settings):
+def test_receive_refuses_a_forged_event(till: process.SandboxProcess, settings: Settings) -> None:
     with pytest.raises(gateway.InvalidEvent):
         webhooks.receive(**signed(event(settings), secret="whsec_guess"))
     with pytest.raises(gateway.InvalidEvent):
@@ -74,17 +79,19 @@ def test_receive_refuses_a_forged_event(till, settings):
 
 
 @pytest.mark.parametrize("said", ['{"object": "event"}', "[1]", "7", "{"])
-def test_receive_refuses_what_is_signed_but_no_event(till, said):
+def test_receive_refuses_what_is_signed_but_no_event(till: process.SandboxProcess, said: str) -> None:
     with pytest.raises(gateway.InvalidEvent):
         webhooks.receive(**signed_text(said))
 
 
-def test_receive_refuses_bytes_that_are_no_text(till):
+def test_receive_refuses_bytes_that_are_no_text(till: process.SandboxProcess) -> None:
     with pytest.raises(gateway.InvalidEvent, match="the body isn't a valid event"):
         webhooks.receive(body=b"\xff", signature="t=1,v1=00")
 
 
-def test_process_stored_marks_events_of_payments_that_are_over(till, settings):
+def test_process_stored_marks_events_of_payments_that_are_over(
+    till: process.SandboxProcess, settings: Settings
+) -> None:
     order = make_order(till)
     advance.advance_order(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id
@@ -95,7 +102,9 @@ def test_process_stored_marks_events_of_payments_that_are_over(till, settings):
     assert stored() == [("evt_1", "processed", "")]
 
 
-def test_process_stored_returns_the_order_whose_confirm_got_no_answer(till, settings):
+def test_process_stored_returns_the_order_whose_confirm_got_no_answer(
+    till: process.SandboxProcess, settings: Settings
+) -> None:
     order = make_order(till)
     till.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
     advance.advance_order(order_id=order.pk)
@@ -112,7 +121,9 @@ def test_process_stored_returns_the_order_whose_confirm_got_no_answer(till, sett
     assert webhooks.process_stored() == []
 
 
-def test_process_stored_waits_for_an_event_that_came_before_our_commit_and_then_ignores_it(till, settings):
+def test_process_stored_waits_for_an_event_that_came_before_our_commit_and_then_ignores_it(
+    till: process.SandboxProcess, settings: Settings
+) -> None:
     webhooks.receive(**signed(event(settings)))
 
     assert webhooks.process_stored() == []

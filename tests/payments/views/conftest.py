@@ -1,17 +1,21 @@
 """A broker in memory and a browser."""
 
+from collections.abc import Iterator
+from typing import Any
+
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from dropsite.celery import app
 
 
 @pytest.fixture(autouse=True)
-def broker():
+def broker() -> Iterator[Any]:
     """A broker in memory, so that nobody's worker takes these orders; called with an address, another one."""
     own = app.conf.broker_url
 
-    def use(url):
+    def use(url: str) -> None:
         app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
 
     use("memory://")
@@ -20,6 +24,6 @@ def broker():
 
 
 @pytest.fixture
-def shopper(settings):
+def shopper(settings: Settings) -> Any:
     """A browser on a page of the shop."""
     return Client(headers={"Origin": settings.SHOP_ORIGIN})

@@ -2,7 +2,9 @@
 
 import re
 from datetime import timedelta
+from typing import Any
 
+from django.test import Client
 from django.utils import timezone
 
 from drops import tokens
@@ -28,7 +30,7 @@ GOOD = {
 JSON = {"Accept": "application/json"}
 
 
-def queued(name):
+def queued(name: str) -> Any:
     """Take the order ids that wait in a queue."""
     with app.connection_for_read() as connection:
         channel, found = connection.channel(), []
@@ -37,34 +39,34 @@ def queued(name):
     return found
 
 
-def make_open_hold(**fields):
+def make_open_hold(**fields: Any) -> Any:
     return make_hold(drop=make_drop(phase="live", quantity=500), **fields)
 
 
-def address(hold, end=""):
+def address(hold: Hold, end: str = "") -> str:
     return f"/holds/{tokens.hold_token(hold.uuid)}/{end}"
 
 
-def order_address(order, end=""):
+def order_address(order: Order, end: str = "") -> str:
     return f"/orders/{links.order_token(order.uuid)}/{end}"
 
 
-def text(answer):
+def text(answer: Any) -> Any:
     """The words of a page, without its tags."""
     return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).replace("&#x27;", "'").split())
 
 
-def pay(shopper, hold, headers=JSON, **fields):
+def pay(shopper: Client, hold: Hold, headers: dict[Any, Any] = JSON, **fields: Any) -> Any:
     return shopper.post(address(hold, "pay/"), {**GOOD, **fields}, headers=headers)
 
 
-def make_order(shopper, hold=None):
+def make_order(shopper: Client, hold: Hold = None) -> Order:
     hold = hold or make_open_hold()
     assert pay(shopper, hold).status_code == 202
     return Order.objects.select_related("hold", "payment").get(hold=hold)
 
 
-def bring(order, payment, hold, **fields):
+def bring(order: Order, payment: str, hold: str, **fields: Any) -> None:
     """Set payment and hold to a state that the workers would have brought them to."""
     ends = {} if hold in {"open", "paying"} else {"ended_at": timezone.now()}
     if payment == "captured":
@@ -74,11 +76,11 @@ def bring(order, payment, hold, **fields):
     Hold.objects.filter(pk=order.hold_id).update(state=hold, **ends)
 
 
-def lapse(hold):
+def lapse(hold: Hold) -> None:
     Hold.objects.filter(pk=hold.pk).update(expires_at=timezone.now() - timedelta(seconds=1))
 
 
-def unchanged(hold):
+def unchanged(hold: Hold) -> Any:
     """Say whether the hold is as open as it was, with its unit, and nobody began to pay."""
     state = Hold.objects.get(pk=hold.pk).state
     return (state, Unit.objects.filter(hold=hold).count(), Order.objects.count()) == ("open", 1, 0)

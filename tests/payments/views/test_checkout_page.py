@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from drops.models import Hold, Pause, Unit
 from tests.factories import make_drop, make_edition, make_hold, make_variant
@@ -15,7 +17,7 @@ from tests.payments.views.shopping import address, bring, lapse, make_open_hold,
 pytestmark = pytest.mark.django_db
 
 
-def test_show_what_is_held_until_when_and_what_it_costs(shopper):
+def test_show_what_is_held_until_when_and_what_it_costs(shopper: Client) -> None:
     hold = make_open_hold()
     number = Unit.objects.get(hold=hold).number
 
@@ -31,7 +33,7 @@ def test_show_what_is_held_until_when_and_what_it_costs(shopper):
     assert 'name="shown_total" value="10090"' in answer.content.decode()
 
 
-def test_show_every_edition_of_a_hold(shopper):
+def test_show_every_edition_of_a_hold(shopper: Client) -> None:
     drop = make_drop(phase="live", editions=0)
     small, large = (
         make_edition(drop=drop, variant=make_variant(product=drop.product, options={"size": size}), quantity=1)
@@ -46,7 +48,7 @@ def test_show_every_edition_of_a_hold(shopper):
     assert "Pay €196.90" in said
 
 
-def test_keep_a_personal_page_nowhere_and_send_its_address_nowhere(shopper):
+def test_keep_a_personal_page_nowhere_and_send_its_address_nowhere(shopper: Client) -> None:
     hold = make_open_hold()
 
     for where in (address(hold), address(hold, "quote/?country=DE"), order_address(make_order(shopper, hold))):
@@ -56,7 +58,7 @@ def test_keep_a_personal_page_nowhere_and_send_its_address_nowhere(shopper):
         assert answer["Referrer-Policy"] == "same-origin"
 
 
-def test_admit_the_sandboxs_card_form_and_nothing_inline(shopper, settings):
+def test_admit_the_sandboxs_card_form_and_nothing_inline(shopper: Client, settings: Settings) -> None:
     settings.STRIPE_JS_URL = "http://127.0.0.1:8004/stripe.js"
     settings.STRIPE_JS_ORIGIN = "http://127.0.0.1:8004"
 
@@ -67,7 +69,7 @@ def test_admit_the_sandboxs_card_form_and_nothing_inline(shopper, settings):
     assert "unsafe" not in policy
 
 
-def test_admit_stripes_card_form(shopper, settings):
+def test_admit_stripes_card_form(shopper: Client, settings: Settings) -> None:
     settings.STRIPE_JS_ORIGIN = "https://js.stripe.com"
 
     policy = shopper.get(address(make_open_hold()))["Content-Security-Policy"]
@@ -78,18 +80,18 @@ def test_admit_stripes_card_form(shopper, settings):
     assert "unsafe" not in policy
 
 
-def test_reload_with_another_country_without_script(shopper):
+def test_reload_with_another_country_without_script(shopper: Client) -> None:
     answer = shopper.get(address(make_open_hold(), "?country=JP"))
 
     assert "Pay €120.90" in text(answer)
     assert '<option value="JP" selected>' in answer.content.decode()
 
 
-def test_fall_back_to_the_home_country(shopper):
+def test_fall_back_to_the_home_country(shopper: Client) -> None:
     assert "Pay €100.90" in text(shopper.get(address(make_open_hold(), "?country=XX")))
 
 
-def test_quote_another_country_for_the_script(shopper):
+def test_quote_another_country_for_the_script(shopper: Client) -> None:
     assert shopper.get(address(make_open_hold(), "quote/?country=FR")).json() == {
         "subtotal": "€96",
         "shipping": "€12.90",
@@ -101,14 +103,14 @@ def test_quote_another_country_for_the_script(shopper):
     }
 
 
-def test_refuse_to_quote_a_country_that_we_do_not_send_to(shopper):
+def test_refuse_to_quote_a_country_that_we_do_not_send_to(shopper: Client) -> None:
     answer = shopper.get(address(make_open_hold(), "quote/?country=XX"))
 
     assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
     assert answer.json()["errors"][0]["field"] == "country"
 
 
-def test_say_in_a_pause_that_the_hold_stays(shopper):
+def test_say_in_a_pause_that_the_hold_stays(shopper: Client) -> None:
     hold = make_open_hold()
     lapse(hold)
     Pause.objects.create(drop=hold.drop, began_at=timezone.now())
@@ -120,7 +122,7 @@ def test_say_in_a_pause_that_the_hold_stays(shopper):
     assert "data-ends" not in answer.content.decode()
 
 
-def test_say_without_script_that_paying_needs_it(shopper):
+def test_say_without_script_that_paying_needs_it(shopper: Client) -> None:
     page = shopper.get(address(make_open_hold())).content.decode()
 
     noscript = "".join(re.findall(r"<noscript>(.*?)</noscript>", page, re.DOTALL))
@@ -129,7 +131,7 @@ def test_say_without_script_that_paying_needs_it(shopper):
     assert re.search(r'<button type="submit" id="button" disabled>', page)
 
 
-def test_show_the_checkout_in_few_queries(shopper, django_assert_num_queries):
+def test_show_the_checkout_in_few_queries(shopper: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     hold = make_open_hold()
     shopper.get(address(hold))  # what announcing fixed is remembered for a while
 
@@ -137,7 +139,7 @@ def test_show_the_checkout_in_few_queries(shopper, django_assert_num_queries):
         shopper.get(address(hold))
 
 
-def test_keep_the_checkout_small(shopper):
+def test_keep_the_checkout_small(shopper: Client) -> None:
     page = shopper.get(address(make_open_hold()))
     scripts = [finders.find(f"shop/js/{name}.js") for name in ("clock", "hold", "checkout", "order")]
 
@@ -146,7 +148,7 @@ def test_keep_the_checkout_small(shopper):
 
 
 @pytest.mark.parametrize(("payment", "hold"), [("new", "paying"), ("captured", "allocated"), ("voided", "returned")])
-def test_lead_from_the_checkout_to_the_order_once_it_is_paid_for(shopper, payment, hold):
+def test_lead_from_the_checkout_to_the_order_once_it_is_paid_for(shopper: Client, payment: str, hold: str) -> None:
     order = make_order(shopper)
     bring(order, payment, hold)
 
@@ -157,7 +159,7 @@ def test_lead_from_the_checkout_to_the_order_once_it_is_paid_for(shopper, paymen
 
 
 @pytest.mark.parametrize("state", ["released", "lapsed"])
-def test_say_that_the_hold_ended(shopper, settings, state):
+def test_say_that_the_hold_ended(shopper: Client, settings: Settings, state: str) -> None:
     hold = make_open_hold(**({"state": "released"} if state == "released" else {}))
     if state == "lapsed":
         lapse(hold)
@@ -174,7 +176,7 @@ def test_say_that_the_hold_ended(shopper, settings, state):
     assert answer.cookies[f"held-{hold.drop.slug}"]["max-age"] == 0
 
 
-def test_give_back_frees_the_unit_and_leads_to_the_drop(shopper):
+def test_give_back_frees_the_unit_and_leads_to_the_drop(shopper: Client) -> None:
     hold = make_open_hold()
 
     answer = shopper.post(address(hold, "give-back/"))
@@ -185,14 +187,14 @@ def test_give_back_frees_the_unit_and_leads_to_the_drop(shopper):
     assert answer.cookies[f"hold-{hold.drop.slug}"]["max-age"] == 0
 
 
-def test_give_back_twice_does_nothing_more(shopper):
+def test_give_back_twice_does_nothing_more(shopper: Client) -> None:
     hold = make_open_hold()
     shopper.post(address(hold, "give-back/"))
 
     assert shopper.post(address(hold, "give-back/")).status_code == 303
 
 
-def test_give_back_leaves_what_is_being_paid_for(shopper):
+def test_give_back_leaves_what_is_being_paid_for(shopper: Client) -> None:
     order = make_order(shopper)
 
     answer = shopper.post(address(order.hold, "give-back/"))

@@ -3,7 +3,9 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
 
 from drops.models import Unit
 from payments.models import Attempt, Order, Payment
@@ -12,7 +14,7 @@ from tests.payments.views.shopping import address, bring, make_order, order_addr
 pytestmark = pytest.mark.django_db
 
 
-def test_say_that_the_bank_is_asked(shopper):
+def test_say_that_the_bank_is_asked(shopper: Client) -> None:
     order = make_order(shopper)
 
     page, state = shopper.get(order_address(order)), shopper.get(order_address(order, "state.json"))
@@ -26,7 +28,7 @@ def test_say_that_the_bank_is_asked(shopper):
     assert state["Cache-Control"] == "no-store"
 
 
-def test_say_whose_it_is_once_it_is_paid(shopper):
+def test_say_whose_it_is_once_it_is_paid(shopper: Client) -> None:
     order = make_order(shopper)
     number = Unit.objects.get(hold=order.hold).number
     bring(order, "captured", "allocated")
@@ -41,7 +43,7 @@ def test_say_whose_it_is_once_it_is_paid(shopper):
     assert shopper.get(order_address(order, "state.json")).json()["final"] is True
 
 
-def test_lead_back_to_the_payment_after_a_decline_with_all_that_was_written(shopper):
+def test_lead_back_to_the_payment_after_a_decline_with_all_that_was_written(shopper: Client) -> None:
     order = make_order(shopper)
     number = Unit.objects.get(hold=order.hold).number
     bring(order, "created", "open", declines=1)
@@ -58,7 +60,7 @@ def test_lead_back_to_the_payment_after_a_decline_with_all_that_was_written(shop
     assert '<option value="JP"' not in again.content.decode()
 
 
-def test_pay_again_after_a_decline_goes_on_with_the_same_order(shopper):
+def test_pay_again_after_a_decline_goes_on_with_the_same_order(shopper: Client) -> None:
     order = make_order(shopper)
     bring(order, "created", "open", declines=1)
 
@@ -82,7 +84,7 @@ def test_pay_again_after_a_decline_goes_on_with_the_same_order(shopper):
         ("released", "Your hold ended before you paid. You haven't been charged. Your hold has been released."),
     ],
 )
-def test_say_that_nothing_was_charged_when_it_is_over(shopper, reason, said):
+def test_say_that_nothing_was_charged_when_it_is_over(shopper: Client, reason: str, said: str) -> None:
     order = make_order(shopper)
     bring(order, "voided", "released", void_reason=reason)
 
@@ -93,7 +95,7 @@ def test_say_that_nothing_was_charged_when_it_is_over(shopper, reason, said):
     assert shopper.get(order_address(order, "state.json")).json()["state"] == "over"
 
 
-def test_have_a_worker_look_at_an_order_that_stands_still(shopper):
+def test_have_a_worker_look_at_an_order_that_stands_still(shopper: Client) -> None:
     order = make_order(shopper)
     queued("capture")
     bring(order, "capturing", "allocated", decision="capture")
@@ -106,7 +108,9 @@ def test_have_a_worker_look_at_an_order_that_stands_still(shopper):
     assert queued("capture") == [order.pk]
 
 
-def test_ask_for_the_state_in_few_queries(shopper, django_assert_max_num_queries):
+def test_ask_for_the_state_in_few_queries(
+    shopper: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     order = make_order(shopper)
 
     with django_assert_max_num_queries(2):

@@ -1,9 +1,11 @@
 """Paying over HTTP: what is taken, and what is refused with nothing lost."""
 
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from drops.models import Hold
 from payments.models import Attempt, Order
@@ -26,7 +28,7 @@ from tests.payments.views.shopping import (
 pytestmark = pytest.mark.django_db
 
 
-def test_pay_takes_the_order_and_hands_it_to_the_queue(shopper):
+def test_pay_takes_the_order_and_hands_it_to_the_queue(shopper: Client) -> None:
     hold = make_open_hold()
     queued("checkout")
 
@@ -39,7 +41,7 @@ def test_pay_takes_the_order_and_hands_it_to_the_queue(shopper):
     assert queued("checkout") == [order.pk]
 
 
-def test_pay_without_script_leads_to_the_order(shopper):
+def test_pay_without_script_leads_to_the_order(shopper: Client) -> None:
     hold = make_open_hold()
 
     answer = pay(shopper, hold, headers={})
@@ -47,7 +49,7 @@ def test_pay_without_script_leads_to_the_order(shopper):
     assert (answer.status_code, answer["Location"]) == (303, order_address(Order.objects.get(hold=hold)))
 
 
-def test_pay_twice_gives_the_same_order_and_one_attempt(shopper):
+def test_pay_twice_gives_the_same_order_and_one_attempt(shopper: Client) -> None:
     hold = make_open_hold()
 
     first, again = pay(shopper, hold), pay(shopper, hold, confirmation_token="ctoken_2DEF")
@@ -56,7 +58,7 @@ def test_pay_twice_gives_the_same_order_and_one_attempt(shopper):
     assert Attempt.objects.count() == 1
 
 
-def test_pay_when_it_is_bought_gives_the_same_order(shopper):
+def test_pay_when_it_is_bought_gives_the_same_order(shopper: Client) -> None:
     order = make_order(shopper)
     bring(order, "captured", "allocated")
 
@@ -66,14 +68,14 @@ def test_pay_when_it_is_bought_gives_the_same_order(shopper):
     assert Attempt.objects.count() == 1
 
 
-def test_pay_takes_the_order_though_the_broker_is_away(shopper, broker):
+def test_pay_takes_the_order_though_the_broker_is_away(shopper: Client, broker: Any) -> None:
     broker("redis://127.0.0.1:1/0")
 
     assert pay(shopper, make_open_hold()).status_code == 202
     assert Attempt.objects.get().state == "queued"
 
 
-def test_refuse_to_pay_another_total_than_shown(shopper):
+def test_refuse_to_pay_another_total_than_shown(shopper: Client) -> None:
     hold = make_open_hold()
 
     answer = pay(shopper, hold, shown_total=1)
@@ -83,7 +85,7 @@ def test_refuse_to_pay_another_total_than_shown(shopper):
     assert unchanged(hold)
 
 
-def test_refuse_the_total_of_another_country(shopper):
+def test_refuse_the_total_of_another_country(shopper: Client) -> None:
     hold = make_open_hold()
 
     assert pay(shopper, hold, country="JP").status_code == 409
@@ -117,7 +119,7 @@ def test_refuse_the_total_of_another_country(shopper):
         ("confirmation_token", "ctoken_" + "1" * 80),
     ],
 )
-def test_refuse_a_field_by_its_name(shopper, field, value):
+def test_refuse_a_field_by_its_name(shopper: Client, field: str, value: Any) -> None:
     hold = make_open_hold()
 
     answer = pay(shopper, hold, **{field: value})
@@ -127,7 +129,7 @@ def test_refuse_a_field_by_its_name(shopper, field, value):
     assert unchanged(hold)
 
 
-def test_show_refused_fields_next_to_them_and_keep_what_was_written(shopper):
+def test_show_refused_fields_next_to_them_and_keep_what_was_written(shopper: Client) -> None:
     hold = make_open_hold()
 
     answer = pay(shopper, hold, headers={}, email="ada", country="JP")
@@ -141,7 +143,7 @@ def test_show_refused_fields_next_to_them_and_keep_what_was_written(shopper):
     assert "Pay €120.90" in page
 
 
-def test_refuse_to_pay_for_a_lapsed_hold(shopper):
+def test_refuse_to_pay_for_a_lapsed_hold(shopper: Client) -> None:
     hold = make_open_hold()
     lapse(hold)
 
@@ -154,14 +156,14 @@ def test_refuse_to_pay_for_a_lapsed_hold(shopper):
     assert Order.objects.count() == 0
 
 
-def test_refuse_to_pay_for_what_was_given_back(shopper):
+def test_refuse_to_pay_for_what_was_given_back(shopper: Client) -> None:
     hold = make_open_hold(state="released")
 
     assert pay(shopper, hold).status_code == 410
     assert Order.objects.count() == 0
 
 
-def test_refuse_another_total_with_a_page_that_leads_back(shopper):
+def test_refuse_another_total_with_a_page_that_leads_back(shopper: Client) -> None:
     hold = make_open_hold()
 
     answer = pay(shopper, hold, headers={}, shown_total=1)
@@ -171,7 +173,7 @@ def test_refuse_another_total_with_a_page_that_leads_back(shopper):
     assert answer["Cache-Control"] == "no-store"
 
 
-def test_refuse_a_country_that_costs_more_once_the_order_is_begun(shopper):
+def test_refuse_a_country_that_costs_more_once_the_order_is_begun(shopper: Client) -> None:
     order = make_order(shopper)
     bring(order, "created", "open", declines=1)
 
@@ -186,7 +188,7 @@ def test_refuse_a_country_that_costs_more_once_the_order_is_begun(shopper):
 @pytest.mark.parametrize(
     "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
 )
-def test_refuse_a_cross_site_post(end, headers):
+def test_refuse_a_cross_site_post(end: str, headers: dict[str, str]) -> None:
     hold = make_open_hold()
 
     answer = Client(headers=headers).post(address(hold, end), GOOD)
@@ -197,7 +199,7 @@ def test_refuse_a_cross_site_post(end, headers):
 
 
 @pytest.mark.parametrize("end", ["pay/", "give-back/"])
-def test_refuse_a_post_without_its_token(settings, end):
+def test_refuse_a_post_without_its_token(settings: Settings, end: str) -> None:
     hold = make_open_hold()
     careful = Client(enforce_csrf_checks=True, headers={"Origin": settings.SHOP_ORIGIN})
 
@@ -210,7 +212,7 @@ def test_refuse_a_post_without_its_token(settings, end):
     assert unchanged(hold)
 
 
-def test_pay_with_the_token_of_the_page(settings):
+def test_pay_with_the_token_of_the_page(settings: Settings) -> None:
     hold = make_open_hold()
     careful = Client(enforce_csrf_checks=True, headers={"Origin": settings.SHOP_ORIGIN})
     token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', careful.get(address(hold)).content.decode())[1]
@@ -221,7 +223,7 @@ def test_pay_with_the_token_of_the_page(settings):
 
 
 @pytest.mark.parametrize("end", ["pay/", "give-back/"])
-def test_refuse_to_act_by_a_link(shopper, end):
+def test_refuse_to_act_by_a_link(shopper: Client, end: str) -> None:
     hold = make_open_hold()
 
     assert shopper.get(address(hold, end)).status_code == 405

@@ -1,8 +1,10 @@
 """Addresses that nobody was given."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.test import Client
 
 from drops import tokens
 from drops.models import Hold
@@ -13,7 +15,7 @@ from tests.payments.views.shopping import make_open_hold, make_order
 pytestmark = pytest.mark.django_db
 
 
-def forged_tokens():
+def forged_tokens() -> Any:
     hold = make_open_hold()
     mine = tokens.hold_token(hold.uuid)
     return {
@@ -30,7 +32,7 @@ def forged_tokens():
 
 
 @pytest.mark.parametrize("end", ["", "pay/", "quote/", "give-back/"])
-def test_find_nothing_behind_a_forged_hold_address(shopper, end):
+def test_find_nothing_behind_a_forged_hold_address(shopper: Client, end: str) -> None:
     ask = shopper.post if end in {"pay/", "give-back/"} else shopper.get
     for name, token in forged_tokens().items():
         assert (name, ask(f"/holds/{token}/{end}").status_code) == (name, 404)
@@ -38,7 +40,7 @@ def test_find_nothing_behind_a_forged_hold_address(shopper, end):
 
 
 @pytest.mark.parametrize("end", ["", "state.json"])
-def test_find_nothing_behind_a_forged_order_address(shopper, end):
+def test_find_nothing_behind_a_forged_order_address(shopper: Client, end: str) -> None:
     order = make_order(shopper)
     foreign = {
         "the hold's": tokens.hold_token(order.hold.uuid),

@@ -1,18 +1,20 @@
 """Stripe's webhooks over HTTP."""
 
 import json
+from typing import Any
 
 import pytest
 import stripe
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from payments.models import Event
 
 pytestmark = pytest.mark.django_db
 
 
-def event(settings, **fields):
+def event(settings: Any, **fields: Any) -> Any:
     """What Stripe would post about an intent, and the header that signs it."""
     body = json.dumps(
         {
@@ -29,26 +31,26 @@ def event(settings, **fields):
     return body, sign(body, settings.STRIPE_WEBHOOK_SECRETS[0])
 
 
-def sign(body, secret, at=None):
+def sign(body: Any, secret: str, at: Any = None) -> Any:
     at = at or int(timezone.now().timestamp())
     return stripe.WebhookSignature.generate_signature_header(body, secret, at)
 
 
-def deliver(body, signature):
+def deliver(body: Any, signature: Any) -> Any:
     headers = {"Stripe-Signature": signature} if signature is not None else {}
     return Client(enforce_csrf_checks=True).post(
         "/webhooks/stripe/", body, content_type="application/json", headers=headers
     )
 
 
-def test_store_a_signed_webhook(settings):
+def test_store_a_signed_webhook(settings: Settings) -> None:
     answer = deliver(*event(settings))
 
     assert answer.status_code == 200
     assert list(Event.objects.values_list("id", "state", "intent_id")) == [("evt_1", "stored", "pi_1")]
 
 
-def test_store_a_repeated_webhook_once(settings):
+def test_store_a_repeated_webhook_once(settings: Settings) -> None:
     body, signature = event(settings)
 
     assert [deliver(body, signature).status_code for _ in range(2)] == [200, 200]
@@ -63,14 +65,14 @@ def test_store_a_repeated_webhook_once(settings):
         ({"data": {"object": {"id": "pi_1", "object": "payment_intent", "metadata": {}}}}, "other deployment"),
     ],
 )
-def test_store_a_foreign_webhook_as_ignored(settings, fields, reason):
+def test_store_a_foreign_webhook_as_ignored(settings: Settings, fields: dict[str, Any], reason: str) -> None:
     answer = deliver(*event(settings, **fields))
 
     assert answer.status_code == 200
     assert list(Event.objects.values_list("state", "reason")) == [("ignored", reason)]
 
 
-def test_refuse_a_forged_webhook(settings):
+def test_refuse_a_forged_webhook(settings: Settings) -> None:
     body, good = event(settings)
     forged = {
         "none": None,
@@ -89,7 +91,7 @@ def test_refuse_a_forged_webhook(settings):
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", '{"id": "evt_1"}'])
-def test_refuse_a_signed_webhook_that_says_nothing(settings, body):
+def test_refuse_a_signed_webhook_that_says_nothing(settings: Settings, body: str) -> None:
     answer = deliver(body, sign(body, settings.STRIPE_WEBHOOK_SECRETS[0]))
 
     assert answer.status_code == 400

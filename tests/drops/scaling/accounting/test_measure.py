@@ -3,10 +3,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.utils import timezone
+from pytest_django import Settings
 
 from drops.models import Checkpoint, Drop
 from drops.scaling.accounting import access_log, costs, measure
@@ -19,7 +21,7 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
 
-def line(at, path, *, method="GET", size=100, upstream="", status=200):
+def line(at: Any, path: str, *, method: Any = "GET", size: int = 100, upstream: Any = "", status: Any = 200) -> Any:
     """A line as deploy/nginx writes it."""
     fields = {"time": at.isoformat(timespec="seconds"), "id": "0f", "address": "127.0.0.1", "host": "shop"}
     fields |= {"method": method, "path": path, "status": status, "bytes": size, "seconds": 0.001}
@@ -27,8 +29,8 @@ def line(at, path, *, method="GET", size=100, upstream="", status=200):
 
 
 @pytest.fixture
-def log(tmp_path):
-    def write(*lines):
+def log(tmp_path: Path) -> Any:
+    def write(*lines: Any) -> Any:
         path = tmp_path / "edge.log"
         path.write_text("".join(lines))
         return path
@@ -39,11 +41,11 @@ def log(tmp_path):
 # --- the log ---------------------------------------------------------------------------------------------------------
 
 
-def seen_in(path, since=BEGIN, until=BEGIN + MINUTE):
+def seen_in(path: str, since: Any = BEGIN, until: Any = BEGIN + MINUTE) -> Any:
     return access_log.read(path=path, slug="0-kg", since=since, until=until)
 
 
-def test_log_counts_by_group_what_got_there(log):
+def test_log_counts_by_group_what_got_there(log: Any) -> None:
     seen = seen_in(
         log(
             line(BEGIN, "/drops/0-kg/", size=3000),
@@ -64,7 +66,7 @@ def test_log_counts_by_group_what_got_there(log):
     assert (seen.polls, seen.poll_bytes, seen.pays) == (2, 1300, 1)
 
 
-def test_log_leaves_out_other_drops_other_times_and_the_admin(log):
+def test_log_leaves_out_other_drops_other_times_and_the_admin(log: Any) -> None:
     path = log(
         line(BEGIN - MINUTE, "/drops/0-kg/"),
         line(BEGIN, "/drops/1-kg/"),
@@ -78,7 +80,7 @@ def test_log_leaves_out_other_drops_other_times_and_the_admin(log):
     assert seen_in(path).groups["edge"].requests == 1
 
 
-def test_log_finds_its_span_in_a_long_file(log, monkeypatch):
+def test_log_finds_its_span_in_a_long_file(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(access_log, "NEAR", 1000)
     path = log(*(line(BEGIN - HOUR + timedelta(seconds=i), "/drops/0-kg/") for i in range(7200)))
 
@@ -88,7 +90,7 @@ def test_log_finds_its_span_in_a_long_file(log, monkeypatch):
 
 
 @pytest.mark.parametrize("reason", ["there is none", "it is empty", "it is too long", "it was begun anew"])
-def test_log_that_cannot_tell_says_why(log, tmp_path, reason, monkeypatch):
+def test_log_that_cannot_tell_says_why(log: Any, tmp_path: Path, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "none.log" if reason == "there is none" else log()
     if reason == "it is too long":
         monkeypatch.setattr(access_log, "MOST_BYTES", 100)
@@ -100,7 +102,7 @@ def test_log_that_cannot_tell_says_why(log, tmp_path, reason, monkeypatch):
         seen_in(path)
 
 
-def test_log_is_read_as_the_edge_is_told_to_write_it():
+def test_log_is_read_as_the_edge_is_told_to_write_it() -> None:
     template = Path("deploy/nginx/nginx.conf.template").read_text()
     (form,) = re.findall(r"log_format json escape=json((?:\s+'[^']*')+);", template)
     values = {"time_iso8601": BEGIN.isoformat(), "status": "200", "body_bytes_sent": "12", "request_method": "GET"}
@@ -116,7 +118,7 @@ def test_log_is_read_as_the_edge_is_told_to_write_it():
 # --- rows ------------------------------------------------------------------------------------------------------------
 
 
-def make_ended_drop(**fields):
+def make_ended_drop(**fields: Any) -> Any:
     """A drop that sold two of three, was over ten minutes ago, and of which 200 of 1,000 got a pass."""
     drop = make_drop(phase="live", **fields)
     for index in range(2):
@@ -128,11 +130,11 @@ def make_ended_drop(**fields):
 
 
 @pytest.fixture
-def edge(settings, tmp_path):
+def edge(settings: Settings, tmp_path: Path) -> Any:
     """An edge log of a join, three pages and a poll, half an hour ago."""
     settings.EDGE_ACCESS_LOG = str(tmp_path / "edge.log")
 
-    def write(slug):
+    def write(slug: str) -> None:
         at = timezone.now() - HOUR / 2
         lines = [line(at - 2 * HOUR, "/")]
         lines += [line(at, f"/line/{slug}/join", method="POST", upstream="0.1"), line(at, f"/line/{slug}/status.json")]
@@ -143,7 +145,7 @@ def edge(settings, tmp_path):
 
 
 @pytest.mark.django_db
-def test_sample_keeps_the_most_that_was_seen():
+def test_sample_keeps_the_most_that_was_seen() -> None:
     drop = make_drop(phase="live")
     hold = make_hold(drop=drop)
     measure.sample(drop=drop)
@@ -156,7 +158,7 @@ def test_sample_keeps_the_most_that_was_seen():
 
 
 @pytest.mark.django_db
-def test_measure_due_writes_what_each_group_used_once(edge):
+def test_measure_due_writes_what_each_group_used_once(edge: Any) -> None:
     drop = make_ended_drop()
     edge(drop.slug)
     now = timezone.now()
@@ -174,7 +176,7 @@ def test_measure_due_writes_what_each_group_used_once(edge):
 
 
 @pytest.mark.django_db
-def test_measure_due_waits_for_the_end_and_for_the_fleet(edge):
+def test_measure_due_waits_for_the_end_and_for_the_fleet(edge: Any) -> None:
     target, now = make_target(), timezone.now()
     drop = make_ended_drop()
     edge(drop.slug)
@@ -190,7 +192,7 @@ def test_measure_due_waits_for_the_end_and_for_the_fleet(edge):
 
 
 @pytest.mark.django_db
-def test_measure_due_leaves_it_to_another_who_is_at_it(edge):
+def test_measure_due_leaves_it_to_another_who_is_at_it(edge: Any) -> None:
     drop = make_ended_drop()
     edge(drop.slug)
     other = connection.copy()
@@ -206,7 +208,7 @@ def test_measure_due_leaves_it_to_another_who_is_at_it(edge):
 
 
 @pytest.mark.django_db
-def test_measure_due_without_a_log_says_so_and_keeps_what_is_known(settings):
+def test_measure_due_without_a_log_says_so_and_keeps_what_is_known(settings: Settings) -> None:
     settings.EDGE_ACCESS_LOG = ""
     drop = make_ended_drop()
     measure.sample(drop=drop)
@@ -219,7 +221,7 @@ def test_measure_due_without_a_log_says_so_and_keeps_what_is_known(settings):
 
 
 @pytest.mark.django_db
-def test_measure_adds_up_cpu_from_one_reading_to_the_next(edge):
+def test_measure_adds_up_cpu_from_one_reading_to_the_next(edge: Any) -> None:
     drop, target = make_ended_drop(), make_target()
     edge(drop.slug)
     for minutes, seconds in ((70, 1.0), (50, 10.0), (40, 12.5), (30, 0.5), (20, 4.0), (2, 99.0)):
@@ -232,7 +234,7 @@ def test_measure_adds_up_cpu_from_one_reading_to_the_next(edge):
 
 
 @pytest.mark.django_db
-def test_measure_forgets_old_readings_and_nothing_that_was_asked(edge):
+def test_measure_forgets_old_readings_and_nothing_that_was_asked(edge: Any) -> None:
     drop, target = make_ended_drop(), make_target()
     edge(drop.slug)
     for days, act in ((31, "read"), (31, "ask"), (29, "read")):
@@ -248,7 +250,7 @@ def test_measure_forgets_old_readings_and_nothing_that_was_asked(edge):
 
 
 @pytest.mark.django_db
-def test_bill_is_instance_seconds_above_baseline_and_what_the_edge_delivered(edge):
+def test_bill_is_instance_seconds_above_baseline_and_what_the_edge_delivered(edge: Any) -> None:
     drop, target = make_ended_drop(), make_target(price_per_hour=Decimal("0.36"))
     edge(drop.slug)
     lines = [{"target_id": target.pk, "now_size": 2}]
@@ -271,14 +273,14 @@ def test_bill_is_instance_seconds_above_baseline_and_what_the_edge_delivered(edg
 
 
 @pytest.mark.django_db
-def test_bill_of_a_drop_that_moved_nothing_and_has_no_log():
+def test_bill_of_a_drop_that_moved_nothing_and_has_no_log() -> None:
     bill = costs.measure(drop=make_drop(phase="live"), seen=None, now=timezone.now())
 
     assert (bill.items, bill.total, bill.per_order, bill.edge, bill.always_on) == ((), None, None, None, None)
 
 
 @pytest.mark.django_db
-def test_bill_takes_the_first_reading_for_the_baseline_where_no_plan_is_kept():
+def test_bill_takes_the_first_reading_for_the_baseline_where_no_plan_is_kept() -> None:
     target = make_target(price_per_hour=Decimal(1))
     step = make_step(target=target, seconds=3600, wanted=6)
     at = step.requested_at - MINUTE
@@ -290,7 +292,7 @@ def test_bill_takes_the_first_reading_for_the_baseline_where_no_plan_is_kept():
 
 
 @pytest.mark.django_db
-def test_bill_has_no_item_for_a_step_that_moved_nothing():
+def test_bill_has_no_item_for_a_step_that_moved_nothing() -> None:
     target = make_target()
     step = make_step(target=target, seconds=60, wanted=6)
     ScalePlan.objects.create(drop=step.drop, expected=1, plan={"lines": [{"target_id": target.pk, "now_size": 6}]})

@@ -1,6 +1,7 @@
 """What each drop claimed, and what of it is on its bill."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -10,7 +11,7 @@ from drops.scaling.accounting import costs, usage
 from drops.scaling.control import heartbeat, scale_plans
 from drops.scaling.models import ScalePlan, Share, Step, Target, Usage
 from tests.drops.scaling.clock import pass_time
-from tests.drops.scaling.cloud import make_target
+from tests.drops.scaling.cloud import Cloud, make_target
 from tests.drops.scaling.ticks import ticks
 from tests.factories import make_drop
 
@@ -18,7 +19,7 @@ BEGIN = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 HOUR = 3600
 
 
-def claim(drop, size, since, until):
+def claim(drop: int, size: int, since: int, until: int) -> Usage:
     """A claim, its moments in seconds."""
     begin, end = (BEGIN + timedelta(seconds=moment) for moment in (since, until))
     return Usage(drop_id=UUID(int=drop), size=size, since=begin, until=end)
@@ -40,11 +41,11 @@ def claim(drop, size, since, until):
         ([], (0, 0)),
     ],
 )
-def test_share_is_in_equal_parts_of_each_instance_above_the_baseline(claims, shares):
+def test_share_is_in_equal_parts_of_each_instance_above_the_baseline(claims: Any, shares: tuple[int, int]) -> None:
     assert tuple(usage.share(claims=claims, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2)) == shares
 
 
-def test_shares_of_all_drops_add_up_to_what_stood():
+def test_shares_of_all_drops_add_up_to_what_stood() -> None:
     claims = [claim(1, 9, 0, 70), claim(2, 5, 10, 90), claim(3, 7, 20, 40), claim(1, 4, 70, 95)]
     stood = sum(max(0, max(usage.sizes_at(claims, BEGIN + timedelta(seconds=at)).values()) - 2) for at in range(95))
 
@@ -57,14 +58,14 @@ def test_shares_of_all_drops_add_up_to_what_stood():
 
 
 @pytest.fixture
-def gate(db, cloud):
+def gate(db: None, cloud: Cloud) -> Target:
     """A fleet that stands at two and costs a dollar an hour."""
     target = make_target(cloud, name="gate", size=2, headroom_percent=0, lead_seconds=600, price_per_hour=1)
     Share.objects.create(target=target, group="gate", per_second=30)
     return target
 
 
-def make_ready(cloud, *, expected=20_000):
+def make_ready(cloud: Cloud, *, expected: Any = 20_000) -> tuple[Drop, Step]:
     """A drop in an hour, and its step, which is ready for it."""
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=expected, actor=None)
@@ -73,7 +74,7 @@ def make_ready(cloud, *, expected=20_000):
     return drop, Step.objects.get(drop=drop)
 
 
-def hours(drop):
+def hours(drop: Drop) -> list[float]:
     """The instance-hours on its bill, rounded."""
     return [
         round(item.instance_seconds / HOUR, 2)
@@ -81,7 +82,7 @@ def hours(drop):
     ]
 
 
-def test_bill_counts_what_stood_before_the_drop_moved(gate, cloud):
+def test_bill_counts_what_stood_before_the_drop_moved(gate: Target, cloud: Cloud) -> None:
     drop, step = make_ready(cloud)
     pass_time(0.1 * HOUR)
     day = timedelta(hours=24)
@@ -97,7 +98,7 @@ def test_bill_counts_what_stood_before_the_drop_moved(gate, cloud):
         scale_plans.remove(drop=drop, actor=None)
 
 
-def test_bill_counts_each_size_for_as_long_as_it_was_claimed(gate, cloud):
+def test_bill_counts_each_size_for_as_long_as_it_was_claimed(gate: Target, cloud: Cloud) -> None:
     drop, first = make_ready(cloud)
     pass_time(0.1 * HOUR)
     scale_plans.set_expected(drop=drop, expected=40_000, actor=None)
@@ -108,7 +109,7 @@ def test_bill_counts_each_size_for_as_long_as_it_was_claimed(gate, cloud):
     assert hours(drop) == [round((first.wanted - 2) * 0.1 + (raised.wanted - 2) * 0.05, 2)]
 
 
-def test_bill_counts_what_waits_for_a_yes_only_from_then_on(gate, cloud):
+def test_bill_counts_what_waits_for_a_yes_only_from_then_on(gate: Target, cloud: Cloud) -> None:
     Target.objects.update(ops_ceiling=3)
     drop, step = make_ready(cloud)
     pass_time(0.1 * HOUR)
@@ -119,7 +120,7 @@ def test_bill_counts_what_waits_for_a_yes_only_from_then_on(gate, cloud):
     assert hours(drop) == [round((3 - 2) * 0.1 + (step.wanted - 2) * 0.05, 2)]
 
 
-def test_bills_of_overlapping_drops_share_what_both_claim(gate, cloud):
+def test_bills_of_overlapping_drops_share_what_both_claim(gate: Target, cloud: Cloud) -> None:
     one, step = make_ready(cloud)
     other = make_drop(quantity=500)
     Drop.objects.filter(pk=other.pk).update(lobby_opens_at=Drop.objects.get(pk=one.pk).lobby_opens_at)
@@ -132,7 +133,7 @@ def test_bills_of_overlapping_drops_share_what_both_claim(gate, cloud):
     assert (hours(one), hours(other)) == ([half], [half])
 
 
-def test_planning_again_without_a_change_keeps_no_claim(gate, cloud):
+def test_planning_again_without_a_change_keeps_no_claim(gate: Target, cloud: Cloud) -> None:
     drop, _step = make_ready(cloud)
     for expected in (20_000, 10_000):
         scale_plans.set_expected(drop=drop, expected=expected, actor=None)
@@ -141,7 +142,7 @@ def test_planning_again_without_a_change_keeps_no_claim(gate, cloud):
     assert Usage.objects.count() == 0
 
 
-def test_nothing_is_kept_of_a_step_that_requested_nothing(gate):
+def test_nothing_is_kept_of_a_step_that_requested_nothing(gate: Target) -> None:
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     step = Step.objects.get()

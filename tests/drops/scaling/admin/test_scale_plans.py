@@ -3,18 +3,20 @@
 import re
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 
 from drops.models import Drop
 from drops.scaling.accounting import costs
 from drops.scaling.control import scale_plans, tick
 from drops.scaling.models import Call, Heartbeat, ScalePlan, Share, Step, Target
 from shop.core.models import Alert, AuditEntry
-from tests.admin_clients import queries
-from tests.drops.scaling.cloud import make_step, make_target
+from tests.admin_clients import Desk, queries
+from tests.drops.scaling.cloud import Cloud, make_step, make_target
 from tests.factories import make_drop
 
 LIST = reverse("admin:scaling_scaleplan_changelist")
@@ -22,16 +24,16 @@ LEARNED = reverse("admin:scaling_learned")
 DRY_RUN = reverse("admin:scaling_dry_run")
 
 
-def page(drop, name="scaleplan_change"):
+def page(drop: Drop, name: str = "scaleplan_change") -> Any:
     return reverse(f"admin:scaling_{name}", args=[drop.pk])
 
 
-def said(answer):
+def said(answer: Any) -> Any:
     return [str(message) for message in answer.context["messages"]]
 
 
 @pytest.fixture
-def target(taps, db):
+def target(taps: Cloud, db: None) -> Any:
     """A fleet of two that carries the web group: a tap of the stand-in cloud."""
     made = make_target(taps, name="web-fleet", kind="tap", ops_ceiling=4, price_per_hour=Decimal("0.5"))
     Share.objects.create(target=made, group="web", per_second=20)
@@ -40,7 +42,7 @@ def target(taps, db):
 
 
 @pytest.fixture
-def drop(target):
+def drop(target: Target) -> Any:
     """An announced drop of a thousand pieces, for which a thousand people are expected."""
     made = make_drop(quantity=1000, slug="zero", title="Zero", closes_at=timezone.now() + timedelta(hours=3))
     scale_plans.set_expected(drop=made, expected=1000, actor=None)
@@ -48,7 +50,7 @@ def drop(target):
     return made
 
 
-def test_page_shows_plan_with_reasons_steps_and_pending_approvals(desk, drop):
+def test_page_shows_plan_with_reasons_steps_and_pending_approvals(desk: Desk, drop: Drop) -> None:
     answer = desk("merchandisers").get(page(drop))
 
     step = Step.objects.get()
@@ -60,14 +62,14 @@ def test_page_shows_plan_with_reasons_steps_and_pending_approvals(desk, drop):
     assert "Go / no-go not decided yet" in text
 
 
-def test_page_offers_approval_to_ops_only(desk, drop):
+def test_page_offers_approval_to_ops_only(desk: Desk, drop: Drop) -> None:
     address = page(drop, "approve")
 
     assert address in desk("ops").get(page(drop)).content.decode()
     assert address not in desk("merchandisers").get(page(drop)).content.decode()
 
 
-def test_approval_shows_the_price_and_is_given_once(desk, drop):
+def test_approval_shows_the_price_and_is_given_once(desk: Desk, drop: Drop) -> None:
     client = desk("ops")
     asked = client.get(page(drop, "approve"))
     fingerprint = asked.context["fingerprint"]
@@ -84,7 +86,7 @@ def test_approval_shows_the_price_and_is_given_once(desk, drop):
     ]
 
 
-def test_approval_of_a_plan_that_has_grown_since_is_refused(desk, drop):
+def test_approval_of_a_plan_that_has_grown_since_is_refused(desk: Desk, drop: Drop) -> None:
     client = desk("ops")
     fingerprint = client.get(page(drop, "approve")).context["fingerprint"]
     Target.objects.update(headroom_percent=100)
@@ -101,14 +103,14 @@ def test_approval_of_a_plan_that_has_grown_since_is_refused(desk, drop):
     assert Step.objects.get().held_back is True
 
 
-def test_drops_page_shows_that_a_step_needs_approval(desk, drop):
+def test_drops_page_shows_that_a_step_needs_approval(desk: Desk, drop: Drop) -> None:
     text = desk("merchandisers").get(reverse("admin:drops_drop_change", args=[drop.pk])).content.decode()
 
     assert "1 target needs approval from ops, because the plan exceeds their ceilings." in text
     assert page(drop) in text
 
 
-def test_draft_has_no_steps_yet(desk, target):
+def test_draft_has_no_steps_yet(desk: Desk, target: Target) -> None:
     draft = make_drop(phase="draft", quantity=10)
     scale_plans.set_expected(drop=draft, expected=100, actor=None)
 
@@ -118,14 +120,14 @@ def test_draft_has_no_steps_yet(desk, target):
 
 
 @pytest.mark.parametrize("name", ["approve", "pause", "resume", "dry_run"])
-def test_actions_are_refused_to_merchandisers(desk, drop, name):
+def test_actions_are_refused_to_merchandisers(desk: Desk, drop: Drop, name: str) -> None:
     address = page(drop, name) if name == "approve" else reverse(f"admin:scaling_{name}")
 
     assert desk("merchandisers").post(address, {"reason": "no"}).status_code == 403
     assert AuditEntry.objects.count() == 0
 
 
-def test_expected_shoppers_are_planned_for_and_audited(desk, drop):
+def test_expected_shoppers_are_planned_for_and_audited(desk: Desk, drop: Drop) -> None:
     answer = desk("merchandisers").post(page(drop), {"expected": "2000"})
 
     assert answer.status_code == 302
@@ -149,21 +151,23 @@ def test_expected_shoppers_are_planned_for_and_audited(desk, drop):
         ("", "This field is required."),
     ],
 )
-def test_impossible_number_is_refused_with_the_possible_range(desk, drop, typed, sentence):
+def test_impossible_number_is_refused_with_the_possible_range(
+    desk: Desk, drop: Drop, typed: str, sentence: str
+) -> None:
     answer = desk("merchandisers").post(page(drop), {"expected": typed})
 
     assert answer.context["adminform"].form.errors == {"expected": [sentence]}
     assert ScalePlan.objects.get().expected == 1000
 
 
-def test_number_of_a_drop_that_is_over_can_not_be_changed(desk, drop):
+def test_number_of_a_drop_that_is_over_can_not_be_changed(desk: Desk, drop: Drop) -> None:
     Drop.objects.update(closed_at=timezone.now())
 
     assert desk("merchandisers").post(page(drop), {"expected": "2000"}).status_code == 403
     assert ScalePlan.objects.get().expected == 1000
 
 
-def test_page_after_a_move_shows_its_calls_and_times(desk, drop, target, taps):
+def test_page_after_a_move_shows_its_calls_and_times(desk: Desk, drop: Drop, target: Target, taps: Cloud) -> None:
     Target.objects.update(ops_ceiling=None)
     scale_plans.set_expected(drop=drop, expected=1000, actor=None)
     Step.objects.update(starts_at=timezone.now() - timedelta(minutes=1))
@@ -185,7 +189,7 @@ def test_page_after_a_move_shows_its_calls_and_times(desk, drop, target, taps):
     )
 
 
-def test_no_go_shows_which_target_and_what_is_reachable(desk, drop):
+def test_no_go_shows_which_target_and_what_is_reachable(desk: Desk, drop: Drop) -> None:
     ScalePlan.objects.update(
         verdict="no go", verdict_at=timezone.now(), verdict_words=["web-fleet has 2 taps of 9 taps."], reachable=25
     )
@@ -197,7 +201,7 @@ def test_no_go_shows_which_target_and_what_is_reachable(desk, drop):
     assert "The capacity that is ready admits 25 shoppers a second." in text
 
 
-def test_measured_cost_is_shown_beside_the_estimate(desk, drop, target):
+def test_measured_cost_is_shown_beside_the_estimate(desk: Desk, drop: Drop, target: Target) -> None:
     now = timezone.now()
     hour = {"requested_at": now - timedelta(hours=1), "ready_at": now - timedelta(hours=1), "ended_at": now}
     Step.objects.update(state="restored", wanted=6, held_back=False, **hour)
@@ -212,7 +216,7 @@ def test_measured_cost_is_shown_beside_the_estimate(desk, drop, target):
     assert "The edge's traffic was not measured. Set EDGE_ACCESS_LOG to the path of its log." in answer.content.decode()
 
 
-def test_trying_a_number_writes_nothing_and_calls_nothing(desk, drop, taps):
+def test_trying_a_number_writes_nothing_and_calls_nothing(desk: Desk, drop: Drop, taps: Cloud) -> None:
     before = ScalePlan.objects.values().get()
 
     answer = desk("merchandisers").get(page(drop, "plan"), {"expected": "5000"})
@@ -223,7 +227,7 @@ def test_trying_a_number_writes_nothing_and_calls_nothing(desk, drop, taps):
     assert (Call.objects.count(), taps.asked, AuditEntry.objects.count()) == (0, [], 0)
 
 
-def test_trying_a_number_for_a_drop_without_any_asks_for_one(desk, target):
+def test_trying_a_number_for_a_drop_without_any_asks_for_one(desk: Desk, target: Target) -> None:
     drop = make_drop()
 
     answer = desk("merchandisers").get(page(drop, "plan"))
@@ -231,18 +235,18 @@ def test_trying_a_number_for_a_drop_without_any_asks_for_one(desk, target):
     assert (answer.status_code, answer.context["plan"]) == (200, None)
 
 
-def test_trying_an_impossible_number_is_refused_with_the_possible_range(desk, drop):
+def test_trying_an_impossible_number_is_refused_with_the_possible_range(desk: Desk, drop: Drop) -> None:
     answer = desk("merchandisers").get(page(drop, "plan"), {"expected": "0"})
 
     assert answer.context["plan"] is None
     assert "0 can&#x27;t be planned for. Enter a number from 1 to 10,000,000." in answer.content.decode()
 
 
-def test_trying_numbers_needs_permission(desk, drop):
+def test_trying_numbers_needs_permission(desk: Desk, drop: Drop) -> None:
     assert desk().get(page(drop, "plan")).status_code == 403
 
 
-def test_dry_run_shows_what_a_tick_would_do_and_does_nothing(desk, target, taps):
+def test_dry_run_shows_what_a_tick_would_do_and_does_nothing(desk: Desk, target: Target, taps: Cloud) -> None:
     step = make_step(target=target, wanted=6)
 
     answer = desk("ops").post(DRY_RUN)
@@ -253,7 +257,7 @@ def test_dry_run_shows_what_a_tick_would_do_and_does_nothing(desk, target, taps)
     assert (step.state, taps.asked, Heartbeat.objects.count()) == ("planned", [], 0)
 
 
-def test_pause_and_resume_are_confirmed_and_audited(desk, db):
+def test_pause_and_resume_are_confirmed_and_audited(desk: Desk, db: None) -> None:
     client = desk("ops")
     pause, resume = reverse("admin:scaling_pause"), reverse("admin:scaling_resume")
 
@@ -272,7 +276,7 @@ def test_pause_and_resume_are_confirmed_and_audited(desk, db):
     assert Heartbeat.objects.get().paused_at is None
 
 
-def test_list_shows_the_heartbeat_and_open_alerts(desk, drop, settings):
+def test_list_shows_the_heartbeat_and_open_alerts(desk: Desk, drop: Drop, settings: Settings) -> None:
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
     Alert.objects.create(subject="heartbeat", message="Pre-scaling has stopped.")
     Alert.objects.create(subject="old", message="Long ago.", resolved_at=timezone.now())
@@ -283,7 +287,7 @@ def test_list_shows_the_heartbeat_and_open_alerts(desk, drop, settings):
     assert "Long ago." not in answer.content.decode()
 
 
-def test_list_needs_no_more_queries_for_three_drops_than_for_one(desk, drop, target):
+def test_list_needs_no_more_queries_for_three_drops_than_for_one(desk: Desk, drop: Drop, target: Target) -> None:
     client = desk("ops")
     one, _answer = queries(client, LIST)
     for _n in range(2):
@@ -294,7 +298,7 @@ def test_list_needs_no_more_queries_for_three_drops_than_for_one(desk, drop, tar
     assert (one, answer.context["cl"].result_count) == (three, 3)
 
 
-def test_learned_shows_weights_with_their_evidence(desk, drop):
+def test_learned_shows_weights_with_their_evidence(desk: Desk, drop: Drop) -> None:
     answer = desk("merchandisers").get(LEARNED)
 
     groups = [weight.group for weight, _cpu in answer.context["weights"]]
@@ -304,7 +308,7 @@ def test_learned_shows_weights_with_their_evidence(desk, drop):
     assert desk().get(LEARNED).status_code == 403
 
 
-def test_nothing_inline_is_on_the_pages(desk, drop, target):
+def test_nothing_inline_is_on_the_pages(desk: Desk, drop: Drop, target: Target) -> None:
     client = desk("ops")
     Step.objects.update(state="holding", requested_at=timezone.now(), ready_at=timezone.now())
 

@@ -1,18 +1,21 @@
 """A target's form that is saved while a tick begins to scale it waits, and then leaves it what it is."""
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from django.db import connection, transaction
 from django.urls import reverse
 
 from drops.scaling.models import Share, Target
-from tests.admin_clients import wait_for_a_waiter
-from tests.drops.scaling.cloud import make_target
+from tests.admin_clients import Desk, wait_for_a_waiter
+from tests.drops.scaling.cloud import Cloud, make_target
 
 SECONDS = 20
 
 
-def test_form_saved_while_the_baseline_is_written_changes_no_resource(desk, taps, transactional_db):
+def test_form_saved_while_the_baseline_is_written_changes_no_resource(
+    desk: Desk, taps: Cloud, transactional_db: None
+) -> None:
     client = desk("ops")
     target = make_target(taps, name="web-fleet", kind="tap")
     share = Share.objects.create(target=target, group="web", per_second=150)
@@ -36,7 +39,7 @@ def test_form_saved_while_the_baseline_is_written_changes_no_resource(desk, taps
         "shares-0-per_second": "150",
     }
 
-    def save():
+    def save() -> Any:
         try:
             return client.post(reverse("admin:scaling_target_change", args=[target.pk]), sent)
         finally:

@@ -1,24 +1,27 @@
 """Targets at the desk: the form of a kind, what is refused, what is fixed while it is scaled, the connection test."""
 
+from typing import Any
+
 import pytest
+from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from drops.scaling.models import Call, Share, Step, Target, Usage
 from shop.core.models import AuditEntry
-from tests.admin_clients import errors, queries
-from tests.drops.scaling.cloud import make_step, make_target
+from tests.admin_clients import Desk, errors, queries
+from tests.drops.scaling.cloud import Cloud, make_step, make_target
 
 ADD = reverse("admin:scaling_target_add")
 LIST = reverse("admin:scaling_target_changelist")
 DUPLICATE = ["Please correct the duplicate values below."]
 
 
-def page(target, name="change"):
+def page(target: Target, name: str = "change") -> str:
     return reverse(f"admin:scaling_target_{name}", args=[target.pk])
 
 
-def form(*, shares=({"group": "web"},), **fields):
+def form(*, shares: list[dict[str, str]] = ({"group": "web"},), **fields: Any) -> dict[str, Any]:
     """What the browser sends for a tap."""
     sent = {
         "name": "Web",
@@ -44,35 +47,35 @@ def form(*, shares=({"group": "web"},), **fields):
     return sent | fields
 
 
-def add(client, **fields):
+def add(client: Client, **fields: Any) -> Any:
     return client.post(f"{ADD}?kind=tap", form(**fields))
 
 
-def said(answer):
+def said(answer: Any) -> list[str]:
     return [str(message) for message in answer.context["messages"]]
 
 
 @pytest.fixture
-def target(taps, db):
+def target(taps: Cloud, db: None) -> Target:
     made = make_target(taps, name="web-fleet", kind="tap", lead_seconds=40)
     Share.objects.create(target=made, group="web", per_second=150)
     return made
 
 
-def change(client, target, **fields):
+def change(client: Client, target: Target, **fields: Any) -> Any:
     share = target.shares.get()
     row = {"id": share.pk, "target": target.pk, "group": "web", "per_second": share.per_second}
     return client.post(page(target), form(shares=[row], **{"name": target.name, "ceiling": 100} | fields), follow=True)
 
 
-def test_add_asks_for_the_kind_first(desk, taps):
+def test_add_asks_for_the_kind_first(desk: Desk, taps: Cloud) -> None:
     text = desk("ops").get(ADD).content.decode()
 
     assert 'href="?kind=tap"' in text
     assert "TAP_TOKEN in the environment" in text
 
 
-def test_add_shows_the_kinds_own_fields_and_lead_time(desk, taps):
+def test_add_shows_the_kinds_own_fields_and_lead_time(desk: Desk, taps: Cloud) -> None:
     answer = desk("ops").get(f"{ADD}?kind=tap")
 
     fields = answer.context["adminform"].form
@@ -81,7 +84,7 @@ def test_add_shows_the_kinds_own_fields_and_lead_time(desk, taps):
     assert "Credentials are never stored here. They come from: TAP_TOKEN in the environment" in answer.content.decode()
 
 
-def test_added_target_knows_what_it_is(desk, taps):
+def test_added_target_knows_what_it_is(desk: Desk, taps: Cloud) -> None:
     answer = add(desk("ops"))
 
     assert answer.status_code == 302
@@ -119,14 +122,16 @@ def test_added_target_knows_what_it_is(desk, taps):
         ),
     ],
 )
-def test_target_is_refused_with_the_field_and_its_mend(desk, taps, fields, found):
+def test_target_is_refused_with_the_field_and_its_mend(
+    desk: Desk, taps: Cloud, fields: dict[str, Any], found: Any
+) -> None:
     answer = add(desk("ops"), **fields)
 
     assert errors(answer) == found
     assert Target.objects.count() == 0
 
 
-def test_two_targets_of_one_resource_are_refused(desk, target):
+def test_two_targets_of_one_resource_are_refused(desk: Desk, target: Target) -> None:
     answer = add(desk("ops"))
 
     assert errors(answer) == {
@@ -137,11 +142,11 @@ def test_two_targets_of_one_resource_are_refused(desk, target):
     assert Target.objects.count() == 1
 
 
-def test_no_such_kind_is_asked_for_again(desk, taps):
+def test_no_such_kind_is_asked_for_again(desk: Desk, taps: Cloud) -> None:
     assert "What do you want to scale?" in desk("ops").get(f"{ADD}?kind=none").content.decode()
 
 
-def test_changed_target_is_journaled_and_keeps_what_ticks_wrote(desk, target):
+def test_changed_target_is_journaled_and_keeps_what_ticks_wrote(desk: Desk, target: Target) -> None:
     Target.objects.update(ready_size=2, seen={"size": 2}, busy_until=timezone.now())
 
     change(desk("ops"), target, ceiling=50)
@@ -157,7 +162,9 @@ def test_changed_target_is_journaled_and_keeps_what_ticks_wrote(desk, target):
     )
 
 
-def test_target_that_becomes_another_forgets_what_was_read_and_ends_the_tick_at_work(desk, target):
+def test_target_that_becomes_another_forgets_what_was_read_and_ends_the_tick_at_work(
+    desk: Desk, target: Target
+) -> None:
     Target.objects.update(ready_size=2, seen={"size": 2}, seen_at=timezone.now(), busy_until=timezone.now(), fault="x")
 
     change(desk("ops"), target, where_name="other-fleet")
@@ -167,7 +174,7 @@ def test_target_that_becomes_another_forgets_what_was_read_and_ends_the_tick_at_
     assert (row.ready_size, row.seen, row.seen_at, row.busy_until, row.fault) == (None, None, None, None, "")
 
 
-def test_what_is_scaled_stays_what_it_is(desk, target):
+def test_what_is_scaled_stays_what_it_is(desk: Desk, target: Target) -> None:
     Target.objects.update(baseline={"wanted": 2}, baseline_size=2)
 
     answer = change(desk("ops"), target, where_name="other-fleet", headroom_percent=10)
@@ -177,7 +184,7 @@ def test_what_is_scaled_stays_what_it_is(desk, target):
     assert "The target is being scaled now, so its locator was not changed. Everything else was saved." in said(answer)
 
 
-def test_what_is_scaled_is_not_switched_off(desk, target):
+def test_what_is_scaled_is_not_switched_off(desk: Desk, target: Target) -> None:
     Target.objects.update(baseline={"wanted": 2}, baseline_size=2)
     share = target.shares.get()
     row = {"id": share.pk, "target": target.pk, "group": "web"}
@@ -192,7 +199,7 @@ def test_what_is_scaled_is_not_switched_off(desk, target):
     assert Target.objects.get().enabled
 
 
-def test_page_of_a_kind_that_is_gone_opens(desk, target):
+def test_page_of_a_kind_that_is_gone_opens(desk: Desk, target: Target) -> None:
     Target.objects.update(kind="gone")
 
     answer = desk("ops").get(page(target))
@@ -202,7 +209,7 @@ def test_page_of_a_kind_that_is_gone_opens(desk, target):
 
 
 @pytest.mark.parametrize("is_planned", [True, False])
-def test_target_that_a_drop_used_is_not_deleted(desk, target, is_planned):
+def test_target_that_a_drop_used_is_not_deleted(desk: Desk, target: Target, is_planned: bool) -> None:
     step = make_step(target=target)
     if not is_planned:  # its plan failed, after the drop had moved
         Usage.objects.create(drop=step.drop, target=target, size=6, since=step.starts_at, until=step.needed_at)
@@ -217,7 +224,7 @@ def test_target_that_a_drop_used_is_not_deleted(desk, target, is_planned):
     assert Target.objects.exists()
 
 
-def test_target_that_no_drop_used_is_deleted_with_its_calls(desk, target):
+def test_target_that_no_drop_used_is_deleted_with_its_calls(desk: Desk, target: Target) -> None:
     client = desk("ops")
     client.post(page(target, "test"))
 
@@ -226,7 +233,7 @@ def test_target_that_no_drop_used_is_deleted_with_its_calls(desk, target):
     assert [entry.action for entry in AuditEntry.objects.all()][:1] == ["deleted"]
 
 
-def test_connection_test_reads_and_changes_nothing(desk, target, taps):
+def test_connection_test_reads_and_changes_nothing(desk: Desk, target: Target, taps: Cloud) -> None:
     before = Target.objects.values().get()
 
     answer = desk("ops").post(page(target, "test"), follow=True)
@@ -245,7 +252,7 @@ def test_connection_test_reads_and_changes_nothing(desk, target, taps):
         ("hang", "The connection doesn't work. It did not answer."),
     ],
 )
-def test_connection_test_says_what_is_wrong(desk, target, taps, fault, sentence):
+def test_connection_test_says_what_is_wrong(desk: Desk, target: Target, taps: Cloud, fault: str, sentence: str) -> None:
     taps.faults["web-fleet"] = fault
 
     answer = desk("ops").post(page(target, "test"), follow=True)
@@ -253,7 +260,7 @@ def test_connection_test_says_what_is_wrong(desk, target, taps, fault, sentence)
     assert said(answer) == [sentence]
 
 
-def test_restore_now_asks_first_and_is_journaled(desk, target):
+def test_restore_now_asks_first_and_is_journaled(desk: Desk, target: Target) -> None:
     Target.objects.update(baseline={"wanted": 2}, baseline_size=2, asked={"wanted": 6}, asked_size=6)
     step = make_step(target=target, state="holding", requested_at=timezone.now())
     client = desk("ops")
@@ -267,7 +274,7 @@ def test_restore_now_asks_first_and_is_journaled(desk, target):
     assert [(entry.actor.username, entry.about) for entry in AuditEntry.objects.all()] == [("ops", "target:web-fleet")]
 
 
-def test_restore_of_what_stands_at_its_baseline_is_refused_with_words(desk, target):
+def test_restore_of_what_stands_at_its_baseline_is_refused_with_words(desk: Desk, target: Target) -> None:
     answer = desk("ops").post(page(target, "restore"))
 
     assert (answer.status_code, answer.context["why"]) == (
@@ -276,7 +283,7 @@ def test_restore_of_what_stands_at_its_baseline_is_refused_with_words(desk, targ
     )
 
 
-def test_stopped_target_offers_ways_on(desk, target):
+def test_stopped_target_offers_ways_on(desk: Desk, target: Target) -> None:
     Target.objects.update(
         baseline={"wanted": 2}, baseline_size=2, stopped_at=timezone.now(), stopped_reason="Somebody set it to 9."
     )
@@ -287,7 +294,7 @@ def test_stopped_target_offers_ways_on(desk, target):
     assert "Somebody set it to 9." in answer.content.decode()
 
 
-def test_stopped_target_is_taken_up_again(desk, target):
+def test_stopped_target_is_taken_up_again(desk: Desk, target: Target) -> None:
     Target.objects.update(stopped_at=timezone.now(), stopped_reason="Somebody set it to 9.")
 
     desk("ops").post(page(target, "resume"))
@@ -296,12 +303,12 @@ def test_stopped_target_is_taken_up_again(desk, target):
 
 
 @pytest.mark.parametrize("name", ["test", "restore", "resume", "abandon"])
-def test_acts_are_refused_to_those_who_only_see(desk, target, name, taps):
+def test_acts_are_refused_to_those_who_only_see(desk: Desk, target: Target, name: str, taps: Cloud) -> None:
     assert desk("merchandisers").post(page(target, name)).status_code == 403
     assert (Call.objects.count(), AuditEntry.objects.count()) == (0, 0)
 
 
-def test_merchandisers_see_targets_and_change_none(desk, target):
+def test_merchandisers_see_targets_and_change_none(desk: Desk, target: Target) -> None:
     client = desk("merchandisers")
 
     answer = client.get(page(target))
@@ -313,11 +320,11 @@ def test_merchandisers_see_targets_and_change_none(desk, target):
     assert client.post(page(target), form()).status_code == 403
 
 
-def test_nobody_else_sees_targets(desk, target):
+def test_nobody_else_sees_targets(desk: Desk, target: Target) -> None:
     assert desk().get(page(target)).status_code == 403
 
 
-def test_list_says_when_each_was_read_last(desk, target):
+def test_list_says_when_each_was_read_last(desk: Desk, target: Target) -> None:
     Target.objects.update(seen={"size": 2}, seen_at=timezone.now())
 
     text = desk("ops").get(LIST).content.decode()
@@ -326,7 +333,7 @@ def test_list_says_when_each_was_read_last(desk, target):
     assert "&quot;size&quot;" not in text
 
 
-def test_list_asks_as_much_for_three_targets_as_for_one(desk, target, taps):
+def test_list_asks_as_much_for_three_targets_as_for_one(desk: Desk, target: Target, taps: Cloud) -> None:
     client = desk("ops")
     one, _answer = queries(client, LIST)
     for name in ("a", "b"):

@@ -1,45 +1,46 @@
 """The timeline of a drop's steps: where its bars lie, what they mean, the times in words. No row is written."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from drops.models import Drop
 from drops.scaling.admin import timeline
-from drops.scaling.admin.timeline import TimeEntry
+from drops.scaling.admin.timeline import TimeEntry, Timeline
 from drops.scaling.models import Step, Target
 
 NOON = datetime(2030, 1, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 
 
-def at(minutes):
+def at(minutes: float) -> datetime:
     return NOON + minutes * MINUTE
 
 
-def make(**times):
+def make(**times: Any) -> Step:
     """A step asked for at noon, needed ten minutes later; `times` are minutes after noon."""
     fields = {name: at(minutes) for name, minutes in ({"starts_at": 0, "needed_at": 10} | times).items()}
     target = Target(id=1, name="Web", kind="none")
     return Step(target=target, wanted=8, tier=1, state=(times.get("ended_at") and "restored") or "ready", **fields)
 
 
-def draw(*steps, now=30, **fields):
+def draw(*steps: Step, now: int = 30, **fields: Any) -> Timeline | None:
     drop = Drop(title="Zero", lobby_opens_at=at(20), opens_at=at(25), **fields)
     return timeline.draw(drop=drop, steps=steps, sizes={1: 2}, now=at(now))
 
 
-def kinds(drawn):
+def kinds(drawn: Timeline) -> list[list[str]]:
     return [[bar.kind for bar in row.bars] for row in drawn.rows]
 
 
-def percent(place):
+def percent(place: str) -> float:
     return float(place.removesuffix("%"))
 
 
-def test_draw_of_no_step_is_nothing():
+def test_draw_of_no_step_is_nothing() -> None:
     assert draw() is None
 
 
-def test_step_not_asked_for_has_its_plan_only():
+def test_step_not_asked_for_has_its_plan_only() -> None:
     drawn = draw(make(), now=-5)
 
     assert kinds(drawn) == [[]]
@@ -47,7 +48,7 @@ def test_step_not_asked_for_has_its_plan_only():
     assert [mark.kind for mark in drawn.marks] == ["needed", "lobby", "opens"]
 
 
-def test_step_in_time_goes_from_under_way_to_restored():
+def test_step_in_time_goes_from_under_way_to_restored() -> None:
     drawn = draw(make(requested_at=0, ready_at=4, holding_at=20, released_at=40, ended_at=44), now=60)
 
     assert kinds(drawn) == [["moving", "ready", "holding", "releasing"]]
@@ -57,7 +58,7 @@ def test_step_in_time_goes_from_under_way_to_restored():
     ]  # fmt: skip
 
 
-def test_bars_follow_one_another_without_a_gap():
+def test_bars_follow_one_another_without_a_gap() -> None:
     (row,) = draw(make(requested_at=0, ready_at=4, holding_at=20, released_at=40, ended_at=44), now=60).rows
 
     ends = [percent(bar.x) + percent(bar.width) for bar in row.bars]
@@ -65,7 +66,7 @@ def test_bars_follow_one_another_without_a_gap():
     assert [round(end - start, 1) for end, start in zip(ends, starts[1:], strict=False)] == [0, 0, 0]
 
 
-def test_late_part_begins_where_it_was_needed():
+def test_late_part_begins_where_it_was_needed() -> None:
     (row,) = draw(make(requested_at=0, ready_at=14)).rows
 
     assert [bar.kind for bar in row.bars] == ["moving", "late", "ready"]
@@ -73,25 +74,25 @@ def test_late_part_begins_where_it_was_needed():
     assert row.times[2] == TimeEntry("ready", "12:14:00, 4 minutes late", is_late=True)
 
 
-def test_step_that_never_came_is_late_until_now():
+def test_step_that_never_came_is_late_until_now() -> None:
     (row,) = draw(make(requested_at=0, holding_at=20), now=30).rows
 
     assert [bar.kind for bar in row.bars] == ["moving", "late"]
 
 
-def test_step_asked_for_too_late_is_late_at_once():
+def test_step_asked_for_too_late_is_late_at_once() -> None:
     (row,) = draw(make(requested_at=12), now=30).rows
 
     assert [bar.kind for bar in row.bars] == ["late"]
 
 
-def test_what_took_a_moment_is_seen_too():
+def test_what_took_a_moment_is_seen_too() -> None:
     (row,) = draw(make(requested_at=0, ready_at=0.001, holding_at=20), now=1000).rows
 
     assert percent(row.bars[0].width) == timeline.MIN_WIDTH_PERCENT
 
 
-def test_now_is_marked_while_a_step_is_under_way_only():
+def test_now_is_marked_while_a_step_is_under_way_only() -> None:
     under_way = draw(make(requested_at=0), now=15)
     over = draw(make(requested_at=0, ready_at=4, released_at=40, ended_at=44), now=600)
 
@@ -99,7 +100,7 @@ def test_now_is_marked_while_a_step_is_under_way_only():
     assert "now" not in [mark.kind for mark in over.marks]
 
 
-def test_ticks_are_round_and_few():
+def test_ticks_are_round_and_few() -> None:
     for now in (1, 15, 90, 1000, 100_000):
         drawn = draw(make(requested_at=0), now=now)
         assert (now, 1 <= len(drawn.ticks) <= timeline.MAX_TICKS + 1) == (now, True)
@@ -108,17 +109,17 @@ def test_ticks_are_round_and_few():
     ]  # fmt: skip
 
 
-def test_move_says_from_where_to_where():
+def test_move_says_from_where_to_where() -> None:
     assert [row.size_change for row in draw(make()).rows] == ["2 → 8"]
 
 
-def test_time_of_another_day_has_its_date():
+def test_time_of_another_day_has_its_date() -> None:
     (row,) = draw(make(requested_at=0, ready_at=4, released_at=24 * 60)).rows
 
     assert {entry.label: entry.text for entry in row.times}["released"] == "3 Jan, 12:00:00"
 
 
-def test_row_says_in_words_what_its_bars_show():
+def test_row_says_in_words_what_its_bars_show() -> None:
     (row,) = draw(make(requested_at=0, ready_at=14)).rows
 
     assert row.label == "planned 12:00:00 – 12:10:00; requested 12:00:00; ready 12:14:00, 4 minutes late"

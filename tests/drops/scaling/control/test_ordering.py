@@ -6,7 +6,7 @@ from django.utils import timezone
 from drops.models import Drop
 from drops.scaling.control import tick
 from drops.scaling.models import Share, Step, Target
-from tests.drops.scaling.cloud import make_step, make_target
+from tests.drops.scaling.cloud import Cloud, make_step, make_target
 from tests.drops.scaling.ticks import ticks
 from tests.factories import make_drop
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def store(cloud):
+def store(cloud: Cloud) -> Target:
     """A database that allows 40 connections for each of its instances: 80."""
     target = make_target(cloud, name="store", size=2, connection_limit=40)
     Share.objects.create(target=target, group="database", per_second=1000)
@@ -22,14 +22,14 @@ def store(cloud):
 
 
 @pytest.fixture
-def fleet(cloud):
+def fleet(cloud: Cloud) -> Target:
     """A fleet of which each instance takes 20 connections: 40."""
     target = make_target(cloud, name="fleet", size=2, connections=20)
     Share.objects.create(target=target, group="web", per_second=10)
     return target
 
 
-def test_a_fleet_grows_once_its_connections_are_there(cloud, store, fleet):
+def test_a_fleet_grows_once_its_connections_are_there(cloud: Cloud, store: Target, fleet: Target) -> None:
     drop = make_drop()
     make_step(target=store, drop=drop, wanted=6, tier=0)
     make_step(target=fleet, drop=drop, wanted=6)
@@ -40,7 +40,9 @@ def test_a_fleet_grows_once_its_connections_are_there(cloud, store, fleet):
 
 
 @pytest.mark.parametrize("why", ["drifted", "late", "held back"])
-def test_a_fleet_does_not_outgrow_a_store_that_can_not_grow(cloud, store, fleet, why):
+def test_a_fleet_does_not_outgrow_a_store_that_can_not_grow(
+    cloud: Cloud, store: Target, fleet: Target, why: str
+) -> None:
     drop = make_drop()
     first = make_step(target=store, drop=drop, wanted=6, tier=0)
     if why == "drifted":
@@ -65,7 +67,7 @@ def test_a_fleet_does_not_outgrow_a_store_that_can_not_grow(cloud, store, fleet,
     assert step.message.startswith("Waiting for database connections. ")
 
 
-def test_a_store_keeps_its_size_while_a_fleet_needs_its_connections(cloud, store, fleet):
+def test_a_store_keeps_its_size_while_a_fleet_needs_its_connections(cloud: Cloud, store: Target, fleet: Target) -> None:
     drop = make_drop()
     make_step(target=store, drop=drop, wanted=6, tier=0)
     make_step(target=fleet, drop=drop, wanted=6)

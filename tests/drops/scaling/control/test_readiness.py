@@ -1,9 +1,11 @@
 """Go / no-go: what is READY bounds admission; what is not is told, with what to do, and the drop still sells."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from drops import admission
 from drops.models import Ceiling, Drop
@@ -12,7 +14,7 @@ from drops.scaling.models import ScalePlan, Share, Step, Target
 from drops.waitingroom.gatekeeper import ceilings
 from shop.core.models import Alert, Email
 from tests.drops.scaling.clock import pass_time
-from tests.drops.scaling.cloud import Crash, make_target
+from tests.drops.scaling.cloud import Cloud, Crash, make_target
 from tests.drops.scaling.ticks import ticks
 from tests.factories import make_drop
 
@@ -21,7 +23,7 @@ HOUR = 3600
 
 
 @pytest.fixture
-def prepared(cloud, settings):
+def prepared(cloud: Cloud, settings: Settings) -> Any:
     """A drop whose crowd needs more web than there is; its lobby opens in an hour."""
     settings.READY_PER_SECOND = 4
     target = make_target(cloud, name="web", size=2, headroom_percent=0, lead_seconds=600)
@@ -32,15 +34,15 @@ def prepared(cloud, settings):
     return drop
 
 
-def verdict(drop):
+def verdict(drop: Drop) -> Any:
     return ScalePlan.objects.get(drop=drop)
 
 
-def ready_ceiling():
+def ready_ceiling() -> Any:
     return Ceiling.objects.filter(kind=Ceiling.Kind.READY_CAPACITY, drop=None).first()
 
 
-def test_judge_says_go_and_admits_what_was_planned(prepared, cloud, settings):
+def test_judge_says_go_and_admits_what_was_planned(prepared: Any, cloud: Cloud, settings: Settings) -> None:
     ticks(cloud, 3)
     assert verdict(prepared).verdict == ""
 
@@ -55,7 +57,9 @@ def test_judge_says_go_and_admits_what_was_planned(prepared, cloud, settings):
     assert [bound.shoppers for bound in shared][1:] == [ready_ceiling().shoppers]
 
 
-def test_judge_says_no_go_which_target_why_and_what_is_reachable(prepared, cloud, settings):
+def test_judge_says_no_go_which_target_why_and_what_is_reachable(
+    prepared: Any, cloud: Cloud, settings: Settings
+) -> None:
     settings.OPS_MAIL = "ops@shop.example"
     cloud.quota = 3
     ticks(cloud, 3)
@@ -76,7 +80,7 @@ def test_judge_says_no_go_which_target_why_and_what_is_reachable(prepared, cloud
     assert Email.objects.filter(about=f"alert:{alert.pk}").count() == 1
 
 
-def test_judge_turns_to_go_when_it_is_there_after_all(prepared, cloud):
+def test_judge_turns_to_go_when_it_is_there_after_all(prepared: Any, cloud: Cloud) -> None:
     cloud.quota = 3
     ticks(cloud, 3)
     pass_time(150)
@@ -92,7 +96,9 @@ def test_judge_turns_to_go_when_it_is_there_after_all(prepared, cloud):
     assert not Alert.objects.open().exists()
 
 
-def test_judge_lowers_admission_below_the_baseline_only_for_what_is_known_to_be_less(prepared, cloud, settings):
+def test_judge_lowers_admission_below_the_baseline_only_for_what_is_known_to_be_less(
+    prepared: Any, cloud: Cloud, settings: Settings
+) -> None:
     ticks(cloud, 3)
     pass_time(HOUR / 2)
     ticks(cloud, 3)
@@ -112,7 +118,7 @@ def test_judge_lowers_admission_below_the_baseline_only_for_what_is_known_to_be_
     assert verdict(prepared).verdict == "no go"
 
 
-def test_judge_lifts_the_ceiling_before_anything_falls(prepared, cloud):
+def test_judge_lifts_the_ceiling_before_anything_falls(prepared: Any, cloud: Cloud) -> None:
     ticks(cloud, 3)
     pass_time(HOUR / 2)
     ticks(cloud, 3)
@@ -124,7 +130,7 @@ def test_judge_lifts_the_ceiling_before_anything_falls(prepared, cloud):
     assert ready_ceiling() is None
 
 
-def test_judge_has_lifted_the_ceiling_when_the_first_target_is_asked_to_fall(prepared, cloud):
+def test_judge_has_lifted_the_ceiling_when_the_first_target_is_asked_to_fall(prepared: Any, cloud: Cloud) -> None:
     ticks(cloud, 3)
     pass_time(HOUR / 2)
     ticks(cloud, 3)
@@ -137,7 +143,7 @@ def test_judge_has_lifted_the_ceiling_when_the_first_target_is_asked_to_fall(pre
     assert ready_ceiling() is None
 
 
-def test_verified_is_what_was_read_even_if_a_call_failed_since_and_unknown_later():
+def test_verified_is_what_was_read_even_if_a_call_failed_since_and_unknown_later() -> None:
     now = timezone.now()
     target = Target(ready_size=1, asked_size=6, baseline_size=2, seen_at=now, failures=1)
 
@@ -149,7 +155,7 @@ def test_verified_is_what_was_read_even_if_a_call_failed_since_and_unknown_later
     assert readiness.verified_size(target=target, now=now) == 2
 
 
-def test_judge_of_a_refused_plan_leaves_the_baseline(prepared, cloud):
+def test_judge_of_a_refused_plan_leaves_the_baseline(prepared: Any, cloud: Cloud) -> None:
     Target.objects.update(connections=10_000)
     scale_plans.set_expected(drop=prepared, expected=30_000, actor=None)
     pass_time(150)
@@ -160,7 +166,7 @@ def test_judge_of_a_refused_plan_leaves_the_baseline(prepared, cloud):
     assert found.verdict_words == found.plan["problems"]
 
 
-def test_judge_tells_that_a_step_waits_for_a_yes(prepared, cloud):
+def test_judge_tells_that_a_step_waits_for_a_yes(prepared: Any, cloud: Cloud) -> None:
     Target.objects.update(ops_ceiling=3)
     scale_plans.set_expected(drop=prepared, expected=20_000, actor=None)
     ticks(cloud, 3)

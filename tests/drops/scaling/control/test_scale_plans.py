@@ -13,7 +13,7 @@ from drops.scaling.control import scale_plans, target_actions, tick
 from drops.scaling.models import ScalePlan, Share, Step, Target
 from shop.core.models import Alert, AuditEntry
 from tests.drops.scaling.clock import pass_time
-from tests.drops.scaling.cloud import make_target
+from tests.drops.scaling.cloud import Cloud, make_target
 from tests.drops.scaling.ticks import ticks
 from tests.factories import make_drop
 
@@ -22,14 +22,14 @@ HOUR = 3600
 
 
 @pytest.fixture
-def gate(cloud):
+def gate(cloud: Cloud) -> Target:
     """A fleet that carries the gate's group, of which a crowd needs more than its two."""
     target = make_target(cloud, name="gate", size=2, headroom_percent=0, lead_seconds=600)
     Share.objects.create(target=target, group="gate", per_second=30)
     return target
 
 
-def test_expect_plans_and_makes_steps(gate):
+def test_expect_plans_and_makes_steps(gate: Target) -> None:
     who = User.objects.create_user("merch")
     drop = make_drop(quantity=500)
 
@@ -48,7 +48,7 @@ def test_expect_plans_and_makes_steps(gate):
     assert (entry.before, entry.after) == ({"expected": None}, {"expected": 20_000})
 
 
-def test_expect_the_same_again_writes_no_journal(gate):
+def test_expect_the_same_again_writes_no_journal(gate: Target) -> None:
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
@@ -57,26 +57,26 @@ def test_expect_the_same_again_writes_no_journal(gate):
 
 
 @pytest.mark.parametrize("expected", [0, -1, 10_000_001])
-def test_expect_refuses_what_can_not_be(gate, expected):
+def test_expect_refuses_what_can_not_be(gate: Target, expected: int) -> None:
     with pytest.raises(scale_plans.PlanRefused, match=r"^Expected shoppers: "):
         scale_plans.set_expected(drop=make_drop(), expected=expected, actor=None)
 
     assert (ScalePlan.objects.count(), Step.objects.count()) == (0, 0)
 
 
-def test_expect_refuses_a_drop_that_is_over(gate):
+def test_expect_refuses_a_drop_that_is_over(gate: Target) -> None:
     with pytest.raises(scale_plans.PlanRefused, match="is over"):
         scale_plans.set_expected(drop=make_drop(phase="closed"), expected=100, actor=None)
 
 
-def test_expect_makes_no_steps_of_a_draft_before_it_is_announced(gate):
+def test_expect_makes_no_steps_of_a_draft_before_it_is_announced(gate: Target) -> None:
     drop = make_drop(phase="draft")
     scale_plan = scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
 
     assert (len(scale_plan.plan["lines"]), Step.objects.count()) == (1, 0)
 
 
-def test_expect_makes_no_step_of_a_plan_with_problems(gate):
+def test_expect_makes_no_step_of_a_plan_with_problems(gate: Target) -> None:
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     Share.objects.update(per_second="0.01")
@@ -88,7 +88,7 @@ def test_expect_makes_no_step_of_a_plan_with_problems(gate):
     assert Alert.objects.open().get().subject == f"drop:{drop.slug} plan"
 
 
-def test_expect_alerts_nobody_of_a_draft(gate):
+def test_expect_alerts_nobody_of_a_draft(gate: Target) -> None:
     drop = make_drop(phase="draft")
     Drop.objects.filter(pk=drop.pk).update(opens_at=None, lobby_opens_at=None)
     drop.refresh_from_db()
@@ -98,7 +98,7 @@ def test_expect_alerts_nobody_of_a_draft(gate):
     assert (len(scale_plan.plan["problems"]) > 0, Alert.objects.count()) == (True, 0)
 
 
-def test_tick_plans_again_what_was_announced_later(gate, cloud):
+def test_tick_plans_again_what_was_announced_later(gate: Target, cloud: Cloud) -> None:
     drop = make_drop(phase="draft")
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     announced = make_drop()
@@ -113,7 +113,7 @@ def test_tick_plans_again_what_was_announced_later(gate, cloud):
     assert Step.objects.get().drop == drop
 
 
-def test_tick_moves_a_planned_step_with_its_drop(gate):
+def test_tick_moves_a_planned_step_with_its_drop(gate: Target) -> None:
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     before = Step.objects.get()
@@ -124,7 +124,9 @@ def test_tick_moves_a_planned_step_with_its_drop(gate):
     assert Step.objects.get().starts_at == before.starts_at + timedelta(hours=5)
 
 
-def test_tick_brings_back_what_was_ready_for_a_drop_that_moved_away_and_prepares_it_anew(gate, cloud):
+def test_tick_brings_back_what_was_ready_for_a_drop_that_moved_away_and_prepares_it_anew(
+    gate: Target, cloud: Cloud
+) -> None:
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     pass_time(0.8 * HOUR)
@@ -139,7 +141,7 @@ def test_tick_brings_back_what_was_ready_for_a_drop_that_moved_away_and_prepares
     assert (step.state, step.requested_at, step.ended_at) == ("planned", None, None)
 
 
-def test_tick_does_not_plan_anew_what_ops_restored(gate, cloud):
+def test_tick_does_not_plan_anew_what_ops_restored(gate: Target, cloud: Cloud) -> None:
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     target_actions.restore_now(target=gate, actor=None)
@@ -151,7 +153,7 @@ def test_tick_does_not_plan_anew_what_ops_restored(gate, cloud):
     assert Step.objects.get().state == "abandoned"
 
 
-def test_expect_more_raises_what_is_ready_and_less_lowers_nothing(gate, cloud):
+def test_expect_more_raises_what_is_ready_and_less_lowers_nothing(gate: Target, cloud: Cloud) -> None:
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     pass_time(0.8 * HOUR)
@@ -169,7 +171,7 @@ def test_expect_more_raises_what_is_ready_and_less_lowers_nothing(gate, cloud):
     assert (Step.objects.get().wanted, cloud.fleets["gate"].wanted) == (raised.wanted, raised.wanted)
 
 
-def test_approve_lets_what_is_beyond_ops_ceiling_go_on(gate, cloud):
+def test_approve_lets_what_is_beyond_ops_ceiling_go_on(gate: Target, cloud: Cloud) -> None:
     Target.objects.update(ops_ceiling=3)
     ops = User.objects.create_user("ops")
     drop = make_drop(quantity=500)
@@ -187,7 +189,7 @@ def test_approve_lets_what_is_beyond_ops_ceiling_go_on(gate, cloud):
     assert (Step.objects.get().held_back, Alert.objects.open().count()) == (False, 0)
 
 
-def test_approve_is_for_this_size_and_no_larger_one(gate):
+def test_approve_is_for_this_size_and_no_larger_one(gate: Target) -> None:
     Target.objects.update(ops_ceiling=3)
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
@@ -198,7 +200,7 @@ def test_approve_is_for_this_size_and_no_larger_one(gate):
     assert Step.objects.get().held_back is True
 
 
-def test_expect_more_than_was_agreed_lets_nothing_fall_that_was(gate, cloud):
+def test_expect_more_than_was_agreed_lets_nothing_fall_that_was(gate: Target, cloud: Cloud) -> None:
     Target.objects.update(ops_ceiling=3)
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
@@ -214,7 +216,7 @@ def test_expect_more_than_was_agreed_lets_nothing_fall_that_was(gate, cloud):
     assert (cloud.fleets["gate"].wanted, Step.objects.get().wanted > agreed) == (agreed, True)
 
 
-def test_approve_refuses_where_nothing_waits(gate):
+def test_approve_refuses_where_nothing_waits(gate: Target) -> None:
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
 
@@ -222,7 +224,7 @@ def test_approve_refuses_where_nothing_waits(gate):
         scale_plans.approve(drop=drop, actor=None)
 
 
-def test_withdraw_takes_the_plan_away_until_something_was_requested(gate, cloud):
+def test_withdraw_takes_the_plan_away_until_something_was_requested(gate: Target, cloud: Cloud) -> None:
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     scale_plans.remove(drop=drop, actor=None)
@@ -235,10 +237,10 @@ def test_withdraw_takes_the_plan_away_until_something_was_requested(gate, cloud)
         scale_plans.remove(drop=drop, actor=None)
 
 
-def gate_of(step):
+def gate_of(step: Step) -> Target:
     return Target.objects.get(pk=step.target_id)
 
 
-def move(drop, *, hours):
+def move(drop: Drop, *, hours: int) -> None:
     later = timedelta(hours=hours)
     Drop.objects.filter(pk=drop.pk).update(lobby_opens_at=F("lobby_opens_at") + later, opens_at=F("opens_at") + later)

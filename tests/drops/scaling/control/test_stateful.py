@@ -6,6 +6,7 @@ out: what is asked of a target is committed before the call.
 
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
@@ -38,7 +39,7 @@ class Prescaling(RuleBasedStateMachine):
     drops = Bundle("drops")
     careless = False
 
-    def __init__(self):
+    def __init__(self) -> None:
         super().__init__()
         self.undone = transaction.atomic()
         self.undone.__enter__()
@@ -51,17 +52,17 @@ class Prescaling(RuleBasedStateMachine):
         self.drifted = set()
 
     @initialize(target=drops, wanted=WANTED, lobby=st.integers(1, 3))
-    def prepare_first(self, wanted, lobby):
+    def prepare_first(self, wanted: list[int], lobby: int) -> Any:
         return self.prepare(wanted, lobby)
 
     @rule(target=drops, wanted=WANTED, lobby=st.integers(1, 3))
-    def prepare(self, wanted, lobby):
+    def prepare(self, wanted: list[int], lobby: int) -> Any:
         drop = make_drop(lobby_opens_at=timezone.now() + lobby * HOUR, opens_at=timezone.now() + (lobby + 1) * HOUR)
         scale_plans.sync_steps(drop=drop, lines=lines(drop, wanted), now=heartbeat.database_now())
         return drop
 
     @rule(drop=drops, wanted=WANTED, hours=st.integers(-2, 30))
-    def move(self, drop, wanted, hours):
+    def move(self, drop: Drop, wanted: list[int], hours: float) -> None:
         """The drop moves, and another number is typed: it is planned again."""
         drop.refresh_from_db()
         Drop.objects.filter(pk=drop.pk).update(
@@ -72,7 +73,7 @@ class Prescaling(RuleBasedStateMachine):
             scale_plans.sync_steps(drop=drop, lines=lines(drop, wanted), now=heartbeat.database_now())
 
     @rule(drop=consumes(drops), how=st.sampled_from(["closed_at", "cancelled_at", "sold out"]))
-    def end(self, drop, how):
+    def end(self, drop: Drop, how: str) -> None:
         drops = Drop.objects.filter(pk=drop.pk)
         if how == "sold out":
             drops.update(sealed=1, sealed_at=timezone.now())
@@ -81,7 +82,7 @@ class Prescaling(RuleBasedStateMachine):
             drops.update(**{how: timezone.now()})
 
     @rule(crash=st.sampled_from(["", "", "before", "after"]))
-    def tick(self, crash=""):
+    def tick(self, crash: str = "") -> None:
         self.cloud.crash = crash
         before = {target.name: target.asked_size for target in Target.objects.all()}
         effects = len(self.cloud.effects)
@@ -96,7 +97,7 @@ class Prescaling(RuleBasedStateMachine):
         self.cloud.crash = ""
         self.look(before, self.cloud.effects[effects:])
 
-    def look(self, before, effects):
+    def look(self, before: Any, effects: Any) -> None:
         holding = set(Step.objects.filter(state="holding").values_list("target__name", flat=True))
         for target in Target.objects.all():
             asked, was = target.asked_size, before[target.name]
@@ -107,26 +108,26 @@ class Prescaling(RuleBasedStateMachine):
         assert not [key for key, times in once.items() if times > 1 and key != "late"], "a step had two effects"
 
     @rule(steps=st.integers(1, 9))
-    def go_on(self, steps):
+    def go_on(self, steps: int) -> None:
         self.cloud.go_on(steps)
 
     @rule(seconds=st.sampled_from([15, 61, 600, 3600]), times=st.integers(1, 3))
-    def ticks(self, seconds, times):
+    def ticks(self, seconds: float, times: int) -> None:
         for _ in range(times):
             pass_time(seconds)
             self.tick()
             self.cloud.go_on()
 
     @rule(name=st.sampled_from(NAMES), fault=st.sampled_from(["", *FAULTS]))
-    def fault(self, name, fault):
+    def fault(self, name: str, fault: str) -> None:
         self.cloud.faults[name] = fault
 
     @rule(paused=st.booleans())
-    def pause(self, paused):
+    def pause(self, paused: bool) -> None:
         pausing.pause(actor=None, reason="why not") if paused else pausing.resume(actor=None)
 
     @rule(name=st.sampled_from(NAMES), size=st.integers(10, 20))
-    def interfere(self, name, size):
+    def interfere(self, name: str, size: int) -> None:
         """Somebody else changes a target: before a lease that is its new baseline, in one it is drift."""
         if self.cloud.fleets[name].coming:
             return
@@ -135,7 +136,7 @@ class Prescaling(RuleBasedStateMachine):
         if Target.objects.get(name=name).baseline is None:
             self.baseline[name] = size
 
-    def teardown(self):
+    def teardown(self) -> None:
         try:
             self.finish()
         finally:
@@ -144,7 +145,7 @@ class Prescaling(RuleBasedStateMachine):
             transaction.set_rollback(True)
             self.undone.__exit__(None, None, None)
 
-    def finish(self):
+    def finish(self) -> None:
         """All faults end, all drops end, ops restore what drifted: then everything stands where it did."""
         self.cloud.faults.clear()
         pausing.resume(actor=None)
@@ -168,7 +169,7 @@ class CommittedLate(Prescaling):
     careless = True
 
 
-def lines(drop, wanted):
+def lines(drop: Drop, wanted: list[int]) -> list[PlanLine]:
     needed_at = drop.lobby_opens_at - timedelta(seconds=django_settings.SCALING_GO_SECONDS)
     return [
         PlanLine(
@@ -180,11 +181,11 @@ def lines(drop, wanted):
     ]  # fmt: skip
 
 
-def is_over(drop):
+def is_over(drop: Drop) -> bool:
     return lifecycle.phase(drop=Drop.objects.with_state().get(pk=drop.pk), now=timezone.now()) in lifecycle.ENDED_PHASES
 
 
-def run(machine, examples):
+def run(machine: type[Any], examples: int) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -201,10 +202,10 @@ def run(machine, examples):
     )
 
 
-def test_everything_ends_where_it_was():
+def test_everything_ends_where_it_was() -> None:
     run(Prescaling, 25)
 
 
-def test_a_version_that_commits_after_the_call_does_not():
+def test_a_version_that_commits_after_the_call_does_not() -> None:
     with pytest.raises(AssertionError):
         run(CommittedLate, 100)

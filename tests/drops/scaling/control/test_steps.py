@@ -1,6 +1,7 @@
 """The moves of a step, and what ops may do: each guarded, each in the journal."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -10,7 +11,7 @@ from drops.lifecycle import Phase
 from drops.scaling.control import pausing, provider_calls, steps, target_actions, tick
 from drops.scaling.models import Step
 from shop.core.models import Alert, AuditEntry
-from tests.drops.scaling.cloud import make_step, make_target
+from tests.drops.scaling.cloud import Cloud, make_step, make_target
 
 pytestmark = pytest.mark.django_db
 State = Step.State
@@ -37,7 +38,9 @@ State = Step.State
         ("abandoned", Phase.CLOSED, (-60, -90), None),
     ],
 )
-def test_next_state_follows_the_drop_and_the_clock(cloud, state, phase, seconds, to):
+def test_next_state_follows_the_drop_and_the_clock(
+    cloud: Cloud, state: str, phase: Any, seconds: tuple[int, int], to: str | None
+) -> None:
     now, (lobby, needed) = timezone.now(), seconds
     step = make_step(target=make_target(cloud))
     step.state, step.needed_at = state, now + timedelta(seconds=needed)
@@ -46,7 +49,7 @@ def test_next_state_follows_the_drop_and_the_clock(cloud, state, phase, seconds,
     assert steps.next_state(step=step, phase=phase, now=now) == to
 
 
-def test_move_does_nothing_to_a_step_that_moved_since_it_was_read(cloud):
+def test_move_does_nothing_to_a_step_that_moved_since_it_was_read(cloud: Cloud) -> None:
     step = make_step(target=make_target(cloud))
     again = Step.objects.get()
     assert steps.move(step=step, to=State.ABANDONED) is True
@@ -55,7 +58,7 @@ def test_move_does_nothing_to_a_step_that_moved_since_it_was_read(cloud):
     assert Step.objects.get().state == "abandoned"
 
 
-def test_restore_now_abandons_what_was_only_planned(cloud):
+def test_restore_now_abandons_what_was_only_planned(cloud: Cloud) -> None:
     ops = User.objects.create_user("ops")
     target = make_target(cloud)
     step = make_step(target=target)
@@ -68,7 +71,7 @@ def test_restore_now_abandons_what_was_only_planned(cloud):
     assert (entry.actor, entry.about, entry.action) == (ops, f"target:{target.name}", "restored")
 
 
-def test_actions_are_refused_where_there_is_nothing_to_do(cloud):
+def test_actions_are_refused_where_there_is_nothing_to_do(cloud: Cloud) -> None:
     target = make_target(cloud)
 
     with pytest.raises(target_actions.TargetActionRefused, match="there is nothing to restore"):
@@ -80,7 +83,7 @@ def test_actions_are_refused_where_there_is_nothing_to_do(cloud):
     assert AuditEntry.objects.count() == 0
 
 
-def test_resume_retries_at_once_what_was_refused(cloud):
+def test_resume_retries_at_once_what_was_refused(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target)
     cloud.quota = 4
@@ -96,7 +99,7 @@ def test_resume_retries_at_once_what_was_refused(cloud):
     assert not Alert.objects.open().exists()
 
 
-def test_pause_and_resume_twice_are_audited_once_each(cloud):
+def test_pause_and_resume_twice_are_audited_once_each(cloud: Cloud) -> None:
     for _ in range(2):
         pausing.pause(actor=None, reason="why not")
     for _ in range(2):
@@ -105,7 +108,7 @@ def test_pause_and_resume_twice_are_audited_once_each(cloud):
     assert [entry.action for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
 
 
-def test_test_reads_a_target_and_keeps_what_came_of_it(cloud):
+def test_test_reads_a_target_and_keeps_what_came_of_it(cloud: Cloud) -> None:
     target = make_target(cloud, size=3)
     call = provider_calls.test(target=target, actor="anna")
     assert (call.act, call.who, call.fault, call.after["size"]) == ("test", "anna", "", 3)

@@ -4,13 +4,14 @@ from datetime import timedelta
 
 import pytest
 from django.utils import timezone
+from pytest_django import Settings
 
 from drops.models import Drop
 from drops.scaling.control import pausing, tick
 from drops.scaling.models import Call, Heartbeat, ScalePlan, Step
 from shop.core.models import Alert, AuditEntry
 from tests.drops.scaling.clock import pass_time
-from tests.drops.scaling.cloud import make_step, make_target
+from tests.drops.scaling.cloud import Cloud, make_step, make_target
 from tests.drops.scaling.ticks import close, state, ticks
 from tests.factories import make_drop, make_hold
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.django_db
 HOUR = 3600
 
 
-def test_tick_grows_a_fleet_holds_it_and_brings_it_back(cloud):
+def test_tick_grows_a_fleet_holds_it_and_brings_it_back(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     fleet = cloud.fleets[target.name]
@@ -51,7 +52,7 @@ def test_tick_grows_a_fleet_holds_it_and_brings_it_back(cloud):
     assert [(effect.before, effect.after) for effect in cloud.effects] == [(2, 6), (6, 2)]
 
 
-def test_tick_reads_a_fleet_that_is_only_held_now_and_then(cloud, settings):
+def test_tick_reads_a_fleet_that_is_only_held_now_and_then(cloud: Cloud, settings: Settings) -> None:
     settings.SCALING_TICK_SECONDS = 1
     step = make_step(target=make_target(cloud))
     ticks(cloud)
@@ -73,7 +74,7 @@ def test_tick_reads_a_fleet_that_is_only_held_now_and_then(cloud, settings):
     assert state(step) == "releasing"
 
 
-def test_tick_does_nothing_before_its_time(cloud):
+def test_tick_does_nothing_before_its_time(cloud: Cloud) -> None:
     target = make_target(cloud)
     step = make_step(target=target, starts_at=timezone.now() + timedelta(hours=1))
 
@@ -82,7 +83,7 @@ def test_tick_does_nothing_before_its_time(cloud):
     assert (state(step), cloud.asked) == ("planned", [])
 
 
-def test_tick_is_not_ready_by_an_accepted_call(cloud):
+def test_tick_is_not_ready_by_an_accepted_call(cloud: Cloud) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
     cloud.faults[target.name] = "lie"
@@ -92,7 +93,7 @@ def test_tick_is_not_ready_by_an_accepted_call(cloud):
     assert state(step) == "converging"
 
 
-def test_tick_repeats_a_demand_under_its_key_and_makes_another_for_another(cloud):
+def test_tick_repeats_a_demand_under_its_key_and_makes_another_for_another(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target, wanted=6)
     cloud.faults[target.name] = "lie"
@@ -106,7 +107,7 @@ def test_tick_repeats_a_demand_under_its_key_and_makes_another_for_another(cloud
     assert (keys[0] == keys[1], keys[1] == keys[2], len(keys[0])) == (True, False, 32)
 
 
-def test_tick_twice_has_one_effect(cloud):
+def test_tick_twice_has_one_effect(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target)
 
@@ -116,7 +117,7 @@ def test_tick_twice_has_one_effect(cloud):
     assert len(cloud.effects) == 1
 
 
-def test_tick_leaves_a_target_alone_that_another_works_on(cloud):
+def test_tick_leaves_a_target_alone_that_another_works_on(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target)
     type(target).objects.update(busy_until=timezone.now() + timedelta(seconds=30))
@@ -129,7 +130,7 @@ def test_tick_leaves_a_target_alone_that_another_works_on(cloud):
     assert len(cloud.asked) == 1
 
 
-def test_tick_gives_overlapping_drops_the_larger_floor(cloud):
+def test_tick_gives_overlapping_drops_the_larger_floor(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     small, large = make_step(target=target, wanted=4), make_step(target=target, wanted=8)
     ticks(cloud, 2)
@@ -144,7 +145,7 @@ def test_tick_gives_overlapping_drops_the_larger_floor(cloud):
     assert (state(small), cloud.fleets[target.name].wanted) == ("restored", 2)
 
 
-def test_tick_lets_nothing_fall_while_another_drop_holds(cloud):
+def test_tick_lets_nothing_fall_while_another_drop_holds(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     small, large = make_step(target=target, wanted=4), make_step(target=target, wanted=8)
     ticks(cloud, 2)
@@ -160,7 +161,7 @@ def test_tick_lets_nothing_fall_while_another_drop_holds(cloud):
     assert (state(large), state(small), cloud.fleets[target.name].wanted) == ("restored", "restored", 2)
 
 
-def test_tick_scales_data_stores_first_and_brings_them_back_last(cloud):
+def test_tick_scales_data_stores_first_and_brings_them_back_last(cloud: Cloud) -> None:
     drop = make_drop()
     store, fleet = make_target(cloud, name="store"), make_target(cloud, name="fleet")
     make_step(target=store, drop=drop, tier=0)
@@ -181,7 +182,7 @@ def test_tick_scales_data_stores_first_and_brings_them_back_last(cloud):
     ]
 
 
-def test_tick_brings_nothing_back_while_a_sold_out_drop_has_holds(cloud):
+def test_tick_brings_nothing_back_while_a_sold_out_drop_has_holds(cloud: Cloud) -> None:
     drop = make_drop(phase="live", quantity=1)
     step = make_step(target=make_target(cloud), drop=drop)
     ticks(cloud)
@@ -194,7 +195,7 @@ def test_tick_brings_nothing_back_while_a_sold_out_drop_has_holds(cloud):
     assert state(step) == "restored"
 
 
-def test_tick_abandons_the_plan_of_a_cancelled_drop(cloud):
+def test_tick_abandons_the_plan_of_a_cancelled_drop(cloud: Cloud) -> None:
     step = make_step(target=make_target(cloud), starts_at=timezone.now() + timedelta(hours=1))
     Drop.objects.update(cancelled_at=timezone.now())
 
@@ -203,7 +204,7 @@ def test_tick_abandons_the_plan_of_a_cancelled_drop(cloud):
     assert (state(step), cloud.asked) == ("abandoned", [])
 
 
-def test_tick_brings_back_a_target_whose_drop_was_deleted(cloud):
+def test_tick_brings_back_a_target_whose_drop_was_deleted(cloud: Cloud) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
     ticks(cloud, 2)
@@ -215,7 +216,7 @@ def test_tick_brings_back_a_target_whose_drop_was_deleted(cloud):
     assert (cloud.fleets[target.name].wanted, target.baseline) == (2, None)
 
 
-def test_tick_follows_a_kind_that_needs_several_calls(cloud):
+def test_tick_follows_a_kind_that_needs_several_calls(cloud: Cloud) -> None:
     target = make_target(cloud, size=2, kind="staged")
     step = make_step(target=target, wanted=9)
 
@@ -227,7 +228,7 @@ def test_tick_follows_a_kind_that_needs_several_calls(cloud):
     assert (state(step), cloud.fleets[target.name].wanted) == ("restored", 2)
 
 
-def test_tick_asks_for_nothing_while_it_is_paused(cloud):
+def test_tick_asks_for_nothing_while_it_is_paused(cloud: Cloud) -> None:
     held, new = make_target(cloud), make_target(cloud)
     step = make_step(target=held)
     ticks(cloud, 2)
@@ -248,7 +249,7 @@ def test_tick_asks_for_nothing_while_it_is_paused(cloud):
     assert [entry.action for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
 
 
-def test_tick_does_not_repeat_a_demand_while_it_is_paused(cloud):
+def test_tick_does_not_repeat_a_demand_while_it_is_paused(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target)
     cloud.faults[target.name] = "lie"
@@ -260,7 +261,7 @@ def test_tick_does_not_repeat_a_demand_while_it_is_paused(cloud):
     assert len(cloud.asked) == 1
 
 
-def test_tick_claims_up_to_ops_ceiling_until_they_say_yes(cloud):
+def test_tick_claims_up_to_ops_ceiling_until_they_say_yes(cloud: Cloud) -> None:
     target = make_target(cloud, ops_ceiling=4)
     step = make_step(target=target, wanted=9, held_back=True)
     ticks(cloud, 3)
@@ -271,7 +272,7 @@ def test_tick_claims_up_to_ops_ceiling_until_they_say_yes(cloud):
     assert (state(step), cloud.fleets[target.name].wanted) == ("ready", 9)
 
 
-def test_tick_asks_nothing_new_of_a_disabled_target_but_brings_it_back(cloud):
+def test_tick_asks_nothing_new_of_a_disabled_target_but_brings_it_back(cloud: Cloud) -> None:
     one, other = make_target(cloud), make_target(cloud, enabled=False)
     step, waiting = make_step(target=one), make_step(target=other)
     ticks(cloud, 2)
@@ -283,7 +284,7 @@ def test_tick_asks_nothing_new_of_a_disabled_target_but_brings_it_back(cloud):
     assert (state(step), state(waiting)) == ("restored", "planned")
 
 
-def test_tick_says_what_it_would_do_and_writes_nothing(cloud):
+def test_tick_says_what_it_would_do_and_writes_nothing(cloud: Cloud) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
 
@@ -294,7 +295,7 @@ def test_tick_says_what_it_would_do_and_writes_nothing(cloud):
     assert (target.baseline, target.seen) == (None, None)
 
 
-def test_tick_keeps_a_row_of_every_call(cloud):
+def test_tick_keeps_a_row_of_every_call(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target)
     tick.run_once(actor="beat")
@@ -309,7 +310,7 @@ def test_tick_keeps_a_row_of_every_call(cloud):
     ]
 
 
-def test_tick_reads_every_target_now_and_then_while_a_drop_is_to_come(cloud):
+def test_tick_reads_every_target_now_and_then_while_a_drop_is_to_come(cloud: Cloud) -> None:
     target = make_target(cloud, size=5)
     tick.run_once(actor="test")
     target.refresh_from_db()

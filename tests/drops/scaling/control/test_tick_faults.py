@@ -7,7 +7,7 @@ from drops.scaling.control import pausing, target_actions, tick
 from drops.scaling.models import Call, Heartbeat, Target
 from shop.core.models import Alert, AuditEntry
 from tests.drops.scaling.clock import pass_time
-from tests.drops.scaling.cloud import Crash, make_step, make_target
+from tests.drops.scaling.cloud import Cloud, Crash, make_step, make_target
 from tests.drops.scaling.ticks import close, state, ticks
 from tests.factories import make_drop
 
@@ -16,7 +16,7 @@ HOUR = 3600
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_tick_after_a_crash_finds_its_own_doing(cloud, when):
+def test_tick_after_a_crash_finds_its_own_doing(cloud: Cloud, when: str) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
     cloud.crash = when
@@ -33,7 +33,7 @@ def test_tick_after_a_crash_finds_its_own_doing(cloud, when):
     assert len({key for _name, _size, key in cloud.asked}) == 1
 
 
-def test_tick_stops_what_somebody_else_changed(cloud):
+def test_tick_stops_what_somebody_else_changed(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     ticks(cloud, 2)
@@ -55,7 +55,7 @@ def test_tick_stops_what_somebody_else_changed(cloud):
     )
 
 
-def test_restore_now_brings_a_drifted_target_back(cloud):
+def test_restore_now_brings_a_drifted_target_back(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     ticks(cloud, 2)
@@ -70,7 +70,7 @@ def test_restore_now_brings_a_drifted_target_back(cloud):
     assert AuditEntry.objects.get().action == "restored"
 
 
-def test_resume_continues_from_what_somebody_else_set(cloud):
+def test_resume_continues_from_what_somebody_else_set(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     ticks(cloud, 2)
@@ -94,7 +94,7 @@ def test_resume_continues_from_what_somebody_else_set(cloud):
         ({"enabled": False}, "Its target is disabled."),
     ],
 )
-def test_step_shows_why_nothing_is_applied(cloud, quiet, said):
+def test_step_shows_why_nothing_is_applied(cloud: Cloud, quiet: dict[str, bool], said: str) -> None:
     target = make_target(cloud, size=2, enabled=quiet.get("enabled", True))
     step = make_step(target=target, wanted=6)
     if quiet.get("paused"):
@@ -107,7 +107,7 @@ def test_step_shows_why_nothing_is_applied(cloud, quiet, said):
     assert (step.state, step.message, cloud.fleets[target.name].wanted) == ("planned", said, 2)
 
 
-def test_abandon_leaves_what_somebody_else_set(cloud):
+def test_abandon_leaves_what_somebody_else_set(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     ticks(cloud, 2)
@@ -121,7 +121,7 @@ def test_abandon_leaves_what_somebody_else_set(cloud):
     assert (state(step), cloud.fleets[target.name].wanted, target.baseline) == ("restored", 4, None)
 
 
-def test_tick_is_degraded_at_the_go_and_ready_after_all(cloud):
+def test_tick_is_degraded_at_the_go_and_ready_after_all(cloud: Cloud) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
     cloud.faults[target.name] = "lie"
@@ -135,7 +135,7 @@ def test_tick_is_degraded_at_the_go_and_ready_after_all(cloud):
     assert state(step) == "ready"
 
 
-def test_tick_tries_again_later_and_later_and_tells_of_a_refusal(cloud):
+def test_tick_tries_again_later_and_later_and_tells_of_a_refusal(cloud: Cloud) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
     cloud.quota = 4
@@ -158,7 +158,7 @@ def test_tick_tries_again_later_and_later_and_tells_of_a_refusal(cloud):
 
 
 @pytest.mark.parametrize("fault", ["throttle", "error", "garbage", "hang", "lost"])
-def test_tick_concludes_nothing_from_a_call_that_failed(cloud, fault):
+def test_tick_concludes_nothing_from_a_call_that_failed(cloud: Cloud, fault: str) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
     cloud.faults[target.name] = fault
@@ -172,7 +172,7 @@ def test_tick_concludes_nothing_from_a_call_that_failed(cloud, fault):
     assert (state(step), len(cloud.effects)) == ("ready", 1)
 
 
-def test_tick_keeps_the_last_verified_size_in_mid_drop_and_alerts(cloud):
+def test_tick_keeps_the_last_verified_size_in_mid_drop_and_alerts(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target, drop=make_drop(phase="live"))
     ticks(cloud)
@@ -185,7 +185,7 @@ def test_tick_keeps_the_last_verified_size_in_mid_drop_and_alerts(cloud):
     assert Alert.objects.open().get().subject == f"target:{target.pk} fault"
 
 
-def test_tick_takes_an_effect_that_comes_late_for_its_own(cloud):
+def test_tick_takes_an_effect_that_comes_late_for_its_own(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     cloud.faults[target.name] = "late"
@@ -202,7 +202,7 @@ def test_tick_takes_an_effect_that_comes_late_for_its_own(cloud):
     assert (state(step), cloud.fleets[target.name].wanted, Alert.objects.count()) == ("restored", 2, 0)
 
 
-def test_tick_looks_after_others_while_one_kind_is_broken(cloud):
+def test_tick_looks_after_others_while_one_kind_is_broken(cloud: Cloud) -> None:
     broken, sound = make_target(cloud), make_target(cloud)
     make_step(target=broken)
     step = make_step(target=sound)
@@ -216,7 +216,7 @@ def test_tick_looks_after_others_while_one_kind_is_broken(cloud):
     assert state(step) == "ready"
 
 
-def test_tick_looks_after_those_that_answer_first(cloud):
+def test_tick_looks_after_those_that_answer_first(cloud: Cloud) -> None:
     silent, sound = make_target(cloud), make_target(cloud)
     for target in (silent, sound):
         make_step(target=target)

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from tests.drops.scaling.plans import LOBBY, make_facts
 AT_ONCE = Curve((Span("lobby", 0, 100, 1.0),), "a test")
 
 
-def test_admitted_is_bounded_by_payments_slots_or_stock():
+def test_admitted_is_bounded_by_payments_slots_or_stock() -> None:
     assert demand.admitted(make_facts(checkout_slots=1000))[0] == 20
     assert demand.admitted(make_facts(checkout_slots=150))[0] == 15
     assert demand.admitted(make_facts(units=50)) == (
@@ -25,19 +26,19 @@ def test_admitted_is_bounded_by_payments_slots_or_stock():
     assert demand.admitted(make_facts(expected=30))[0] == 3
 
 
-def test_gate_is_asked_for_by_those_who_come():
+def test_gate_is_asked_for_by_those_who_come() -> None:
     facts = make_facts(curve=AT_ONCE, weights={"gate": Weight(group="gate", per_arrival=2.0, steady=1.0)})
 
     assert demand.demand(facts)["gate"].per_second == 20_000 / 100 * 2 + 1
 
 
-def test_edge_is_busiest_when_all_who_wait_look_at_the_opening():
+def test_edge_is_busiest_when_all_who_wait_look_at_the_opening() -> None:
     facts = make_facts(curve=AT_ONCE, weights={"edge": Weight(group="edge", per_arrival=14.0)})
 
     assert demand.demand(facts)["edge"].per_second == pytest.approx(20_000 * 2 / 3)
 
 
-def test_opening_share_is_what_the_poll_rule_makes_of_a_crowd():
+def test_opening_share_is_what_the_poll_rule_makes_of_a_crowd() -> None:
     document = {"poll": status.POLL, "phase": "lobby", "lobby_opens": 0.0, "opens": 100.0}
     looks = [status.poll_seconds(document, None, 90.0, i / 1000) + 90.0 - 100.0 for i in range(1000)]
 
@@ -45,13 +46,13 @@ def test_opening_share_is_what_the_poll_rule_makes_of_a_crowd():
     assert busiest / 1000 == pytest.approx(demand.OPENING_SHARE, abs=0.01)
 
 
-def test_a_short_line_is_reckoned_to_look_as_often_as_its_pages_are_told():
+def test_a_short_line_is_reckoned_to_look_as_often_as_its_pages_are_told() -> None:
     slow = make_facts(expected=200, payments_per_second=0.01, curve=AT_ONCE)
 
     assert demand._looks_in_line(slow) == pytest.approx(1 / 5, rel=0.1)
 
 
-def test_what_was_measured_takes_the_place_of_the_curve():
+def test_what_was_measured_takes_the_place_of_the_curve() -> None:
     seen = Weight(group="gate", per_arrival=2.0, per_admitted=5.0, peak_per_shopper=0.05, evidence=("seen",))
     found = demand.demand(make_facts(weights={"gate": seen}))["gate"]
 
@@ -59,7 +60,7 @@ def test_what_was_measured_takes_the_place_of_the_curve():
     assert found.reasons == ("20,000 shoppers × 0.05 in the busiest second, as measured = 1,000/s", "seen")
 
 
-def test_groups_behind_the_gate_do_not_grow_with_the_crowd():
+def test_groups_behind_the_gate_do_not_grow_with_the_crowd() -> None:
     few, many = (demand.demand(make_facts(expected=n)) for n in (1_000, 1_000_000))
 
     for group in ("web", "hooks", "checkout", "capture", "database"):
@@ -72,7 +73,7 @@ def test_groups_behind_the_gate_do_not_grow_with_the_crowd():
     expected=st.integers(1, 10_000_000), more=st.integers(0, 10_000_000), units=st.integers(1, 10**6),
     lobby=st.integers(1, 7200),
 )  # fmt: skip
-def test_demand_never_falls_when_more_come(expected, more, units, lobby):
+def test_demand_never_falls_when_more_come(expected: Any, more: Any, units: Any, lobby: int) -> None:
     facts = make_facts(expected=expected, units=units, opens_at=LOBBY + timedelta(seconds=lobby))
 
     fewer, those = demand.demand(facts), demand.demand(replace(facts, expected=expected + more))
@@ -80,7 +81,7 @@ def test_demand_never_falls_when_more_come(expected, more, units, lobby):
 
 
 @given(lobby=st.floats(0.1, 100_000))
-def test_everybody_has_come_in_the_end_and_nobody_before_the_lobby(lobby):
+def test_everybody_has_come_in_the_end_and_nobody_before_the_lobby(lobby: int) -> None:
     spans = arrivals.DEFAULT.placed(lobby_seconds=lobby)
     last = list(arrivals.moments(arrivals.DEFAULT, lobby_seconds=lobby))[-1]
 
@@ -89,7 +90,7 @@ def test_everybody_has_come_in_the_end_and_nobody_before_the_lobby(lobby):
     assert last.present == pytest.approx(1)
 
 
-def test_polls_are_counted_and_priced_in_words():
+def test_polls_are_counted_and_priced_in_words() -> None:
     facts = make_facts(expected=1000, units=10)
 
     assert 1000 < demand.polls(facts) < 100_000
@@ -99,5 +100,5 @@ def test_polls_are_counted_and_priced_in_words():
 @pytest.mark.parametrize(
     ("number", "text"), [(0, "0"), (0.04512, "0.045"), (1.25, "1.2"), (12.34, "12.3"), (12.0, "12"), (1234.5, "1,234")]
 )
-def test_short_says_as_much_as_is_worth_saying(number, text):
+def test_short_says_as_much_as_is_worth_saying(number: float, text: str) -> None:
     assert demand.short(number) == text

@@ -2,26 +2,27 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from math import ceil
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from drops.scaling.planning import planner as planning
-from drops.scaling.planning.inputs import Part
-from drops.scaling.planning.planner import plan
+from drops.scaling.planning.inputs import Part, PlanInputs, TargetInputs
+from drops.scaling.planning.planner import PlanLine, plan
 from tests.drops.scaling.plans import LOBBY, NOW, make_facts, make_target
 
 GO = LOBBY - timedelta(seconds=600)
 MINUTE = timedelta(minutes=1)
 
 
-def database(**fields):
+def database(**fields: Any) -> TargetInputs:
     boring = {"id": 9, "name": "database", "unit": "ACUs", "tier": 0, "now_size": 1, "lead_seconds": 600}
     return make_target(**boring | {"parts": (Part(group="database", percent=100, per_second=1000.0),)} | fields)
 
 
-def only(facts):
+def only(facts: PlanInputs) -> PlanLine:
     (line,) = plan(facts).lines
     return line
 
@@ -29,7 +30,7 @@ def only(facts):
 # --- sizes -----------------------------------------------------------------------------------------------------------
 
 
-def test_size_is_demand_by_what_one_instance_can_do():
+def test_size_is_demand_by_what_one_instance_can_do() -> None:
     # 500 units at 20 payments a second: 20 shoppers a second × 9 requests, and 3 for refreshed caches.
     line = only(make_facts())
 
@@ -37,17 +38,17 @@ def test_size_is_demand_by_what_one_instance_can_do():
     assert line.reasons[:2] == ("web: 100 % of 183/s ÷ 30/s an instance = 6.1", "with 0 % headroom: 7")
 
 
-def test_headroom_comes_on_top():
+def test_headroom_comes_on_top() -> None:
     assert only(make_facts(targets=(make_target(headroom_percent=50),))).wanted == 10  # 6.1 × 1.5 = 9.15
 
 
-def test_a_share_of_a_group_needs_only_that_share():
+def test_a_share_of_a_group_needs_only_that_share() -> None:
     half = make_target(parts=(Part(group="web", percent=50, per_second=30.0),))
 
     assert only(make_facts(targets=(half,))).wanted == 4  # 3.05
 
 
-def test_a_target_of_two_groups_adds_them_up():
+def test_a_target_of_two_groups_adds_them_up() -> None:
     both = make_target(
         parts=(Part(group="web", percent=100, per_second=30.0), Part(group="hooks", percent=100, per_second=20.0))
     )
@@ -55,16 +56,16 @@ def test_a_target_of_two_groups_adds_them_up():
     assert only(make_facts(targets=(both,))).wanted == 9  # 6.1 + 40 ÷ 20
 
 
-def test_a_lost_zone_leaves_enough():
+def test_a_lost_zone_leaves_enough() -> None:
     assert only(make_facts(targets=(make_target(zones=3),))).wanted == 11  # the fullest of three zones has 4
 
 
-def test_a_size_is_never_below_floor_and_baseline():
+def test_a_size_is_never_below_floor_and_baseline() -> None:
     assert only(make_facts(targets=(make_target(floor=20),))).wanted == 20
     assert only(make_facts(targets=(make_target(now_size=30),))).wanted == 30
 
 
-def test_a_size_stops_at_the_ceiling_and_says_what_can_be_let_in():
+def test_a_size_stops_at_the_ceiling_and_says_what_can_be_let_in() -> None:
     planned = plan(make_facts(targets=(make_target(ceiling=3),), baseline_per_second=5))
 
     assert planned.lines[0].wanted == 3
@@ -74,7 +75,7 @@ def test_a_size_stops_at_the_ceiling_and_says_what_can_be_let_in():
     )
 
 
-def test_a_single_process_is_not_believed_to_do_more_than_a_core():
+def test_a_single_process_is_not_believed_to_do_more_than_a_core() -> None:
     facts = make_facts(
         targets=(make_target(one_core=True, parts=(Part(group="web", percent=100, per_second=1000.0),)),)
     )
@@ -95,8 +96,17 @@ def test_a_single_process_is_not_believed_to_do_more_than_a_core():
     group=st.sampled_from(["edge", "gate", "web", "checkout", "database", "line redis"]),
 )
 def test_size_is_enough_and_grows_with_the_crowd(
-    *, expected, units, more, per_second, headroom, zones, now_size, floor, group
-):
+    *,
+    expected: Any,
+    units: Any,
+    more: Any,
+    per_second: Any,
+    headroom: Any,
+    zones: Any,
+    now_size: Any,
+    floor: Any,
+    group: str,
+) -> None:
     part = Part(group=group, percent=100, per_second=per_second)
     target = make_target(
         parts=(part,), headroom_percent=headroom, zones=zones, now_size=now_size, floor=floor, ceiling=10**9
@@ -114,7 +124,7 @@ def test_size_is_enough_and_grows_with_the_crowd(
 
 
 @given(wanted=st.integers(0, 10_000), zones=st.integers(2, 6))
-def test_with_a_zone_lost_is_the_least_size_that_is_enough(wanted, zones):
+def test_with_a_zone_lost_is_the_least_size_that_is_enough(wanted: list[int], zones: Any) -> None:
     size = planning.with_a_zone_lost(wanted, zones=zones)
 
     assert size - ceil(size / zones) >= wanted
@@ -124,7 +134,7 @@ def test_with_a_zone_lost_is_the_least_size_that_is_enough(wanted, zones):
 # --- times -----------------------------------------------------------------------------------------------------------
 
 
-def test_data_stores_start_first_and_everything_is_there_at_the_go():
+def test_data_stores_start_first_and_everything_is_there_at_the_go() -> None:
     workers = make_target(
         id=3, name="checkout", tier=2, lead_seconds=10, parts=(Part(group="checkout", percent=100, per_second=1.0),)
     )
@@ -137,7 +147,7 @@ def test_data_stores_start_first_and_everything_is_there_at_the_go():
     ]
 
 
-def test_a_lead_longer_than_what_is_left_starts_at_once_and_is_told():
+def test_a_lead_longer_than_what_is_left_starts_at_once_and_is_told() -> None:
     facts = make_facts(targets=(database(lead_seconds=3600),), now=GO - 20 * MINUTE)
     planned = plan(facts)
 
@@ -149,7 +159,7 @@ def test_a_lead_longer_than_what_is_left_starts_at_once_and_is_told():
     )
 
 
-def test_a_target_that_is_there_already_is_not_told_to_be_late():
+def test_a_target_that_is_there_already_is_not_told_to_be_late() -> None:
     late = GO - MINUTE / 2
     assert any("needs 60 s" in warning for warning in plan(make_facts(now=late)).warnings)
     assert not any("needs 60 s" in w for w in plan(make_facts(now=late, targets=(make_target(ready_size=7),))).warnings)
@@ -159,7 +169,7 @@ def test_a_target_that_is_there_already_is_not_told_to_be_late():
 # --- ops' ceilings ---------------------------------------------------------------------------------------------------
 
 
-def test_what_lies_beyond_ops_ceiling_waits_for_a_yes():
+def test_what_lies_beyond_ops_ceiling_waits_for_a_yes() -> None:
     line = only(make_facts(targets=(make_target(ops_ceiling=4),)))
 
     assert (line.wanted, line.allowed, line.held_back) == (7, 4, True)
@@ -167,7 +177,7 @@ def test_what_lies_beyond_ops_ceiling_waits_for_a_yes():
 
 
 @pytest.mark.parametrize(("approved", "held_back"), [(6, True), (7, False), (9, False)])
-def test_a_yes_is_good_for_the_size_it_was_given_for(approved, held_back):
+def test_a_yes_is_good_for_the_size_it_was_given_for(approved: int, held_back: bool) -> None:
     facts = make_facts(targets=(make_target(ops_ceiling=4),), approved={1: approved})
 
     assert only(facts).held_back is held_back
@@ -208,14 +218,14 @@ def test_a_yes_is_good_for_the_size_it_was_given_for(approved, held_back):
         ),
     ],
 )
-def test_a_plan_is_refused_with_what_is_wrong_and_has_no_lines(changed, problem):
+def test_a_plan_is_refused_with_what_is_wrong_and_has_no_lines(changed: Any, problem: str) -> None:
     planned = plan(make_facts(**changed))
 
     assert planned.problems == (problem,)
     assert planned.lines == ()
 
 
-def test_a_grown_fleet_that_the_database_has_no_connections_for_is_refused_with_the_sum():
+def test_a_grown_fleet_that_the_database_has_no_connections_for_is_refused_with_the_sum() -> None:
     fleet = make_target(connections=12)
     planned = plan(make_facts(targets=(fleet,), connections_allowed=80, connections_elsewhere=10))
 
@@ -227,7 +237,7 @@ def test_a_grown_fleet_that_the_database_has_no_connections_for_is_refused_with_
     assert plan(make_facts(targets=(fleet,), connections_allowed=94, connections_elsewhere=10)).problems == ()
 
 
-def test_a_database_that_grows_allows_more_connections():
+def test_a_database_that_grows_allows_more_connections() -> None:
     fleet = make_target(connections=12)  # 84 in all
     assert plan(make_facts(targets=(fleet, database(connection_limit=45)))).problems == ()  # grows to 2
     stopped = database(connection_limit=45, stopped="Somebody else changed it.")
@@ -236,7 +246,7 @@ def test_a_database_that_grows_allows_more_connections():
     )
 
 
-def test_a_target_that_another_drop_needs_larger_counts_with_that():
+def test_a_target_that_another_drop_needs_larger_counts_with_that() -> None:
     planned = plan(make_facts(targets=(make_target(connections=12, lowest_by_others=8),), connections_allowed=90))
 
     assert planned.problems[0].startswith("Database connections: web fleet 8 × 12 = 96, of 90")
@@ -245,7 +255,7 @@ def test_a_target_that_another_drop_needs_larger_counts_with_that():
 # --- warnings --------------------------------------------------------------------------------------------------------
 
 
-def test_units_that_payments_cannot_carry_in_a_quarter_of_an_hour_are_told():
+def test_units_that_payments_cannot_carry_in_a_quarter_of_an_hour_are_told() -> None:
     many = plan(make_facts(units=18_001, expected=100_000, checkout_slots=10_000))
     few = plan(make_facts(units=18_000, expected=100_000, checkout_slots=10_000))
 
@@ -258,7 +268,7 @@ def test_units_that_payments_cannot_carry_in_a_quarter_of_an_hour_are_told():
     assert many.problems == ()
 
 
-def test_slots_that_holds_keep_taken_are_told():
+def test_slots_that_holds_keep_taken_are_told() -> None:
     planned = plan(make_facts(units=5_000, expected=100_000))
 
     assert planned.warnings[0] == (
@@ -267,13 +277,13 @@ def test_slots_that_holds_keep_taken_are_told():
     )
 
 
-def test_shares_that_do_not_add_up_are_told():
+def test_shares_that_do_not_add_up_are_told() -> None:
     half = make_target(parts=(Part(group="web", percent=50, per_second=30.0),))
 
     assert plan(make_facts(targets=(half,))).warnings[0] == "web: the targets' shares add up to 50 %, not to 100."
 
 
-def test_a_drop_that_nothing_will_end_is_told():
+def test_a_drop_that_nothing_will_end_is_told() -> None:
     planned = plan(make_facts(expected=100))
 
     assert planned.warnings[-1] == (
@@ -286,7 +296,7 @@ def test_a_drop_that_nothing_will_end_is_told():
 # --- cost ------------------------------------------------------------------------------------------------------------
 
 
-def test_cost_is_what_stands_above_the_baseline_from_its_start_to_the_end():
+def test_cost_is_what_stands_above_the_baseline_from_its_start_to_the_end() -> None:
     facts = make_facts(
         targets=(make_target(price_per_hour=Decimal("0.36"), price_reason="as set"),), closes_at=LOBBY + 70 * MINUTE
     )
@@ -299,13 +309,13 @@ def test_cost_is_what_stands_above_the_baseline_from_its_start_to_the_end():
     assert planned.always_on == (above * Decimal("0.36") * 730).quantize(Decimal("0.01"))
 
 
-def test_a_price_that_nobody_knows_is_none():
+def test_a_price_that_nobody_knows_is_none() -> None:
     planned = plan(make_facts())
 
     assert (planned.price, planned.always_on) == (None, None)
 
 
-def test_a_plan_can_be_kept_as_json():
+def test_a_plan_can_be_kept_as_json() -> None:
     planned = plan(make_facts(targets=(make_target(price_per_hour=Decimal("0.05"), price_reason="as set"),)))
     kept = planned.as_json()
 

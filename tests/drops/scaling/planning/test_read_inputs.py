@@ -1,10 +1,12 @@
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
 
-from drops.models import Checkpoint, Hold
+from drops.models import Checkpoint, Drop, Hold
 from drops.scaling.models import Call, Demand, ScalePlan, Step, Target
 from drops.scaling.planning import history, prices, read_inputs
 from drops.scaling.planning.planner import plan
@@ -15,7 +17,7 @@ pytestmark = pytest.mark.django_db
 MINUTE = timedelta(minutes=1)
 
 
-def make_target(*, group="web", per_second=30, **fields):
+def make_target(*, group: str = "web", per_second: Any = 30, **fields: Any) -> Any:
     name = fields.pop("name", "web fleet")
     target = Target.objects.create(
         **{"name": name, "kind": "gunicorn", "resource": name, "ceiling": 50, "lead_seconds": 5} | fields
@@ -25,7 +27,7 @@ def make_target(*, group="web", per_second=30, **fields):
     return target
 
 
-def make_step(*, target, seconds, drop=None, **fields):
+def make_step(*, target: Target, seconds: float, drop: Drop = None, **fields: Any) -> Any:
     """A step that was ready so many seconds after its demand."""
     now = timezone.now()
     step = Step.objects.create(
@@ -37,16 +39,16 @@ def make_step(*, target, seconds, drop=None, **fields):
     return step
 
 
-def read(drop=None, expected=1000):
+def read(drop: Drop = None, expected: Any = 1000) -> Any:
     return read_inputs.read(drop=drop or make_drop(), expected=expected, now=timezone.now())
 
 
-def only():
+def only() -> Any:
     (target,) = read().targets
     return target
 
 
-def test_read_takes_settings_and_stock(settings):
+def test_read_takes_settings_and_stock(settings: Settings) -> None:
     settings.CHECKOUT_SLOTS, settings.READY_PER_SECOND, settings.SCALING_GO_SECONDS = 120, 30, 60.0
     found = read(make_drop(quantity=7, editions=2))
 
@@ -56,13 +58,13 @@ def test_read_takes_settings_and_stock(settings):
     assert read(make_drop(phase="closed")).over is True
 
 
-def test_read_asks_the_database_what_it_allows():
+def test_read_asks_the_database_what_it_allows() -> None:
     allowed, used = read_inputs.connections()
 
     assert 0 < used <= allowed + 10
 
 
-def test_read_leaves_out_what_it_cannot_plan_with_and_says_so():
+def test_read_leaves_out_what_it_cannot_plan_with_and_says_so() -> None:
     make_target(name="odd", kind="abacus")
     make_target(name="idle", group=None)
     make_target(name="off", enabled=False)
@@ -75,7 +77,7 @@ def test_read_leaves_out_what_it_cannot_plan_with_and_says_so():
     )
 
 
-def test_read_takes_the_baseline_then_the_last_reading_then_the_floor():
+def test_read_takes_the_baseline_then_the_last_reading_then_the_floor() -> None:
     target = make_target(floor=3)
     assert only().now_size == 3
     Target.objects.update(seen={"size": 5, "serving": 5})
@@ -84,7 +86,7 @@ def test_read_takes_the_baseline_then_the_last_reading_then_the_floor():
     assert only().now_size == 4
 
 
-def test_read_counts_a_grown_fleet_as_ours():
+def test_read_counts_a_grown_fleet_as_ours() -> None:
     grown = make_target(name="web", connections=6, baseline={"workers": 1}, baseline_size=1, ready_size=8)
 
     assert (only().now_size, read_inputs.standing(only())) == (1, 8)
@@ -94,7 +96,7 @@ def test_read_counts_a_grown_fleet_as_ours():
     assert read_inputs.standing(only()) == 1
 
 
-def test_read_learns_the_lead_time_from_moves_that_were_asked_for():
+def test_read_learns_the_lead_time_from_moves_that_were_asked_for() -> None:
     target = make_target()
     make_step(target=target, seconds=40)
     make_step(target=target, seconds=20)
@@ -104,7 +106,7 @@ def test_read_learns_the_lead_time_from_moves_that_were_asked_for():
     assert only().lead_seconds == 60
 
 
-def test_read_counts_what_other_drops_hold():
+def test_read_counts_what_other_drops_hold() -> None:
     target, mine = make_target(), make_drop()
     make_step(target=target, seconds=9, state="holding", ended_at=None, wanted=9)
     make_step(target=target, seconds=9, drop=mine, state="holding", ended_at=None, wanted=12)
@@ -112,7 +114,7 @@ def test_read_counts_what_other_drops_hold():
     assert read(mine).targets[0].lowest_by_others == 9
 
 
-def test_read_takes_a_price_as_set_or_from_the_table():
+def test_read_takes_a_price_as_set_or_from_the_table() -> None:
     make_target()
     assert only().price_per_hour is None
     Target.objects.update(kind="ecs")
@@ -124,21 +126,21 @@ def test_read_takes_a_price_as_set_or_from_the_table():
     assert only().price_per_hour == Decimal("0.10000")
 
 
-def test_price_table_has_every_kind_that_has_a_price():
+def test_price_table_has_every_kind_that_has_a_price() -> None:
     wanted = {kind.price_key for kind in PROVIDERS.values() if kind.price_key}
 
     assert wanted <= set(prices.table().hourly)
     assert all(entry.source.startswith("https://") and entry.price > 0 for entry in prices.table().hourly.values())
 
 
-def test_read_takes_what_ops_agreed_to():
+def test_read_takes_what_ops_agreed_to() -> None:
     drop = make_drop()
     ScalePlan.objects.create(drop=drop, expected=5, approved={"7": 40})
 
     assert read(drop).approved == {7: 40}
 
 
-def test_read_learns_from_the_last_drops():
+def test_read_learns_from_the_last_drops() -> None:
     drop = make_drop(phase="live")
     Checkpoint.objects.filter(drop=drop).update(joined=1000, counter_limit=1000, entered=100)
     Demand.objects.create(drop=drop, group="web", shoppers=1000, requests=1500)
@@ -152,7 +154,7 @@ def test_read_learns_from_the_last_drops():
     assert read(mine).weights["gate"].peak_per_shopper is None
 
 
-def test_read_learns_how_long_a_checkout_takes_and_how_much_a_hold():
+def test_read_learns_how_long_a_checkout_takes_and_how_much_a_hold() -> None:
     drop = make_drop(phase="live", quantity=60)
     first = drop.editions.get()
     now = timezone.now()
@@ -168,11 +170,11 @@ def test_read_learns_how_long_a_checkout_takes_and_how_much_a_hold():
     assert read(make_drop(limit_per_order=1)).units_per_hold == 1.0
 
 
-def test_read_assumes_a_minute_until_enough_was_sold():
+def test_read_assumes_a_minute_until_enough_was_sold() -> None:
     assert read().checkout_reason == "about 60 s from the hold to the authorised payment, an assumption"
 
 
-def test_read_asks_no_more_for_three_targets_than_for_one(django_assert_num_queries):
+def test_read_asks_no_more_for_three_targets_than_for_one(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     drop = make_drop()
     drop = type(drop).objects.with_state().get(pk=drop.pk)
     make_target()
@@ -185,7 +187,7 @@ def test_read_asks_no_more_for_three_targets_than_for_one(django_assert_num_quer
         read(drop)
 
 
-def test_a_plan_of_rows_is_a_plan():
+def test_a_plan_of_rows_is_a_plan() -> None:
     make_target()
     planned = plan(read(make_drop(quantity=500), expected=20_000))
 
@@ -193,7 +195,7 @@ def test_a_plan_of_rows_is_a_plan():
     assert planned.problems == ()
 
 
-def test_suggest_is_a_fifth_more_than_the_largest_of_late():
+def test_suggest_is_a_fifth_more_than_the_largest_of_late() -> None:
     for joined in (100, 1000, 700, 300):  # the newest last; four drops, of which three count
         drop = make_drop(phase="live")
         Checkpoint.objects.filter(drop=drop).update(joined=joined, counter_limit=joined)
@@ -205,5 +207,5 @@ def test_suggest_is_a_fifth_more_than_the_largest_of_late():
     assert found.reason.endswith("the most of the last 3 drops; and a fifth more.")
 
 
-def test_suggest_nothing_before_the_first_drop():
+def test_suggest_nothing_before_the_first_drop() -> None:
     assert history.suggest(drop=make_drop()).expected == 0

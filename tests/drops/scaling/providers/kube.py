@@ -1,15 +1,23 @@
 """What the tests of Kubernetes targets share: a cluster on this machine, and how a target is brought to a state."""
 
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 import pytest
 
 from drops.scaling.providers import ApplyRefused, OutcomeUnclear
+from drops.scaling.providers.base import Reading
+from drops.scaling.providers.kubernetes.deployment import Deployment
+from drops.scaling.providers.kubernetes.hpa import Autoscaler
+from drops.scaling.providers.kubernetes.keda import ScaledObject
 from tests.drops.scaling.kube_cloud import UID, Cluster, configuration, serve
 
 WHERE = {"namespace": "shop", "namespace_uid": UID, "name": "web"}
 
 
 @pytest.fixture
-def kube(monkeypatch, tmp_path):
+def kube(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Cluster]:
     """A cluster with a Deployment "web" of 2 pods, found by KUBECONFIG."""
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -20,16 +28,18 @@ def kube(monkeypatch, tmp_path):
         yield cluster
 
 
-def configure(monkeypatch, tmp_path, text):
+def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> None:
     (tmp_path / "config").write_text(text)
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
 
 
-def spec(kube, plural):
+def spec(kube: Cluster, plural: str) -> dict[str, dict[str, str]]:
     return kube.things[plural, "web"]["spec"]
 
 
-def bring(kube, kind, state, rounds=10):
+def bring(
+    kube: Cluster, kind: Autoscaler | Deployment | ScaledObject, state: dict[str, Any], rounds: Any = 10
+) -> list[Reading]:
     """Ask for a state and let the cluster work until it stands; the readings on the way."""
     kind.ask(state, key="one")
     readings = []
@@ -41,14 +51,16 @@ def bring(kube, kind, state, rounds=10):
     pytest.fail(f"not ready after {rounds} rounds: {readings[-1]}")
 
 
-def refused(kind, call="read", state=None):
+def refused(
+    kind: Autoscaler | Deployment | ScaledObject, call: str = "read", state: dict[str, int] | None = None
+) -> str:
     """The sentence with which it refuses."""
     with pytest.raises(ApplyRefused) as caught:
         kind.read() if call == "read" else kind.ask(state, key="one")
     return str(caught.value)
 
 
-def unknown(kind):
+def unknown(kind: Deployment) -> str:
     with pytest.raises(OutcomeUnclear) as caught:
         kind.read()
     return str(caught.value)

@@ -1,12 +1,13 @@
 """The class of an Aurora cluster: a reader, the failover, then the old writer, and the same way back."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from drops.scaling.providers import ApplyRefused, BadLocator, OutcomeUnclear
 from drops.scaling.providers.aws.aurora_class import AuroraClass, ladder_of
-from tests.drops.scaling.aws_cloud import Instance
+from tests.drops.scaling.aws_cloud import Cloud, Instance
 from tests.drops.scaling.providers.converging import bring
 
 SMALL, LARGE, HUGE = "db.r7g.large", "db.r7g.2xlarge", "db.r7g.8xlarge"
@@ -19,7 +20,7 @@ def kind() -> AuroraClass:
     return AuroraClass(where=WHERE)
 
 
-def changes(aws):
+def changes(aws: Cloud) -> list[str]:
     """Say which instance was resized or made the writer, in order."""
     return [
         given.get("TargetDBInstanceIdentifier") or f"{given['DBInstanceIdentifier']}={given['DBInstanceClass']}"
@@ -28,11 +29,11 @@ def changes(aws):
     ]
 
 
-def classes(aws):
+def classes(aws: Cloud) -> dict[str, str]:
     return {name: one.klass for name, one in aws.instances.items()}
 
 
-def test_a_cluster_grows_by_its_reader_and_comes_back_exactly(aws, kind):
+def test_a_cluster_grows_by_its_reader_and_comes_back_exactly(aws: Cloud, kind: AuroraClass) -> None:
     baseline = kind.read().state
 
     up = bring(kind, kind.state_for(8, baseline=baseline))
@@ -50,7 +51,7 @@ def test_a_cluster_grows_by_its_reader_and_comes_back_exactly(aws, kind):
     assert aws.writers_resized == 0
 
 
-def test_each_stage_of_the_way_is_ours(aws, kind):
+def test_each_stage_of_the_way_is_ours(aws: Cloud, kind: AuroraClass) -> None:
     baseline = kind.read().state
     state = kind.state_for(8, baseline=baseline)
 
@@ -59,7 +60,7 @@ def test_each_stage_of_the_way_is_ours(aws, kind):
         assert all(kind.is_between(one.state, before=before, after=after) for one in way.readings)
 
 
-def test_of_three_the_first_reader_takes_over_before_the_others_grow(aws, kind):
+def test_of_three_the_first_reader_takes_over_before_the_others_grow(aws: Cloud, kind: AuroraClass) -> None:
     aws.instances["shop-c"] = Instance(SMALL, tier=0)
     baseline = kind.read().state
 
@@ -71,7 +72,7 @@ def test_of_three_the_first_reader_takes_over_before_the_others_grow(aws, kind):
     assert changes(aws) == [f"shop-a={SMALL}", "shop-a", f"shop-c={SMALL}", f"shop-b={SMALL}"]
 
 
-def test_a_failover_by_aws_in_mid_drop_is_no_drift_and_the_role_goes_home(aws, kind):
+def test_a_failover_by_aws_in_mid_drop_is_no_drift_and_the_role_goes_home(aws: Cloud, kind: AuroraClass) -> None:
     baseline = kind.read().state
     state = kind.state_for(8, baseline=baseline)
     bring(kind, state)
@@ -84,7 +85,7 @@ def test_a_failover_by_aws_in_mid_drop_is_no_drift_and_the_role_goes_home(aws, k
     assert aws.writers_resized == 0
 
 
-def test_nothing_is_asked_while_something_moves(aws, kind):
+def test_nothing_is_asked_while_something_moves(aws: Cloud, kind: AuroraClass) -> None:
     baseline = kind.read().state
     state = kind.state_for(8, baseline=baseline)
     kind.ask(state, key="one")
@@ -98,7 +99,7 @@ def test_nothing_is_asked_while_something_moves(aws, kind):
 
 @pytest.mark.parametrize("operation", CHANGES)
 @pytest.mark.parametrize("fault", ["lost", "lie", "InternalFailure", "Throttling", "InsufficientDBInstanceCapacity"])
-def test_a_step_that_failed_is_done_again(aws, kind, operation, fault):
+def test_a_step_that_failed_is_done_again(aws: Cloud, kind: AuroraClass, operation: Any, fault: str) -> None:
     baseline = kind.read().state
     aws.fault(operation, fault, status=500 if fault == "InternalFailure" else 400, times=2)
 
@@ -108,26 +109,26 @@ def test_a_step_that_failed_is_done_again(aws, kind, operation, fault):
     assert (classes(aws), aws.writer, aws.writers_resized) == ({"shop-a": SMALL, "shop-b": SMALL}, "shop-a", 0)
 
 
-def test_a_size_between_two_classes_takes_the_larger(aws, kind):
+def test_a_size_between_two_classes_takes_the_larger(aws: Cloud, kind: AuroraClass) -> None:
     baseline = kind.read().state
 
     assert kind.state_for(3, baseline=baseline)["classes"] == {"shop-a": LARGE, "shop-b": LARGE}
     assert kind.state_for(2, baseline=baseline) == baseline
 
 
-def test_nothing_is_made_smaller_than_the_baseline(aws, kind):
+def test_nothing_is_made_smaller_than_the_baseline(aws: Cloud, kind: AuroraClass) -> None:
     aws.instances["shop-a"].klass = HUGE
     baseline = kind.read().state
 
     assert kind.state_for(8, baseline=baseline)["classes"] == {"shop-a": HUGE, "shop-b": LARGE}
 
 
-def test_a_size_beyond_the_ladder_is_refused(aws, kind):
+def test_a_size_beyond_the_ladder_is_refused(aws: Cloud, kind: AuroraClass) -> None:
     with pytest.raises(ApplyRefused, match="33 vCPUs are wanted and the ladder of Aurora cluster shop ends at 32"):
         kind.state_for(33, baseline=kind.read().state)
 
 
-def test_a_cluster_without_a_reader_is_refused(aws, kind):
+def test_a_cluster_without_a_reader_is_refused(aws: Cloud, kind: AuroraClass) -> None:
     del aws.instances["shop-b"]
 
     with pytest.raises(ApplyRefused, match="has no reader"):
@@ -135,7 +136,7 @@ def test_a_cluster_without_a_reader_is_refused(aws, kind):
     assert aws.asked(*CHANGES) == []
 
 
-def test_waiting_changes_of_others_are_not_brought_about(aws, kind):
+def test_waiting_changes_of_others_are_not_brought_about(aws: Cloud, kind: AuroraClass) -> None:
     aws.instances["shop-b"].others = {"EngineVersion": "17.9"}
 
     with pytest.raises(ApplyRefused, match="shop-b has changes waiting for its maintenance window \\(EngineVersion\\)"):
@@ -143,7 +144,7 @@ def test_waiting_changes_of_others_are_not_brought_about(aws, kind):
     assert aws.asked(*CHANGES) == []
 
 
-def test_readers_that_are_not_on_the_ladder_are_left_alone(aws, kind):
+def test_readers_that_are_not_on_the_ladder_are_left_alone(aws: Cloud, kind: AuroraClass) -> None:
     aws.instances |= {"reports": Instance("db.t4g.medium"), "application-autoscaling-1": Instance(SMALL)}
     baseline = kind.read().state
 
@@ -157,7 +158,7 @@ def test_readers_that_are_not_on_the_ladder_are_left_alone(aws, kind):
     }
 
 
-def test_an_instance_that_somebody_else_added_or_changed_is_not_ours(aws, kind):
+def test_an_instance_that_somebody_else_added_or_changed_is_not_ours(aws: Cloud, kind: AuroraClass) -> None:
     baseline = kind.read().state
     state = kind.state_for(8, baseline=baseline)
     aws.instances["shop-b"].klass = HUGE
@@ -175,7 +176,9 @@ def test_an_instance_that_somebody_else_added_or_changed_is_not_ours(aws, kind):
         ({"writer": "nobody"}, OutcomeUnclear, "names 0 writers"),
     ],
 )
-def test_a_cluster_that_cannot_be_is_refused(aws, kind, change, error, words):
+def test_a_cluster_that_cannot_be_is_refused(
+    aws: Cloud, kind: AuroraClass, change: dict[str, str], error: Any, words: str
+) -> None:
     for name, value in change.items():
         setattr(aws, name, value)
 
@@ -183,14 +186,14 @@ def test_a_cluster_that_cannot_be_is_refused(aws, kind, change, error, words):
         kind.read()
 
 
-def test_a_writer_off_the_ladder_is_refused(aws, kind):
+def test_a_writer_off_the_ladder_is_refused(aws: Cloud, kind: AuroraClass) -> None:
     aws.instances["shop-a"] = replace(aws.instances["shop-a"], klass="db.x2g.large")
 
     with pytest.raises(ApplyRefused, match=r"has class db\.x2g\.large, which is not on the ladder"):
         kind.read()
 
 
-def test_a_ladder_is_read_from_names_and_figures():
+def test_a_ladder_is_read_from_names_and_figures() -> None:
     assert ladder_of({"classes": "db.t4g.medium db.r7g.xlarge,db.x.odd=6\ndb.r7g.48xlarge"}) == {
         "db.t4g.medium": 2,
         "db.r7g.xlarge": 4,
@@ -211,14 +214,14 @@ def test_a_ladder_is_read_from_names_and_figures():
         ("db.r7g.odd=x, db.r7g.large", "db.r7g.odd=x is no class of instances; write db.r7g.xlarge, or db.r7g.odd=6."),
     ],
 )
-def test_check_says_what_is_wrong_with_a_ladder(classes, words):
+def test_check_says_what_is_wrong_with_a_ladder(classes: Any, words: str) -> None:
     with pytest.raises(BadLocator) as caught:
         AuroraClass.check(WHERE | {"classes": classes})
 
     assert caught.value.faults == {"classes": words}
 
 
-def test_check_tells_all_that_is_wrong_at_once():
+def test_check_tells_all_that_is_wrong_at_once() -> None:
     with pytest.raises(BadLocator) as caught:
         AuroraClass.check({"region": "x", "cluster": "", "classes": ""})
 
@@ -226,7 +229,7 @@ def test_check_tells_all_that_is_wrong_at_once():
 
 
 @pytest.mark.parametrize("change", [{"wants": HUGE, "pending": 9}, {"wants": HUGE, "modifying": 9}])
-def test_a_reader_that_is_still_being_changed_is_not_ready(aws, kind, change):
+def test_a_reader_that_is_still_being_changed_is_not_ready(aws: Cloud, kind: AuroraClass, change: Any) -> None:
     state = kind.state_for(8, baseline=kind.read().state)
     bring(kind, state)
 
@@ -239,7 +242,7 @@ def test_a_reader_that_is_still_being_changed_is_not_ready(aws, kind, change):
 
 
 @pytest.mark.parametrize("away", ["resized", "failing over"])
-def test_a_cluster_whose_writer_is_away_serves_nothing(aws, kind, away):
+def test_a_cluster_whose_writer_is_away_serves_nothing(aws: Cloud, kind: AuroraClass, away: str) -> None:
     if away == "resized":
         writer = aws.instances[aws.writer]
         writer.wants, writer.modifying = LARGE, 3

@@ -1,22 +1,25 @@
 """The minimum of an Aurora Serverless v2 cluster, which climbs at its own pace."""
 
+from typing import Any
+
 import pytest
 
 from drops.scaling.providers import ApplyRefused, OutcomeUnclear
 from drops.scaling.providers.aws.aurora_serverless import AuroraServerless
+from tests.drops.scaling.aws_cloud import Cloud
 from tests.drops.scaling.providers.converging import bring
 
 WHERE = {"region": "eu-central-1", "cluster": "shop"}
 
 
 @pytest.fixture
-def kind(aws) -> AuroraServerless:
+def kind(aws: Cloud) -> AuroraServerless:
     for instance in aws.instances.values():
         instance.klass = "db.serverless"
     return AuroraServerless(where=WHERE)
 
 
-def test_a_baseline_of_half_an_acu_comes_back_exactly(aws, kind):
+def test_a_baseline_of_half_an_acu_comes_back_exactly(aws: Cloud, kind: AuroraServerless) -> None:
     baseline = kind.read().state
 
     up = bring(kind, kind.state_for(17, baseline=baseline))
@@ -31,7 +34,7 @@ def test_a_baseline_of_half_an_acu_comes_back_exactly(aws, kind):
     assert (baseline, kind.read().size) == ({"min": 0.5, "max": 16.0}, 1)
 
 
-def test_a_minimum_above_the_maximum_takes_it_along_and_gives_it_back(aws, kind):
+def test_a_minimum_above_the_maximum_takes_it_along_and_gives_it_back(aws: Cloud, kind: AuroraServerless) -> None:
     baseline = kind.read().state
 
     bring(kind, kind.state_for(80, baseline=baseline))
@@ -41,7 +44,7 @@ def test_a_minimum_above_the_maximum_takes_it_along_and_gives_it_back(aws, kind)
     assert aws.range == {"MinCapacity": 0.5, "MaxCapacity": 16.0}
 
 
-def test_a_cluster_that_pauses_gets_its_pause_back(aws, kind):
+def test_a_cluster_that_pauses_gets_its_pause_back(aws: Cloud, kind: AuroraServerless) -> None:
     aws.range = {"MinCapacity": 0.0, "MaxCapacity": 16.0, "SecondsUntilAutoPause": 900}
     baseline = kind.read().state
 
@@ -53,7 +56,7 @@ def test_a_cluster_that_pauses_gets_its_pause_back(aws, kind):
     assert baseline == {"min": 0.0, "max": 16.0, "pause": 900}
 
 
-def test_one_instance_that_lags_is_not_ready(aws, kind):
+def test_one_instance_that_lags_is_not_ready(aws: Cloud, kind: AuroraServerless) -> None:
     state = kind.state_for(8, baseline=kind.read().state)
     kind.ask(state, key="one")
     aws.instances["shop-a"].acu = 12.0
@@ -65,7 +68,7 @@ def test_one_instance_that_lags_is_not_ready(aws, kind):
     assert reading.words == "shop-a 6 ACU, shop-b 1 ACU"
 
 
-def test_a_cluster_that_reports_no_capacity_is_not_ready(aws, kind):
+def test_a_cluster_that_reports_no_capacity_is_not_ready(aws: Cloud, kind: AuroraServerless) -> None:
     baseline = kind.read().state
     aws.fault("GetMetricData", "lie", times=100)
     state = kind.state_for(2, baseline=baseline)
@@ -77,7 +80,7 @@ def test_a_cluster_that_reports_no_capacity_is_not_ready(aws, kind):
     assert "shop-b (available) has reported no capacity for five minutes" in reading.words
 
 
-def test_an_accepted_call_that_did_nothing_is_asked_again(aws, kind):
+def test_an_accepted_call_that_did_nothing_is_asked_again(aws: Cloud, kind: AuroraServerless) -> None:
     aws.fault("ModifyDBCluster", "lie", times=3)
 
     bring(kind, kind.state_for(8, baseline=kind.read().state))
@@ -86,7 +89,7 @@ def test_an_accepted_call_that_did_nothing_is_asked_again(aws, kind):
     assert aws.asked("ModifyDBCluster") == ["ModifyDBCluster"] * 4
 
 
-def test_changes_of_others_go_on_waiting(aws, kind):
+def test_changes_of_others_go_on_waiting(aws: Cloud, kind: AuroraServerless) -> None:
     aws.waiting = {"EngineVersion": "17.9"}
 
     kind.ask(kind.state_for(8, baseline=kind.read().state), key="one")
@@ -94,13 +97,13 @@ def test_changes_of_others_go_on_waiting(aws, kind):
     assert aws.waiting == {"EngineVersion": "17.9"}
 
 
-def test_instances_of_other_classes_do_not_count(aws, kind):
+def test_instances_of_other_classes_do_not_count(aws: Cloud, kind: AuroraServerless) -> None:
     aws.instances["shop-a"].klass = "db.r7g.large"
 
     assert kind.read().words.startswith("shop-b 0.5 ACU")
 
 
-def test_the_cap_on_connections_is_told(aws, kind):
+def test_the_cap_on_connections_is_told(aws: Cloud, kind: AuroraServerless) -> None:
     assert "allows 2,000 connections at most" in kind.read().words
 
 
@@ -111,7 +114,9 @@ def test_the_cap_on_connections_is_told(aws, kind):
         ({"instances": {}}, "no instance of class db.serverless"),
     ],
 )
-def test_a_cluster_that_has_no_minimum_is_refused(aws, kind, change, words):
+def test_a_cluster_that_has_no_minimum_is_refused(
+    aws: Cloud, kind: AuroraServerless, change: dict[str, Any], words: str
+) -> None:
     for name, value in change.items():
         setattr(aws, name, value)
 
@@ -119,16 +124,16 @@ def test_a_cluster_that_has_no_minimum_is_refused(aws, kind, change, words):
         kind.read()
 
 
-def test_an_unknown_cluster_is_refused(aws, kind):
+def test_an_unknown_cluster_is_refused(aws: Cloud, kind: AuroraServerless) -> None:
     with pytest.raises(ApplyRefused, match="There is no Aurora cluster other in eu-central-1"):
         AuroraServerless(where=WHERE | {"cluster": "other"}).read()
 
 
-def test_sizes_are_shown_in_acu(kind):
+def test_sizes_are_shown_in_acu(kind: AuroraServerless) -> None:
     assert [kind.words(size) for size in (1, 8, 17)] == ["0.5 ACU", "4 ACU", "8.5 ACU"]
 
 
-def test_an_impossible_capacity_is_unknown(aws, kind):
+def test_an_impossible_capacity_is_unknown(aws: Cloud, kind: AuroraServerless) -> None:
     aws.instances["shop-a"].acu = 1e9
     aws.range = {"MinCapacity": 1e8, "MaxCapacity": 1e9}
 

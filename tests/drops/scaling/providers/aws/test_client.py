@@ -1,6 +1,7 @@
 """What AWS answers when it does not do what it is asked, and what boto3 says when nobody answers."""
 
 import sys
+from typing import Any
 
 import pytest
 
@@ -9,6 +10,7 @@ from drops.scaling.providers.aws.aurora_serverless import AuroraServerless
 from drops.scaling.providers.aws.ecs import EcsService
 from drops.scaling.providers.aws.errors import plain, shortened
 from drops.scaling.providers.aws.lambda_ import LambdaConcurrency
+from tests.drops.scaling.aws_cloud import Cloud
 
 REGION = "eu-central-1"
 ECS = EcsService, {"region": REGION, "cluster": "shop", "service": "web"}, "DescribeServices"
@@ -18,7 +20,9 @@ LAMBDA = LambdaConcurrency, {"region": REGION, "function": "pay", "alias": "live
 SERVICES = pytest.mark.parametrize("called", [ECS, RDS, CLOUDWATCH, LAMBDA], ids=["ecs", "rds", "cloudwatch", "lambda"])
 
 
-def fault_of(cloud, called, kind, said="No.", *, status=400):
+def fault_of(
+    cloud: Cloud, called: tuple[type[Any], dict[str, str], str], kind: str, said: str = "No.", *, status: int = 400
+) -> tuple[Any, Any]:
     """Read a target whose service meets a fault; what was raised, and how often it was asked."""
     for instance in cloud.instances.values():
         instance.klass = "db.serverless"
@@ -47,7 +51,9 @@ def fault_of(cloud, called, kind, said="No.", *, status=400):
         (("OddException", 400), ApplyRefused, "AWS refuses"),
     ],
 )
-def test_an_error_is_a_sentence_and_is_asked_once(aws, called, answer, error, words):
+def test_an_error_is_a_sentence_and_is_asked_once(
+    aws: Cloud, called: tuple[type[Any], dict[str, str], str], answer: tuple[str, int], error: Any, words: str
+) -> None:
     code, status = answer
     fault, asked = fault_of(aws, called, code, status=status)
 
@@ -65,14 +71,14 @@ def test_an_error_is_a_sentence_and_is_asked_once(aws, called, answer, error, wo
         (LAMBDA, "lambda:GetAlias"),
     ],
 )
-def test_a_missing_permission_names_its_action(aws, called, action):
+def test_a_missing_permission_names_its_action(aws: Cloud, called: Any, action: str) -> None:
     fault, _asked = fault_of(aws, called, "AccessDeniedException", status=403)
 
     assert type(fault) is ApplyRefused
     assert f"AWS does not allow {action} on" in str(fault)
 
 
-def test_a_missing_permission_is_named_as_aws_names_it(aws):
+def test_a_missing_permission_is_named_as_aws_names_it(aws: Cloud) -> None:
     said = "User: arn:aws:iam::1:user/x is not authorized to perform: lambda:GetFunction on resource: y"
 
     fault, _asked = fault_of(aws, LAMBDA, "AccessDeniedException", said, status=403)
@@ -81,7 +87,7 @@ def test_a_missing_permission_is_named_as_aws_names_it(aws):
 
 
 @SERVICES
-def test_garbage_is_unknown(aws, called):
+def test_garbage_is_unknown(aws: Cloud, called: tuple[type[Any], dict[str, str], str]) -> None:
     fault, _asked = fault_of(aws, called, "garbage")
 
     assert type(fault) is OutcomeUnclear
@@ -89,7 +95,7 @@ def test_garbage_is_unknown(aws, called):
 
 
 @SERVICES
-def test_a_lost_answer_is_unknown(aws, called):
+def test_a_lost_answer_is_unknown(aws: Cloud, called: tuple[type[Any], dict[str, str], str]) -> None:
     fault, _asked = fault_of(aws, called, "lost")
 
     assert type(fault) is OutcomeUnclear
@@ -97,7 +103,9 @@ def test_a_lost_answer_is_unknown(aws, called):
 
 
 @SERVICES
-def test_who_does_not_answer_is_not_waited_for(aws, called, monkeypatch):
+def test_who_does_not_answer_is_not_waited_for(
+    aws: Cloud, called: tuple[type[Any], dict[str, str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("drops.scaling.providers.aws.client.READ_SECONDS", 0.2)
 
     fault, asked = fault_of(aws, called, "hang")
@@ -115,14 +123,14 @@ def test_who_does_not_answer_is_not_waited_for(aws, called, monkeypatch):
         (LAMBDA, "There is no alias live of function pay in eu-west-9"),
     ],
 )
-def test_the_wrong_region_is_told(aws, called, words):
+def test_the_wrong_region_is_told(aws: Cloud, called: Any, words: str) -> None:
     make, where, _operation = called
 
     with pytest.raises(ApplyRefused, match=words):
         make(where=where | {"region": "eu-west-9"}).read()
 
 
-def test_a_region_that_nobody_knows_is_told(aws, monkeypatch):
+def test_a_region_that_nobody_knows_is_told(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nothing answers there
 
     with pytest.raises(ApplyRefused, match="boto3 knows no region eu-west-9"):
@@ -131,40 +139,40 @@ def test_a_region_that_nobody_knows_is_told(aws, monkeypatch):
         EcsService(where=ECS[1]).read()
 
 
-def test_missing_credentials_are_told(aws, monkeypatch):
+def test_missing_credentials_are_told(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
 
     with pytest.raises(ApplyRefused, match="There are no AWS credentials"):
         EcsService(where=ECS[1]).read()
 
 
-def test_an_unknown_profile_is_told(aws, monkeypatch):
+def test_an_unknown_profile_is_told(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "other")
 
     with pytest.raises(ApplyRefused, match="There are no AWS credentials"):
         EcsService(where=ECS[1]).read()
 
 
-def test_an_endpoint_that_cannot_be_is_told(aws, monkeypatch):
+def test_an_endpoint_that_cannot_be_is_told(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "not an address")
 
     with pytest.raises(ApplyRefused, match="AWS_ENDPOINT_URL"):
         EcsService(where=ECS[1]).read()
 
 
-def test_parameters_that_boto3_does_not_send_are_told(aws):
+def test_parameters_that_boto3_does_not_send_are_told(aws: Cloud) -> None:
     with pytest.raises(ApplyRefused, match="boto3 does not send lambda:PutProvisionedConcurrencyConfig"):
         LambdaConcurrency(where=LAMBDA[1]).ask({"concurrency": -1}, key="one")
 
 
-def test_without_boto3_the_extra_is_named(monkeypatch):
+def test_without_boto3_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "botocore.session", None)
 
     with pytest.raises(Missing, match='Install the extra "aws"'):
         EcsService(where=ECS[1]).read()
 
 
-def test_time_outs_are_short_and_nothing_is_tried_twice(aws, monkeypatch):
+def test_time_outs_are_short_and_nothing_is_tried_twice(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "9")
 
     config = EcsService(where=ECS[1])._client("ecs").meta.config
@@ -173,12 +181,12 @@ def test_time_outs_are_short_and_nothing_is_tried_twice(aws, monkeypatch):
     assert config.retries["total_max_attempts"] == 1
 
 
-def test_codes_lose_their_dress():
+def test_codes_lose_their_dress() -> None:
     codes = ("aws#ThrottlingException:http://x", "InvalidDBClusterStateFault", "com.x#LimitExceededException", "Odd")
 
     assert [plain(code) for code in codes] == ["Throttling", "InvalidDBClusterState", "LimitExceeded", "Odd"]
 
 
-def test_long_words_are_cut():
+def test_long_words_are_cut() -> None:
     assert shortened("a\n b. ") == "a b"
     assert len(shortened("x" * 999)) == 110

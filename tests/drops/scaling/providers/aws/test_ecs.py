@@ -6,6 +6,7 @@ import pytest
 
 from drops.scaling.providers import ApplyRefused, BadLocator, OutcomeUnclear
 from drops.scaling.providers.aws.ecs import EcsService
+from tests.drops.scaling.aws_cloud import Cloud
 from tests.drops.scaling.providers.converging import bring
 
 WHERE = {"region": "eu-central-1", "cluster": "shop", "service": "web"}
@@ -16,11 +17,11 @@ def kind() -> EcsService:
     return EcsService(where=WHERE)
 
 
-def bounds_and_count(aws):
+def bounds_and_count(aws: Cloud) -> tuple[int, int, int]:
     return aws.service.least, aws.service.most, aws.service.desired
 
 
-def test_read_tells_bounds_and_counts(aws, kind):
+def test_read_tells_bounds_and_counts(aws: Cloud, kind: EcsService) -> None:
     reading = kind.read()
 
     assert reading.state == {"min": 2, "max": 20, "desired": 2, "steered": False}
@@ -28,7 +29,7 @@ def test_read_tells_bounds_and_counts(aws, kind):
     assert aws.asked("UpdateService", "RegisterScalableTarget") == []
 
 
-def test_a_service_grows_beyond_its_upper_bound_and_comes_back_exactly(aws, kind):
+def test_a_service_grows_beyond_its_upper_bound_and_comes_back_exactly(aws: Cloud, kind: EcsService) -> None:
     aws.service.pace, aws.service.balanced, aws.service.ill = 9, True, 3
     baseline = kind.read().state
 
@@ -44,14 +45,14 @@ def test_a_service_grows_beyond_its_upper_bound_and_comes_back_exactly(aws, kind
     assert kind.read().state == baseline
 
 
-def test_the_lower_bound_alone_moves_nothing_so_the_count_is_set_too(aws, kind):
+def test_the_lower_bound_alone_moves_nothing_so_the_count_is_set_too(aws: Cloud, kind: EcsService) -> None:
     kind.ask(kind.state_for(15, baseline=kind.read().state), key="one")
 
     assert aws.asked("UpdateService", "RegisterScalableTarget") == ["RegisterScalableTarget", "UpdateService"]
     assert bounds_and_count(aws) == (15, 20, 15)
 
 
-def test_on_the_way_down_the_count_comes_first(aws, kind):
+def test_on_the_way_down_the_count_comes_first(aws: Cloud, kind: EcsService) -> None:
     baseline = kind.read().state
     bring(kind, kind.state_for(15, baseline=baseline))
     aws.calls.clear()
@@ -64,7 +65,9 @@ def test_on_the_way_down_the_count_comes_first(aws, kind):
 @pytest.mark.parametrize("policies", [False, True])
 @pytest.mark.parametrize("call", [("RegisterScalableTarget", 15), ("UpdateService", 15), ("UpdateService", 40)])
 @pytest.mark.parametrize("fault", ["ServerException", "lost", "lie"])
-def test_what_failed_half_way_is_seen_as_ours_and_mended(aws, kind, policies, call, fault):
+def test_what_failed_half_way_is_seen_as_ours_and_mended(
+    aws: Cloud, kind: EcsService, policies: bool, call: tuple[str, int], fault: str
+) -> None:
     operation, size = call
     aws.service.policies = policies
     baseline = kind.read().state
@@ -83,7 +86,7 @@ def test_what_failed_half_way_is_seen_as_ours_and_mended(aws, kind, policies, ca
     assert aws.service.desired == 2
 
 
-def test_a_service_without_bounds_is_counted_alone(aws, kind):
+def test_a_service_without_bounds_is_counted_alone(aws: Cloud, kind: EcsService) -> None:
     aws.service.least = aws.service.most = None
     baseline = kind.read().state
 
@@ -95,7 +98,7 @@ def test_a_service_without_bounds_is_counted_alone(aws, kind):
     assert aws.asked("RegisterScalableTarget") == []
 
 
-def test_policies_may_go_on_counting_upwards(aws, kind):
+def test_policies_may_go_on_counting_upwards(aws: Cloud, kind: EcsService) -> None:
     aws.service.policies = True
     baseline = kind.read().state
     state = kind.state_for(12, baseline=baseline)
@@ -113,7 +116,7 @@ def test_policies_may_go_on_counting_upwards(aws, kind):
 
 
 @pytest.mark.parametrize("change", [{"least": 1}, {"most": 99}, {"desired": 7}])
-def test_what_somebody_else_changed_is_not_the_same(aws, kind, change):
+def test_what_somebody_else_changed_is_not_the_same(aws: Cloud, kind: EcsService, change: dict[str, int]) -> None:
     baseline = kind.read().state
     state = kind.state_for(15, baseline=baseline)
     bring(kind, state)
@@ -127,7 +130,7 @@ def test_what_somebody_else_changed_is_not_the_same(aws, kind, change):
     assert not kind.is_between(live, before=baseline, after=state)
 
 
-def test_a_plan_below_the_baseline_lowers_nothing(aws, kind):
+def test_a_plan_below_the_baseline_lowers_nothing(aws: Cloud, kind: EcsService) -> None:
     aws.service.least, aws.service.desired = 5, 8
 
     assert kind.state_for(3, baseline=kind.read().state) == {"min": 5, "max": 20, "desired": 8, "steered": False}
@@ -141,7 +144,7 @@ def test_a_plan_below_the_baseline_lowers_nothing(aws, kind):
         ("The closest matching container-instance is too small", "See the events"),
     ],
 )
-def test_tasks_that_find_no_place_are_told_with_what_helps(aws, kind, why, help_):
+def test_tasks_that_find_no_place_are_told_with_what_helps(aws: Cloud, kind: EcsService, why: str, help_: str) -> None:
     aws.service.room, aws.service.why = 11, why
     kind.ask(kind.state_for(15, baseline=kind.read().state), key="one")
 
@@ -152,19 +155,19 @@ def test_tasks_that_find_no_place_are_told_with_what_helps(aws, kind, why, help_
     assert help_ in reading.words
 
 
-def test_a_daemon_is_refused(aws, kind):
+def test_a_daemon_is_refused(aws: Cloud, kind: EcsService) -> None:
     aws.service.daemon = True
 
     with pytest.raises(ApplyRefused, match="one task per machine"):
         kind.read()
 
 
-def test_an_unknown_service_is_refused(aws):
+def test_an_unknown_service_is_refused(aws: Cloud) -> None:
     with pytest.raises(ApplyRefused, match="There is no ECS service shop/other in eu-central-1"):
         EcsService(where=WHERE | {"service": "other"}).read()
 
 
-def test_a_count_that_was_accepted_and_not_taken_is_unknown(aws, kind):
+def test_a_count_that_was_accepted_and_not_taken_is_unknown(aws: Cloud, kind: EcsService) -> None:
     baseline = kind.read().state
     bring(kind, kind.state_for(15, baseline=baseline))
     aws.fault("UpdateService", "lie")
@@ -174,7 +177,7 @@ def test_a_count_that_was_accepted_and_not_taken_is_unknown(aws, kind):
     assert bounds_and_count(aws) == (15, 20, 15)
 
 
-def test_check_names_each_field_that_cannot_be():
+def test_check_names_each_field_that_cannot_be() -> None:
     with pytest.raises(BadLocator) as caught:
         EcsService.check({"region": "Frankfurt", "cluster": "arn:aws:ecs:eu-central-1:1:cluster/shop", "service": 7})
 
@@ -186,13 +189,13 @@ def test_check_names_each_field_that_cannot_be():
     EcsService.check(WHERE)
 
 
-def test_resource_is_the_same_for_the_same_service():
+def test_resource_is_the_same_for_the_same_service() -> None:
     assert EcsService.resource(
         {"region": " eu-central-1", "cluster": "shop ", "service": "web"}
     ) == EcsService.resource(WHERE)
 
 
-def test_tasks_that_are_not_healthy_do_not_count(aws, kind):
+def test_tasks_that_are_not_healthy_do_not_count(aws: Cloud, kind: EcsService) -> None:
     aws.service.balanced, aws.service.ill = True, 2
     state = kind.state_for(9, baseline=kind.read().state)
     kind.ask(state, key="one")

@@ -4,6 +4,7 @@ import pytest
 
 from drops.scaling.providers import ApplyRefused, BadLocator
 from drops.scaling.providers.aws.lambda_ import LambdaConcurrency
+from tests.drops.scaling.aws_cloud import Cloud
 from tests.drops.scaling.providers.converging import bring
 
 WHERE = {"region": "eu-central-1", "function": "pay", "alias": "live"}
@@ -15,7 +16,7 @@ def kind() -> LambdaConcurrency:
 
 
 @pytest.mark.parametrize("before", [0, 5])
-def test_an_alias_grows_at_its_pace_and_comes_back_exactly(aws, kind, before):
+def test_an_alias_grows_at_its_pace_and_comes_back_exactly(aws: Cloud, kind: LambdaConcurrency, before: int) -> None:
     aws.function.wanted, aws.function.pace = before, 20
     baseline = kind.read().state
 
@@ -28,7 +29,7 @@ def test_an_alias_grows_at_its_pace_and_comes_back_exactly(aws, kind, before):
     assert len(aws.asked("DeleteProvisionedConcurrencyConfig")) == (not before)
 
 
-def test_an_accepted_call_that_did_nothing_is_asked_again(aws, kind):
+def test_an_accepted_call_that_did_nothing_is_asked_again(aws: Cloud, kind: LambdaConcurrency) -> None:
     aws.fault("PutProvisionedConcurrencyConfig", "lie", times=2)
 
     bring(kind, {"concurrency": 5})
@@ -36,7 +37,7 @@ def test_an_accepted_call_that_did_nothing_is_asked_again(aws, kind):
     assert aws.function.wanted == 5
 
 
-def test_an_answer_that_was_lost_is_read_back(aws, kind):
+def test_an_answer_that_was_lost_is_read_back(aws: Cloud, kind: LambdaConcurrency) -> None:
     aws.fault("PutProvisionedConcurrencyConfig", "lost")
 
     way = bring(kind, {"concurrency": 5})
@@ -45,12 +46,12 @@ def test_an_answer_that_was_lost_is_read_back(aws, kind):
     assert aws.asked("PutProvisionedConcurrencyConfig") == ["PutProvisionedConcurrencyConfig"]
 
 
-def test_the_accounts_concurrency_is_told_as_a_quota(aws, kind):
+def test_the_accounts_concurrency_is_told_as_a_quota(aws: Cloud, kind: LambdaConcurrency) -> None:
     with pytest.raises(ApplyRefused, match="An AWS quota is used up: Specified ConcurrentExecutions"):
         kind.ask({"concurrency": 901}, key="one")
 
 
-def test_a_function_that_does_not_start_is_told(aws, kind):
+def test_a_function_that_does_not_start_is_told(aws: Cloud, kind: LambdaConcurrency) -> None:
     aws.function.gives_up = "FUNCTION_ERROR_INIT_FAILURE"
     kind.ask({"concurrency": 5}, key="one")
 
@@ -60,19 +61,19 @@ def test_a_function_that_does_not_start_is_told(aws, kind):
     assert "Lambda gave up: FUNCTION_ERROR_INIT_FAILURE." in reading.words
 
 
-def test_an_alias_of_latest_is_refused(aws, kind):
+def test_an_alias_of_latest_is_refused(aws: Cloud, kind: LambdaConcurrency) -> None:
     aws.function.version = "$LATEST"
 
     with pytest.raises(ApplyRefused, match="points at \\$LATEST"):
         kind.read()
 
 
-def test_an_unknown_alias_is_refused(aws):
+def test_an_unknown_alias_is_refused(aws: Cloud) -> None:
     with pytest.raises(ApplyRefused, match="There is no alias other of function pay in eu-central-1"):
         LambdaConcurrency(where=WHERE | {"alias": "other"}).read()
 
 
-def test_check_refuses_a_version_for_an_alias():
+def test_check_refuses_a_version_for_an_alias() -> None:
     with pytest.raises(BadLocator) as caught:
         LambdaConcurrency.check(WHERE | {"alias": "7"})
 

@@ -1,5 +1,8 @@
 """The shape of the calls: what the AWS kinds ask reaches moto, and stands there. Moto does all at once."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import boto3
 import pytest
 import requests
@@ -17,7 +20,7 @@ SMALL, LARGE = "db.r6g.large", "db.r6g.xlarge"
 
 
 @pytest.fixture
-def moto(monkeypatch):
+def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """An empty account at moto's server: `moto("ecs")` is a client of our own."""
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
@@ -31,7 +34,7 @@ def moto(monkeypatch):
 
 
 @pytest.fixture
-def ecs_service(moto):
+def ecs_service(moto: Callable[..., Any]) -> EcsService:
     ecs = moto("ecs")
     ecs.create_cluster(clusterName="shop")
     ecs.register_task_definition(family="web", containerDefinitions=[{"name": "web", "image": "web", "memory": 64}])
@@ -43,7 +46,7 @@ def ecs_service(moto):
     return EcsService(where={"region": REGION, "cluster": "shop", "service": "web"})
 
 
-def test_ecs_takes_bounds_and_count(moto, ecs_service):
+def test_ecs_takes_bounds_and_count(moto: Callable[..., Any], ecs_service: EcsService) -> None:
     baseline = ecs_service.read().state
     state = ecs_service.state_for(9, baseline=baseline)
 
@@ -56,7 +59,7 @@ def test_ecs_takes_bounds_and_count(moto, ecs_service):
     assert ecs_service.read().state == baseline == {"min": 2, "max": 6, "desired": 2, "steered": False}
 
 
-def test_policies_of_ecs_are_seen(moto, ecs_service):
+def test_policies_of_ecs_are_seen(moto: Callable[..., Any], ecs_service: EcsService) -> None:
     moto("application-autoscaling").put_scaling_policy(
         PolicyName="cpu", ServiceNamespace="ecs", ResourceId="service/shop/web",
         ScalableDimension="ecs:service:DesiredCount", PolicyType="TargetTrackingScaling",
@@ -69,12 +72,12 @@ def test_policies_of_ecs_are_seen(moto, ecs_service):
     assert ecs_service.read().state["steered"] is True
 
 
-def test_an_unknown_ecs_cluster_is_refused(moto):
+def test_an_unknown_ecs_cluster_is_refused(moto: Callable[..., Any]) -> None:
     with pytest.raises(ApplyRefused, match="There is no ECS service other/web in eu-central-1"):
         EcsService(where={"region": REGION, "cluster": "other", "service": "web"}).read()
 
 
-def make_cluster(moto, klass, **fields):
+def make_cluster(moto: Callable[..., Any], klass: str, **fields: Any) -> None:
     rds = moto("rds")
     rds.create_db_cluster(
         DBClusterIdentifier="shop", Engine="aurora-postgresql", MasterUsername="shop", MasterUserPassword="secret123",
@@ -86,7 +89,7 @@ def make_cluster(moto, klass, **fields):
         )
 
 
-def test_aurora_serverless_takes_its_range(moto):
+def test_aurora_serverless_takes_its_range(moto: Callable[..., Any]) -> None:
     make_cluster(moto, "db.serverless", ServerlessV2ScalingConfiguration={"MinCapacity": 0.5, "MaxCapacity": 4.0})
     kind = AuroraServerless(where={"region": REGION, "cluster": "shop"})
     baseline = kind.read().state
@@ -108,7 +111,7 @@ def test_aurora_serverless_takes_its_range(moto):
     assert kind.read().state == baseline == {"min": 0.5, "max": 4.0}
 
 
-def test_aurora_classes_go_by_reader_and_failover(moto):
+def test_aurora_classes_go_by_reader_and_failover(moto: Callable[..., Any]) -> None:
     make_cluster(moto, SMALL)
     kind = AuroraClass(where={"region": REGION, "cluster": "shop", "classes": f"{SMALL} {LARGE}"})
     baseline = kind.read().state
@@ -121,6 +124,6 @@ def test_aurora_classes_go_by_reader_and_failover(moto):
     assert kind.read().state == baseline
 
 
-def test_an_unknown_function_is_refused(moto):
+def test_an_unknown_function_is_refused(moto: Callable[..., Any]) -> None:
     with pytest.raises(ApplyRefused, match="There is no alias live of function pay in eu-central-1"):
         LambdaConcurrency(where={"region": REGION, "function": "pay", "alias": "live"}).read()

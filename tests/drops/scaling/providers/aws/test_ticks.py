@@ -1,5 +1,7 @@
 """The AWS kinds under real ticks: four targets of one drop grow, hold and come back, whatever AWS does meanwhile."""
 
+from typing import Any
+
 import pytest
 from django.utils import timezone
 
@@ -8,7 +10,7 @@ from drops.scaling.control import tick
 from drops.scaling.models import Call, Step, Target
 from drops.scaling.providers import PROVIDERS
 from shop.core.models import Alert
-from tests.drops.scaling.aws_cloud import REGION, Instance
+from tests.drops.scaling.aws_cloud import REGION, Cloud, Instance
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import make_step
 from tests.factories import make_drop
@@ -27,7 +29,7 @@ WANTED = {"ecs": 40, "aurora-serverless": 17, "aurora-class": 8, "lambda": 50}
 
 
 @pytest.fixture
-def drop(aws):
+def drop(aws: Cloud) -> Drop:
     """A drop's steps, one for a target of each AWS kind; the cluster has two instances of a class, and a serverless."""
     aws.instances["shop-s"] = Instance("db.serverless")
     aws.service.pace, aws.function.pace = 15, 20
@@ -42,7 +44,7 @@ def drop(aws):
     return drop
 
 
-def stands(aws):
+def stands(aws: Cloud) -> dict[str, Any]:
     """Say how everything in the account stands."""
     return {
         "ecs": (aws.service.least, aws.service.most, aws.service.desired, aws.service.running),
@@ -53,7 +55,7 @@ def stands(aws):
     }
 
 
-def tick_until(state, *, most=60, **others):
+def tick_until(state: str, *, most: Any = 60, **others: Any) -> None:
     """Tick until the steps have come to a state, those of some kinds to another one."""
     wanted = dict.fromkeys(WANTED, state) | others
     for _tick in range(most):
@@ -80,7 +82,7 @@ def tick_until(state, *, most=60, **others):
     ],
     ids=["nothing", "lost answers", "throttling", "lies", "garbage"],
 )
-def test_all_targets_of_a_drop_grow_and_come_back_exactly(aws, drop, faults):
+def test_all_targets_of_a_drop_grow_and_come_back_exactly(aws: Cloud, drop: Drop, faults: Any) -> None:
     before = stands(aws)
     for operation, kind in faults.items():
         aws.fault(operation, kind, times=2)
@@ -105,7 +107,7 @@ def test_all_targets_of_a_drop_grow_and_come_back_exactly(aws, drop, faults):
     assert not Alert.objects.filter(subject__endswith="drift").exists()
 
 
-def test_calls_leave_their_request_ids(aws, drop):
+def test_calls_leave_their_request_ids(aws: Cloud, drop: Drop) -> None:
     tick_until("ready")
 
     asked = Call.objects.filter(act="apply", target__kind="lambda").get()
@@ -121,7 +123,9 @@ def test_calls_leave_their_request_ids(aws, drop):
         ("RegisterScalableTarget", "LimitExceededException", "An AWS quota is used up: No."),
     ],
 )
-def test_a_refusal_alerts_with_what_to_do_and_leaves_the_rest(aws, drop, operation, code, words):
+def test_a_refusal_alerts_with_what_to_do_and_leaves_the_rest(
+    aws: Cloud, drop: Drop, operation: str, code: str, words: str
+) -> None:
     aws.fault(operation, code, times=9999)
 
     tick_until("ready", ecs="requested")
@@ -131,7 +135,7 @@ def test_a_refusal_alerts_with_what_to_do_and_leaves_the_rest(aws, drop, operati
     assert words in Alert.objects.open().get(details__target=target.name).message
 
 
-def test_what_somebody_else_changed_is_left_alone(aws, drop):
+def test_what_somebody_else_changed_is_left_alone(aws: Cloud, drop: Drop) -> None:
     tick_until("ready")
     aws.range = {"MinCapacity": 3.0, "MaxCapacity": 16.0}
 

@@ -2,16 +2,19 @@
 
 import sys
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
 from drops.scaling.providers import PROVIDERS, Missing
 from drops.scaling.providers.kubernetes import client
 from drops.scaling.providers.kubernetes.deployment import Deployment
+from tests.drops.scaling.kube_cloud import Cluster
 from tests.drops.scaling.providers.kube import WHERE, configure, refused, unknown
 
 
-def test_another_cluster_is_neither_read_nor_written(kube):
+def test_another_cluster_is_neither_read_nor_written(kube: Cluster) -> None:
     kube.uid = "11111111-1111-1111-1111-111111111111"
     kind = Deployment(where=WHERE)
 
@@ -25,13 +28,13 @@ def test_another_cluster_is_neither_read_nor_written(kube):
     assert kube.patches == []
 
 
-def test_an_unknown_name_is_told(kube):
+def test_an_unknown_name_is_told(kube: Cluster) -> None:
     assert refused(Deployment(where=WHERE | {"name": "wbe"})) == (
         "There is no Deployment “wbe” in namespace “shop” (404). Put in the right name."
     )
 
 
-def test_an_unknown_namespace_is_told(kube):
+def test_an_unknown_namespace_is_told(kube: Cluster) -> None:
     assert refused(Deployment(where=WHERE | {"namespace": "shpo"})) == (
         f"{kube.url} has no namespace “shpo”. Put in the right name, or the right context."
     )
@@ -47,7 +50,7 @@ def test_an_unknown_namespace_is_told(kube):
         ("list", "horizontalpodautoscalers", "autoscaling"),
     ],
 )
-def test_a_missing_right_is_told_by_verb_and_resource(kube, verb, plural, group):
+def test_a_missing_right_is_told_by_verb_and_resource(kube: Cluster, verb: str, plural: str, group: str) -> None:
     kube.denied = {(verb, plural)}
 
     assert refused(Deployment(where=WHERE), "ask" if verb == "patch" else "read", {"replicas": 5}) == (
@@ -56,7 +59,7 @@ def test_a_missing_right_is_told_by_verb_and_resource(kube, verb, plural, group)
     )
 
 
-def status(code, message):
+def status(code: Any, message: Any) -> Any:
     return code, f'{{"kind": "Status", "message": {message!r}}}'.replace("'", '"').encode(), {}
 
 
@@ -72,7 +75,7 @@ def status(code, message):
         ((404, b"404 page not found\n", {}), "has no namespace “shop”"),
     ],
 )
-def test_a_refusal_is_a_sentence(kube, answer, sentence):
+def test_a_refusal_is_a_sentence(kube: Cluster, answer: Any, sentence: str) -> None:
     kube.raw.append(answer)
 
     assert sentence in refused(Deployment(where=WHERE))
@@ -91,7 +94,7 @@ def test_a_refusal_is_a_sentence(kube, answer, sentence):
         ((200, b'{"metadata": 1}', {}), "can't be read (metadata.uid)"),
     ],
 )
-def test_what_nobody_can_tell_is_unknown(kube, answer, sentence):
+def test_what_nobody_can_tell_is_unknown(kube: Cluster, answer: Any, sentence: str) -> None:
     kube.raw.append(answer)
 
     assert sentence in unknown(Deployment(where=WHERE))
@@ -99,13 +102,13 @@ def test_what_nobody_can_tell_is_unknown(kube, answer, sentence):
 
 
 @pytest.mark.parametrize("garbage", ["two", -1, True, 2.5, [2]])
-def test_a_number_that_is_none_is_unknown(kube, garbage):
+def test_a_number_that_is_none_is_unknown(kube: Cluster, garbage: Any) -> None:
     kube.things["deployments", "web"]["status"]["readyReplicas"] = garbage
 
     assert "can't be read (status.readyReplicas)" in unknown(Deployment(where=WHERE))
 
 
-def test_an_expired_token_is_told(kube):
+def test_an_expired_token_is_told(kube: Cluster) -> None:
     kube.token = "the next one"
 
     assert refused(Deployment(where=WHERE)) == (
@@ -113,34 +116,36 @@ def test_an_expired_token_is_told(kube):
     )
 
 
-def test_a_server_that_hangs_is_unknown(kube, monkeypatch):
+def test_a_server_that_hangs_is_unknown(kube: Cluster, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "SECONDS", 0.3)
     kube.hang = threading.Event()
 
     assert unknown(Deployment(where=WHERE)) == f"The API server {kube.url} gave no answer in time."
 
 
-def test_a_server_that_is_not_there_is_unknown(kube):
+def test_a_server_that_is_not_there_is_unknown(kube: Cluster) -> None:
     assert unknown(Deployment(where=WHERE | {"context": "elsewhere"})) == (
         "The API server http://127.0.0.1:1 can't be reached (NewConnectionError). "
         "Is this the right address, and is it open?"
     )
 
 
-def test_a_context_that_is_not_configured_is_told(kube):
+def test_a_context_that_is_not_configured_is_told(kube: Cluster) -> None:
     assert refused(Deployment(where=WHERE | {"context": "nowhere"})).startswith(
         "There is no usable configuration: Invalid kube-config file. Expected object with name nowhere in"
     )
 
 
 @pytest.mark.parametrize("text", ["", "not: [yaml", "clusters: 1", "[]"])
-def test_a_configuration_that_is_garbage_is_told(kube, monkeypatch, tmp_path, text):
+def test_a_configuration_that_is_garbage_is_told(
+    kube: Cluster, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
+) -> None:
     configure(monkeypatch, tmp_path, text)
 
     assert refused(Deployment(where=WHERE)).startswith("There is no usable configuration: ")
 
 
-def test_no_configuration_at_all_is_told(monkeypatch):
+def test_no_configuration_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
@@ -151,7 +156,7 @@ def test_no_configuration_at_all_is_told(monkeypatch):
 
 
 @pytest.mark.parametrize("key", ["kubernetes", "hpa", "keda"])
-def test_without_the_extra_the_extra_is_named(monkeypatch, key):
+def test_without_the_extra_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setitem(sys.modules, "kubernetes", None)
 
     with pytest.raises(Missing, match=r'Install the extra "kubernetes": deploy/requirements/kubernetes\.txt'):

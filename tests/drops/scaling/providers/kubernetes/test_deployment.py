@@ -1,10 +1,11 @@
 """A Deployment, by the official client against a cluster that is served over HTTP."""
 
 from drops.scaling.providers.kubernetes.deployment import Deployment
+from tests.drops.scaling.kube_cloud import Cluster
 from tests.drops.scaling.providers.kube import WHERE, bring, refused, spec
 
 
-def test_read_tells_how_a_deployment_stands(kube):
+def test_read_tells_how_a_deployment_stands(kube: Cluster) -> None:
     reading = Deployment(where=WHERE).read()
 
     assert (reading.state, reading.size, reading.serving, reading.moving) == ({"replicas": 2}, 2, 2, False)
@@ -12,7 +13,7 @@ def test_read_tells_how_a_deployment_stands(kube):
     assert {verb for verb, _path in kube.calls} == {"get"}
 
 
-def test_a_deployment_is_ready_only_when_its_pods_are(kube):
+def test_a_deployment_is_ready_only_when_its_pods_are(kube: Cluster) -> None:
     kind = Deployment(where=WHERE)
     state = kind.state_for(5, baseline={"replicas": 2})
 
@@ -24,7 +25,7 @@ def test_a_deployment_is_ready_only_when_its_pods_are(kube):
     assert kube.patches == [("deployments/web", {"spec": {"replicas": 5}})]
 
 
-def test_a_change_that_its_controller_has_not_seen_is_not_ready(kube):
+def test_a_change_that_its_controller_has_not_seen_is_not_ready(kube: Cluster) -> None:
     kind = Deployment(where=WHERE)
     kube.things["deployments", "web"]["status"]["readyReplicas"] = 9  # what stood before counts for nothing
 
@@ -33,14 +34,14 @@ def test_a_change_that_its_controller_has_not_seen_is_not_ready(kube):
     assert not kind.is_ready(kind.read(), {"replicas": 5})
 
 
-def test_one_pod_pending_is_not_ready(kube):
+def test_one_pod_pending_is_not_ready(kube: Cluster) -> None:
     kind = Deployment(where=WHERE)
     kube.pods["web-9"] = "Pending"
 
     assert not kind.is_ready(kind.read(), {"replicas": 2})
 
 
-def test_nodes_that_are_full_keep_it_from_ready(kube):
+def test_nodes_that_are_full_keep_it_from_ready(kube: Cluster) -> None:
     kube.room = 4
     kind = Deployment(where=WHERE)
     kind.ask({"replicas": 6}, key="one")
@@ -53,7 +54,7 @@ def test_nodes_that_are_full_keep_it_from_ready(kube):
     assert not kind.is_ready(reading, {"replicas": 6})
 
 
-def test_a_quota_on_pods_is_told(kube):
+def test_a_quota_on_pods_is_told(kube: Cluster) -> None:
     kube.quota = 4
     kind = Deployment(where=WHERE)
     kind.ask({"replicas": 6}, key="one")
@@ -66,7 +67,7 @@ def test_a_quota_on_pods_is_told(kube):
     assert 'a quota forbids more pods: pods "web-9" is forbidden: exceeded quota: drops' in reading.words
 
 
-def test_a_deployment_comes_back_to_its_baseline(kube):
+def test_a_deployment_comes_back_to_its_baseline(kube: Cluster) -> None:
     kind = Deployment(where=WHERE)
     baseline = kind.read().state
     bring(kube, kind, kind.state_for(7, baseline=baseline))
@@ -77,7 +78,7 @@ def test_a_deployment_comes_back_to_its_baseline(kube):
     assert spec(kube, "deployments")["replicas"] == 2
 
 
-def test_asking_twice_is_asking_once(kube):
+def test_asking_twice_is_asking_once(kube: Cluster) -> None:
     kind = Deployment(where=WHERE)
     kind.ask({"replicas": 5}, key="one")
     kind.ask({"replicas": 5}, key="one")
@@ -85,11 +86,11 @@ def test_asking_twice_is_asking_once(kube):
     assert kube.things["deployments", "web"]["metadata"]["generation"] == 2
 
 
-def test_the_number_of_the_call_in_the_audit_log_is_kept(kube):
+def test_the_number_of_the_call_in_the_audit_log_is_kept(kube: Cluster) -> None:
     assert Deployment(where=WHERE).ask({"replicas": 5}, key="one").request_id == "audit-1"
 
 
-def test_a_deployment_that_an_hpa_owns_is_refused(kube):
+def test_a_deployment_that_an_hpa_owns_is_refused(kube: Cluster) -> None:
     kube.autoscale("web", 2, 5)
 
     for call in ("read", "ask"):

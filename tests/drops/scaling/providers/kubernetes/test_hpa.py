@@ -1,10 +1,11 @@
 """An HPA, by the official client against a cluster that is served over HTTP."""
 
 from drops.scaling.providers.kubernetes.hpa import Autoscaler
+from tests.drops.scaling.kube_cloud import Cluster
 from tests.drops.scaling.providers.kube import WHERE, bring, refused, spec
 
 
-def test_an_hpa_is_ready_only_when_the_pods_of_its_minimum_are(kube):
+def test_an_hpa_is_ready_only_when_the_pods_of_its_minimum_are(kube: Cluster) -> None:
     kube.autoscale("web", 2, 10)
     kind = Autoscaler(where=WHERE)
 
@@ -17,7 +18,7 @@ def test_an_hpa_is_ready_only_when_the_pods_of_its_minimum_are(kube):
     assert kube.patches == [("horizontalpodautoscalers/web", {"spec": {"minReplicas": 6, "maxReplicas": 10}})]
 
 
-def test_a_maximum_rises_with_the_minimum_and_comes_back_exactly(kube):
+def test_a_maximum_rises_with_the_minimum_and_comes_back_exactly(kube: Cluster) -> None:
     kube.autoscale("web", 2, 5)
     kind = Autoscaler(where=WHERE)
     baseline = kind.read().state
@@ -34,7 +35,7 @@ def test_a_maximum_rises_with_the_minimum_and_comes_back_exactly(kube):
     ) == (2, 5)
 
 
-def test_pods_that_load_had_brought_do_not_count_before_the_hpa_acts(kube):
+def test_pods_that_load_had_brought_do_not_count_before_the_hpa_acts(kube: Cluster) -> None:
     kube.autoscale("web", 2, 10)
     kube.things["deployments", "web"]["status"]["readyReplicas"] = 8
     kind = Autoscaler(where=WHERE)
@@ -44,7 +45,7 @@ def test_pods_that_load_had_brought_do_not_count_before_the_hpa_acts(kube):
     assert not kind.is_ready(kind.read(), {"min": 6, "max": 10})
 
 
-def test_an_hpa_that_keda_owns_is_refused(kube):
+def test_an_hpa_that_keda_owns_is_refused(kube: Cluster) -> None:
     kube.scale_by_keda("web", minReplicaCount=2, maxReplicaCount=9)
     kind = Autoscaler(where=WHERE | {"name": "keda-hpa-web"})
 
@@ -56,7 +57,7 @@ def test_an_hpa_that_keda_owns_is_refused(kube):
     assert kube.patches == []
 
 
-def test_an_hpa_at_no_pods_says_that_it_is_off(kube):
+def test_an_hpa_at_no_pods_says_that_it_is_off(kube: Cluster) -> None:
     kube.deploy("web", 0)
     kube.autoscale("web", 2, 10)
 
@@ -66,16 +67,16 @@ def test_an_hpa_at_no_pods_says_that_it_is_off(kube):
     assert "at 0 pods an HPA does nothing: scale what it scales to 1 or more" in reading.words
 
 
-def test_an_hpa_never_gets_a_minimum_of_0():
+def test_an_hpa_never_gets_a_minimum_of_0() -> None:
     assert Autoscaler().state_for(0, baseline={"min": 2, "max": 5}) == {"min": 1, "max": 5}
 
 
-def test_a_minimum_that_is_not_set_means_1():
+def test_a_minimum_that_is_not_set_means_1() -> None:
     assert Autoscaler().is_same({"min": None, "max": 5}, {"min": 1, "max": 5})
     assert not Autoscaler().is_same({"min": None, "max": 5}, {"min": 1, "max": 6})
 
 
-def test_what_is_neither_deployment_nor_stateful_set_is_refused(kube):
+def test_what_is_neither_deployment_nor_stateful_set_is_refused(kube: Cluster) -> None:
     kube.autoscale("web", 2, 10)
     spec(kube, "horizontalpodautoscalers")["scaleTargetRef"]["kind"] = "Rollout"
 
@@ -84,7 +85,7 @@ def test_what_is_neither_deployment_nor_stateful_set_is_refused(kube):
     )
 
 
-def test_a_minimum_above_the_maximum_is_refused_by_the_cluster(kube):
+def test_a_minimum_above_the_maximum_is_refused_by_the_cluster(kube: Cluster) -> None:
     kube.autoscale("web", 2, 5)
 
     assert refused(Autoscaler(where=WHERE), "ask", {"min": 8, "max": 5}).startswith(

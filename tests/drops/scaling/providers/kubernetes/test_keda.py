@@ -3,10 +3,11 @@
 import pytest
 
 from drops.scaling.providers.kubernetes.keda import ScaledObject
+from tests.drops.scaling.kube_cloud import Cluster
 from tests.drops.scaling.providers.kube import WHERE, bring, refused, spec
 
 
-def test_a_scaled_object_is_ready_when_keda_and_its_hpa_have_acted(kube):
+def test_a_scaled_object_is_ready_when_keda_and_its_hpa_have_acted(kube: Cluster) -> None:
     kube.scale_by_keda("web", minReplicaCount=1, maxReplicaCount=9)
     kind = ScaledObject(where=WHERE)
 
@@ -18,7 +19,7 @@ def test_a_scaled_object_is_ready_when_keda_and_its_hpa_have_acted(kube):
     assert kube.patches == [("scaledobjects/web", {"spec": {"minReplicaCount": 6, "maxReplicaCount": 9}})]
 
 
-def test_bounds_that_were_not_set_come_back_as_not_set(kube):
+def test_bounds_that_were_not_set_come_back_as_not_set(kube: Cluster) -> None:
     kube.scale_by_keda("web")
     kube.things["deployments", "web"]["spec"]["replicas"] = 1
     kind = ScaledObject(where=WHERE)
@@ -32,7 +33,7 @@ def test_bounds_that_were_not_set_come_back_as_not_set(kube):
     assert (baseline, spec(kube, "scaledobjects")) == ({"min": None, "max": None}, before)
 
 
-def test_a_bound_that_need_not_move_stays_unset():
+def test_a_bound_that_need_not_move_stays_unset() -> None:
     kind = ScaledObject()
 
     assert kind.state_for(0, baseline={"min": None, "max": None}) == {"min": None, "max": None}
@@ -43,7 +44,7 @@ def test_a_bound_that_need_not_move_stays_unset():
 
 
 @pytest.mark.parametrize("note", ["paused", "paused-replicas", "paused-scale-out"])
-def test_a_paused_scaled_object_is_not_raised_but_can_be_brought_back(kube, note):
+def test_a_paused_scaled_object_is_not_raised_but_can_be_brought_back(kube: Cluster, note: str) -> None:
     kube.scale_by_keda("web", minReplicaCount=4, maxReplicaCount=9)
     kube.things["scaledobjects", "web"]["metadata"]["annotations"] = {f"autoscaling.keda.sh/{note}": "true"}
     kind = ScaledObject(where=WHERE)
@@ -58,7 +59,7 @@ def test_a_paused_scaled_object_is_not_raised_but_can_be_brought_back(kube, note
     assert spec(kube, "scaledobjects")["minReplicaCount"] == 2
 
 
-def test_a_scaled_object_that_idles_elsewhere_is_not_raised(kube):
+def test_a_scaled_object_that_idles_elsewhere_is_not_raised(kube: Cluster) -> None:
     kube.scale_by_keda("web", minReplicaCount=1, maxReplicaCount=9, idleReplicaCount=0)
 
     assert refused(ScaledObject(where=WHERE), "ask", {"min": 6, "max": 9}) == (
@@ -66,7 +67,7 @@ def test_a_scaled_object_that_idles_elsewhere_is_not_raised(kube):
     )
 
 
-def test_what_keda_finds_wrong_is_told(kube):
+def test_what_keda_finds_wrong_is_told(kube: Cluster) -> None:
     kube.scale_by_keda("web", minReplicaCount=1)
     kube.things["scaledobjects", "web"]["status"]["conditions"] = [
         {"type": "Ready", "status": "False", "message": "failed to ensure HPA is correctly created"}
@@ -75,7 +76,7 @@ def test_what_keda_finds_wrong_is_told(kube):
     assert "KEDA is not ready: failed to ensure HPA is correctly created" in ScaledObject(where=WHERE).read().words
 
 
-def test_a_scaled_object_without_its_hpa_is_moving(kube):
+def test_a_scaled_object_without_its_hpa_is_moving(kube: Cluster) -> None:
     kube.scale_by_keda("web", minReplicaCount=1)
     del kube.things["scaledobjects", "web"]["status"]["hpaName"]
 
@@ -85,7 +86,7 @@ def test_a_scaled_object_without_its_hpa_is_moving(kube):
     assert "KEDA has made no HPA of it yet" in reading.words
 
 
-def test_a_cluster_without_keda_says_so(kube):
+def test_a_cluster_without_keda_says_so(kube: Cluster) -> None:
     kube.has_keda = False
 
     assert refused(ScaledObject(where=WHERE)) == (

@@ -1,5 +1,7 @@
 """What all kinds in a namespace share: where they are, and which pods are theirs."""
 
+from typing import Any
+
 import pytest
 
 from drops.scaling.providers import ApplyRefused, BadLocator
@@ -23,24 +25,24 @@ from tests.drops.scaling.providers.kube import WHERE
         ("context", "shop\n"),
     ],
 )
-def test_check_names_the_field_that_is_wrong(field, value):
+def test_check_names_the_field_that_is_wrong(field: str, value: Any) -> None:
     with pytest.raises(BadLocator) as caught:
         Deployment.check(WHERE | {field: value})
 
     assert list(caught.value.faults) == [field]
 
 
-def test_check_accepts_what_is_right():
+def test_check_accepts_what_is_right() -> None:
     Deployment.check(WHERE)
     Deployment.check(WHERE | {"context": "arn:aws:eks:eu-central-1:1:cluster/shop"})
 
 
-def test_one_thing_is_one_resource_by_whatever_context():
+def test_one_thing_is_one_resource_by_whatever_context() -> None:
     assert Deployment.resource(WHERE | {"context": "a"}) == Deployment.resource(WHERE | {"context": "b"})
     assert len({kind.resource(WHERE) for kind in (Deployment, Autoscaler, ScaledObject)}) == 3
 
 
-def test_a_selector_is_written_as_a_query():
+def test_a_selector_is_written_as_a_query() -> None:
     assert selector_of(
         {
             "matchLabels": {"app": "web", "tier": "front"},
@@ -61,12 +63,12 @@ def test_a_selector_is_written_as_a_query():
         ({"matchExpressions": [{"key": "a", "operator": "Gt", "values": ["1"]}]}, "has an operator that is not known"),
     ],
 )
-def test_a_selector_that_cannot_be_written_is_refused(selector, sentence):
+def test_a_selector_that_cannot_be_written_is_refused(selector: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ApplyRefused, match=sentence):
         selector_of(selector)
 
 
-def test_a_pod_that_waits_for_its_image_says_so():
+def test_a_pod_that_waits_for_its_image_says_so() -> None:
     waiting = {"status": {"containerStatuses": [{"state": {}}, {"state": {"waiting": {"reason": "ImagePullBackOff"}}}]}}
 
     assert (why_pending(waiting), why_pending({})) == (": ImagePullBackOff", "")

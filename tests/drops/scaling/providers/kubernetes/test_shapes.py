@@ -2,9 +2,12 @@
 
 import asyncio
 import threading
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from kmock import KubernetesEmulator, Server
+from kmock._internal.k8s_dicts import ObjectVersion
 
 from drops.scaling.providers import PROVIDERS, ApplyRefused
 from tests.drops.scaling.kube_cloud import UID, configuration
@@ -19,11 +22,11 @@ SCALED = {"kind": "Deployment", "name": "web"}
 
 
 @pytest.fixture
-def emulator(monkeypatch, tmp_path):
+def emulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[KubernetesEmulator]:
     """A Kubernetes API by kmock, with a Deployment "web", found by KUBECONFIG."""
     up, over, found = threading.Event(), threading.Event(), {}
 
-    async def serve():
+    async def serve() -> None:
         async with KubernetesEmulator() as handler, Server(handler) as server:
             handler["get /api/v1/namespaces/shop"] << {"metadata": {"name": "shop", "uid": UID}}
             handler.objects["apps/v1/deployments", "shop", "web"] = WORKLOAD
@@ -50,11 +53,11 @@ def emulator(monkeypatch, tmp_path):
     thread.join(10)
 
 
-def spec(emulator, resource, name="web"):
+def spec(emulator: KubernetesEmulator, resource: str, name: str = "web") -> dict[str, ObjectVersion]:
     return dict(emulator.objects[resource, "shop", name]["spec"])
 
 
-def test_a_deployment_is_read_and_patched(emulator):
+def test_a_deployment_is_read_and_patched(emulator: KubernetesEmulator) -> None:
     kind = PROVIDERS["kubernetes"](where=WHERE)
 
     reading = kind.read()
@@ -64,7 +67,7 @@ def test_a_deployment_is_read_and_patched(emulator):
     assert spec(emulator, "apps/v1/deployments") == WORKLOAD["spec"] | {"replicas": 5}
 
 
-def test_an_hpa_is_read_and_patched(emulator):
+def test_an_hpa_is_read_and_patched(emulator: KubernetesEmulator) -> None:
     resource = "autoscaling/v2/horizontalpodautoscalers"
     emulator.objects[resource, "shop", "web"] = {
         "metadata": {"name": "web"},
@@ -80,7 +83,7 @@ def test_an_hpa_is_read_and_patched(emulator):
     assert spec(emulator, resource) == {"minReplicas": 6, "maxReplicas": 6, "scaleTargetRef": SCALED}
 
 
-def test_a_scaled_object_is_patched_and_what_was_not_set_is_taken_away_again(emulator):
+def test_a_scaled_object_is_patched_and_what_was_not_set_is_taken_away_again(emulator: KubernetesEmulator) -> None:
     resource = "keda.sh/v1alpha1/scaledobjects"
     emulator.objects[resource, "shop", "web"] = {"metadata": {"name": "web"}, "spec": {"scaleTargetRef": SCALED}}
     kind = PROVIDERS["keda"](where=WHERE)
@@ -93,6 +96,6 @@ def test_a_scaled_object_is_patched_and_what_was_not_set_is_taken_away_again(emu
     assert spec(emulator, resource) == {"scaleTargetRef": SCALED}
 
 
-def test_what_is_not_there_is_refused(emulator):
+def test_what_is_not_there_is_refused(emulator: KubernetesEmulator) -> None:
     with pytest.raises(ApplyRefused):
         PROVIDERS["kubernetes"](where=WHERE | {"name": "wbe"}).read()

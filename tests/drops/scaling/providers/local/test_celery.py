@@ -5,6 +5,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from celery import Celery as App
@@ -45,7 +46,7 @@ def is_down(kind: Celery) -> bool:
     return kind.is_ready(kind.read(), ONE)
 
 
-def test_read_tells_the_size_and_the_processes(pool):
+def test_read_tells_the_size_and_the_processes(pool: Celery) -> None:
     reading = pool.read()
 
     assert (reading.state, reading.size, reading.serving, reading.moving) == (ONE, 1, 1, False)
@@ -53,7 +54,7 @@ def test_read_tells_the_size_and_the_processes(pool):
     assert reading.cpu_seconds is None or reading.cpu_seconds > 0
 
 
-def test_ask_grows_and_shrinks_to_a_size(pool):
+def test_ask_grows_and_shrinks_to_a_size(pool: Celery) -> None:
     grown = pool.ask(THREE, key="k").words
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
     shrunk = pool.ask(ONE, key="k").words
@@ -62,14 +63,14 @@ def test_ask_grows_and_shrinks_to_a_size(pool):
     assert (grown, shrunk) == ("1 → 3 processes", "3 → 1 processes")
 
 
-def test_ask_again_changes_nothing(pool):
+def test_ask_again_changes_nothing(pool: Celery) -> None:
     said = [pool.ask(THREE, key="k").words for _ in range(3)]
 
     assert said == ["1 → 3 processes", "3 → 3 processes", "3 → 3 processes"]
     assert pool.read().size == 3
 
 
-def test_pool_that_was_only_asked_to_grow_is_not_ready(pool):
+def test_pool_that_was_only_asked_to_grow_is_not_ready(pool: Celery) -> None:
     pool.ask(THREE, key="k")
     reading = pool.read()
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
@@ -77,7 +78,7 @@ def test_pool_that_was_only_asked_to_grow_is_not_ready(pool):
     assert (reading.size, pool.is_ready(reading, THREE)) == (3, reading.serving == 3)
 
 
-def test_ask_to_shrink_again_before_it_is_done_ends_no_more_than_that(pool):
+def test_ask_to_shrink_again_before_it_is_done_ends_no_more_than_that(pool: Celery) -> None:
     pool.ask(THREE, key="k")
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
     for size in (2, 1):
@@ -87,7 +88,7 @@ def test_ask_to_shrink_again_before_it_is_done_ends_no_more_than_that(pool):
     assert pool.read().size in {1, 2}
 
 
-def test_busy_processes_are_let_finish(pool, worker):
+def test_busy_processes_are_let_finish(pool: Celery, worker: Path) -> None:
     pool.ask(THREE, key="k")
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
     go, begun = worker / "go", [worker / f"begun-{number}" for number in (1, 2)]
@@ -108,7 +109,7 @@ def test_busy_processes_are_let_finish(pool, worker):
     assert "ERROR" not in (worker / "log").read_text()
 
 
-def test_processes_that_start_are_not_told_to_go_before_they_can_hear_it(pool, worker):
+def test_processes_that_start_are_not_told_to_go_before_they_can_hear_it(pool: Celery, worker: Path) -> None:
     slow = worker / "slow"
     slow.touch()
     pool.ask(THREE, key="k")
@@ -120,7 +121,7 @@ def test_processes_that_start_are_not_told_to_go_before_they_can_hear_it(pool, w
     assert told == "3 → 3 processes; the others are busy or starting, and go later"
 
 
-def test_reading_leaves_nothing_at_the_broker(pool):
+def test_reading_leaves_nothing_at_the_broker(pool: Celery) -> None:
     with Redis.from_url(os.environ["BROKER_URL"]) as broker:
         pool.read()
         before = sorted(broker.keys()), sum(map(broker.scard, broker.keys("_kombu.binding.*")))
@@ -131,7 +132,7 @@ def test_reading_leaves_nothing_at_the_broker(pool):
     assert after == before
 
 
-def test_process_on_its_way_out_is_not_chosen_again():
+def test_process_on_its_way_out_is_not_chosen_again() -> None:
     """Of a pool of three, 11 was told to go, and 14 starts: as many are up as there are to be."""
     young = SimpleNamespace(_waiting_to_start=[SimpleNamespace(pid=14)])
     info = {"processes": [11, 12, 13, 14]}
@@ -146,14 +147,14 @@ def test_process_on_its_way_out_is_not_chosen_again():
 # --- faults --------------------------------------------------------------------------------------------------------
 
 
-def test_worker_that_is_not_there_is_unknown(worker, monkeypatch):
+def test_worker_that_is_not_there_is_unknown(worker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "SECONDS", 0.2)
 
     with pytest.raises(OutcomeUnclear, match=r"^No worker nobody@here answered in .* s\. Look whether it runs"):
         Celery(where={"worker": "nobody@here"}).read()
 
 
-def test_broker_that_is_away_is_unknown(monkeypatch):
+def test_broker_that_is_away_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
     away = App(broker=f"redis://127.0.0.1:{free_port()}/0", set_as_current=False)
     monkeypatch.setattr(module, "current_app", away)
 
@@ -161,7 +162,7 @@ def test_broker_that_is_away_is_unknown(monkeypatch):
         Celery(where={"worker": "nobody@here"}).read()
 
 
-def test_pool_of_threads_is_refused(tmp_path):
+def test_pool_of_threads_is_refused(tmp_path: Path) -> None:
     said = r"^The worker threads-.* refused: its pool .* has no processes"
     with (
         fleets.celery(tmp_path, f"threads-{os.getpid()}", pool="threads") as node,
@@ -170,7 +171,7 @@ def test_pool_of_threads_is_refused(tmp_path):
         Celery(where={"worker": node}).read()
 
 
-def test_pool_under_autoscale_is_refused(tmp_path):
+def test_pool_under_autoscale_is_refused(tmp_path: Path) -> None:
     said, words = "not supported with autoscale", ["--autoscale", "4,1"]
     with fleets.celery(tmp_path, f"auto-{os.getpid()}", words=words) as node, pytest.raises(ApplyRefused, match=said):
         Celery(where={"worker": node}).ask(THREE, key="k")
@@ -186,7 +187,7 @@ def test_pool_under_autoscale_is_refused(tmp_path):
         ({}, OutcomeUnclear, "answered something else"),
     ],
 )
-def test_answers_that_are_none_are_told(told, kind, said):
+def test_answers_that_are_none_are_told(told: dict[str, Any], kind: Any, said: str) -> None:
     with pytest.raises(kind, match=said):
         module._answer("checkout@here", told)
 
@@ -195,12 +196,12 @@ def test_answers_that_are_none_are_told(told, kind, said):
 
 
 @pytest.mark.parametrize("given", [{}, {"worker": ""}, {"worker": "checkout"}, {"worker": "@x"}, {"worker": "a b@c"}])
-def test_check_refuses_what_is_no_worker(given):
+def test_check_refuses_what_is_no_worker(given: dict[str, Any]) -> None:
     with pytest.raises(BadLocator, match="Name the worker as -n does"):
         Celery.check(given)
 
 
-def test_resource_is_the_same_however_the_machine_is_named():
+def test_resource_is_the_same_however_the_machine_is_named() -> None:
     names = ["checkout@%h", f"checkout@{socket.gethostname()}"]
     for name in names:
         Celery.check({"worker": name})
@@ -208,5 +209,5 @@ def test_resource_is_the_same_however_the_machine_is_named():
     assert {Celery.resource({"worker": name}) for name in names} == {f"celery:checkout@{socket.gethostname()}"}
 
 
-def test_state_for_keeps_one_process():
+def test_state_for_keeps_one_process() -> None:
     assert [Celery().state_for(size, baseline=THREE) for size in (0, 2)] == [ONE, {"processes": 2}]

@@ -6,9 +6,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from gunicorn.ctl.protocol import ControlProtocol
+from pytest_django import Settings
 
 from drops.scaling.providers.base import ApplyRefused, BadLocator, OutcomeUnclear
 from drops.scaling.providers.local import gunicorn as module
@@ -38,7 +40,7 @@ def fleet(request: pytest.FixtureRequest, folder: Path) -> Iterator[Gunicorn]:
         yield kind
 
 
-def test_read_tells_what_is_wanted_and_what_serves(fleet):
+def test_read_tells_what_is_wanted_and_what_serves(fleet: Gunicorn) -> None:
     reading = fleet.read()
 
     assert (reading.state, reading.size, reading.serving, reading.moving) == ({"workers": 1}, 1, 1, False)
@@ -47,7 +49,7 @@ def test_read_tells_what_is_wanted_and_what_serves(fleet):
     assert fleet.is_ready(reading, {"workers": 1})
 
 
-def test_ask_grows_and_shrinks_to_a_size(fleet):
+def test_ask_grows_and_shrinks_to_a_size(fleet: Gunicorn) -> None:
     for state in (THREE, {"workers": 1}):
         fleet.ask(state, key="k")
         until(lambda state=state: fleet.is_ready(fleet.read(), state), str(state))
@@ -55,14 +57,14 @@ def test_ask_grows_and_shrinks_to_a_size(fleet):
     assert fleet.read().serving == 1
 
 
-def test_ask_again_changes_nothing(fleet):
+def test_ask_again_changes_nothing(fleet: Gunicorn) -> None:
     said = [fleet.ask(THREE, key="k").words for _ in range(3)]
 
     assert said == ["1 → 3 workers", "3 → 3 workers", "3 → 3 workers"]
     assert fleet.read().size == 3
 
 
-def test_connection_that_is_open_while_workers_start_leaves_no_traceback(fleet, folder):
+def test_connection_that_is_open_while_workers_start_leaves_no_traceback(fleet: Gunicorn, folder: Path) -> None:
     with closing(socket.socket(socket.AF_UNIX)) as idle:
         idle.connect(str(folder / "fleet.ctl"))
         idle.sendall(ControlProtocol.encode_message({"id": 1, "command": "show stats"}))
@@ -75,7 +77,7 @@ def test_connection_that_is_open_while_workers_start_leaves_no_traceback(fleet, 
     assert "Traceback" not in said
 
 
-def test_worker_that_still_loads_is_not_ready(folder):
+def test_worker_that_still_loads_is_not_ready(folder: Path) -> None:
     with fleets.gunicorn(folder) as path:
         kind = kind_at(path)
         until(lambda: kind.read().serving == 1, "the first worker")
@@ -89,7 +91,7 @@ def test_worker_that_still_loads_is_not_ready(folder):
     assert (loading.state, loading.serving, kind.is_ready(loading, TWO)) == (TWO, 1, False)
 
 
-def test_cpu_seconds_count_workers_that_are_gone(folder):
+def test_cpu_seconds_count_workers_that_are_gone(folder: Path) -> None:
     with fleets.gunicorn(folder, workers=2) as path:
         kind = kind_at(path)
         until(lambda: kind.read().serving == 2, "both workers")
@@ -149,7 +151,7 @@ def between(real: Path, path: Path, *, spoil: Callable[[dict[str, object], socke
     thread.join()
 
 
-def test_ask_whose_answer_was_lost_has_one_effect(folder):
+def test_ask_whose_answer_was_lost_has_one_effect(folder: Path) -> None:
     lost: list[object] = []
 
     def spoil(command: dict[str, object], client: socket.socket) -> bool:
@@ -169,7 +171,7 @@ def test_ask_whose_answer_was_lost_has_one_effect(folder):
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\x02[]", b"\0\0\0\x02{}", b""])
-def test_read_of_garbage_is_unknown(folder, monkeypatch, answer):
+def test_read_of_garbage_is_unknown(folder: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
 
     def spoil(command: dict[str, object], client: socket.socket) -> bool:
@@ -184,14 +186,14 @@ def test_read_of_garbage_is_unknown(folder, monkeypatch, answer):
         kind_at(folder / "b").read()
 
 
-def test_read_where_nothing_runs_is_unknown(folder, monkeypatch):
+def test_read_where_nothing_runs_is_unknown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
 
     with pytest.raises(OutcomeUnclear, match=r"none\.ctl \(FileNotFoundError\)"):
         kind_at(folder / "none.ctl").read()
 
 
-def test_read_of_a_fleet_that_hangs_is_unknown(folder, monkeypatch):
+def test_read_of_a_fleet_that_hangs_is_unknown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
     monkeypatch.setattr(module, "SECONDS", 0.1)
     with closing(socket.socket(socket.AF_UNIX)) as server:
@@ -202,7 +204,7 @@ def test_read_of_a_fleet_that_hangs_is_unknown(folder, monkeypatch):
             kind_at(folder / "hangs").read()
 
 
-def test_command_that_gunicorn_refuses_is_refused(folder):
+def test_command_that_gunicorn_refuses_is_refused(folder: Path) -> None:
     with (
         fleets.gunicorn(folder) as path,
         closing(module._dial(str(path))) as connection,
@@ -224,14 +226,14 @@ def test_command_that_gunicorn_refuses_is_refused(folder):
         ({"socket": "/" + "x" * 107}, "107 bytes are the most"),
     ],
 )
-def test_check_refuses_what_is_no_socket(settings, given, said):
+def test_check_refuses_what_is_no_socket(settings: Settings, given: Any, said: str) -> None:
     settings.RUN_DIR = "/run/shop"
 
     with pytest.raises(BadLocator, match=said):
         Gunicorn.check(given)
 
 
-def test_check_needs_a_run_dir_for_a_bare_name(settings):
+def test_check_needs_a_run_dir_for_a_bare_name(settings: Settings) -> None:
     settings.RUN_DIR = ""
 
     with pytest.raises(BadLocator, match="RUN_DIR, which must be set"):
@@ -239,7 +241,7 @@ def test_check_needs_a_run_dir_for_a_bare_name(settings):
     Gunicorn.check({"socket": "/run/shop/web.ctl"})
 
 
-def test_resource_is_the_same_however_the_socket_is_named(settings, folder):
+def test_resource_is_the_same_however_the_socket_is_named(settings: Settings, folder: Path) -> None:
     settings.RUN_DIR = str(folder)
     os.symlink(folder, folder / "also")
 
@@ -250,5 +252,5 @@ def test_resource_is_the_same_however_the_socket_is_named(settings, folder):
     assert {Gunicorn.resource({"socket": name}) for name in names} == {f"gunicorn:{folder}/web.ctl"}
 
 
-def test_state_for_keeps_one_worker():
+def test_state_for_keeps_one_worker() -> None:
     assert [Gunicorn().state_for(size, baseline={"workers": 4}) for size in (0, 2)] == [{"workers": 1}, {"workers": 2}]
