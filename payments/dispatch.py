@@ -1,7 +1,7 @@
 """Enqueueing an order for a worker at once. Best effort: a periodic sweep picks up anything that the broker loses.
 
-So nobody waits for a broker that is down: each process tries once, on a connection of its own, and then leaves the
-broker alone for a while.
+So nobody waits for a broker that is down: each process tries once, on a connection of its own, and then
+leaves the broker alone for a while.
 """
 
 import logging
@@ -57,7 +57,8 @@ class Broker:
     """The broker at one address, and when this process may try it again."""
 
     def __init__(self, url: str) -> None:
-        self.connection: Connection = current_app.connection_for_write(url, transport_options=TRANSPORT_OPTIONS)
+        options = TRANSPORT_OPTIONS
+        self.connection: Connection = current_app.connection_for_write(url, transport_options=options)
         self.retry_at = 0.0
 
     @staticmethod

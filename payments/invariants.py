@@ -1,6 +1,7 @@
 """Invariants: what must be true of stock and money at any moment, as SQL; and a comparison with Stripe's own list.
 
-Used by tests, load tests and a periodic task. A check returns the rows that break its rule, so no rows are good news.
+Used by tests, load tests and a periodic task. A check returns the rows that break its rule, so no rows are
+good news.
 """
 
 import logging
@@ -20,7 +21,8 @@ from shop.core.models import Alert
 
 log = logging.getLogger(__name__)
 
-# Each query returns (name, problem) for every row of the drop that breaks the rule. %(drop)s is the drop's id.
+# Each query returns (name, problem) for every row of the drop that breaks the rule. %(drop)s is the drop's
+# id.
 RULES = {
     "each live hold owns exactly the units of its lines": """
         SELECT h.uuid::text,
@@ -101,7 +103,7 @@ class Check:
 
 
 def check(*, drop: Drop, stripe: bool = True) -> list[Check]:
-    """Check the drop's invariants; with `stripe`, compare them with Stripe's list too. Raises OutcomeUnknown."""
+    """Check the drop's invariants; with `stripe`, against Stripe's list too. Raises OutcomeUnknown."""
     checks = []
     with connection.cursor() as cursor:
         for name, sql in RULES.items():
@@ -113,7 +115,7 @@ def check(*, drop: Drop, stripe: bool = True) -> list[Check]:
 
 
 def raise_alerts() -> int:
-    """Check the drops that are selling or have recently ended, without Stripe; return how many rules are broken.
+    """Check the drops that are selling or ended recently, without Stripe; return how many rules are broken.
 
     A drop with a broken rule gets an alert, which is resolved once every rule holds again.
     """
@@ -134,12 +136,13 @@ def raise_alert(*, drop: Drop, broken: Sequence[Check]) -> None:
     if not broken:
         alerts.resolve(subject=subject)
         return
-    log.error("drop %s breaks %d invariants: %s", drop.slug, len(broken), "; ".join(found.name for found in broken))
-    rules = "\n".join(f"Broken: {found.name}. {found.detail}." for found in broken)
+    log.error("drop %s breaks %d invariants: %s", drop.slug, len(broken), [found.name for found in broken])
+    advice = f"Stock or money of drop {drop.slug} is inconsistent. Pause the drop and look at these rows."
+    rules = [f"Broken: {found.name}. {found.detail}." for found in broken]
     alerts.raise_alert(
         source="payments",
         subject=subject,
-        message=f"Stock or money of drop {drop.slug} is inconsistent. Pause the drop and look at these rows.\n{rules}",
+        message="\n".join([advice, *rules]),
         details={"drop": drop.slug, "invariants": str(len(broken))},
     )
 
@@ -147,10 +150,11 @@ def raise_alert(*, drop: Drop, broken: Sequence[Check]) -> None:
 def compare_with_stripe(*, drop: Drop) -> Check:
     """Compare the PaymentIntents that Stripe created since the drop's first order with our rows.
 
-    Our rows are read before Stripe is asked, and orders go on in the meantime. So where the two disagree, both are read
-    again.
+    Our rows are read before Stripe is asked, and orders go on in the meantime. So where the two disagree,
+    both are read again.
     """
-    orders = {str(order.uuid): order for order in Order.objects.filter(hold__drop=drop).select_related("payment")}
+    rows = Order.objects.filter(hold__drop=drop).select_related("payment")
+    orders = {str(order.uuid): order for order in rows}
     intents: Iterable[gateway.Intent] = ()
     if orders:
         intents = gateway.intents(since=min(order.created_at for order in orders.values()) - CLOCK_DIFFERENCE)
@@ -165,8 +169,10 @@ def compare_with_stripe(*, drop: Drop) -> Check:
         confirmed = confirmed_difference(order=order, intent=intent)
         if confirmed:
             broken.append(f"{order.number}: {confirmed}")
-    missing = [order for order in orders.values() if order.payment.intent_id and order.payment.intent_id not in seen]
-    broken += [f"{order.number}: Stripe has no {order.payment.intent_id}" for order in missing]
+    for order in orders.values():
+        intent_id = order.payment.intent_id
+        if intent_id and intent_id not in seen:
+            broken.append(f"{order.number}: Stripe has no {intent_id}")
     return Check("Stripe's list of PaymentIntents agrees", tuple(broken))
 
 

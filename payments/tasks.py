@@ -1,4 +1,4 @@
-"""Tasks of the queues `checkout` and `capture`. Each may run twice at once, and a sweep finds what the broker loses."""
+"""Tasks of the queues `checkout` and `capture`. Each may run twice at once; sweeps find what the broker loses."""
 
 import random
 
@@ -18,7 +18,7 @@ def confirm_order(*, order_id: int, **_: object) -> None:
     try:
         state = advance.advance_order(order_id=order_id, states=advance.AUTHORISING_STATES)
     except rate_limit.RateLimited:
-        enqueue(confirm_order, order_id=order_id, wait_seconds=random.uniform(MIN_WAIT_SECONDS, MAX_WAIT_SECONDS))
+        enqueue(confirm_order, order_id=order_id, wait_seconds=rate_limited_wait())
         return
     if state in {advance.AUTHORISED, advance.VOIDING}:
         enqueue(advance_order, order_id=order_id)
@@ -30,7 +30,7 @@ def advance_order(*, order_id: int, **_: object) -> None:
     try:
         advance.advance_order(order_id=order_id)
     except rate_limit.RateLimited:
-        enqueue(advance_order, order_id=order_id, wait_seconds=random.uniform(MIN_WAIT_SECONDS, MAX_WAIT_SECONDS))
+        enqueue(advance_order, order_id=order_id, wait_seconds=rate_limited_wait())
 
 
 @shared_task(name="payments.sweep_attempts", ignore_result=True)
@@ -56,11 +56,17 @@ def sweep_payments(**_: object) -> int:
 
 @shared_task(name="payments.watch_money", ignore_result=True)
 def watch_money(**_: object) -> int:
-    """Check the invariants of drops that are selling, and resolve alerts that are over; return how many rules broke."""
+    """Check the invariants of current drops and resolve alerts that are over; return how many rules broke."""
     money_alerts.resolve_finished()
     return invariants.raise_alerts()
 
 
+def rate_limited_wait() -> float:
+    """Return how many seconds a rate-limited order waits: a random time, so that orders don't come back together."""
+    return random.uniform(MIN_WAIT_SECONDS, MAX_WAIT_SECONDS)
+
+
 def enqueue(task: "Task[..., None]", *, order_id: int, wait_seconds: float = 0) -> None:
     """Enqueue the task for an order, to run after `wait_seconds`."""
-    task.apply_async(kwargs={"order_id": order_id}, countdown=wait_seconds, expires=wait_seconds + EXPIRES_SECONDS)
+    expires = wait_seconds + EXPIRES_SECONDS
+    task.apply_async(kwargs={"order_id": order_id}, countdown=wait_seconds, expires=expires)

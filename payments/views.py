@@ -1,4 +1,4 @@
-"""Pages behind a token: checkout, paying, the order. Anyone who has the address has the hold, and nobody else does.
+"""Pages behind a token: checkout, paying, the order. Only the address gives access to the hold.
 
 These pages are one shopper's own and never cached. What a hold has become decides what its address answers:
 open → the checkout page; paying, allocated, returned → 303 to the order; released → 410.
@@ -25,7 +25,7 @@ from payments.orders.queries import HoldDetails, OrderDetails
 from payments.processing import gateway, webhooks
 from shop.core import caching, problems
 
-STALLED_AFTER = timedelta(seconds=10)  # without a change; then an order page asks a worker to advance the order
+STALLED_AFTER = timedelta(seconds=10)  # without a change; then the order page asks a worker to advance it
 MAY_STALL = (Payment.State.CONFIRMING, Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.VOIDING)
 
 
@@ -104,9 +104,8 @@ def order_state(request: HttpRequest, token: str) -> HttpResponse:
     if has_stalled(order.payment):
         dispatch.enqueue_advance(order=order)
     order_status = status.derive(order=order)
-    return caching.private(
-        JsonResponse({"state": order_status.name, "message": order_status.message, "final": order_status.final})
-    )
+    answer = {"state": order_status.name, "message": order_status.message, "final": order_status.final}
+    return caching.private(JsonResponse(answer))
 
 
 @csrf_exempt  # Stripe's signature replaces it

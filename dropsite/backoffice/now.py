@@ -18,6 +18,7 @@ from drops.scaling.control import heartbeat
 from drops.scaling.models import ScalePlan
 from dropsite.backoffice import overview
 from payments.models import Attempt, Event, Payment
+from payments.processing import rate_limit
 from shop.core.datetimes import format_duration
 from shop.core.models import Alert, Email
 
@@ -25,7 +26,6 @@ BUSY_SECONDS, IDLE_SECONDS = 5, 60  # between two loads of the page; an open tab
 SOON_LIMIT = timedelta(minutes=15)
 TICK_LIMIT = timedelta(seconds=5)  # a gatekeeper ticks a running drop once a second
 SLOW_TICK_LIMIT = timedelta(seconds=30)  # and every other drop every ten; it stops for ended ones
-UNSENT_LIMIT = timedelta(seconds=10)  # from here on admission is halved
 UNPROCESSED_LIMIT = timedelta(seconds=30)
 UNSENT_EMAIL_LIMIT = timedelta(minutes=2)
 PAYING_LIMIT = timedelta(minutes=2)
@@ -110,7 +110,7 @@ def queue_ages(*, now: datetime) -> list[QueueAge]:
     unsent_email = Email.objects.filter(sent_at=None).aggregate(at=Min("created_at"))["at"]
     paying = Payment.objects.filter(order__hold__state=Hold.State.PAYING).aggregate(at=Min("order__created_at"))["at"]
     return [
-        age("oldest attempt not sent to Stripe", unsent, most=UNSENT_LIMIT),
+        age("oldest attempt not sent to Stripe", unsent, most=rate_limit.HALVE_AFTER),
         age("oldest Stripe event not processed", unprocessed, most=UNPROCESSED_LIMIT),
         age("oldest email not sent", unsent_email, most=UNSENT_EMAIL_LIMIT),
         age("oldest hold being paid for", paying, most=PAYING_LIMIT),

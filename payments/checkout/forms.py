@@ -1,4 +1,4 @@
-"""The checkout form: email, name, address, the total that was shown, and the ConfirmationToken for the card."""
+"""The checkout form: email, name, address, the total that was shown, and the card's ConfirmationToken."""
 
 import re
 from dataclasses import fields
@@ -24,7 +24,7 @@ ADDRESS_FIELDS = tuple(field.name for field in fields(Address))
 
 
 def validate_one_line(value: str) -> None:
-    """Refuse line breaks and other control characters: the value is printed on a parcel and put into an email."""
+    """Refuse line breaks and other control characters: the value is printed on parcels and in emails."""
     if CONTROL_CHARACTERS.search(value):
         raise ValidationError(_("Remove line breaks and control characters."), code="control")
 
@@ -41,11 +41,12 @@ def one_line_field(autocomplete: str, *, max_length: int, **options: Any) -> for
 
 
 class CountrySelect(forms.Select):
-    """A list of countries. Rendering thirty options costs as much as the rest of the page, so their HTML is cached."""
+    """A list of countries. Its thirty options cost as much as the rest of the page, so their HTML is cached."""
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         attributes = self.build_attrs({**self.attrs, "name": name}, attrs)
-        return format_html("<select{}>{}</select>", flatatt(attributes), render_options(tuple(self.choices), value))
+        options = render_options(tuple(self.choices), value)
+        return format_html("<select{}>{}</select>", flatatt(attributes), options)
 
 
 @lru_cache(maxsize=256)
@@ -110,8 +111,8 @@ class CheckoutForm(forms.Form):
     def country_options(self) -> SafeString:
         """Return the countries' options again, for the form that works without JavaScript."""
         field = self.fields["country"]
-        choices = list(field.choices) if isinstance(field, forms.ChoiceField) else []  # type: ignore[arg-type]
-        return render_options(tuple(choices), self["country"].value())
+        choices = field.choices if isinstance(field, forms.ChoiceField) else ()
+        return render_options(tuple(choices), self["country"].value())  # type: ignore[arg-type]
 
     @classmethod
     def for_page(cls, *, order: Order | None, country: str, total: int) -> "CheckoutForm":

@@ -1,4 +1,4 @@
-"""What a hold costs, shipped to a country. This is what the page shows, and only what was shown is charged."""
+"""What a hold costs, shipped to a country. The page shows this, and only what was shown is charged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

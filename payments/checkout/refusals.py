@@ -9,8 +9,8 @@ NOT_CHARGED = _("You haven't been charged.")
 class CheckoutRefused(Exception):
     """The order was not taken; nothing was changed and nothing was charged.
 
-    `title` is one sentence saying what happened, `reason` says what to do next; `status` is the answer's. `field` names
-    the form's field that it is about, if there is one.
+    `title` is one sentence saying what happened, `reason` says what to do next; `status` is the answer's.
+    `field` names the form's field that it is about, if there is one.
     """
 
     title: str | Promise

@@ -1,7 +1,7 @@
 """Submitting the checkout form: from a hold and an address to an order, with an attempt queued for a worker.
 
-Stripe isn't called here. The winning UPDATE on the hold (open → paying) decides who pays, so two clicks make one
-attempt.
+Stripe isn't called here. The winning UPDATE on the hold (open → paying) decides who pays, so two clicks
+make one attempt.
 """
 
 import secrets
@@ -39,7 +39,7 @@ class Address:
 def submit_order(
     *, hold: Hold, items: list[LineItem], address: Address, confirmation_token: str, shown_total: int
 ) -> Order:
-    """Take the order and queue one attempt to pay for it; return the same order if it is already being paid for.
+    """Take the order and queue one attempt to pay for it; if it is being paid for already, return that order.
 
     Raises CheckoutRefused.
     """
@@ -59,7 +59,7 @@ def submit_order(
 
 
 def order_under_way(*, hold: Hold) -> Order:
-    """Return the order that an earlier click made of the hold. Raises HoldLapsed if none is being paid for or paid."""
+    """Return the order that an earlier click made of the hold. Raises HoldLapsed if there is none to pay."""
     order = Order.objects.filter(hold=hold, hold__state__in=[Hold.State.PAYING, Hold.State.ALLOCATED]).first()
     if order is None:
         raise HoldLapsed

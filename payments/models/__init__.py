@@ -1,4 +1,4 @@
-"""Rows of money: orders, their payment and its attempts, Stripe's events, the ledger, the rate limit's buckets."""
+"""Orders, their payments and attempts, Stripe's events, the ledger, the buckets of the rate limit."""
 
 from payments.models.ledger import Bucket, Event, LedgerEntry
 from payments.models.order import Attempt, Order, Payment

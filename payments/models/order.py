@@ -22,7 +22,7 @@ from drops.models import Hold
 
 
 class Order(models.Model):
-    """What one hold's shopper agreed to pay, and the address to ship to. What the order says is what is charged."""
+    """What a shopper agreed to pay, and the address to ship to. What the order says is what is charged."""
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     number = models.CharField(max_length=12, unique=True)  # for shoppers and support
@@ -46,7 +46,7 @@ class Order(models.Model):
     language = models.CharField(max_length=8, default="en")
     livemode = models.BooleanField()
     created_at = models.DateTimeField(db_default=Now())
-    leased_until = models.DateTimeField(db_default=Now())  # the worker that advances the order has it until then
+    leased_until = models.DateTimeField(db_default=Now())  # by the worker that advances the order
 
     class Meta:
         ordering = ["-created_at"]
@@ -93,7 +93,8 @@ class Payment(models.Model):
 
     order = models.OneToOneField(Order, models.PROTECT, related_name="payment")
     state = models.CharField(max_length=10, choices=State, default=State.NEW)
-    decision = models.CharField(max_length=7, choices=Decision, blank=True, default="")  # made once, never changed
+    # Made once, when the payment is authorised, and never changed.
+    decision = models.CharField(max_length=7, choices=Decision, blank=True, default="")
     intent_id = models.CharField(max_length=80, null=True, unique=True)
     charge_id = models.CharField(max_length=80, blank=True, default="")
     amount = models.PositiveIntegerField()
@@ -146,7 +147,8 @@ class Attempt(models.Model):
         WITHDRAWN = "withdrawn"
 
     LIVE = (State.QUEUED, State.SENT, State.ACTION, State.UNKNOWN)
-    CARD_AGAIN = "card_again"  # our own decline code: the token was used, has expired, is unknown or of the other mode
+    # Our own decline code: the token was used, has expired, is unknown or belongs to the other mode.
+    CARD_AGAIN = "card_again"
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="attempts")

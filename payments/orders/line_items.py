@@ -10,7 +10,8 @@ from django.utils.translation import gettext as _
 from drops import queries
 from drops.models import Hold
 
-# Of a statement that reads `drops_hold h`: [[edition id, quantity, price each, [number of a unit, …]], …], or NULL.
+# For a statement that reads `drops_hold h`. Selects [[edition id, quantity, price, [unit number, …]], …],
+# or NULL.
 JSON = """
     (SELECT jsonb_agg(jsonb_build_array(l.edition_id, l.quantity, l.price, array(
         SELECT u.number FROM drops_unit u WHERE u.hold_id = l.hold_id AND u.edition_id = l.edition_id ORDER BY 1
@@ -38,7 +39,7 @@ class LineItem:
 
     @property
     def words(self) -> str:
-        """Return "No. 37 of 500" or "No. 37 and No. 41 of 500"; only how many there were, once they left the hold."""
+        """Return "No. 37 of 500" or "No. 37 and No. 41 of 500"; the quantity alone, once they left the hold."""
         if not self.numbers:
             return str(self.quantity)
         return numbered(numbers=self.numbers, of=self.of)

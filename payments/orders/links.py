@@ -1,4 +1,4 @@
-"""The address of an order's page. Its token authorises everything about the order, so it never reaches a log."""
+"""The address of an order's page. Its token authorises everything about the order: keep it out of logs."""
 
 from uuid import UUID
 

@@ -39,7 +39,7 @@ def render_order(request: HttpRequest, *, details: OrderDetails, token: str, ord
 def render_for_hold(
     request: HttpRequest, template: str, *, details: HoldDetails, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    """Render a page in the theme of the hold's product, with what every page of a hold shows; never cached."""
+    """Render a page in the product's theme, with what every page of a hold shows. It is never cached."""
     hold, items = details.hold, details.items
     product = hold.drop.product
     common = {

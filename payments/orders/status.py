@@ -1,4 +1,4 @@
-"""An order's status as its shopper reads it. An order has no state of its own: it is derived from hold and payment."""
+"""An order's status as its shopper reads it. Orders have no state of their own: it is derived from hold and payment."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -87,9 +87,8 @@ def derive(*, order: Order) -> OrderStatus:
     if payment.state == Payment.State.CAPTURED:
         return OrderStatus(StatusName.PLACED, str(_("Paid. It's yours.")))
     if payment.state == Payment.State.VOIDED:
-        return OrderStatus(
-            StatusName.OVER, str(VOIDED_MESSAGES.get(payment.void_reason, VOIDED_MESSAGES[Payment.VoidReason.RELEASED]))
-        )
+        reason = payment.void_reason or Payment.VoidReason.RELEASED
+        return OrderStatus(StatusName.OVER, str(VOIDED_MESSAGES[reason]))
     if hold.state == Hold.State.OPEN and payment.declines:
         message = DECLINE_MESSAGES.get(last_decline_code(payment), DECLINED_MESSAGE)
         return OrderStatus(StatusName.DECLINED, str(message), hold_ends=hold.expires_at)

@@ -5,9 +5,10 @@
                      └──1st, 2nd decline─┤                          ▲
                                          └─3rd, action required─────┘
 
-A worker that advances an order holds its lease for 30 s. Each change of state is a guarded UPDATE, committed before the
-call to Stripe that it announces, and each call carries an idempotency key made from a row, so that a repeat after a
-crash gets the first call's answer. An unclear answer is never taken for a result: a sweep asks Stripe again.
+A worker that advances an order holds its lease for 30 s. Each change of state is a guarded UPDATE,
+committed before the call to Stripe that it announces, and each call carries an idempotency key made from a
+row, so that a repeat after a crash gets the first call's answer. An unclear answer is never taken for a
+result: a sweep asks Stripe again.
 """
 
 import logging
@@ -27,7 +28,8 @@ log = logging.getLogger(__name__)
 LEASE_SECONDS = 30
 NEW, CREATED, CONFIRMING = Payment.State.NEW, Payment.State.CREATED, Payment.State.CONFIRMING
 AUTHORISED, CAPTURING, VOIDING = Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.VOIDING
-AUTHORISING_STATES: Collection[str] = (NEW, CREATED, CONFIRMING)  # for the queue `checkout`; `capture` does the rest
+# What the queue `checkout` does; the queue `capture` does the rest.
+AUTHORISING_STATES: Collection[str] = (NEW, CREATED, CONFIRMING)
 # Each step returns whether the next one may follow at once. A state without a step is final.
 STEPS: dict[str, Callable[[Payment], bool]] = {
     NEW: authorising.create_intent,
@@ -42,8 +44,8 @@ STEPS: dict[str, Callable[[Payment], bool]] = {
 def advance_order(*, order_id: int, states: Collection[str] = tuple(STEPS)) -> str | None:
     """Take the order as far as it goes now, as long as its payment is in one of `states`.
 
-    Return the payment's state, or None if a different worker has the lease. Raises RateLimited if the next call must
-    wait a second or two.
+    Return the payment's state, or None if a different worker has the lease. Raises RateLimited if the next
+    call must wait a second or two.
     """
     leased_until = acquire_lease(order_id=order_id)
     if leased_until is None:
@@ -71,7 +73,7 @@ def take_steps(payment: Payment, states: Collection[str]) -> None:
 
 
 def acquire_lease(*, order_id: int) -> datetime | None:
-    """Lease the order for 30 s by the database's clock; return until when, or None if it is leased already."""
+    """Lease the order for 30 s by the database's clock; return until when, or None if it is leased."""
     with connection.cursor() as cursor:
         cursor.execute(
             """

@@ -1,4 +1,4 @@
-"""The first half of a payment, done by the queue `checkout`: create the intent, confirm it, record the bank's answer.
+"""The first half of a payment, for the queue `checkout`: create the intent, confirm it, record the answer.
 
 Each step returns whether the next step may follow at once.
 """
@@ -38,7 +38,8 @@ def create_intent(payment: Payment) -> bool:
     """Create the PaymentIntent, unconfirmed, and commit its id."""
     order = payment.order
     if order.hold.state == Hold.State.RELEASED:
-        change_state(payment, Payment.State.VOIDED, void_reason=Payment.VoidReason.RELEASED)  # nothing was ever sent
+        # Nothing was ever sent to Stripe.
+        change_state(payment, Payment.State.VOIDED, void_reason=Payment.VoidReason.RELEASED)
         return False
     rate_limit.acquire(operation=rate_limit.CREATE)
     try:
@@ -88,7 +89,7 @@ def mark_queued_attempt_as_sent(payment: Payment) -> Attempt | None:
 
 
 def retrieve_and_settle(payment: Payment) -> bool:
-    """Find out what became of an attempt that was sent but got no clear answer; confirm it again if nothing did."""
+    """Find out what became of an attempt that got no clear answer; confirm it again if nothing did."""
     attempt = live_attempt(payment)
     if attempt is None:
         raise StateChanged

@@ -1,4 +1,4 @@
-"""The second half of a payment, done by the queue `capture`: capture what was authorised, or void it.
+"""The second half of a payment, for the queue `capture`: capture what was authorised, or void it.
 
 Each step returns whether the next step may follow at once.
 """

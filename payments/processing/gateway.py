@@ -1,8 +1,9 @@
 """Stripe, as far as the shop uses it. The only module that imports stripe.
 
-Every call ends in one of four ways: an Intent; CardDeclined; StripeRefused (Stripe won't do this, and hasn't);
-OutcomeUnknown (time-out, 5xx, too many calls, a conflict: it may have happened). After OutcomeUnknown the caller
-repeats the call with the same idempotency key, or retrieves the intent; it never assumes a result.
+Every call ends in one of four ways: an Intent; CardDeclined; StripeRefused (Stripe won't do this, and
+hasn't); OutcomeUnknown (time-out, 5xx, too many calls, a conflict: it may have happened). After
+OutcomeUnknown the caller repeats the call with the same idempotency key, or retrieves the intent; it never
+assumes a result.
 """
 
 import json
@@ -119,7 +120,7 @@ def intents(*, since: datetime) -> Iterator[Intent]:
 
 
 def read_event(*, body: bytes, signature: str) -> dict[str, Any]:
-    """Return a webhook's event as plain data, if one of our secrets verifies the raw bytes. Raises InvalidEvent."""
+    """Return a webhook's event, if one of our secrets verifies the raw bytes. Raises InvalidEvent."""
     try:
         verify(body=body, signature=signature)
         event: dict[str, Any] = json.loads(body)
@@ -147,7 +148,8 @@ def verify(*, body: bytes, signature: str) -> None:
 def call(path: str = "", *, method: str = "post", **params: Any) -> Intent:
     """Make one call about an intent. Raises CardDeclined, StripeRefused or OutcomeUnknown.
 
-    Uses the client's raw requests, because building objects with every field of the answer costs more than the call.
+    Uses the client's raw requests, because building objects with every field of the answer costs more than
+    the call.
     """
     try:
         return intent_from_json(client().raw_request(method, f"/v1/payment_intents{path}", **params).data)

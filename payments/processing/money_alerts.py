@@ -1,7 +1,7 @@
 """Alerts about money: what workers can't put right by themselves, so a person must look at it.
 
-Each is raised where the fault is seen, as often as it is seen. A periodic task resolves those whose payment has moved
-on, so that orders without a fault cost nothing.
+Each is raised where the fault is seen, as often as it is seen. A periodic task resolves those whose payment
+has moved on, so that orders without a fault cost nothing.
 """
 
 from payments.models import Payment
@@ -31,7 +31,7 @@ def request_refused(payment: Payment, refused: gateway.StripeRefused) -> None:
 
 
 def authorisation_lost(payment: Payment) -> None:
-    """Stripe canceled an authorised payment before it was captured. The units are withheld, and nobody has paid."""
+    """Stripe canceled an authorised payment before it was captured. Nobody has paid for its units."""
     _raise(
         payment,
         "authorisation lost",
@@ -61,7 +61,7 @@ def still_processing(payment: Payment) -> None:
 
 
 def resolve_finished() -> int:
-    """Resolve the alerts of payments that have left the state in which the fault was seen; return how many."""
+    """Resolve the alerts of payments that have left the state of their fault; return how many."""
     resolved = 0
     for alert in Alert.objects.open().filter(source=SOURCE, details__has_key="order"):
         payment = Payment.objects.filter(order__number=alert.details["order"]).first()

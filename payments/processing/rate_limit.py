@@ -1,7 +1,7 @@
-"""The rate limit of our calls to Stripe: token buckets in Postgres, refilled by time, emptied by one guarded UPDATE.
+"""The rate limit of our calls to Stripe: token buckets in Postgres, which refill with time.
 
-Each kind of call has a bucket, and all calls together have one. Captures come last: they leave a quarter of the common
-bucket to shoppers who are still waiting for an answer, since nobody waits for a capture.
+Each kind of call has a bucket, and all calls together have one. Captures come last: they leave a quarter of
+the common bucket to shoppers who are still waiting for an answer, since nobody waits for a capture.
 """
 
 from datetime import timedelta
@@ -35,12 +35,13 @@ class RateLimited(Exception):
 def acquire(*, operation: str) -> None:
     """Take one call out of its own bucket and the common one. Raises RateLimited if either is empty.
 
-    Where only the common one is empty, the call's own has lost a token for nothing; the common one decides then.
+    Where only the common one is empty, the call's own has lost a token for nothing; the common one decides
+    then.
     """
     reserved = settings.STRIPE_CALLS_PER_SECOND // 4 if operation == CAPTURE else 0
     with connection.cursor() as cursor:
-        # The common bucket is touched only if the call's own bucket had a token: the second INSERT selects from the
-        # first one's RETURNING, so that no row there means no row here.
+        # The common bucket is touched only if the call's own bucket had a token: the second INSERT selects
+        # from the first one's RETURNING, so that no row there means no row here.
         cursor.execute(
             f"""
             WITH own AS (

@@ -1,19 +1,23 @@
-"""Recovery: finding the orders whose task was lost or whose call got no answer. The broker may lose every task.
+"""Recovery: finding orders whose task was lost or whose call got no answer. The broker may lose every task.
 
-A sweep names the orders that are due, and the task that beat calls enqueues them. Claiming marks rows, so that two
-sweeps at once, or a fault that lasts, don't ask for the same row more than once in five seconds.
+A sweep names the orders that are due, and the task that beat calls enqueues them. Claiming marks rows, so
+that two sweeps at once, or a fault that lasts, don't ask for the same row more than once in five seconds.
 """
 
 from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 
 from drops import holds
+from drops.models import Hold
 from payments.models import Attempt, Payment
 
-UNSENT_AFTER = timedelta(seconds=10)  # its task should have sent it by then, waits for the rate limit included
+UNSENT_AFTER = timedelta(seconds=10)  # by then its task should have sent it, rate limit included
 WITHDRAW_AFTER = timedelta(minutes=15)  # a ConfirmationToken isn't used after that
+STALLED_AFTER = timedelta(seconds=2)  # without a change and without a lease
+CLAIMED_FOR = timedelta(seconds=5)
 
 
 def orders_with_unsent_attempts(*, max_orders: int) -> list[int]:
@@ -44,20 +48,19 @@ def withdraw(*, attempt: Attempt) -> bool:
 
 
 def claim_stalled(*, max_orders: int) -> list[int]:
-    """Claim the orders whose payment has not changed for 2 s although it should; return their ids."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE payments_payment SET checked_at = statement_timestamp() WHERE id IN (
-                SELECT p.id FROM payments_payment p
-                JOIN payments_order o ON o.id = p.order_id JOIN drops_hold h ON h.id = o.hold_id
-                WHERE p.state NOT IN ('captured', 'voided') AND p.changed_at < statement_timestamp() - interval '2 s'
-                  AND coalesce(p.checked_at, '-infinity') < statement_timestamp() - interval '5 s'
-                  AND o.leased_until <= statement_timestamp()
-                  AND (p.state NOT IN ('new', 'created') OR h.state = 'released')
-                ORDER BY p.changed_at LIMIT %s FOR UPDATE OF p SKIP LOCKED
-            ) RETURNING order_id
-            """,
-            [max_orders],
-        )
-        return [order_id for (order_id,) in cursor.fetchall()]
+    """Claim the orders whose payment has not changed for a while although it should; return their ids."""
+    stalled = Payment.objects.filter(
+        ~Q(state__in=Payment.FINAL),
+        # A payment in these two states waits for its shopper or for its own task, unless its hold is gone.
+        ~Q(state__in=[Payment.State.NEW, Payment.State.CREATED]) | Q(order__hold__state=Hold.State.RELEASED),
+        Q(checked_at=None) | Q(checked_at__lt=Now() - CLAIMED_FOR),
+        changed_at__lt=Now() - STALLED_AFTER,
+        order__leased_until__lte=Now(),
+    )
+    with transaction.atomic():
+        # Two sweeps at once each get different rows.
+        unclaimed = stalled.order_by("changed_at").select_for_update(of=("self",), skip_locked=True)
+        claimed = dict(unclaimed.values_list("pk", "order_id")[:max_orders])
+        if claimed:
+            Payment.objects.filter(pk__in=claimed).update(checked_at=Now())
+    return list(claimed.values())

@@ -1,4 +1,4 @@
-"""The guarded UPDATEs that move a payment and its attempt, and the calls that name or re-read its PaymentIntent."""
+"""The guarded UPDATEs that move a payment and its attempt, and what every call to Stripe needs."""
 
 from typing import Any
 
@@ -37,8 +37,9 @@ def end_attempt(attempt: Attempt, state: Attempt.State, decline_code: str = "") 
 def idempotency_key(payment: Payment, call: str) -> str:
     """Return the key of a call to Stripe, so that a repeat gets the first call's answer.
 
-    After Stripe was asked what became of the call, the key is a new one: under the old one, Stripe would repeat a
-    stored 5xx for a day. The call can't take effect twice, since the intent's own state refuses that.
+    After Stripe was asked what became of the call, the key is a new one: under the old one, Stripe would
+    repeat a stored 5xx for a day. The call can't take effect twice, since the intent's own state refuses
+    that.
     """
     if payment.checked_at is None:
         return call

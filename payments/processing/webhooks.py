@@ -24,8 +24,8 @@ USED_TYPES = (
     "payment_intent.requires_action",
     "payment_intent.succeeded",
 )
-PROCESS_AFTER = timedelta(seconds=2)  # by then the worker that made the call has most likely had the answer itself
-IGNORE_AFTER = timedelta(minutes=10)  # an event may come before our own commit; after this its intent isn't ours
+PROCESS_AFTER = timedelta(seconds=2)  # by then the worker that made the call has probably had the answer
+IGNORE_AFTER = timedelta(minutes=10)  # an event may come before our commit; later, its intent isn't ours
 
 
 def receive(*, body: bytes, signature: str) -> None:
@@ -68,7 +68,7 @@ def reason_to_ignore(event: Event, subject: dict[str, Any]) -> str:
 
 
 def process_stored() -> list[int]:
-    """Mark the events that tell nothing new as processed; return the ids of the orders that the others concern."""
+    """Mark events that tell nothing new as processed; return the ids of the orders of all others."""
     with connection.cursor() as cursor:
         # Nothing new: the payment is final, or it has changed or was checked since the event came.
         cursor.execute(

@@ -20,9 +20,9 @@ def broken(order: Order) -> Any:
 
 @pytest.mark.parametrize("steps", [advance.AUTHORISING_STATES, None])
 def test_compare_with_stripe_finds_no_fault_in_an_order_that_goes_on_meanwhile(
-    till: process.SandboxProcess, monkeypatch: pytest.MonkeyPatch, steps: int
+    sandbox: process.SandboxProcess, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
-    order = make_order(till)
+    order = make_order(sandbox)
     listed = gateway.intents
 
     def list_after_a_move(**since: Any) -> Any:  # between the reading of our rows and Stripe's answer
@@ -35,8 +35,8 @@ def test_compare_with_stripe_finds_no_fault_in_an_order_that_goes_on_meanwhile(
     assert states(order) == ("captured" if steps is None else "authorised", "allocated")
 
 
-def test_compare_with_stripe_finds_an_amount_that_our_rows_contradict(till: process.SandboxProcess) -> None:
-    order = make_order(till)
+def test_compare_with_stripe_finds_an_amount_that_our_rows_contradict(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
     advance.advance_order(order_id=order.pk)
     assert broken(order) == ()
 
@@ -45,8 +45,8 @@ def test_compare_with_stripe_finds_an_amount_that_our_rows_contradict(till: proc
     assert broken(order) == (f"{order.number}: Stripe received 10090, our rows say 10091",)
 
 
-def test_compare_with_stripe_finds_money_on_an_intent_that_no_row_has(till: process.SandboxProcess) -> None:
-    order = make_order(till)
+def test_compare_with_stripe_finds_money_on_an_intent_that_no_row_has(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
     advance.advance_order(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id
 

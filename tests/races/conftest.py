@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.drops.scaling.cloud import cloud
-from tests.payments.conftest import till, till_process
+from tests.payments.conftest import sandbox, sandbox_process
 from tests.races.servers import OwnRedis
 
-__all__ = ["cloud", "own_redis", "till", "till_process"]
+__all__ = ["cloud", "own_redis", "sandbox", "sandbox_process"]
 
 
 @pytest.fixture(autouse=True)

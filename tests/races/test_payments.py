@@ -24,9 +24,9 @@ def wrong(order: Order) -> Any:
     return [(check.name, check.detail) for check in invariants.check(drop=order.hold.drop) if not check.ok]
 
 
-def test_paying_twice_at_once_makes_one_order_and_one_attempt(race: Race, till: process.SandboxProcess) -> None:
+def test_paying_twice_at_once_makes_one_order_and_one_attempt(race: Race, sandbox: process.SandboxProcess) -> None:
     hold = make_hold(drop=make_drop(phase="live", quantity=1))
-    tokens = [till.token() for _tab in range(4)]
+    tokens = [sandbox.token() for _tab in range(4)]
 
     results = race(4, lambda i: submit(hold, tokens[i]))
 
@@ -37,10 +37,10 @@ def test_paying_twice_at_once_makes_one_order_and_one_attempt(race: Race, till: 
     assert wrong(results[0]) == []
 
 
-def test_paying_twice_the_careless_way_makes_two_attempts(race: Race, till: process.SandboxProcess) -> None:
+def test_paying_twice_the_careless_way_makes_two_attempts(race: Race, sandbox: process.SandboxProcess) -> None:
     """Control: look at the hold, then write, without the guard of the winning UPDATE."""
     hold = make_hold(drop=make_drop(phase="live", quantity=1))
-    order = submit(hold, till.token())
+    order = submit(hold, sandbox.token())
     Attempt.objects.all().delete()
     Payment.objects.filter(order=order).update(state=Payment.State.NEW)
 
@@ -54,9 +54,11 @@ def test_paying_twice_the_careless_way_makes_two_attempts(race: Race, till: proc
     assert kinds == {"Attempt": 1, "IntegrityError": 3}  # only the constraint stands between them
 
 
-def test_advancing_at_once_captures_once_and_neither_voids_the_other(race: Race, till: process.SandboxProcess) -> None:
+def test_advancing_at_once_captures_once_and_neither_voids_the_other(
+    race: Race, sandbox: process.SandboxProcess
+) -> None:
     for _round in range(4):
-        order = make_order(till)
+        order = make_order(sandbox)
 
         race(4, lambda _i, order=order: advance.advance_order(order_id=order.pk))
         advance.advance_order(order_id=order.pk)
@@ -67,11 +69,11 @@ def test_advancing_at_once_captures_once_and_neither_voids_the_other(race: Race,
 
 
 def test_advancing_at_once_without_the_lease_still_captures_once(
-    race: Race, till: process.SandboxProcess, monkeypatch: pytest.MonkeyPatch
+    race: Race, sandbox: process.SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lease saves work; the guards alone keep the money right."""
     monkeypatch.setattr(advance, "acquire_lease", lambda order_id: Order.objects.get(pk=order_id).leased_until)
-    order = make_order(till)
+    order = make_order(sandbox)
 
     race(4, lambda _i: advance.advance_order(order_id=order.pk))
     for _later in range(3):
@@ -83,10 +85,10 @@ def test_advancing_at_once_without_the_lease_still_captures_once(
 
 
 def test_allocating_at_once_is_as_good_for_all_but_voids_the_careless_way(
-    race: Race, till: process.SandboxProcess
+    race: Race, sandbox: process.SandboxProcess
 ) -> None:
     """Control: who takes 0 rows for an answer concludes that the units are gone, and would void a paid order."""
-    order = make_order(till)
+    order = make_order(sandbox)
 
     def careful(_i: Any) -> Any:
         with transaction.atomic():
@@ -101,9 +103,9 @@ def test_allocating_at_once_is_as_good_for_all_but_voids_the_careless_way(
     assert Counter(race(4, careless)) == {"capture": 1, "void": 3}
 
 
-def test_withdrawing_while_the_attempt_is_sent_ends_one_way(race: Race, till: process.SandboxProcess) -> None:
+def test_withdrawing_while_the_attempt_is_sent_ends_one_way(race: Race, sandbox: process.SandboxProcess) -> None:
     for _round in range(6):
-        order = make_order(till)
+        order = make_order(sandbox)
         advance.advance_order(order_id=order.pk, states={Payment.State.NEW})
         Attempt.objects.update(created_at=Now() - timedelta(minutes=16))
 
@@ -119,10 +121,10 @@ def test_withdrawing_while_the_attempt_is_sent_ends_one_way(race: Race, till: pr
         assert wrong(order) == []
 
 
-def test_paying_while_the_hold_is_given_back_ends_one_way(race: Race, till: process.SandboxProcess) -> None:
+def test_paying_while_the_hold_is_given_back_ends_one_way(race: Race, sandbox: process.SandboxProcess) -> None:
     for _round in range(6):
         hold = make_hold(drop=make_drop(phase="live", quantity=1))
-        token = till.token()
+        token = sandbox.token()
 
         def act(i: int, hold: Hold = hold, token: Any = token) -> Any:
             if i:

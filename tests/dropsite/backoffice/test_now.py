@@ -13,6 +13,7 @@ from drops.models import Checkpoint, Leadership
 from drops.scaling.models import Heartbeat, ScalePlan
 from dropsite.backoffice import now
 from payments.models import Attempt, Event
+from payments.processing import rate_limit
 from shop.core import outbox
 from shop.core.models import Alert, Email
 from tests.admin_clients import Desk
@@ -133,9 +134,9 @@ def test_page_names_the_leader_while_it_leads(desk: Desk) -> None:
 
 def test_ages_tell_what_waits_too_long() -> None:
     at, on = timezone.now(), "pytest"
-    none = now.QueueAge("", None, at, now.UNSENT_LIMIT)
-    fresh = now.QueueAge(on, at - timedelta(seconds=9), at, now.UNSENT_LIMIT)
-    stale = now.QueueAge(on, at - timedelta(seconds=71), at, now.UNSENT_LIMIT)
+    none = now.QueueAge("", None, at, rate_limit.HALVE_AFTER)
+    fresh = now.QueueAge(on, at - timedelta(seconds=9), at, rate_limit.HALVE_AFTER)
+    stale = now.QueueAge(on, at - timedelta(seconds=71), at, rate_limit.HALVE_AFTER)
 
     assert [(age.late, age.text) for age in (none, fresh, stale)] == [
         (False, "none"),

@@ -37,8 +37,8 @@ def sweep(order: Order) -> Any:
     return advance.advance_order(order_id=order.pk)
 
 
-def test_advance_captures_what_the_bank_authorises(till: process.SandboxProcess) -> None:
-    order = make_order(till)
+def test_advance_captures_what_the_bank_authorises(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
     assert read(order).name == "asking"
 
     advance.advance_order(order_id=order.pk)
@@ -50,8 +50,8 @@ def test_advance_captures_what_the_bank_authorises(till: process.SandboxProcess)
     assert broken(order) == []
 
 
-def test_advance_writes_one_email_with_the_numbers(till: process.SandboxProcess) -> None:
-    order = make_order(till)
+def test_advance_writes_one_email_with_the_numbers(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
 
     advance.advance_order(order_id=order.pk)
     advance.advance_order(order_id=order.pk)
@@ -64,9 +64,9 @@ def test_advance_writes_one_email_with_the_numbers(till: process.SandboxProcess)
 
 
 def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirmed_again(
-    till: process.SandboxProcess,
+    sandbox: process.SandboxProcess,
 ) -> None:
-    order = make_order(till, card="visa_chargeDeclinedInsufficientFunds")
+    order = make_order(sandbox, card="visa_chargeDeclinedInsufficientFunds")
 
     advance.advance_order(order_id=order.pk)
 
@@ -76,7 +76,7 @@ def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirm
     assert (told.name, "isn't enough money" in told.message) == ("declined", True)
     intent = Payment.objects.get(order=order).intent_id
 
-    again = submit(order.hold, till.token())
+    again = submit(order.hold, sandbox.token())
     advance.advance_order(order_id=order.pk)
 
     assert again.pk == order.pk
@@ -86,12 +86,14 @@ def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirm
 
 
 @pytest.mark.parametrize("token", ["of another mode", "used before"])
-def test_advance_asks_for_the_card_again_if_its_token_cannot_be_used(till: process.SandboxProcess, token: str) -> None:
-    order = make_order(till)
-    bad = till.live_token()
+def test_advance_asks_for_the_card_again_if_its_token_cannot_be_used(
+    sandbox: process.SandboxProcess, token: str
+) -> None:
+    order = make_order(sandbox)
+    bad = sandbox.live_token()
     if token == "used before":
-        bad = till.token()
-        till.client.v1.payment_intents.confirm(till.intent().id, {"confirmation_token": bad})
+        bad = sandbox.token()
+        sandbox.client.v1.payment_intents.confirm(sandbox.intent().id, {"confirmation_token": bad})
     Attempt.objects.filter(payment__order=order).update(confirmation_token=bad)
 
     advance.advance_order(order_id=order.pk)
@@ -101,14 +103,14 @@ def test_advance_asks_for_the_card_again_if_its_token_cannot_be_used(till: proce
     told = read(order)
     assert told.name == "declined"
     assert told.message == "Your card details couldn't be read. Please enter them again. You haven't been charged."
-    submit(order.hold, till.token())
+    submit(order.hold, sandbox.token())
     advance.advance_order(order_id=order.pk)
     assert states(order) == ("captured", "allocated")
     assert broken(order) == []
 
 
-def test_advance_gives_a_declined_hold_at_least_two_minutes(till: process.SandboxProcess) -> None:
-    order = make_order(till, card="visa_chargeDeclined")
+def test_advance_gives_a_declined_hold_at_least_two_minutes(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox, card="visa_chargeDeclined")
     Hold.objects.filter(pk=order.hold_id).update(expires_at=F("created_at") + timedelta(seconds=1))
 
     advance.advance_order(order_id=order.pk)
@@ -117,11 +119,11 @@ def test_advance_gives_a_declined_hold_at_least_two_minutes(till: process.Sandbo
     assert hold.expires_at - hold.created_at > timedelta(seconds=119)
 
 
-def test_advance_voids_after_the_third_decline(till: process.SandboxProcess) -> None:
-    order = make_order(till, card="visa_chargeDeclined")
+def test_advance_voids_after_the_third_decline(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox, card="visa_chargeDeclined")
     advance.advance_order(order_id=order.pk)
     for _again in range(2):
-        submit(order.hold, till.token("pm_card_visa_chargeDeclined"))
+        submit(order.hold, sandbox.token("pm_card_visa_chargeDeclined"))
         advance.advance_order(order_id=order.pk)
 
     assert states(order) == ("voided", "released")
@@ -130,8 +132,8 @@ def test_advance_voids_after_the_third_decline(till: process.SandboxProcess) -> 
     assert broken(order) == []
 
 
-def test_advance_cancels_an_intent_that_requires_action(till: process.SandboxProcess) -> None:
-    order = make_order(till, card="authenticationRequired")
+def test_advance_cancels_an_intent_that_requires_action(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox, card="authenticationRequired")
 
     advance.advance_order(order_id=order.pk)
 
@@ -155,10 +157,10 @@ def test_advance_cancels_an_intent_that_requires_action(till: process.SandboxPro
     ids=["500", "done and 500", "dropped", "done and dropped", "outage", "done and too slow"],
 )
 def test_advance_ends_the_order_once_whatever_one_call_does(
-    till: process.SandboxProcess, operation: str, fault: dict[str, Any]
+    sandbox: process.SandboxProcess, operation: str, fault: dict[str, Any]
 ) -> None:
-    order = make_order(till)
-    till.control("faults", operation=f"payment_intents.{operation}", **fault)
+    order = make_order(sandbox)
+    sandbox.control("faults", operation=f"payment_intents.{operation}", **fault)
 
     advance.advance_order(order_id=order.pk)
     for _later in range(3):
@@ -171,9 +173,9 @@ def test_advance_ends_the_order_once_whatever_one_call_does(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_advance_concludes_a_decline_only_from_a_new_charge(till: process.SandboxProcess, when: str) -> None:
-    order = make_order(till, card="visa_chargeDeclined")
-    till.control("faults", operation="payment_intents.confirm", kind="drop", when=when)
+def test_advance_concludes_a_decline_only_from_a_new_charge(sandbox: process.SandboxProcess, when: str) -> None:
+    order = make_order(sandbox, card="visa_chargeDeclined")
+    sandbox.control("faults", operation="payment_intents.confirm", kind="drop", when=when)
 
     advance.advance_order(order_id=order.pk)
     assert states(order) == ("confirming", "paying")
@@ -185,9 +187,9 @@ def test_advance_concludes_a_decline_only_from_a_new_charge(till: process.Sandbo
     assert broken(order) == []
 
 
-def test_advance_voids_a_late_authorisation(till: process.SandboxProcess) -> None:
-    order = make_order(till)
-    till.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
+def test_advance_voids_a_late_authorisation(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
+    sandbox.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
     advance.advance_order(order_id=order.pk)
     Payment.objects.filter(order=order).update(first_sent_at=F("first_sent_at") - timedelta(minutes=11))
 
@@ -198,8 +200,8 @@ def test_advance_voids_a_late_authorisation(till: process.SandboxProcess) -> Non
     assert broken(order) == []
 
 
-def test_advance_voids_when_the_units_are_gone(till: process.SandboxProcess) -> None:
-    order = make_order(till)
+def test_advance_voids_when_the_units_are_gone(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
     advance.advance_order(order_id=order.pk, states={"new"})
     holds.release_unpaid(hold=order.hold)  # as if its intent had been canceled meanwhile
 
@@ -210,10 +212,10 @@ def test_advance_voids_when_the_units_are_gone(till: process.SandboxProcess) -> 
     assert broken(order) == []
 
 
-def test_advance_withholds_the_units_when_the_capture_is_refused(till: process.SandboxProcess) -> None:
-    order = make_order(till)
+def test_advance_withholds_the_units_when_the_capture_is_refused(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
     advance.advance_order(order_id=order.pk, states=advance.AUTHORISING_STATES)
-    till.control("expire", payment_intent=Payment.objects.get(order=order).intent_id)
+    sandbox.control("expire", payment_intent=Payment.objects.get(order=order).intent_id)
 
     advance.advance_order(order_id=order.pk)
 
@@ -222,16 +224,16 @@ def test_advance_withholds_the_units_when_the_capture_is_refused(till: process.S
     assert broken(order) == []
 
 
-def test_advance_leaves_an_order_alone_that_has_a_lease(till: process.SandboxProcess) -> None:
-    order = make_order(till)
+def test_advance_leaves_an_order_alone_that_has_a_lease(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
     assert advance.acquire_lease(order_id=order.pk) is not None
 
     assert advance.advance_order(order_id=order.pk) is None
     assert states(order) == ("new", "paying")
 
 
-def test_change_state_refuses_once_the_payment_has_left_its_state(till: process.SandboxProcess) -> None:
-    order = make_order(till)
+def test_change_state_refuses_once_the_payment_has_left_its_state(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
     mine, theirs = (Payment.objects.get(order=order) for _reader in range(2))
     transitions.change_state(theirs, Payment.State.CREATED, intent_id="pi_theirs")
 
@@ -241,8 +243,8 @@ def test_change_state_refuses_once_the_payment_has_left_its_state(till: process.
     assert Payment.objects.get(order=order).intent_id == "pi_theirs"
 
 
-def test_end_attempt_refuses_an_attempt_that_has_ended(till: process.SandboxProcess) -> None:
-    order = make_order(till)
+def test_end_attempt_refuses_an_attempt_that_has_ended(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
     attempt = Attempt.objects.get(payment__order=order)
     advance.advance_order(order_id=order.pk)
 
@@ -252,8 +254,8 @@ def test_end_attempt_refuses_an_attempt_that_has_ended(till: process.SandboxProc
     assert attempts(order) == [("authorised", "")]
 
 
-def test_withdraw_releases_a_hold_whose_attempt_was_never_sent(till: process.SandboxProcess) -> None:
-    order = make_order(till)
+def test_withdraw_releases_a_hold_whose_attempt_was_never_sent(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
     Attempt.objects.update(created_at=F("created_at") - timedelta(minutes=16))
 
     assert recovery.withdraw_expired_attempts() == 1
@@ -264,10 +266,10 @@ def test_withdraw_releases_a_hold_whose_attempt_was_never_sent(till: process.San
     assert broken(order) == []
 
 
-def test_withdraw_leaves_an_attempt_alone_that_was_sent_after_all(till: process.SandboxProcess) -> None:
-    order = make_order(till)
+def test_withdraw_leaves_an_attempt_alone_that_was_sent_after_all(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox)
     seen = Attempt.objects.get(payment__order=order)
-    till.control("faults", operation="payment_intents.confirm", kind="drop", when="before")
+    sandbox.control("faults", operation="payment_intents.confirm", kind="drop", when="before")
     advance.advance_order(order_id=order.pk)
 
     assert not recovery.withdraw(attempt=seen)
@@ -275,8 +277,8 @@ def test_withdraw_leaves_an_attempt_alone_that_was_sent_after_all(till: process.
     assert states(order) == ("confirming", "paying")
 
 
-def test_claim_stalled_finds_an_intent_whose_hold_was_released(till: process.SandboxProcess) -> None:
-    order = make_order(till, card="visa_chargeDeclined")
+def test_claim_stalled_finds_an_intent_whose_hold_was_released(sandbox: process.SandboxProcess) -> None:
+    order = make_order(sandbox, card="visa_chargeDeclined")
     advance.advance_order(order_id=order.pk)
     holds.release_open(hold=order.hold)
     Payment.objects.update(changed_at=F("changed_at") - timedelta(minutes=1))

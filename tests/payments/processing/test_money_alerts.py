@@ -25,14 +25,14 @@ def payment_of(order: Order) -> Payment:
     return Payment.objects.get(order=order)
 
 
-def authorised_order(till: SandboxProcess) -> Order:
-    order = make_order(till)
+def authorised_order(sandbox: SandboxProcess) -> Order:
+    order = make_order(sandbox)
     advance.advance_order(order_id=order.pk, states=advance.AUTHORISING_STATES)
     return order
 
 
-def test_capture_that_stripe_refuses_is_alerted_until_it_succeeds(till: SandboxProcess) -> None:
-    order = authorised_order(till)
+def test_capture_that_stripe_refuses_is_alerted_until_it_succeeds(sandbox: SandboxProcess) -> None:
+    order = authorised_order(sandbox)
     intent_id = payment_of(order).intent_id
     Payment.objects.filter(order=order).update(intent_id="pi_unknown")  # Stripe answers 404
 
@@ -53,8 +53,8 @@ def test_capture_that_stripe_refuses_is_alerted_until_it_succeeds(till: SandboxP
     assert open_alerts() == []
 
 
-def test_request_of_ours_that_stripe_refuses_is_alerted(till: SandboxProcess) -> None:
-    order = make_order(till)
+def test_request_of_ours_that_stripe_refuses_is_alerted(sandbox: SandboxProcess) -> None:
+    order = make_order(sandbox)
     Payment.objects.filter(order=order).update(currency="XXX")
 
     advance.advance_order(order_id=order.pk)
@@ -63,9 +63,9 @@ def test_request_of_ours_that_stripe_refuses_is_alerted(till: SandboxProcess) ->
     assert open_alerts() == [f"order:{order.number} create refused"]
 
 
-def test_authorisation_that_stripe_canceled_is_alerted_once(till: SandboxProcess) -> None:
-    order = authorised_order(till)
-    till.control("expire", payment_intent=payment_of(order).intent_id)
+def test_authorisation_that_stripe_canceled_is_alerted_once(sandbox: SandboxProcess) -> None:
+    order = authorised_order(sandbox)
+    sandbox.control("expire", payment_intent=payment_of(order).intent_id)
 
     advance.advance_order(order_id=order.pk)
 
@@ -74,8 +74,8 @@ def test_authorisation_that_stripe_canceled_is_alerted_once(till: SandboxProcess
     assert money_alerts.resolve_finished() == 1  # nothing is left to wait for
 
 
-def test_void_of_a_payment_that_was_charged_is_alerted(till: SandboxProcess) -> None:
-    order = make_order(till)
+def test_void_of_a_payment_that_was_charged_is_alerted(sandbox: SandboxProcess) -> None:
+    order = make_order(sandbox)
     advance.advance_order(order_id=order.pk, states={Payment.State.NEW})
     holds.release_unpaid(hold=order.hold)
     advance.advance_order(order_id=order.pk, states=advance.AUTHORISING_STATES)
@@ -90,10 +90,10 @@ def test_void_of_a_payment_that_was_charged_is_alerted(till: SandboxProcess) -> 
 
 @pytest.mark.parametrize(("minutes", "alerted"), [(9, False), (11, True)])
 def test_intent_that_processes_for_ten_minutes_is_alerted_until_the_bank_answers(
-    till: SandboxProcess, monkeypatch: pytest.MonkeyPatch, minutes: int, alerted: bool
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, minutes: int, alerted: bool
 ) -> None:
-    order = make_order(till)
-    till.control("faults", operation="payment_intents.confirm", kind="drop", when="before")
+    order = make_order(sandbox)
+    sandbox.control("faults", operation="payment_intents.confirm", kind="drop", when="before")
     advance.advance_order(order_id=order.pk)
     Payment.objects.filter(order=order).update(first_sent_at=F("first_sent_at") - timedelta(minutes=minutes))
     processing = gateway.Intent(
@@ -121,8 +121,8 @@ def test_intent_that_processes_for_ten_minutes_is_alerted_until_the_bank_answers
     assert open_alerts() == []
 
 
-def test_broken_invariant_is_alerted_until_it_holds_again(till: SandboxProcess) -> None:
-    order = make_order(till)
+def test_broken_invariant_is_alerted_until_it_holds_again(sandbox: SandboxProcess) -> None:
+    order = make_order(sandbox)
     advance.advance_order(order_id=order.pk)
     assert tasks.watch_money() == 0
     Payment.objects.filter(order=order).update(amount=F("amount") + 1)
@@ -137,8 +137,8 @@ def test_broken_invariant_is_alerted_until_it_holds_again(till: SandboxProcess) 
     assert LedgerEntry.objects.count() == 1
 
 
-def test_order_without_a_fault_raises_nothing(till: SandboxProcess) -> None:
-    advance.advance_order(order_id=make_order(till).pk)
+def test_order_without_a_fault_raises_nothing(sandbox: SandboxProcess) -> None:
+    advance.advance_order(order_id=make_order(sandbox).pk)
 
     assert tasks.watch_money() == 0
     assert Alert.objects.count() == 0

@@ -71,10 +71,10 @@ def test_update_ceiling_writes_nothing_between_drops() -> None:
 
 @pytest.mark.parametrize(("age", "shoppers"), [(0, 199), (11, 99), (31, 0)])
 def test_update_ceiling_follows_the_age_of_the_oldest_unsent_attempt(
-    till: process.SandboxProcess, settings: Settings, age: int, shoppers: int
+    sandbox: process.SandboxProcess, settings: Settings, age: int, shoppers: int
 ) -> None:
     settings.STRIPE_CALLS_PER_OPERATION, settings.STRIPE_CALLS_PER_SECOND = 20, 80
-    order = make_order(till)
+    order = make_order(sandbox)
     wait(Attempt.objects.filter(payment__order=order), age)
 
     rate_limit.update_ceiling()

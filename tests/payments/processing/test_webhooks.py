@@ -41,7 +41,7 @@ def stored() -> Any:
     return list(Event.objects.values_list("id", "state", "reason"))
 
 
-def test_receive_stores_an_event_once(till: process.SandboxProcess, settings: Settings) -> None:
+def test_receive_stores_an_event_once(sandbox: process.SandboxProcess, settings: Settings) -> None:
     for _twice in range(2):
         webhooks.receive(**signed(event(settings)))
 
@@ -61,14 +61,14 @@ def test_receive_stores_an_event_once(till: process.SandboxProcess, settings: Se
     ids=["other mode", "unused type", "other deployment"],
 )
 def test_receive_stores_what_is_foreign_as_ignored(
-    till: process.SandboxProcess, settings: Settings, fields: dict[str, Any], reason: str
+    sandbox: process.SandboxProcess, settings: Settings, fields: dict[str, Any], reason: str
 ) -> None:
     webhooks.receive(**signed(event(settings, **fields)))
 
     assert stored() == [("evt_1", "ignored", reason)]
 
 
-def test_receive_refuses_a_forged_event(till: process.SandboxProcess, settings: Settings) -> None:
+def test_receive_refuses_a_forged_event(sandbox: process.SandboxProcess, settings: Settings) -> None:
     with pytest.raises(gateway.InvalidEvent):
         webhooks.receive(**signed(event(settings), secret="whsec_guess"))
     with pytest.raises(gateway.InvalidEvent):
@@ -79,20 +79,20 @@ def test_receive_refuses_a_forged_event(till: process.SandboxProcess, settings: 
 
 
 @pytest.mark.parametrize("said", ['{"object": "event"}', "[1]", "7", "{"])
-def test_receive_refuses_what_is_signed_but_no_event(till: process.SandboxProcess, said: str) -> None:
+def test_receive_refuses_what_is_signed_but_no_event(sandbox: process.SandboxProcess, said: str) -> None:
     with pytest.raises(gateway.InvalidEvent):
         webhooks.receive(**signed_text(said))
 
 
-def test_receive_refuses_bytes_that_are_no_text(till: process.SandboxProcess) -> None:
+def test_receive_refuses_bytes_that_are_no_text(sandbox: process.SandboxProcess) -> None:
     with pytest.raises(gateway.InvalidEvent, match="the body isn't a valid event"):
         webhooks.receive(body=b"\xff", signature="t=1,v1=00")
 
 
 def test_process_stored_marks_events_of_payments_that_are_over(
-    till: process.SandboxProcess, settings: Settings
+    sandbox: process.SandboxProcess, settings: Settings
 ) -> None:
-    order = make_order(till)
+    order = make_order(sandbox)
     advance.advance_order(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id
     about = {"object": "payment_intent", "id": intent, "metadata": {"shop": settings.SHOP_ORIGIN}}
@@ -103,10 +103,10 @@ def test_process_stored_marks_events_of_payments_that_are_over(
 
 
 def test_process_stored_returns_the_order_whose_confirm_got_no_answer(
-    till: process.SandboxProcess, settings: Settings
+    sandbox: process.SandboxProcess, settings: Settings
 ) -> None:
-    order = make_order(till)
-    till.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
+    order = make_order(sandbox)
+    sandbox.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
     advance.advance_order(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id
     about = {"object": "payment_intent", "id": intent, "metadata": {"shop": settings.SHOP_ORIGIN}}
@@ -122,7 +122,7 @@ def test_process_stored_returns_the_order_whose_confirm_got_no_answer(
 
 
 def test_process_stored_waits_for_an_event_that_came_before_our_commit_and_then_ignores_it(
-    till: process.SandboxProcess, settings: Settings
+    sandbox: process.SandboxProcess, settings: Settings
 ) -> None:
     webhooks.receive(**signed(event(settings)))
 
