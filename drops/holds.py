@@ -22,9 +22,10 @@ from django.utils.translation import ngettext
 
 from drops import queries
 from drops.models import Drop, Edition, Hold, HoldLine, Unit
-from drops.models.stock import HoldQuerySet, time_to_pay
+from drops.models.stock import HoldQuerySet, drop_is_paused, time_to_pay
 from drops.refusals import HoldRefused
 from drops.waitingroom.protocol.tickets import Pass
+from shop.core import sql
 
 MAX_RETRIES = 3  # for units that are free but were locked a moment ago
 MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.01, 0.05
@@ -102,8 +103,9 @@ def place(*, drop: Drop, pass_: Pass, quantities: Mapping[int, int]) -> Hold:
     """
     editions = chosen_editions(drop=drop, quantities=quantities)
     with transaction.atomic():
-        release_own_lapsed(drop=drop, ticket=pass_.ticket)
         hold = insert(drop=drop, pass_=pass_)
+        if hold is None and release_own_lapsed(drop=drop, ticket=pass_.ticket):
+            hold = insert(drop=drop, pass_=pass_)
         if hold is None:
             return existing_hold(drop=drop, ticket=pass_.ticket)
         for edition in editions:
@@ -128,46 +130,47 @@ def chosen_editions(*, drop: Drop, quantities: Mapping[int, int]) -> list[Editio
     return sorted(editions, key=lambda edition: edition.pk)
 
 
-def release_own_lapsed(*, drop: Drop, ticket: bytes) -> None:
-    """Release the ticket's own hold if it lapsed, so that it doesn't block the ticket."""
+def release_own_lapsed(*, drop: Drop, ticket: bytes) -> bool:
+    """Release the ticket's own hold if it lapsed, so that it doesn't block the ticket; return whether it did."""
     own = Hold.objects.filter(drop=drop, ticket=ticket.hex())
-    if own.lapsed().update(state=RELEASED, ended_at=Now()):
-        Unit.objects.filter(hold__in=own.filter(state=RELEASED)).update(hold=None)
+    if not own.lapsed().update(state=RELEASED, ended_at=Now()):
+        return False
+    Unit.objects.filter(hold__in=own.filter(state=RELEASED)).update(hold=None)
+    return True
 
 
 def insert(*, drop: Drop, pass_: Pass) -> Hold | None:
     """Insert an open hold if the drop is live and the ticket has no live hold and had fewer than two; else None."""
-    # One statement checks and inserts, so that no pause, closing or second request gets in between. raw() turns the
-    # row that RETURNING sends back into a Hold. The columns are named: a prepared statement with * fails once a
-    # migration has added one.
-    rows = Hold.objects.raw(
-        """
-        INSERT INTO drops_hold (uuid, drop_id, state, nth, currency, created_at, expires_at, ticket, index, place,
-                                cursor, entered_at)
-        SELECT gen_random_uuid(), d.id, 'open', 1 + earlier.count, d.currency, statement_timestamp(),
-               statement_timestamp() + d.hold_seconds * interval '1 second',
-               %(ticket)s, %(index)s, %(place)s, %(cursor)s, to_timestamp(%(entered)s)
-        FROM drops_drop d,
-             LATERAL (SELECT count(*) FROM drops_hold WHERE drop_id = d.id AND ticket = %(ticket)s) earlier
-        WHERE d.id = %(drop)s AND d.sealed_at IS NOT NULL AND d.closed_at IS NULL AND d.cancelled_at IS NULL
-          AND (d.closes_at IS NULL OR d.closes_at > statement_timestamp())
-          AND NOT EXISTS (SELECT FROM drops_pause WHERE drop_id = d.id AND ended_at IS NULL)
-          AND earlier.count < %(max_per_ticket)s
-        ON CONFLICT DO NOTHING
-        RETURNING id, uuid, drop_id, state, nth, currency, created_at, expires_at, ended_at, ticket, index, place,
-                  cursor, entered_at
-        """,
-        {
-            "drop": drop.pk,
-            "ticket": pass_.ticket.hex(),
-            "index": pass_.index,
-            "place": pass_.place,
-            "cursor": pass_.cursor,
-            "entered": pass_.entered,
-            "max_per_ticket": Hold.MAX_PER_TICKET,
-        },
-    )
-    return next(iter(rows), None)
+    # One statement checks and inserts, so that no pause, closing or second request gets in between.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO drops_hold (uuid, drop_id, state, nth, currency, created_at, expires_at, ticket, index, place,
+                                    cursor, entered_at)
+            SELECT gen_random_uuid(), d.id, 'open', 1 + earlier.count, d.currency, statement_timestamp(),
+                   statement_timestamp() + d.hold_seconds * interval '1 second',
+                   %(ticket)s, %(index)s, %(place)s, %(cursor)s, to_timestamp(%(entered)s)
+            FROM drops_drop d,
+                 LATERAL (SELECT count(*) FROM drops_hold WHERE drop_id = d.id AND ticket = %(ticket)s) earlier
+            WHERE d.id = %(drop)s AND d.sealed_at IS NOT NULL AND d.closed_at IS NULL AND d.cancelled_at IS NULL
+              AND (d.closes_at IS NULL OR d.closes_at > statement_timestamp())
+              AND NOT EXISTS (SELECT FROM drops_pause WHERE drop_id = d.id AND ended_at IS NULL)
+              AND earlier.count < %(max_per_ticket)s
+            ON CONFLICT DO NOTHING
+            RETURNING {sql.columns(Hold)}
+            """,
+            {
+                "drop": drop.pk,
+                "ticket": pass_.ticket.hex(),
+                "index": pass_.index,
+                "place": pass_.place,
+                "cursor": pass_.cursor,
+                "entered": pass_.entered,
+                "max_per_ticket": Hold.MAX_PER_TICKET,
+            },
+        )
+        row = cursor.fetchone()
+    return sql.from_row(Hold, row) if row else None
 
 
 def existing_hold(*, drop: Drop, ticket: bytes) -> Hold:
@@ -256,7 +259,7 @@ def expire_due(*, max_holds: int = MAX_HOLDS_PER_SWEEP) -> int:
 
 def release_lapsed(*, lapsed: HoldQuerySet, max_holds: int) -> int:
     """Release the longest lapsed holds and free their units, in the caller's transaction; return how many holds."""
-    # A hold that is locked is being paid for, or released by somebody else.
+    # Locked holds are skipped: they are being paid for, or released by somebody else. Ours stay open while locked.
     rows = lapsed.order_by("expires_at").select_for_update(of=("self",), skip_locked=True)
     due = list(rows.values_list("pk", flat=True)[:max_holds])
     if due:
@@ -283,7 +286,11 @@ def release(*, hold: Hold, state: Hold.State) -> None:
 
 def pay(*, hold: Hold) -> None:
     """Keep the units while the payment is under way. Raises HoldOver, with nothing changed, if the hold has ended."""
-    if not Hold.objects.payable().filter(pk=hold.pk).update(state=PAYING):
+    row = Hold.objects.filter(pk=hold.pk, state=OPEN)
+    updated = row.filter(expires_at__gt=Now()).update(state=PAYING)
+    if not updated:
+        updated = row.filter(drop_is_paused()).update(state=PAYING)  # no hold lapses in a pause
+    if not updated:
         raise HoldOver
 
 

@@ -29,10 +29,6 @@ class HoldQuerySet(models.QuerySet["Hold"]):
         """Holds that are open or being paid for. Each takes a checkout slot, and its units may come back."""
         return self.filter(state__in=Hold.BUSY)
 
-    def payable(self) -> Self:
-        """Open holds that have not lapsed."""
-        return self.filter(Q(expires_at__gt=Now()) | drop_is_paused(), state=Hold.State.OPEN)
-
     def lapsed(self, *, ago: timedelta = timedelta(0)) -> Self:
         """Open holds that were not paid for in time, for longer than `ago`. None lapses in a pause."""
         return self.filter(~drop_is_paused(), state=Hold.State.OPEN, expires_at__lt=Now() - ago)
