@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.drops.scaling.cloud import cloud
+from tests.drops.waitingroom.protocol.servers import RedisServer
 from tests.payments.conftest import sandbox, sandbox_process
-from tests.races.servers import OwnRedis
 
 __all__ = ["cloud", "own_redis", "sandbox", "sandbox_process"]
 
@@ -18,9 +18,8 @@ def lane(server_lane: None) -> None:
 
 
 @pytest.fixture
-def own_redis(tmp_path: Path) -> Iterator[OwnRedis]:
+def own_redis(tmp_path: Path) -> Iterator[RedisServer]:
     """A Redis that the test may kill and start again."""
-    server = OwnRedis(tmp_path)
+    server = RedisServer(tmp_path)
     yield server
-    server.client.close()
-    server.kill()
+    server.end()

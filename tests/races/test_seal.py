@@ -14,8 +14,8 @@ from drops.waitingroom.gatekeeper import checkpoints, leader, publishing, snapsh
 from drops.waitingroom.gatekeeper.loop import Gatekeeper
 from drops.waitingroom.protocol import lua
 from tests.conftest import Race
+from tests.drops.waitingroom.protocol.servers import RedisServer
 from tests.factories import make_drop
-from tests.races.servers import OwnRedis
 
 JOINERS = 6
 
@@ -110,35 +110,35 @@ def test_a_second_gatekeeper_closing_the_lobby_gets_the_same_size(line_redis: Re
 
 @pytest.mark.parametrize("forget", [True, False])
 def test_a_redis_lost_between_closing_and_the_commit_is_sealed_at_the_new_counter(
-    own_redis: OwnRedis, transactional_db: None, forget: bool
+    own_redis: RedisServer, transactional_db: None, forget: bool
 ) -> None:
-    drop, keeper = lobby(own_redis.client)
-    before = [join(own_redis.client, drop, number) for number in range(5)]
+    drop, keeper = lobby(own_redis.redis)
+    before = [join(own_redis.redis, drop, number) for number in range(5)]
     open_now(drop)
-    assert lua.close_lobby(own_redis.client, drop.slug, term=keeper.leading_term()) == 5
+    assert lua.close_lobby(own_redis.redis, drop.slug, term=keeper.leading_term()) == 5
 
     own_redis.kill(forget=forget)
     own_redis.start()
     with pytest.raises(lua.NotAdopted):
-        join(own_redis.client, drop, 6)
+        join(own_redis.redis, drop, 6)
     leader.release(term=keeper.leading_term())
-    keeper_of(own_redis.client)
+    keeper_of(own_redis.redis)
 
     drop.refresh_from_db()
     assert (before, drop.sealed) == ([0, 1, 2, 3, 4], 1000)
-    assert int(lua.read_state(own_redis.client, drop.slug).fields["n"]) == 1000
-    assert join(own_redis.client, drop, 7) == 1000
+    assert int(lua.read_state(own_redis.redis, drop.slug).fields["n"]) == 1000
+    assert join(own_redis.redis, drop, 7) == 1000
 
 
 @pytest.mark.parametrize("forget", [True, False])
 def test_a_redis_lost_after_the_commit_leaves_the_seal_as_it_is(
-    own_redis: OwnRedis, transactional_db: None, forget: bool
+    own_redis: RedisServer, transactional_db: None, forget: bool
 ) -> None:
-    drop, keeper = lobby(own_redis.client)
+    drop, keeper = lobby(own_redis.redis)
     for number in range(5):
-        join(own_redis.client, drop, number)
+        join(own_redis.redis, drop, number)
     open_now(drop)
-    n = lua.close_lobby(own_redis.client, drop.slug, term=keeper.leading_term())
+    n = lua.close_lobby(own_redis.redis, drop.slug, term=keeper.leading_term())
     assert checkpoints.seal(term=keeper.leading_term(), drop=drop, n=n)
 
     own_redis.kill(forget=forget)
@@ -147,21 +147,23 @@ def test_a_redis_lost_after_the_commit_leaves_the_seal_as_it_is(
     keeper.run_once()
 
     drop.refresh_from_db()
-    state = lua.read_state(own_redis.client, drop.slug).fields
+    state = lua.read_state(own_redis.redis, drop.slug).fields
     assert (drop.sealed, state["n"], "seed" in state) == (5, "5", True)
-    assert join(own_redis.client, drop, 9) >= 1000
+    assert join(own_redis.redis, drop, 9) >= 1000
 
 
 @pytest.mark.parametrize("forget", [True, False])
-def test_a_redis_killed_while_shoppers_join_gives_no_index_twice(race: Race, own_redis: OwnRedis, forget: bool) -> None:
-    drop, keeper = lobby(own_redis.client)
+def test_a_redis_killed_while_shoppers_join_gives_no_index_twice(
+    race: Race, own_redis: RedisServer, forget: bool
+) -> None:
+    drop, keeper = lobby(own_redis.redis)
     over = Event()
 
     def patient(number: int) -> list[int]:
         got: list[int] = []
         while not (over.is_set() and len(got) > 20):
             try:
-                got.append(join(own_redis.client, drop, number * 100_000 + len(got)))
+                got.append(join(own_redis.redis, drop, number * 100_000 + len(got)))
             except (lua.ScriptRefused, RedisError):
                 continue
         return got
@@ -185,18 +187,18 @@ def test_a_redis_killed_while_shoppers_join_gives_no_index_twice(race: Race, own
 
 
 def test_control_resuming_at_the_counter_as_read_gives_an_index_twice(
-    own_redis: OwnRedis, transactional_db: None
+    own_redis: RedisServer, transactional_db: None
 ) -> None:
-    drop, keeper = lobby(own_redis.client)
-    given = [join(own_redis.client, drop, number) for number in range(5)]
+    drop, keeper = lobby(own_redis.redis)
+    given = [join(own_redis.redis, drop, number) for number in range(5)]
     keeper.run_once()
-    given += [join(own_redis.client, drop, number) for number in range(5, 7)]
+    given += [join(own_redis.redis, drop, number) for number in range(5, 7)]
     own_redis.kill(forget=True)
     own_redis.start()
 
     row = Checkpoint.objects.get(drop=drop)
     (watched,) = snapshots.read_drops()
-    watched.checkpoint.run_id = lua.read_run_id(own_redis.client)
-    publishing.adopt(redis=own_redis.client, term=row.term, snapshot=watched, counter=row.joined)  # not the limit
+    watched.checkpoint.run_id = lua.read_run_id(own_redis.redis)
+    publishing.adopt(redis=own_redis.redis, term=row.term, snapshot=watched, counter=row.joined)  # not the limit
 
-    assert join(own_redis.client, drop, 9) in given
+    assert join(own_redis.redis, drop, 9) in given

@@ -1,0 +1,1 @@
+"""The ASGI app that issues tickets and passes. Redis only, no Django."""

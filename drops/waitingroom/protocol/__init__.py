@@ -1,0 +1,1 @@
+"""What gate and gatekeeper agree on: keys, tickets, places, the status document, Lua scripts. No Django."""

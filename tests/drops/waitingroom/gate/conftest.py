@@ -19,7 +19,7 @@ from drops.waitingroom.gate.context import GateContext
 from drops.waitingroom.gate.http import Message, Scope
 from drops.waitingroom.protocol import lua, status
 from tests.drops.waitingroom.protocol.conftest import forgetful, mortal, server, shared_server  # fixtures
-from tests.drops.waitingroom.protocol.servers import SECONDS, LineServer, adopt, document
+from tests.drops.waitingroom.protocol.servers import SECONDS, RedisServer, adopt, document
 from tests.servers import until
 
 __all__ = ["forgetful", "mortal", "server", "shared_server"]
@@ -145,7 +145,7 @@ class Caller:
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch, shared_server: LineServer) -> pytest.MonkeyPatch:
+def environment(monkeypatch: pytest.MonkeyPatch, shared_server: RedisServer) -> pytest.MonkeyPatch:
     """The gate's variables, of a demo over plain http."""
     variables = {
         "DEMO": "1",

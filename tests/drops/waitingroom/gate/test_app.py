@@ -9,7 +9,7 @@ from drops.waitingroom.gate.app import app
 from drops.waitingroom.gate.http import Message
 from drops.waitingroom.protocol.config import ROOT
 from tests.drops.waitingroom.gate.conftest import JSON, ORIGIN, Caller
-from tests.drops.waitingroom.protocol.servers import LineServer
+from tests.drops.waitingroom.protocol.servers import RedisServer
 from tests.servers import until
 
 
@@ -60,7 +60,7 @@ def test_a_connection_that_is_not_http_is_an_error(caller: Caller) -> None:
         caller.run(websocket())
 
 
-def test_health_follows_redis(mortal: LineServer, environment: pytest.MonkeyPatch, caller: Caller) -> None:
+def test_health_follows_redis(mortal: RedisServer, environment: pytest.MonkeyPatch, caller: Caller) -> None:
     environment.setenv("LINE_REDIS_URL", mortal.url)
     caller.start()
     before = caller.get("/line/healthz").status

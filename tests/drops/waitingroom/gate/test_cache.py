@@ -8,7 +8,7 @@ from redis import Redis
 from drops.waitingroom.gate.cache import MAX_UNKNOWN_SLUGS, REFRESH_SECONDS
 from drops.waitingroom.protocol import keys, status
 from tests.drops.waitingroom.gate.conftest import Caller, Reply, now_document
-from tests.drops.waitingroom.protocol.servers import LineServer, adopt, publish
+from tests.drops.waitingroom.protocol.servers import RedisServer, adopt, publish
 from tests.servers import until
 
 
@@ -108,7 +108,7 @@ def test_cache_outlives_a_short_loss_of_redis_only(gate: Caller, lobby: Redis) -
 
 
 def test_redis_going_and_coming_is_logged_once_each(
-    mortal: LineServer, environment: pytest.MonkeyPatch, caller: Caller, caplog: pytest.LogCaptureFixture
+    mortal: RedisServer, environment: pytest.MonkeyPatch, caller: Caller, caplog: pytest.LogCaptureFixture
 ) -> None:
     environment.setenv("LINE_REDIS_URL", mortal.url)
     adopt(mortal.redis, status=now_document())

@@ -7,7 +7,7 @@ from redis import Redis
 from drops.waitingroom.protocol import keys, lua, tickets
 from drops.waitingroom.protocol.tickets import Keyring
 from tests.drops.waitingroom.gate.conftest import JSON, OURS, Caller, Reply, called
-from tests.drops.waitingroom.protocol.servers import LineServer, adopt, publish
+from tests.drops.waitingroom.protocol.servers import RedisServer, adopt, publish
 from tests.servers import until
 
 RING = Keyring.parse("t1:" + "11" * 32)
@@ -144,7 +144,7 @@ def test_join_on_an_emptied_redis_is_503_and_resumes_at_the_committed_limit(gate
 
 
 def test_join_without_redis_is_503_and_resumes_when_it_is_back(
-    mortal: LineServer, environment: pytest.MonkeyPatch, caller: Caller
+    mortal: RedisServer, environment: pytest.MonkeyPatch, caller: Caller
 ) -> None:
     environment.setenv("LINE_REDIS_URL", mortal.url)
     caller.start()

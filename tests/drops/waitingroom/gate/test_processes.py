@@ -17,7 +17,7 @@ from deploy.local.runner.ports import free_port
 from drops.waitingroom.protocol import lua
 from drops.waitingroom.protocol.config import ROOT
 from tests.drops.waitingroom.gate.conftest import JSON, OURS
-from tests.drops.waitingroom.protocol.servers import LineServer, adopt
+from tests.drops.waitingroom.protocol.servers import RedisServer, adopt
 from tests.servers import until
 
 pytestmark = pytest.mark.usefixtures("server_lane")
@@ -133,7 +133,7 @@ def test_a_gate_without_its_variables_stops_with_one_sentence(environment: pytes
 
 
 def test_a_real_answer_has_its_cookies_and_its_length(
-    pair: list[Process], server: Redis, shared_server: LineServer
+    pair: list[Process], server: Redis, shared_server: RedisServer
 ) -> None:
     adopt(server)
     reply = requests.post(

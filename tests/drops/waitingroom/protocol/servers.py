@@ -1,6 +1,7 @@
 """A Redis server of a test's own, which may be killed, and calls with defaults."""
 
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -8,7 +9,9 @@ from typing import Any
 from uuid import UUID
 
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
+from redis.retry import Retry
 
 from deploy.local.runner.ports import free_port
 from deploy.local.servers.valkey import binary
@@ -22,15 +25,17 @@ DROP = UUID("c0ffee00-0000-4000-8000-000000000001")
 NOW = 1_795_000_000.0
 
 
-class LineServer:
+class RedisServer:
     """One server on a port of its own. `durable` keeps an append-only file; otherwise only SAVE keeps anything."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self.folder = folder
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.command = [binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
         self.command += ["--appendonly", "yes" if durable else "no", "--loglevel", "nothing"]
-        self.redis = Redis.from_url(self.url)
+        # Without retries: a test that kills the server wants to see each failure.
+        self.redis = Redis.from_url(self.url, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
         self.start()
 
     def start(self) -> None:
@@ -47,9 +52,13 @@ class LineServer:
         except RedisError:
             return False
 
-    def kill(self) -> None:
+    def kill(self, *, forget: bool = False) -> None:
+        """End the server by SIGKILL; with `forget`, delete what it has stored, too."""
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        if forget:
+            shutil.rmtree(self.folder)
+            self.folder.mkdir()
 
     def restart(self) -> None:
         self.kill()

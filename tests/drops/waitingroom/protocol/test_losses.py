@@ -6,7 +6,7 @@ from redis.exceptions import RedisError
 
 from drops.waitingroom.protocol import keys, lua
 from drops.waitingroom.protocol.lua import Script, Seal
-from tests.drops.waitingroom.protocol.servers import LineServer, adopt, publish
+from tests.drops.waitingroom.protocol.servers import RedisServer, adopt, publish
 
 A, B, C, D, E = ("a" * 32, "b" * 32, "c" * 32, "d" * 32, "e" * 32)
 
@@ -51,7 +51,7 @@ def test_an_emptied_server_refuses_and_then_resumes_at_the_committed_limit(serve
     assert (given, lua.join(server, "x", [C, A])) == ([0, 1], [100, 101])
 
 
-def test_a_killed_server_keeps_its_clients_and_refuses_until_it_is_adopted(mortal: LineServer) -> None:
+def test_a_killed_server_keeps_its_clients_and_refuses_until_it_is_adopted(mortal: RedisServer) -> None:
     adopt(mortal.redis, limit=100)
     given = lua.join(mortal.redis, "x", [A, B])
     mortal.redis.execute_command("WAITAOF", 1, 0, 5000)
@@ -66,7 +66,7 @@ def test_a_killed_server_keeps_its_clients_and_refuses_until_it_is_adopted(morta
     assert (given, lua.join(mortal.redis, "x", [C, A])) == ([0, 1], [100, 0])
 
 
-def lose_recent_writes(server: LineServer) -> list[int]:
+def lose_recent_writes(server: RedisServer) -> list[int]:
     """Let three join, of whom the server keeps only the first when it dies; return their indices."""
     adopt(server.redis, limit=100)
     given = lua.join(server.redis, "x", [A])
@@ -76,7 +76,7 @@ def lose_recent_writes(server: LineServer) -> list[int]:
     return given
 
 
-def test_a_server_that_lost_recent_writes_gives_no_index_twice(forgetful: LineServer) -> None:
+def test_a_server_that_lost_recent_writes_gives_no_index_twice(forgetful: RedisServer) -> None:
     given = lose_recent_writes(forgetful)
 
     with pytest.raises(lua.NotAdopted):
@@ -87,7 +87,7 @@ def test_a_server_that_lost_recent_writes_gives_no_index_twice(forgetful: LineSe
     assert given == [0, 1, 2, 100, 101]
 
 
-def test_control_without_the_run_id_an_index_is_given_twice(forgetful: LineServer) -> None:
+def test_control_without_the_run_id_an_index_is_given_twice(forgetful: RedisServer) -> None:
     given = lose_recent_writes(forgetful)
     _, names, clients = lua.join_call("x", [D, E])
     given += lua.run(forgetful.redis, careless(lua.JOIN), names, clients)
@@ -95,7 +95,7 @@ def test_control_without_the_run_id_an_index_is_given_twice(forgetful: LineServe
     assert given == [0, 1, 2, 1, 2]
 
 
-def test_an_adoption_meant_for_the_previous_run_is_refused(forgetful: LineServer) -> None:
+def test_an_adoption_meant_for_the_previous_run_is_refused(forgetful: RedisServer) -> None:
     before = lua.read_run_id(forgetful.redis)
     forgetful.restart()
 

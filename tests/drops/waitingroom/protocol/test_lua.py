@@ -9,7 +9,7 @@ from redis import Redis
 
 from drops.waitingroom.protocol import keys, lua
 from drops.waitingroom.protocol.lua import Entry, Seal
-from tests.drops.waitingroom.protocol.servers import LineServer, adopt, publish
+from tests.drops.waitingroom.protocol.servers import RedisServer, adopt, publish
 
 A, B, C, D = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
 SEED = bytes(range(32))
@@ -73,7 +73,7 @@ def test_join_is_refused_when_the_drop_is_closed(server: Redis) -> None:
         lua.join(server, "x", [A])
 
 
-def test_join_gives_no_index_twice_to_many_at_once(server: Redis, shared_server: LineServer) -> None:
+def test_join_gives_no_index_twice_to_many_at_once(server: Redis, shared_server: RedisServer) -> None:
     adopt(server)
 
     def forty(caller: int) -> list[int]:
@@ -166,7 +166,7 @@ def test_enter_is_refused_when_the_allowance_is_used_up(live: Redis) -> None:
     assert lua.enter(live, "x", index=2, place=1).cursor == 3
 
 
-def test_enter_never_passes_the_allowance_with_many_at_once(server: Redis, shared_server: LineServer) -> None:
+def test_enter_never_passes_the_allowance_with_many_at_once(server: Redis, shared_server: RedisServer) -> None:
     adopt(server, cursor=100, allowance=7)
 
     def one(index: int) -> Entry | lua.ScriptRefused:
