@@ -1,4 +1,4 @@
-"""Pictures as pages need them: the formats and widths that a browser may choose from, the best format first."""
+"""Pictures as pages need them: formats and widths that a browser may choose from, the best format first."""
 
 from dataclasses import dataclass
 from urllib.parse import urljoin

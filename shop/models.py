@@ -51,7 +51,9 @@ class Variant(models.Model):
     product = models.ForeignKey(Product, models.CASCADE, related_name="variants")
     sku = models.CharField("SKU", max_length=40, unique=True)
     options = models.JSONField(
-        default=dict, blank=True, help_text='What tells it apart from the other variants, such as {"size": "M"}.'
+        default=dict,
+        blank=True,
+        help_text='What tells it apart from the other variants, such as {"size": "M"}.',
     )
     swatch = models.CharField(max_length=7, blank=True, validators=[COLOUR])
     position = models.PositiveSmallIntegerField(default=0)
@@ -95,7 +97,7 @@ class Picture(models.Model):
 
     @cached_property
     def markup(self) -> dict[tuple[str, bool], SafeString]:
-        """The <picture> elements rendered from this object so far: a product in memory is shown on several pages."""
+        """The <picture> elements rendered so far, because several pages show a product that is in memory."""
         return {}
 
 

@@ -14,7 +14,7 @@ from shop.models import Product, Variant
 
 @dataclass(frozen=True)
 class Theme:
-    """`css` stands in the page byte for byte, `source` is its hash as a CSP source, `font` a static file or empty."""
+    """A page's theme. `css` is in the page byte for byte; `source` allows it; `font` is a static file or empty."""
 
     css: SafeString
     source: str

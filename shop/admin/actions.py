@@ -15,7 +15,10 @@ class ReasonForm(forms.Form):
 
 @dataclass(frozen=True, kw_only=True)
 class Action:
-    """One button: its label, its warning, the message once it is done, and what it does (object, user, reason)."""
+    """One button: its label, its warning, the message once it is done, and what it does.
+
+    `do` gets the object, the user and the reason.
+    """
 
     name: str
     label: str | Promise

@@ -1,4 +1,4 @@
-"""Base classes of every app's admin pages: typed, read-only, or with an entry in the audit log for each change."""
+"""Base classes of every app's admin pages: typed, read-only, or with the audit log of their changes."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -102,7 +102,8 @@ class AuditedAdmin(ModelAdmin[M]):
             )
 
     def delete_model(self, request: HttpRequest, obj: M) -> None:
-        audit_log.write(actor=person(request), about=self.about(obj), action="deleted", before={"name": str(obj)})
+        before = {"name": str(obj)}
+        audit_log.write(actor=person(request), about=self.about(obj), action="deleted", before=before)
         super().delete_model(request, obj)
 
 

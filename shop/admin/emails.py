@@ -28,8 +28,12 @@ class EmailAdmin(ReadOnlyAdmin[Email]):
         """Make emails due again. They keep their Message-ID, so that a mailbox shows each of them once."""
         with transaction.atomic():
             for email in emails:
-                before = {"sent_at": str(email.sent_at)}
-                audit_log.write(actor=person(request), about=f"email:{email.pk}", action="sent again", before=before)
+                audit_log.write(
+                    actor=person(request),
+                    about=f"email:{email.pk}",
+                    action="sent again",
+                    before={"sent_at": str(email.sent_at)},
+                )
             count = emails.update(sent_at=None, due_at=Now(), tries=0, last_error="")
         noun = "email" if count == 1 else "emails"
         self.message_user(request, f"{count} {noun} will be sent again.")

@@ -32,9 +32,10 @@ class VariantFormSet(BaseInlineFormSet[Variant, Product, ModelForm[Variant]]):
     def clean(self) -> None:
         """Refuse two variants with the same options."""
         super().clean()
-        rows = [form for form in self.forms if form.cleaned_data.get("sku") and not form.cleaned_data.get("DELETE")]
         seen: set[frozenset[tuple[str, str]]] = set()
-        for form in rows:
+        for form in self.forms:
+            if form.cleaned_data.get("DELETE") or not form.cleaned_data.get("sku"):
+                continue
             options = frozenset(form.cleaned_data.get("options", {}).items())
             if options in seen:
                 form.add_error("options", "Another variant has the same options. Change one of them.")
@@ -79,10 +80,9 @@ class ProductAdmin(AuditedAdmin[Product]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
-        return (
-            super()
-            .get_queryset(request)
-            .annotate(variant_count=Count("variants", distinct=True), drop_count=Count("drops", distinct=True))
+        products = super().get_queryset(request)
+        return products.annotate(
+            variant_count=Count("variants", distinct=True), drop_count=Count("drops", distinct=True)
         )
 
     @admin.display(description="variants")
@@ -97,6 +97,6 @@ class ProductAdmin(AuditedAdmin[Product]):
         """Delete a product that is not in any drop; for others, show why they can't be deleted."""
         product: Any = self.get_object(request, object_id)
         if product is not None and product.drop_count and self.has_view_permission(request, product):
-            why = f"“{product}” is in a drop, so it can't be deleted. If that drop is still a draft, delete it first."
+            why = f"“{product}” is in a drop, so it can't be deleted. If the drop is a draft, delete that first."
             return refusal_page(request, admin_site=self.admin_site, about=product, why=[why])
         return super().delete_view(request, object_id, extra_context)

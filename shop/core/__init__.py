@@ -1,1 +1,1 @@
-"""The core that every app stands on: caching, money, times, outbox, alerts, audit log, outbound HTTP, static files."""
+"""What every app stands on: money, times, caching, outbox, alerts, audit log, outbound HTTP, static files."""

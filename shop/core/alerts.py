@@ -8,9 +8,9 @@
     )
     alerts.resolve(subject=f"order:{order.number} capture")
 
-Raise it as often as the fault is seen: an alert that is open is only brought up to date, and nobody is told again.
-Resolve it where the fault is seen to be over; raised again later, it is a new alert and is sent again.
-Both run in the caller's transaction and make no network call: a worker sends what was written (`send_due`).
+Raise an alert as often as the fault is seen: while it is open, only its message is updated, and nothing is sent again.
+Resolve it where the fault is seen to be over. Raised again later, it is a new alert, and is sent again. Both functions
+only write rows, in the caller's transaction; a worker sends them (`send_due`).
 """
 
 import json
@@ -32,8 +32,8 @@ def raise_alert(*, source: str, subject: str, message: str, details: Mapping[str
     """Open the alert and write its email, or update the message of the one that is open.
 
     `source` is the part of the system that raises it: "scaling", "payments", "waitingroom", "mail".
-    `subject` identifies the alert; it is not shown alone. `message` is one or more whole sentences: what happened, and
-    what to do. `details` are names for machines, such as {"drop": slug}; the webhook carries "drop" and "target".
+    `subject` identifies the alert. `message` is one or more whole sentences: what happened, and what to do.
+    `details` are names for programs, such as {"drop": slug}; the webhook has keys for "drop" and "target".
     """
     with transaction.atomic():
         alert, is_new = Alert.objects.get_or_create(
@@ -77,7 +77,7 @@ def send_webhook(alert: Alert) -> None:
 
 
 def webhook_body(alert: Alert) -> bytes:
-    """Return the webhook's JSON, as docs/prescaling.md describes it."""
+    """Return the webhook's JSON, as docs/settings.md describes it."""
     return json.dumps(
         {
             "type": f"{alert.source}.alert",
@@ -95,6 +95,7 @@ def webhook_body(alert: Alert) -> bytes:
 def _put_email(alert: Alert) -> None:
     """Write the alert's email into the outbox, in the caller's transaction."""
     first_line = alert.message.partition("\n")[0]
+    paragraphs = linebreaks(alert.message, autoescape=True)
     link = f"{settings.SHOP_ORIGIN}/admin/"
     outbox.put_email(
         kind="alert",
@@ -102,5 +103,5 @@ def _put_email(alert: Alert) -> None:
         to=settings.OPS_MAIL,
         subject=f"{settings.SHOP_NAME}: {shorten(first_line, 100, placeholder=' …')}",
         text=f"{alert.message}\n\n{link}\n",
-        html=format_html('{}<p><a href="{}">{}</a></p>', linebreaks(alert.message, autoescape=True), link, link),
+        html=format_html('{}<p><a href="{}">{}</a></p>', paragraphs, link, link),
     )

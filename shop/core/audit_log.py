@@ -20,5 +20,9 @@ def write(
     `actor` is None for the system itself; `about` is "kind:name", such as "drop:nth-place".
     """
     return AuditEntry.objects.create(
-        actor_id=actor.pk if actor else None, about=about, action=action, before=before or {}, after=after or {}
+        actor_id=actor.pk if actor else None,
+        about=about,
+        action=action,
+        before=before or {},
+        after=after or {},
     )

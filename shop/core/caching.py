@@ -1,4 +1,7 @@
-"""How long a page may be cached. The edge counts whole seconds, so a page cached for one lives for up to two."""
+"""Who may cache a page, and for how long.
+
+The edge counts whole seconds, so a page that is cached for one second lives for up to two.
+"""
 
 from django.http import HttpResponse
 

@@ -10,7 +10,7 @@ ATTRIBUTE = "_csp_update"
 
 
 def allow(response: HttpResponse, sources: Mapping[str, Sequence[str]]) -> HttpResponse:
-    """Allow sources by directive, such as {"style-src": ["'sha256-…'"]}, beside those that it allows already."""
+    """Allow more sources, by directive: {"style-src": ["'sha256-…'"]}."""
     allowed: dict[str, Any] = dict(getattr(response, ATTRIBUTE, None) or {})
     for directive, more in sources.items():
         allowed[directive] = [*allowed.get(directive, []), *more]

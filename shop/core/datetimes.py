@@ -21,19 +21,19 @@ def parse_local_time(typed: datetime, *, zone: ZoneInfo) -> datetime:
     first_offset, second_offset = first.utcoffset() or timedelta(), second.utcoffset() or timedelta()
     if first_offset == second_offset:
         return first
-    # PEP 495: fold=0 has the offset from before the change. It is the larger one when clocks go back, which makes an
-    # hour come twice; the smaller one when they go forward, which skips an hour.
+    # PEP 495: fold=0 has the offset from before the change. It is the larger one when clocks go back and an hour comes
+    # twice, the smaller one when they go forward and an hour is skipped.
     comes_twice = first_offset > second_offset
     early, late = sorted((first.astimezone(UTC), second.astimezone(UTC)))
-    time, readings = date_format(typed, "j M Y H:i"), (format_reading(early, zone), format_reading(late, zone))
+    time = f"{date_format(typed, 'j M Y H:i')}"
+    first_reading, second_reading = format_reading(early, zone), format_reading(late, zone)
     if comes_twice:
-        sentence = f"{time} comes twice in {zone.key}, when the clocks go back: as {readings[0]} and as {readings[1]}."
+        fault = f"{time} comes twice in {zone.key}, when the clocks go back"
+        readings = f"as {first_reading} and as {second_reading}"
     else:
-        sentence = (
-            f"{time} doesn't exist in {zone.key}, when the clocks go forward: "
-            f"it could mean {readings[0]} or {readings[1]}."
-        )
-    raise ValidationError(f"{sentence} Choose a time outside that hour.", code="twice" if comes_twice else "never")
+        fault = f"{time} doesn't exist in {zone.key}, when the clocks go forward"
+        readings = f"it could mean {first_reading} or {second_reading}"
+    raise ValidationError(f"{fault}: {readings}. Choose a time outside that hour.")
 
 
 def format_reading(moment: datetime, zone: ZoneInfo) -> str:
@@ -49,7 +49,7 @@ def format_from_now(moment: datetime, *, now: datetime) -> str:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Return a duration as exactly as it matters: seconds below an hour, otherwise the largest one or two units."""
+    """Return a duration as exactly as it matters: seconds below an hour, else the largest one or two units."""
     if duration >= timedelta(hours=1):
         start = datetime(2001, 1, 1, tzinfo=UTC)
         return timesince(start, start + duration, depth=1 if duration >= timedelta(days=2) else 2)

@@ -1,4 +1,4 @@
-"""The outbox's transport for emails: SMTP, one connection per batch. Emails that stay unsent raise an alert."""
+"""The outbox's transport for emails: SMTP. Emails that stay unsent raise an alert."""
 
 import smtplib
 from datetime import timedelta
@@ -7,8 +7,7 @@ from functools import partial
 from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
-from django.db.models import Max, Q
-from django.db.models.aggregates import Count
+from django.db.models import Count, Max, Q
 from django.db.models.functions import Now
 
 from shop.core import alerts, outbox
@@ -21,7 +20,7 @@ ALERT_AFTER = timedelta(hours=1)
 
 def send_due(*, limit: int = 200) -> int:
     """Send the emails that are due, oldest first, and return how many were sent."""
-    connection = get_connection()  # opened by the first email, so that an empty batch costs nothing
+    connection = get_connection()  # opened by the first email, closed after the last
     try:
         return outbox.send_due(Email, send=partial(send, connection=connection), limit=limit)
     finally:
@@ -40,8 +39,10 @@ def send(email: Email, *, connection: BaseEmailBackend) -> None:
     )
     message.attach_alternative(email.html, "text/html")
     try:
+        connection.open()
         message.send()
     except (OSError, smtplib.SMTPException) as error:
+        connection.close()  # it may be broken: the next email opens a new one
         raise outbox.NotSent(str(error)) from error
 
 
@@ -62,9 +63,6 @@ def watch() -> int:
         return 0
     noun = "email" if count == 1 else "emails"
     reason = found["last_error"] or "no worker has tried; check the workers of the queue “mail”"
-    alerts.raise_alert(
-        source="mail",
-        subject=ALERT_SUBJECT,
-        message=f"{count} {noun} can't be sent: {reason}. Check EMAIL_URL and the mail server; each is tried again.",
-    )
+    message = f"{count} {noun} can't be sent: {reason}. Check EMAIL_URL and the mail server. They are tried again."
+    alerts.raise_alert(source="mail", subject=ALERT_SUBJECT, message=message)
     return count

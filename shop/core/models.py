@@ -17,7 +17,7 @@ class OutboxMessage(models.Model):
     MAX_TRIES: ClassVar[int] = 32_767  # the column's largest number: years, at one try an hour
 
     created_at = models.DateTimeField(db_default=Now())
-    due_at = models.DateTimeField(db_default=Now())  # moved ahead while a worker sends it, and after a failure
+    due_at = models.DateTimeField(db_default=Now())  # later while a worker sends it, and after a failure
     tries = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
     last_error = models.TextField(blank=True)
@@ -27,7 +27,7 @@ class OutboxMessage(models.Model):
 
 
 class Email(OutboxMessage):
-    """An email that is to be sent, or was. Its Message-ID is made from the row, so that a repeat is recognised."""
+    """An email that is to be sent, or was. A repeat is recognised by its Message-ID, which is made from the id."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=40)
@@ -56,7 +56,7 @@ class Alert(OutboxMessage):
     LONGEST_WAIT = timedelta(minutes=10)
     MAX_TRIES = 50
 
-    source = models.CharField(max_length=40)  # the part of the system that raised it: "scaling", "payments", "mail"
+    source = models.CharField(max_length=40)  # what raised it: "scaling", "payments", "mail"
     subject = models.CharField(max_length=120)  # "target:3 drift", "drop:0-kg no go"
     message = models.TextField()
     details = models.JSONField(default=dict)  # names for machines: {"drop": slug, "target": name}

@@ -1,6 +1,6 @@
 """Amounts of money: integers in the currency's smallest unit, as Stripe counts it, and their text for people.
 
-The exponents are Stripe's (docs.stripe.com/currencies, "Zero-decimal currencies" and "Three-decimal currencies").
+The exponents are Stripe's: docs.stripe.com/currencies, "Zero-decimal currencies" and "Three-decimal currencies".
 ISK and UGX have no decimals in shops but two at Stripe, so they are not in the table.
 """
 
@@ -24,7 +24,7 @@ def to_decimal(*, amount: int, currency: str) -> Decimal:
 
 
 def format_amount(*, amount: int, currency: str) -> str:
-    """Return an amount for people: "€96", "€96.50", "¥14,000", "SEK 1,099". A round amount has no decimal places."""
+    """Return an amount for people: "€96", "€96.50", "¥14,000". A round amount has no decimal places."""
     code = currency.upper()
     value = to_decimal(amount=abs(amount), currency=code)
     decimals = exponent(currency=code) if value % 1 else 0

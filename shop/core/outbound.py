@@ -50,7 +50,7 @@ class AddressBlocked(OutboundError):
 
 
 class NoResponse(OutboundError):
-    """Nobody can tell whether the call arrived: time-out, connection lost, garbage. Repeat it with the same key."""
+    """Whether the call arrived is unknown: time-out, connection lost, garbage. Repeat it with the same key."""
 
 
 @dataclass(frozen=True)
@@ -71,19 +71,20 @@ class Response:
 
 
 def post(*, url: str, body: bytes, secret: str, key: str, seconds: float = CALL_SECONDS) -> Response:
-    """Send `body`, which is JSON, signed. A repeat of the same call has the same `key`. Raises OutboundError."""
-    headers = {"Content-Type": "application/json", "Idempotency-Key": key} | _signed(body=body, secret=secret, key=key)
+    """Send `body`, which is JSON, signed. A repeat of a call has the same `key`. Raises OutboundError."""
+    headers = {"Content-Type": "application/json", "Idempotency-Key": key}
+    headers |= _signed(body=body, secret=secret, key=key)
     return _send(method="POST", url=url, body=body, headers=headers, seconds=seconds)
 
 
 def get(*, url: str, secret: str, seconds: float = CALL_SECONDS) -> Response:
-    """Fetch `url` with a signature over an empty body, so that the receiver knows the caller. Raises OutboundError."""
+    """Fetch `url`, signed over an empty body, so that the receiver knows the caller. Raises OutboundError."""
     headers = _signed(body=b"", secret=secret, key=uuid.uuid4().hex)
     return _send(method="GET", url=url, body=None, headers=headers, seconds=seconds)
 
 
 def sign(*, secret: str, key: str, at: int, body: bytes) -> str:
-    """Return the header `webhook-signature` (standardwebhooks.com, symmetric). Raises AddressBlocked if it can't."""
+    """Return the header `webhook-signature` (standardwebhooks.com). Raises AddressBlocked without a secret."""
     signed = b"%s.%d.%s" % (key.encode(), at, body)
     return "v1," + base64.b64encode(hmac.digest(_secret_bytes(secret), signed, hashlib.sha256)).decode()
 
@@ -112,7 +113,7 @@ def port(parts: SplitResult) -> int:
 
 
 def is_public(address: str) -> bool:
-    """Whether an IP address may be called without its host being allowed by name. Embedded addresses count."""
+    """Whether an IP address, and one embedded in it, may be called without its host being allowed by name."""
     ip = ipaddress.ip_address(address.partition("%")[0])
     if isinstance(ip, ipaddress.IPv6Address):
         inner = ip.ipv4_mapped or ip.sixtofour
@@ -162,7 +163,7 @@ def _send(*, method: str, url: str, body: bytes | None, headers: dict[str, str],
         **headers,
     }
     call = _Call(method=method, parts=parts, body=body, headers=headers, until=time.monotonic() + seconds)
-    # A look-up can't be given a time limit, and a socket's limit starts again with each byte; a thread can be left.
+    # A look-up has no time limit, and a socket's limit starts again with each byte; but a thread can be left behind.
     threading.Thread(target=call.run, name="outbound call", daemon=True).start()
     try:
         return call.future.result(timeout=seconds)
@@ -270,7 +271,7 @@ class _Call:
         raise NoResponse(f"{host} can't be reached: {reason}.") from failure
 
     def _addresses(self) -> list[Address]:
-        """Look the host up, once. Raises AddressBlocked if an address is private and the host is not allowed."""
+        """Look the host up, once. Raises AddressBlocked for a private address of a host that isn't allowed."""
         host = self.parts.hostname or ""
         try:
             rows = socket.getaddrinfo(host, port(self.parts), type=socket.SOCK_STREAM)

@@ -29,7 +29,7 @@ class NotSent(Exception):
 
 
 def put_email(*, kind: str, about: str, to: str, subject: str, text: str, html: str) -> None:
-    """Write an email to be sent, in the caller's transaction. A second one of that kind about that thing is ignored."""
+    """Write an email to be sent, in the caller's transaction; one per kind and thing, a second one is ignored."""
     email = Email(kind=kind, about=about, to=to, subject=subject, text=text, html=html)
     Email.objects.bulk_create([email], ignore_conflicts=True)
 

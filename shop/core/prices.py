@@ -1,4 +1,4 @@
-"""Prices as people type them ("96", "96.50", "€96.50"), parsed into what the shop stores: whole smallest units."""
+"""Prices as people type them ("96", "96.50", "€96.50"), parsed into integers of the smallest unit."""
 
 import re
 from decimal import Decimal, InvalidOperation
@@ -11,7 +11,7 @@ from shop.core import money
 
 
 def parse_price(text: str, *, currency: str) -> int:
-    """Return a price in the currency's smallest unit. Raises ValidationError, also for a price in another currency."""
+    """Return a price in the currency's smallest unit. Raises ValidationError, also for another currency."""
     symbol = money.SYMBOLS.get(currency, currency).strip()
     named = re.sub(r"[\d.,'\s-]", "", text).upper()
     if named and named not in {currency, symbol}:

@@ -33,7 +33,7 @@ def response(*, status: int, detail: str, errors: Sequence[Mapping[str, str]] = 
 
 
 def is_wanted(request: HttpRequest) -> bool:
-    """Whether a program is asking: all callers of the API are programs, and our scripts' fetch() accepts JSON."""
+    """Whether a program is asking: every caller of the API is one, and our scripts' fetch() accepts JSON."""
     if request.path.startswith("/api/"):
         return True
     # A browser's address bar names text/html; a bare */* (curl, a probe) gets the page.

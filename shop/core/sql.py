@@ -1,4 +1,4 @@
-"""Model instances from hand-written SQL, for the few statements that the ORM can't say or is too slow to write."""
+"""Model instances from hand-written SQL, for statements that the ORM can't say or is too slow to write."""
 
 from collections.abc import Sequence
 from functools import cache

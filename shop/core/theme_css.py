@@ -1,4 +1,4 @@
-"""The CSS of a theme: a drop's colours and its display typeface. Pure, so that the gate can use it without Django."""
+"""The CSS of a theme: a drop's colours and its display typeface. Pure: the gate uses it without Django."""
 
 import re
 from base64 import b64encode
@@ -10,7 +10,7 @@ COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 @dataclass(frozen=True)
 class Typeface:
-    """A display typeface: its family, its weight, and its static file; the default one is loaded by the stylesheet."""
+    """A display typeface: family, weight, and static file. The stylesheet itself loads the one without a file."""
 
     family: str
     weight: int
@@ -37,7 +37,7 @@ def root_css(*, ground: str, ink: str, signal: str, typeface: Typeface) -> str:
 
 
 def checked(colour: str) -> str:
-    """Return the colour, which can't end the rule or the style element that it stands in. Raises ValueError."""
+    """Return the colour, if it is one: then it can't end the rule that it stands in. Raises ValueError."""
     if not COLOUR.fullmatch(colour):
         raise ValueError(f"{colour!r} is not a colour such as #1c1a17")
     return colour

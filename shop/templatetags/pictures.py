@@ -12,7 +12,7 @@ register = template.Library()
 
 @register.simple_tag
 def picture(picture: Picture, *, sizes: str, first: bool = False) -> SafeString:
-    """Render <picture>. With `first` it is fetched before everything else; otherwise it waits until it is near."""
+    """Render <picture>. With `first` it is fetched before everything else; without, once it is near."""
     if (sizes, first) not in picture.markup:
         context = {"image": images.image_set(picture), "sizes": sizes, "first": first}
         picture.markup[sizes, first] = render_to_string("shop/picture.html", context)

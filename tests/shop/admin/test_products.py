@@ -140,7 +140,7 @@ def test_product_of_a_drop_cannot_be_deleted(desk: Any) -> None:
 
     assert (answer.status_code, answer.context["why"]) == (
         409,
-        ["“Nth Place” is in a drop, so it can't be deleted. If that drop is still a draft, delete it first."],
+        ["“Nth Place” is in a drop, so it can't be deleted. If the drop is a draft, delete that first."],
     )
     assert Product.objects.filter(pk=product.pk).exists()
 

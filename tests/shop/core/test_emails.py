@@ -23,8 +23,10 @@ class Postbox:
     def __init__(self) -> None:
         self.mails: list[EmailMessage] = []
         self.answer = "250 OK"
+        self.callers: set[object] = set()
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802 aiosmtpd's name
+    async def handle_DATA(self, _server: Any, session: Any, envelope: Any) -> str:  # noqa: N802 aiosmtpd's
+        self.callers.add(session.peer)
         if self.answer.startswith("250"):
             message = message_from_bytes(envelope.content, policy=policy.default)
             assert isinstance(message, EmailMessage)
@@ -84,6 +86,14 @@ def test_send_due_sends_text_and_html_once(postbox: Any) -> None:
     )
     assert mail.get_body(("plain",)).get_content().strip() == "No. 37 of 500"
     assert mail.get_body(("html",)).get_content().strip() == "<p>No. 37 of 500</p>"
+
+
+def test_send_due_uses_one_connection_for_a_batch(postbox: Any) -> None:
+    for order in range(3):
+        put(about=f"order:{order}")
+
+    assert emails.send_due() == 3
+    assert len(postbox.callers) == 1
 
 
 def test_send_due_keeps_a_mail_that_was_refused_and_tries_later(postbox: Any) -> None:
