@@ -1,1 +1,1 @@
-"""The waiting room: what its parts agree on (protocol), what shoppers talk to (gate), what admits them (gatekeeper)."""
+"""The waiting room: a protocol, the gate that shoppers talk to, and the gatekeeper that admits them."""

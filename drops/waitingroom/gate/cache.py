@@ -1,4 +1,4 @@
-"""What a gate process knows of the drops: a copy of Redis, at most a second old for every drop that is asked for.
+"""A gate process's copy of the drops in Redis, at most a second old for every drop that is asked for.
 
 Statuses, refusals to enter and pages come from here, so the crowd never reaches Redis through them. While Redis is
 unreachable the copy is good for another 15 s; after that the gate answers 503.

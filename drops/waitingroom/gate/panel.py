@@ -1,4 +1,4 @@
-"""What one shopper sees of the line at one moment, in the same sentences as the drop's page. Pure."""
+"""One shopper's view of the line at one moment, in the same sentences as the drop's page. Pure."""
 
 import math
 from dataclasses import dataclass, replace

@@ -6,7 +6,7 @@ from drops.waitingroom.gate.language import N_
 
 
 class Refusal(NamedTuple):
-    """What a refused request is told: what happened, then why and what to do. The texts may hold {names} to fill in."""
+    """The texts of a refusal: what happened; why, and what to do. They may hold {names} to fill in."""
 
     status: int
     title: str

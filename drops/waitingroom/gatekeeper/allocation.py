@@ -21,7 +21,7 @@ MIN_LEASED_INDICES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Bound:
-    """What a ceiling allows now, and why, as a sentence for ops."""
+    """A ceiling's present value, with its reason as a sentence for ops."""
 
     shoppers: int
     reason: str

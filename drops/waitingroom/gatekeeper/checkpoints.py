@@ -1,4 +1,4 @@
-"""What the leader commits. Each statement renews the lead, and changes nothing if it is lost."""
+"""The leader's commits. Each statement renews the lead, and changes nothing if it is lost."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a tick decides from what it read: how far the counter may go, and how many may enter."""
+"""The decisions of a tick: how far the counter may go, and how many may enter."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ RATE_DECAY = 0.8  # per tick, while fewer join
 
 @dataclass
 class JoinRate:
-    """What the leader remembers of a drop's counts from tick to tick; without it, the rate of joins starts at 0."""
+    """The leader's memory of a drop's counts from tick to tick. For a new leader, the rate of joins starts at 0."""
 
     entered_at: dict[int, int] = field(default_factory=dict)  # unix second → entries
     joined: int = 0

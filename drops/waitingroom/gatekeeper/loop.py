@@ -42,7 +42,7 @@ CLEANUP_SECONDS = 60.0
 
 @dataclass
 class DropMemory:
-    """What the leader remembers of a drop from tick to tick. A new leader does without it."""
+    """The leader's memory of a drop from tick to tick. A new leader does without it."""
 
     editions: list[Edition] = field(default_factory=list)
     phase: Phase | None = None  # as last published

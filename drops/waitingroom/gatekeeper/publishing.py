@@ -1,4 +1,4 @@
-"""What Redis is told after Postgres has committed it: the status document, cursor, allowance and seal."""
+"""Publishing to Redis, after Postgres has committed: the status document, cursor, allowance and seal."""
 
 from datetime import datetime
 from math import ceil

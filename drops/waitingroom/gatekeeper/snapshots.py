@@ -1,4 +1,4 @@
-"""What a tick knows before it decides: the drops to process, and what Postgres and Redis hold of each."""
+"""Snapshots of drops: what Postgres and Redis hold of each, read before a tick decides."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

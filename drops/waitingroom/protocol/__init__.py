@@ -1,1 +1,1 @@
-"""What gate and gatekeeper agree on: keys, tickets, places, the status document, Lua scripts. No Django."""
+"""The protocol of gate and gatekeeper: keys, tickets, places, the status document, Lua scripts. No Django."""

@@ -273,7 +273,7 @@ def _theme_fields(theme: Mapping[str, str] | None) -> dict[str, str]:
 
 
 class WaitingRoomState(NamedTuple):
-    """What a server holds of a drop, read in one transaction.
+    """A server's data on a drop, read in one transaction.
 
     `entered_at` counts entries by unix second, at least those of the last 120 s. `fields` is empty on a fresh server.
     """
