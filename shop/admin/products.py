@@ -5,12 +5,11 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count
 from django.db.models.query import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.html import format_html
 
 from shop.admin.base import AuditedAdmin, BaseInlineFormSet, ModelForm, TabularInline
 from shop.admin.options import OptionsField
-from shop.admin.refusals import refusal_page
 from shop.models import Picture, Product, Variant
 
 
@@ -68,9 +67,10 @@ class PictureInline(TabularInline[Picture, Product]):
         return f"{picture.width} × {picture.height}" if picture.width else ""
 
 
-@admin.register(Product)
 class ProductAdmin(AuditedAdmin[Product]):
-    list_display = ("name", "slug", "variant_count", "drop_count")
+    """The page of a product. drops.admin registers it, and adds the drops that a product is in."""
+
+    list_display: tuple[str, ...] = ("name", "slug", "variant_count")
     search_fields = ("name", "slug", "variants__sku")
     prepopulated_fields = {"slug": ("name",)}
     inlines = (VariantInline, PictureInline)
@@ -80,23 +80,8 @@ class ProductAdmin(AuditedAdmin[Product]):
     )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Product]:
-        products = super().get_queryset(request)
-        return products.annotate(
-            variant_count=Count("variants", distinct=True), drop_count=Count("drops", distinct=True)
-        )
+        return super().get_queryset(request).annotate(variant_count=Count("variants", distinct=True))
 
     @admin.display(description="variants")
     def variant_count(self, product: Any) -> int:
         return int(product.variant_count)
-
-    @admin.display(description="drops")
-    def drop_count(self, product: Any) -> int:
-        return int(product.drop_count)
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """Delete a product that is not in any drop; for others, show why they can't be deleted."""
-        product: Any = self.get_object(request, object_id)
-        if product is not None and product.drop_count and self.has_view_permission(request, product):
-            why = f"“{product}” is in a drop, so it can't be deleted. If the drop is a draft, delete that first."
-            return refusal_page(request, admin_site=self.admin_site, about=product, why=[why])
-        return super().delete_view(request, object_id, extra_context)

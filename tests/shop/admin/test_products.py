@@ -133,18 +133,6 @@ def test_variant_of_a_drop_cannot_be_deleted(desk: Any) -> None:
     assert Variant.objects.filter(pk=variant.pk).exists()
 
 
-def test_product_of_a_drop_cannot_be_deleted(desk: Any) -> None:
-    product = make_drop(phase="live", product=make_product(name="Nth Place")).product
-
-    answer = desk("merchandisers").post(page(product, "delete"), {"post": "yes"})
-
-    assert (answer.status_code, answer.context["why"]) == (
-        409,
-        ["“Nth Place” is in a drop, so it can't be deleted. If the drop is a draft, delete that first."],
-    )
-    assert Product.objects.filter(pk=product.pk).exists()
-
-
 def test_delete_of_a_product_in_no_drop_is_logged(desk: Any) -> None:
     product = make_product(slug="nth-place")
 
