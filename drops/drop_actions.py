@@ -124,7 +124,7 @@ def picture_problems(*, drop: Drop) -> list[str]:
     return problems
 
 
-def announce(*, drop: Drop, who: AbstractBaseUser | None) -> Drop:
+def announce(*, drop: Drop, actor: AbstractBaseUser | None) -> Drop:
     """Fix the drop, commit to its shuffle and make its units; return it as announced. Safe to repeat.
 
     Raises NotReady, with nothing changed.
@@ -142,7 +142,7 @@ def announce(*, drop: Drop, who: AbstractBaseUser | None) -> Drop:
         units = make_units(drop=row)
         Checkpoint.objects.create(drop=row)
         audit_log.write(
-            actor=who,
+            actor=actor,
             about=f"drop:{row.slug}",
             action="announced",
             after={"opens_at": str(row.opens_at), "units": units, "commitment": bytes(row.commitment or b"").hex()},
@@ -187,7 +187,7 @@ def make_units(*, drop: Drop) -> int:
         return int(cursor.rowcount)
 
 
-def pause(*, drop: Drop, who: AbstractBaseUser | None, reason: str) -> None:
+def pause(*, drop: Drop, actor: AbstractBaseUser | None, reason: str) -> None:
     """Stop admission until `resume`; no open hold lapses until then. Does nothing if the drop is paused.
 
     Raises ActionRefused unless the drop is announced and not closed.
@@ -199,14 +199,14 @@ def pause(*, drop: Drop, who: AbstractBaseUser | None, reason: str) -> None:
             drop=drop, ended_at=None, defaults={"began_at": Now(), "reason": reason}
         )
         if began:
-            audit_log.write(actor=who, about=f"drop:{drop.slug}", action="paused", after={"reason": reason})
+            audit_log.write(actor=actor, about=f"drop:{drop.slug}", action="paused", after={"reason": reason})
 
 
-def resume(*, drop: Drop, who: AbstractBaseUser | None) -> None:
+def resume(*, drop: Drop, actor: AbstractBaseUser | None) -> None:
     """End the pause; open holds have at least two minutes left. Does nothing if the drop isn't paused."""
     with transaction.atomic():
         if end_pause(drop=drop):
-            audit_log.write(actor=who, about=f"drop:{drop.slug}", action="resumed")
+            audit_log.write(actor=actor, about=f"drop:{drop.slug}", action="resumed")
 
 
 def end_pause(*, drop: Drop) -> bool:
@@ -217,7 +217,7 @@ def end_pause(*, drop: Drop) -> bool:
     return True
 
 
-def close(*, drop: Drop, who: AbstractBaseUser | None) -> None:
+def close(*, drop: Drop, actor: AbstractBaseUser | None) -> None:
     """End the drop for good: nobody is admitted any more. Does nothing if it has been closed.
 
     Holds stay payable until they expire. A pause ends, since it would keep them open for ever. Raises ActionRefused
@@ -227,6 +227,6 @@ def close(*, drop: Drop, who: AbstractBaseUser | None) -> None:
         announced = Drop.objects.filter(pk=drop.pk, announced_at__isnull=False)
         if announced.filter(closed_at=None, cancelled_at=None).update(closed_at=Now()):
             end_pause(drop=drop)
-            audit_log.write(actor=who, about=f"drop:{drop.slug}", action="closed")
+            audit_log.write(actor=actor, about=f"drop:{drop.slug}", action="closed")
         elif not announced.exists():
             raise ActionRefused("A draft can't be closed. Delete it if you don't need it.")

@@ -36,7 +36,7 @@ ANNOUNCE = DropAction(
     done="The drop is announced.",
     permission="drops.change_drop",
     phases=(Phase.DRAFT,),
-    do=lambda drop, who, _reason: drop_actions.announce(drop=drop, who=who),
+    do=lambda drop, actor, _reason: drop_actions.announce(drop=drop, actor=actor),
 )
 PAUSE = DropAction(
     name="pause",
@@ -45,7 +45,7 @@ PAUSE = DropAction(
     done="The drop is paused.",
     permission="drops.add_pause",
     phases=(*lifecycle.UPCOMING_PHASES, Phase.LIVE),
-    do=lambda drop, who, reason: drop_actions.pause(drop=drop, who=who, reason=reason),
+    do=lambda drop, actor, reason: drop_actions.pause(drop=drop, actor=actor, reason=reason),
     form=ReasonForm,
 )
 RESUME = DropAction(
@@ -55,7 +55,7 @@ RESUME = DropAction(
     done="The drop has resumed.",
     permission="drops.change_pause",
     phases=(Phase.PAUSED,),
-    do=lambda drop, who, _reason: drop_actions.resume(drop=drop, who=who),
+    do=lambda drop, actor, _reason: drop_actions.resume(drop=drop, actor=actor),
 )
 CLOSE = DropAction(
     name="close",
@@ -64,7 +64,7 @@ CLOSE = DropAction(
     done="The drop is closed.",
     permission="drops.change_drop",
     phases=(*lifecycle.UPCOMING_PHASES, *lifecycle.SELLING_PHASES),
-    do=lambda drop, who, _reason: drop_actions.close(drop=drop, who=who),
+    do=lambda drop, actor, _reason: drop_actions.close(drop=drop, actor=actor),
 )
 ACTIONS = {action.name: action for action in (ANNOUNCE, PAUSE, RESUME, CLOSE)}
 

@@ -6,7 +6,7 @@ change its stock.
 
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.db import transaction
@@ -20,6 +20,7 @@ from drops import drop_actions, lifecycle
 from drops.admin import actions
 from drops.admin.forms import TIMES, DropForm, EditionForm, EditionFormSet
 from drops.models import Drop, Edition
+from drops.models.drop import DropQuerySet
 from drops.scaling.control import scale_plans
 from drops.scaling.models import ScalePlan, Step
 from shop.admin.base import AuditedAdmin, TabularInline, person
@@ -51,7 +52,8 @@ class DropAdmin(AuditedAdmin[Drop]):
     change_form_template = "admin/drops/drop/change_form.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Drop]:
-        return super().get_queryset(request).with_state().annotate(pieces=Sum("editions__quantity"))  # type: ignore[attr-defined,no-any-return]
+        drops = cast("DropQuerySet", super().get_queryset(request))
+        return drops.with_state().annotate(pieces=Sum("editions__quantity"))
 
     @admin.display
     def phase(self, drop: Drop) -> str:

@@ -53,8 +53,11 @@ class DropForm(ModelForm[Drop]):
 
     @property
     def has_new_expected(self) -> bool:
-        """Whether the number of expected shoppers was changed or removed."""
-        return "expected" in self.fields and bool(self["expected"]._has_changed())  # type: ignore[attr-defined]
+        """Whether a valid form changes or removes the number of expected shoppers that it was shown with."""
+        if "expected" not in self.fields:
+            return False
+        shown: object = self.data.get(self["expected"].html_initial_name, "")
+        return shown != str(self.cleaned_data["expected"] or "")
 
     def clean_currency(self) -> str:
         currency = str(self.cleaned_data["currency"]).strip().upper()

@@ -56,7 +56,7 @@ def announce_next(*, opens_in: timedelta, lobby_before: timedelta, closes_after:
     Pre-scale it for `expected` shoppers, unless that is 0.
     """
     for drop in announced_drops().not_closed():
-        drop_actions.close(drop=drop, who=None)
+        drop_actions.close(drop=drop, actor=None)
     item = ITEMS[announced_drops().count() % len(ITEMS)]
     with transaction.atomic():
         drop = create_drop(
@@ -66,7 +66,7 @@ def announce_next(*, opens_in: timedelta, lobby_before: timedelta, closes_after:
             lobby_before=lobby_before,
             closes_after=closes_after,
         )
-        drop = drop_actions.announce(drop=drop, who=None)
+        drop = drop_actions.announce(drop=drop, actor=None)
     if expected:
         scale_plans.set_expected(drop=drop, expected=expected, actor=None)
     return drop

@@ -48,7 +48,7 @@ def create(*, units: int) -> Drop:
                 limit_per_order=drop.limit_per_order,
                 position=number,
             )
-        return drop_actions.announce(drop=drop, who=None)
+        return drop_actions.announce(drop=drop, actor=None)
 
 
 def find_product() -> Product | None:
@@ -80,4 +80,4 @@ def create_product() -> Product:
 
 def close(*, drop: Drop) -> None:
     """End the drop, so that no process works for it any more."""
-    drop_actions.close(drop=drop, who=None)
+    drop_actions.close(drop=drop, actor=None)

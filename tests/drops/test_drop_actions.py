@@ -129,9 +129,9 @@ def test_find_problems_names_pictures_without_a_role_or_a_description() -> None:
 
 
 def test_announce_fixes_the_drop_and_makes_its_units() -> None:
-    draft, who = make_draft(editions=2, quantity=3), User.objects.create_user("ada")
+    draft, actor = make_draft(editions=2, quantity=3), User.objects.create_user("ada")
 
-    drop = drop_actions.announce(drop=draft, who=who)
+    drop = drop_actions.announce(drop=draft, actor=actor)
 
     secret = places.secret(bytes.fromhex(settings.SHUFFLE_KEY), drop.pk, bytes(drop.nonce or b""))
     assert bytes(drop.commitment or b"") == sha256(secret).digest()
@@ -139,7 +139,7 @@ def test_announce_fixes_the_drop_and_makes_its_units() -> None:
     assert list(Unit.objects.filter(edition__drop=drop).values_list("number", flat=True)) == [1, 2, 3, 1, 2, 3]
     assert Checkpoint.objects.filter(drop=drop).count() == 1
     entry = AuditEntry.objects.get()
-    assert (entry.actor, entry.about, entry.action) == (who, f"drop:{drop.slug}", "announced")
+    assert (entry.actor, entry.about, entry.action) == (actor, f"drop:{drop.slug}", "announced")
     assert entry.after == {
         "opens_at": str(drop.opens_at),
         "units": 6,
@@ -151,7 +151,7 @@ def test_announce_refuses_an_unready_drop_and_changes_nothing() -> None:
     draft = make_draft(editions=0)
 
     with pytest.raises(drop_actions.NotReady) as refusal:
-        drop_actions.announce(drop=draft, who=None)
+        drop_actions.announce(drop=draft, actor=None)
 
     assert refusal.value.problems == ["Editions: there are none. Add at least one, with its price and quantity."]
     draft.refresh_from_db()
@@ -164,16 +164,16 @@ def test_announce_decides_by_the_databases_clock(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr("django.utils.timezone.now", lambda: NOW - 5 * HOUR)  # a host whose clock is wrong
 
     with pytest.raises(drop_actions.NotReady):
-        drop_actions.announce(drop=draft, who=None)
+        drop_actions.announce(drop=draft, actor=None)
 
     assert Unit.objects.count() == 0
 
 
 def test_announce_again_finds_the_drop_announced() -> None:
     draft = make_draft()
-    first = drop_actions.announce(drop=draft, who=None)
+    first = drop_actions.announce(drop=draft, actor=None)
 
-    second = drop_actions.announce(drop=draft, who=None)
+    second = drop_actions.announce(drop=draft, actor=None)
 
     assert (second.announced_at, second.commitment, second.number) == (
         first.announced_at,
@@ -185,9 +185,9 @@ def test_announce_again_finds_the_drop_announced() -> None:
 
 
 def test_announce_numbers_listed_drops_one_after_the_other() -> None:
-    first = drop_actions.announce(drop=make_draft(), who=None)
-    hidden = drop_actions.announce(drop=make_draft(listed=False), who=None)
-    second = drop_actions.announce(drop=make_draft(), who=None)
+    first = drop_actions.announce(drop=make_draft(), actor=None)
+    hidden = drop_actions.announce(drop=make_draft(listed=False), actor=None)
+    second = drop_actions.announce(drop=make_draft(), actor=None)
 
     assert first.number is not None
     assert (second.number, hidden.number) == (first.number + 1, None)
@@ -199,7 +199,7 @@ def test_announce_makes_twenty_thousand_units_in_one_statement(
     draft = make_draft(quantity=20_000)
 
     with django_assert_max_num_queries(14) as queries:
-        drop_actions.announce(drop=draft, who=None)
+        drop_actions.announce(drop=draft, actor=None)
 
     assert stock.counts(drop=draft)[draft.editions.get().pk].free == 20_000
     assert len([query for query in queries if "INSERT INTO drops_unit" in query["sql"]]) == 1
@@ -208,7 +208,7 @@ def test_announce_makes_twenty_thousand_units_in_one_statement(
 def test_announce_twice_at_once_makes_the_units_once(race: Race) -> None:
     draft = make_draft(quantity=50)
 
-    results = race(2, lambda _i: drop_actions.announce(drop=draft, who=None))
+    results = race(2, lambda _i: drop_actions.announce(drop=draft, actor=None))
 
     assert [type(result) for result in results] == [Drop, Drop]
     assert Unit.objects.filter(edition__drop=draft).count() == 50
@@ -218,7 +218,7 @@ def test_announce_twice_at_once_makes_the_units_once(race: Race) -> None:
 def test_two_announcements_at_once_get_two_numbers(race: Race) -> None:
     drafts = [make_draft() for _ in range(4)]
 
-    race(4, lambda i: drop_actions.announce(drop=drafts[i], who=None))
+    race(4, lambda i: drop_actions.announce(drop=drafts[i], actor=None))
 
     numbers = sorted(draft.number or 0 for draft in Drop.objects.filter(pk__in=[draft.pk for draft in drafts]))
     assert numbers == list(range(numbers[0], numbers[0] + 4))
@@ -228,8 +228,8 @@ def test_two_announcements_at_once_get_two_numbers(race: Race) -> None:
 def test_pause_stops_the_drop_once() -> None:
     drop = make_drop(phase="live")
 
-    drop_actions.pause(drop=drop, who=None, reason="bots")
-    drop_actions.pause(drop=drop, who=None, reason="clicked twice")
+    drop_actions.pause(drop=drop, actor=None, reason="bots")
+    drop_actions.pause(drop=drop, actor=None, reason="clicked twice")
 
     pause = Pause.objects.get(drop=drop)
     assert (pause.reason, pause.ended_at) == ("bots", None)
@@ -242,7 +242,7 @@ def test_pause_refuses_a_drop_that_is_not_running(phase: str) -> None:
     drop = make_drop(phase=phase)
 
     with pytest.raises(drop_actions.ActionRefused):
-        drop_actions.pause(drop=drop, who=None, reason="bots")
+        drop_actions.pause(drop=drop, actor=None, reason="bots")
 
     assert Pause.objects.count() == 0
 
@@ -251,13 +251,13 @@ def test_pause_refuses_a_drop_past_its_closing_time() -> None:
     drop = make_drop(phase="live", closes_at=timezone.now() - timedelta(seconds=1))
 
     with pytest.raises(drop_actions.ActionRefused):
-        drop_actions.pause(drop=drop, who=None, reason="bots")
+        drop_actions.pause(drop=drop, actor=None, reason="bots")
 
 
 def test_pause_twice_at_once_makes_one_pause(race: Race) -> None:
     drop = make_drop(phase="live")
 
-    results = race(4, lambda _i: drop_actions.pause(drop=drop, who=None, reason="bots"))
+    results = race(4, lambda _i: drop_actions.pause(drop=drop, actor=None, reason="bots"))
 
     assert results == [None] * 4
     assert Pause.objects.filter(drop=drop).count() == 1
@@ -267,9 +267,9 @@ def test_resume_leaves_open_holds_at_least_two_minutes() -> None:
     drop = make_drop(phase="live")
     short, long = make_hold(drop=drop, index=1), make_hold(drop=drop, index=2)
     Hold.objects.filter(pk=short.pk).update(expires_at=timezone.now() - timedelta(minutes=9))
-    drop_actions.pause(drop=drop, who=None, reason="bots")
+    drop_actions.pause(drop=drop, actor=None, reason="bots")
 
-    drop_actions.resume(drop=drop, who=None)
+    drop_actions.resume(drop=drop, actor=None)
 
     left = Hold.objects.get(pk=short.pk).expires_at - timezone.now()
     assert timedelta(seconds=100) < left <= timedelta(seconds=120)
@@ -279,10 +279,10 @@ def test_resume_leaves_open_holds_at_least_two_minutes() -> None:
 
 def test_resume_again_does_nothing() -> None:
     drop = make_drop(phase="paused")
-    drop_actions.resume(drop=drop, who=None)
+    drop_actions.resume(drop=drop, actor=None)
     ended = Pause.objects.get(drop=drop).ended_at
 
-    drop_actions.resume(drop=drop, who=None)
+    drop_actions.resume(drop=drop, actor=None)
 
     assert Pause.objects.get(drop=drop).ended_at == ended
     assert list(AuditEntry.objects.values_list("action", flat=True)) == ["resumed"]
@@ -290,10 +290,10 @@ def test_resume_again_does_nothing() -> None:
 
 def test_close_ends_the_drop_once() -> None:
     drop = make_drop(phase="live")
-    drop_actions.close(drop=drop, who=None)
+    drop_actions.close(drop=drop, actor=None)
     closed_at = Drop.objects.get(pk=drop.pk).closed_at
 
-    drop_actions.close(drop=drop, who=None)
+    drop_actions.close(drop=drop, actor=None)
 
     assert Drop.objects.get(pk=drop.pk).closed_at == closed_at
     assert list(AuditEntry.objects.values_list("action", flat=True)) == ["closed"]
@@ -302,7 +302,7 @@ def test_close_ends_the_drop_once() -> None:
 def test_close_ends_a_pause_so_that_its_holds_can_lapse() -> None:
     drop = make_drop(phase="paused")
 
-    drop_actions.close(drop=drop, who=None)
+    drop_actions.close(drop=drop, actor=None)
 
     assert Pause.objects.get(drop=drop).ended_at is not None
 
@@ -312,13 +312,13 @@ def test_pause_that_waited_for_the_closing_is_refused(transactional_db: None) ->
 
     def pause() -> None:
         try:
-            drop_actions.pause(drop=drop, who=None, reason="bots")
+            drop_actions.pause(drop=drop, actor=None, reason="bots")
         finally:
             connection.close()
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            drop_actions.close(drop=drop, who=None)
+            drop_actions.close(drop=drop, actor=None)
             paused = pool.submit(pause)
             wait_for_a_waiter()
         with pytest.raises(drop_actions.ActionRefused):
@@ -331,7 +331,7 @@ def test_close_refuses_a_draft() -> None:
     draft = make_draft()
 
     with pytest.raises(drop_actions.ActionRefused):
-        drop_actions.close(drop=draft, who=None)
+        drop_actions.close(drop=draft, actor=None)
 
     draft.refresh_from_db()
     assert draft.closed_at is None

@@ -257,4 +257,4 @@ def record_ending(snapshot: DropSnapshot) -> None:
     elif snapshot.phase is not Phase.SOLD_OUT and drop.sold_out_at is not None:
         checkpoints.clear_sold_out(drop=drop)
     elif snapshot.phase is Phase.CLOSED and drop.closed_at is None:
-        drop_actions.close(drop=drop, who=None)
+        drop_actions.close(drop=drop, actor=None)

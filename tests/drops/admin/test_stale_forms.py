@@ -45,7 +45,7 @@ def test_form_saved_during_the_announcement_changes_only_the_title(desk: Desk, t
 
     with ThreadPoolExecutor(1) as pool:
         with transaction.atomic():
-            drop_actions.announce(drop=drop, who=None)
+            drop_actions.announce(drop=drop, actor=None)
             saved = pool.submit(save)
             wait_for_a_waiter()
         answer = saved.result(SECONDS)

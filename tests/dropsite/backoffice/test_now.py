@@ -57,7 +57,7 @@ def test_page_refreshes_often_only_while_something_happens(desk: Desk, phase: st
 def test_page_refreshes_often_until_the_last_hold_is_over(desk: Desk) -> None:
     drop = make_drop(phase="live")
     make_hold(drop=drop)
-    drop_actions.close(drop=drop, who=None)
+    drop_actions.close(drop=drop, actor=None)
 
     assert desk("ops").get(PAGE)["Refresh"] == "5"
 

@@ -172,7 +172,7 @@ def test_slots_of_the_checkout_bound_admission(driven: Driven, settings: Any, wh
     if whole:
         other = make_drop(phase="live")
         make_hold(drop=other, state="paying")
-        drop_actions.close(drop=other, who=None)
+        drop_actions.close(drop=other, actor=None)
 
     driven.tick()
     driven.tick(1)  # the other is no longer told of each time; its hold counts all the same
@@ -220,7 +220,7 @@ def test_passes_that_wait_in_a_paused_drop_take_room_from_the_other(driven: Driv
     paused = admitting(driven, 50, quantity=50)
     driven.tick()
     driven.enter(paused, range(4))
-    drop_actions.pause(drop=paused, who=None, reason="")
+    drop_actions.pause(drop=paused, actor=None, reason="")
     drop = admitting(driven, 50, quantity=50)
 
     driven.tick()
@@ -231,7 +231,7 @@ def test_passes_that_wait_in_a_paused_drop_take_room_from_the_other(driven: Driv
 def test_in_a_pause_nobody_is_called_and_places_are_kept(driven: Driven, window: Callable[[], None]) -> None:
     drop = admitting(driven, 100, quantity=10)
     driven.tick()
-    drop_actions.pause(drop=drop, who=None, reason="")
+    drop_actions.pause(drop=drop, actor=None, reason="")
     window()
 
     driven.tick()
@@ -241,7 +241,7 @@ def test_in_a_pause_nobody_is_called_and_places_are_kept(driven: Driven, window:
     assert (document["phase"], document["sentence"]) == ("paused", "Paused. Your place is kept.")
     assert driven.enter(drop, range(12)) == 0
 
-    drop_actions.resume(drop=drop, who=None)
+    drop_actions.resume(drop=drop, actor=None)
     driven.tick()
 
     assert driven.document(drop)["phase"] == "live"

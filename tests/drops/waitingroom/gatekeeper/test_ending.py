@@ -77,7 +77,7 @@ def test_a_sold_out_drop_is_live_again_if_a_unit_comes_back(driven: Driven) -> N
 def test_nobody_may_join_or_enter_a_closed_drop(driven: Driven) -> None:
     drop = admitting(driven, 10, quantity=10)
     driven.tick()
-    drop_actions.close(drop=drop, who=None)
+    drop_actions.close(drop=drop, actor=None)
 
     driven.tick(1)
 
@@ -90,7 +90,7 @@ def test_nobody_may_join_or_enter_a_closed_drop(driven: Driven) -> None:
 
 def test_a_sold_out_drop_that_is_closed_stays_sold_out_and_its_line_is_closed(driven: Driven) -> None:
     drop = make_drop(phase="sold out")
-    drop_actions.close(drop=drop, who=None)
+    drop_actions.close(drop=drop, actor=None)
 
     driven.tick()
 

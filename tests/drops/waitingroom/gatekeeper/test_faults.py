@@ -217,7 +217,7 @@ def test_an_unknown_payment_rate_raises_an_alert_until_payments_tell_it(driven: 
     driven.tick()
     assert list(open_alerts()) == [faults.PAYMENT_RATE_SUBJECT]
 
-    drop_actions.pause(drop=drop, who=None, reason="")
+    drop_actions.pause(drop=drop, actor=None, reason="")
     driven.tick()
     assert open_alerts() == {}
 
