@@ -5,8 +5,7 @@ address: https only (plain http in the demo); redirects are not followed; a priv
 is in SCALING_PRIVATE_HOSTS; the name is looked up once, and the call connects to the very addresses that were checked;
 time and size are limited in total, so that a receiver that hangs or trickles can't block a worker. No proxy is used.
 
-It is written by hand on http.client. pycurl would not make it shorter: closing a call whose look-up hangs waits for the
-look-up (10 s with a limit of 0.5 s, measured with libcurl 8.23), so it would need a thread too.
+docs/decisions/0011 says why this is not libcurl.
 """
 
 import base64
