@@ -16,6 +16,7 @@ from drops.models import Hold
 from payments.checkout import pricing
 from payments.checkout.refusals import CardUnreadable, CountryFixed, HoldLapsed, TotalChanged
 from payments.models import Attempt, Order, Payment
+from payments.orders import queries
 from payments.orders.line_items import LineItem
 
 MAX_TOKEN_CHARACTERS = 80
@@ -68,7 +69,7 @@ def order_under_way(*, hold: Hold) -> Order:
 
 def save_order(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:
     """Create the order and its payment; after a decline, update the address of the order that exists."""
-    order = Order.objects.select_related("payment").filter(hold=hold).first()
+    order = queries.order_of(hold=hold)
     if order is None:
         return create_order(hold=hold, address=address, quote=quote)
     if quote.total != order.total:

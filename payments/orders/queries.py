@@ -54,6 +54,12 @@ def order_details(*, uuid: UUID) -> OrderDetails:
     return OrderDetails(hold=found.hold, items=found.items, order=found.order)
 
 
+def order_of(*, hold: Hold) -> Order | None:
+    """Return the order that was made of the hold, with its payment loaded, if there is one."""
+    row = _row("", where="h.id = %s", value=hold.pk)
+    return _models(row)[1] if row else None
+
+
 def payment(*, order_id: int) -> Payment:
     """Return an order's payment, with its order and hold loaded. Raises Order.DoesNotExist."""
     row = _row("", where="o.id = %s", value=order_id)

@@ -7,7 +7,7 @@ import logging
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -25,7 +25,7 @@ from payments.processing.transitions import (
     live_attempt,
     retrieve_intent,
 )
-from shop.core.sql import columns
+from shop.core import sql
 
 log = logging.getLogger(__name__)
 
@@ -77,15 +77,17 @@ def confirm_queued_attempt(payment: Payment) -> bool:
 
 def mark_queued_attempt_as_sent(payment: Payment) -> Attempt | None:
     """Mark the queued attempt as sent and return it; None if there is none."""
-    # raw() makes an Attempt of the row that RETURNING gives, so that claiming and reading are one statement.
-    attempts = Attempt.objects.raw(
-        f"""
-        UPDATE payments_attempt SET state = 'sent', sent_at = statement_timestamp()
-        WHERE payment_id = %s AND state = 'queued' RETURNING {columns(Attempt)}
-        """,
-        [payment.pk],
-    )
-    return next(iter(attempts), None)
+    with connection.cursor() as cursor:
+        # RETURNING gives the row that was changed, so that marking and reading are one statement.
+        cursor.execute(
+            f"""
+            UPDATE payments_attempt SET state = 'sent', sent_at = statement_timestamp()
+            WHERE payment_id = %s AND state = 'queued' RETURNING {sql.columns(Attempt)}
+            """,
+            [payment.pk],
+        )
+        row = cursor.fetchone()
+    return sql.from_row(Attempt, row) if row else None
 
 
 def retrieve_and_settle(payment: Payment) -> bool:

@@ -78,3 +78,14 @@ def test_details_of_nothing_do_not_exist() -> None:
         queries.order_details(uuid=uuid.uuid4())
     with pytest.raises(Order.DoesNotExist):
         queries.payment(order_id=0)
+
+
+def test_order_of_a_hold_has_its_payment(django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    order = make_order()
+
+    with django_assert_num_queries(1):
+        found = queries.order_of(hold=order.hold)
+        loaded = found and found.payment
+
+    assert (found, loaded) == (order, order.payment)
+    assert queries.order_of(hold=make_hold(drop=make_drop(phase="live"))) is None
