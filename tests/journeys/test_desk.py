@@ -44,7 +44,7 @@ def test_plan_and_run_a_drop(merchandiser: Page) -> None:
     keep(page, "refused")
     page.locator("#id_lobby_opens_at").fill("2035-10-28T08:30")
     page.get_by_role("button", name="Save and continue editing").click()
-    expect(page.locator(".desk-missing")).to_contain_text("Editions: there is none.")
+    expect(page.locator(".desk-missing")).to_contain_text("Editions: there are none.")
     keep(page, "draft")
 
     page.locator("#id_editions-0-variant").select_option(index=1)
@@ -73,7 +73,7 @@ def test_plan_and_run_a_drop(merchandiser: Page) -> None:
 
 def test_watch_the_drop_of_the_moment(merchandiser: Page, live_drop: str) -> None:
     page = merchandiser
-    page.get_by_role("link", name="Now: the drop of the moment").click()
+    page.get_by_role("link", name="Now: the current drop").click()
 
     assert badge(page) == "live"
     expect(page.locator("#content .late")).to_have_count(0)
