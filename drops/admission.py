@@ -1,7 +1,7 @@
 """Ceilings: upper bounds on admission, each a count of shoppers with its reason.
 
-payments, scaling and operators set them; the gatekeeper reads them once a second and admits no more than the lowest
-allows. A ceiling that should end by itself, in case its writer dies, is set for a number of seconds.
+payments, scaling and operators set them; the gatekeeper reads them once a second and admits no more than the
+lowest allows. A ceiling that should end by itself, in case its writer dies, is set for a number of seconds.
 """
 
 from datetime import timedelta

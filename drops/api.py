@@ -37,7 +37,7 @@ class EditionSerializer(serializers.Serializer[dict[str, Any]]):
     """A variant in a drop."""
 
     sku = serializers.CharField()
-    name = serializers.CharField(help_text="What distinguishes it from the other editions; empty for the only one.")
+    name = serializers.CharField(help_text="What tells it from the other editions; empty for the only one.")
     quantity = serializers.IntegerField(help_text='How many pieces exist: the "of 500".')
     limit_per_order = serializers.IntegerField()
     price = PriceSerializer(help_text="Price of one piece.")
@@ -83,7 +83,7 @@ class ProblemSerializer(serializers.Serializer[dict[str, Any]]):
 @extend_schema(operation_id="list_drops", responses={200: DropsSerializer})
 @api_view(["GET"])
 def drops(request: Request) -> HttpResponse:
-    """List the drops that are announced, open or paused, soonest first. Ended drops are found by their slug."""
+    """List the drops that are announced, open or paused, soonest first. Ended drops have a page each."""
     rows = [drop_data(page) for page in queries.open_drops(now=timezone.now())]
     return caching.public(Response(DropsSerializer({"results": rows}).data), seconds=CACHE_SECONDS)
 
@@ -128,4 +128,5 @@ def drop_data(page: queries.DropPage) -> dict[str, Any]:
 
 def price_data(*, amount: int, currency: str) -> dict[str, Any]:
     """Return an amount in the shape of PriceSerializer."""
-    return {"amount": amount, "currency": currency, "decimal": str(money.to_decimal(amount=amount, currency=currency))}
+    decimal = money.to_decimal(amount=amount, currency=currency)
+    return {"amount": amount, "currency": currency, "decimal": str(decimal)}

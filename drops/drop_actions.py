@@ -4,9 +4,9 @@
                            │  ▲
                          pause resume
 
-An announcement fixes what shoppers rely on: product, address, currency, times, limits, editions with their price and
-quantity, and the commitment to the shuffle. It also makes every unit. Each action is guarded by the database's clock,
-safe to repeat, and writes its audit entry in the same transaction.
+An announcement fixes what shoppers rely on: product, address, currency, times, limits, editions with their price
+and quantity, and the commitment to the shuffle. It also makes every unit. Each action is guarded by the database's
+clock, is safe to repeat, and writes its audit entry in the same transaction.
 """
 
 import secrets
@@ -25,8 +25,8 @@ from drops.waitingroom.protocol import places
 from shop.core import audit_log, money
 from shop.models import Picture
 
-# What Stripe charges at least, in the smallest unit: docs.stripe.com/currencies, "Minimum and maximum charge amounts".
-# A drop sells in one of these currencies.
+# The lowest amounts that Stripe charges, in the smallest unit; a drop sells in one of these currencies.
+# docs.stripe.com/currencies, "Minimum and maximum charge amounts"
 MIN_CHARGES = {
     "AED": 200, "ARS": 50, "AUD": 50, "BRL": 50, "CAD": 50, "CHF": 50, "COP": 50, "CZK": 1500, "DKK": 250, "EUR": 50,
     "GBP": 30, "HKD": 400, "HUF": 17500, "IDR": 50, "ILS": 50, "INR": 50, "JPY": 50, "KRW": 50, "MXN": 1000,
@@ -100,7 +100,7 @@ def edition_problems(*, drop: Drop, edition: Edition) -> list[str]:
 
 
 def quantity_problems(*, drop: Drop, editions: list[Edition]) -> list[str]:
-    """Return what is wrong with the quantities: none, too many to make at once, or fewer than one order may have."""
+    """Return what is wrong with the quantities: none, too many, or fewer than one order may have."""
     units = sum(edition.quantity for edition in editions)
     if not editions:
         return ["Editions: there are none. Add at least one, with its price and quantity."]
@@ -141,17 +141,14 @@ def announce(*, drop: Drop, actor: AbstractBaseUser | None) -> Drop:
         row.refresh_from_db()
         units = make_units(drop=row)
         Checkpoint.objects.create(drop=row)
-        audit_log.write(
-            actor=actor,
-            about=f"drop:{row.slug}",
-            action="announced",
-            after={"opens_at": str(row.opens_at), "units": units, "commitment": bytes(row.commitment or b"").hex()},
-        )
+        commitment = bytes(row.commitment or b"").hex()
+        after = {"opens_at": str(row.opens_at), "units": units, "commitment": commitment}
+        audit_log.write(actor=actor, about=f"drop:{row.slug}", action="announced", after=after)
     return row
 
 
 def mark_announced(*, drop: Drop) -> None:
-    """Write the announcement, the commitment and the number of a listed drop. Raises NotReady if it is too late."""
+    """Write the announcement, the commitment and, for a listed drop, its number. Raises NotReady if too late."""
     nonce = secrets.token_bytes(16)
     secret = places.secret(bytes.fromhex(settings.SHUFFLE_KEY), drop.pk, nonce)
     number = next_number() if drop.listed else None
@@ -165,8 +162,8 @@ def mark_announced(*, drop: Drop) -> None:
 
 def next_number() -> int:
     """Return the number for the next listed drop, in the caller's transaction."""
-    # The lock is held until that transaction ends: two announcements at once get two numbers, and a failed one
-    # leaves no gap, as a sequence would.
+    # The lock is held until that transaction ends, so that two announcements at once get two numbers. A sequence
+    # would leave a gap when an announcement fails.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBERING_LOCK_ID])
     highest = Drop.objects.aggregate(highest=Max("number"))["highest"]
@@ -220,8 +217,9 @@ def end_pause(*, drop: Drop) -> bool:
 def close(*, drop: Drop, actor: AbstractBaseUser | None) -> None:
     """End the drop for good: nobody is admitted any more. Does nothing if it has been closed.
 
-    Holds stay payable until they expire. A pause ends, since it would keep them open for ever. Raises ActionRefused
-    for a draft.
+    Holds stay payable until they expire. A pause ends, since it would keep them open for ever.
+
+    Raises ActionRefused for a draft.
     """
     with transaction.atomic():
         announced = Drop.objects.filter(pk=drop.pk, announced_at__isnull=False)

@@ -6,8 +6,8 @@
      └─▶ released ◀─┘   release_open, expire_due; release_unpaid
 
 A hold is all or nothing, and units change hands only behind the winning UPDATE on their hold row. Every guard
-compares with the database's clock: a hold is payable until `expires_at`, and its units may be reclaimed five seconds
-later. No hold lapses in a pause.
+compares with the database's clock: a hold is payable until `expires_at`, and its units may be reclaimed five
+seconds later. No hold lapses in a pause.
 """
 
 import random
@@ -116,7 +116,10 @@ def place(*, drop: Drop, pass_: Pass, quantities: Mapping[int, int]) -> Hold:
 
 
 def chosen_editions(*, drop: Drop, quantities: Mapping[int, int]) -> list[Edition]:
-    """Return the chosen editions in the order in which their units are taken. Raises ForeignEdition, WrongQuantity."""
+    """Return the chosen editions in the order in which their units are taken.
+
+    Raises ForeignEdition, WrongQuantity.
+    """
     fixed = queries.cached_fixed_parts(drop_id=drop.pk)
     editions = [edition for edition in fixed.editions.all() if edition.pk in quantities]
     if len(editions) != len(quantities):
@@ -131,7 +134,7 @@ def chosen_editions(*, drop: Drop, quantities: Mapping[int, int]) -> list[Editio
 
 
 def release_own_lapsed(*, drop: Drop, ticket: bytes) -> bool:
-    """Release the ticket's own hold if it lapsed, so that it doesn't block the ticket; return whether it did."""
+    """Release the ticket's own hold if it lapsed; return whether it had."""
     own = Hold.objects.filter(drop=drop, ticket=ticket.hex())
     if not own.lapsed().update(state=RELEASED, ended_at=Now()):
         return False
@@ -140,7 +143,7 @@ def release_own_lapsed(*, drop: Drop, ticket: bytes) -> bool:
 
 
 def insert(*, drop: Drop, pass_: Pass) -> Hold | None:
-    """Insert an open hold if the drop is live and the ticket has no live hold and had fewer than two; else None."""
+    """Insert an open hold. None if the drop isn't live, or the ticket has a live hold or had two."""
     # One statement checks and inserts, so that no pause, closing or second request gets in between.
     with connection.cursor() as cursor:
         cursor.execute(
@@ -187,7 +190,7 @@ def existing_hold(*, drop: Drop, ticket: bytes) -> Hold:
 def fill(*, hold: Hold, edition: Edition, quantity: int, quantities: Mapping[int, int]) -> None:
     """Move exactly `quantity` units of the edition to the hold.
 
-    Raises NoneFree, which offers `quantities` with as many of this edition as there are, or Gone; the caller's
+    Raises Gone, or NoneFree, which offers `quantities` with as many of this edition as are free. The caller's
     transaction undoes what was taken.
     """
     taken = take_free(hold=hold, edition=edition, quantity=quantity)
@@ -213,8 +216,8 @@ def fill(*, hold: Hold, edition: Edition, quantity: int, quantities: Mapping[int
 
 def take_free(*, hold: Hold, edition: Edition, quantity: int) -> int:
     """Move up to `quantity` free units to the hold in one statement; return how many."""
-    # SKIP LOCKED passes over units that other shoppers are taking, and each begins at a random number and wraps round
-    # at the end: without that, hundreds at once would all try the lowest numbers, and skip the same rows.
+    # SKIP LOCKED passes over units that other transactions are taking. Each starts at a random number and wraps
+    # round at the end; otherwise hundreds at once would all try the lowest numbers, and skip the same rows.
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -258,8 +261,8 @@ def expire_due(*, max_holds: int = MAX_HOLDS_PER_SWEEP) -> int:
 
 
 def release_lapsed(*, lapsed: HoldQuerySet, max_holds: int) -> int:
-    """Release the longest lapsed holds and free their units, in the caller's transaction; return how many holds."""
-    # Locked holds are skipped: they are being paid for, or released by somebody else. Ours stay open while locked.
+    """Release the holds that lapsed first, in the caller's transaction; return how many."""
+    # A hold that is locked is being paid for, or released by another caller. Ours can't change while locked.
     rows = lapsed.order_by("expires_at").select_for_update(of=("self",), skip_locked=True)
     due = list(rows.values_list("pk", flat=True)[:max_holds])
     if due:
@@ -285,7 +288,7 @@ def release(*, hold: Hold, state: Hold.State) -> None:
 
 
 def pay(*, hold: Hold) -> None:
-    """Keep the units while the payment is under way. Raises HoldOver, with nothing changed, if the hold has ended."""
+    """Keep the units while the payment is under way. Raises HoldOver if the hold has lapsed or ended."""
     row = Hold.objects.filter(pk=hold.pk, state=OPEN)
     updated = row.filter(expires_at__gt=Now()).update(state=PAYING)
     if not updated:
@@ -295,7 +298,7 @@ def pay(*, hold: Hold) -> None:
 
 
 def reopen(*, hold: Hold) -> None:
-    """Let the shopper pay again after a decline, for two minutes at least. Raises HoldOver if the hold has ended."""
+    """Let the shopper pay again after a decline, for at least two minutes. Raises HoldOver if the hold ended."""
     updated = Hold.objects.filter(pk=hold.pk, state=PAYING).update(state=OPEN, expires_at=time_to_pay())
     if not updated and locked_state(hold=hold) != OPEN:
         raise HoldOver

@@ -2,8 +2,8 @@
 
 draft ─announce─▶ announced ─clock─▶ lobby ─clock─▶ opening ─seal─▶ live ◀─pause/resume─▶ paused
                                                                      └─▶ sold out      no unit free or held
-closed: by hand, or by its closing time; cancelled: by hand. Both end any phase but one: a drop that sold out stays
-sold out, which is what people want to know about it.
+closed: by hand, or by its closing time; cancelled: by hand. Both end any phase but one: a drop that sold out
+stays sold out, which is what people want to know about it.
 """
 
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ MOMENT_PHASES = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY, Phase.ANN
 
 
 def phase(*, drop: Drop, now: datetime) -> Phase:
-    """Return the drop's phase at `now`. No query for drops read with Drop.objects.with_state(), else two at most."""
+    """Return the drop's phase at `now`. Takes no query for a drop read by with_state(), else two at most."""
     if drop.announced_at is None:
         return Phase.CANCELLED if drop.cancelled_at else Phase.DRAFT
     if drop.cancelled_at:
@@ -61,7 +61,7 @@ def _phase_before_seal(drop: Drop, now: datetime) -> Phase:
 
 
 def next_change(*, drop: Drop, now: datetime) -> datetime | None:
-    """Return when the clock alone changes the phase next; None if only an event can: a seal, a pause, a sale."""
+    """Return when the clock alone changes the phase next; None if only a seal, a sale or a person can."""
     if drop.announced_at is None or drop.cancelled_at or drop.closed_at:
         return None
     times = [drop.closes_at] if drop.sealed_at else [drop.lobby_opens_at, drop.opens_at, drop.closes_at]
@@ -69,7 +69,10 @@ def next_change(*, drop: Drop, now: datetime) -> datetime | None:
 
 
 def drop_of_the_moment(*, drops: Sequence[Drop], now: datetime) -> Drop | None:
-    """Return the drop that is furthest on its way, the earliest to open among equals; None if all have ended."""
-    phases = {drop.pk: phase(drop=drop, now=now) for drop in drops}
-    candidates = [drop for drop in drops if phases[drop.pk] in MOMENT_PHASES]
-    return min(candidates, key=lambda drop: (MOMENT_PHASES.index(phases[drop.pk]), drop.opens_at), default=None)
+    """Return the first of the drops that is in the first of MOMENT_PHASES that any is in; None if none is."""
+    phases = [(drop, phase(drop=drop, now=now)) for drop in drops]
+    for wanted in MOMENT_PHASES:
+        for drop, current in phases:
+            if current == wanted:
+                return drop
+    return None

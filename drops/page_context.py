@@ -14,7 +14,7 @@ from shop import catalogue, images
 from shop.core import money
 from shop.models import Variant
 
-# What a page may change into without being loaded again: every phase, and the steps of a shopper with a ticket.
+# What a page may change into without a reload: every phase, and the steps of a shopper with a ticket.
 STATES = (*(phase.value for phase in Phase if phase != Phase.DRAFT), "joined", "drawing", "waiting", "turn")
 
 
@@ -78,7 +78,7 @@ def swatches(page: DropPage) -> list[Variant]:
 
 
 def choices(page: DropPage) -> dict[str, Any]:
-    """Return the context for choosing: a radio button per edition for one piece, a number field for several."""
+    """Return the context for choosing: radio buttons if an order has one piece, else number fields."""
     several = page.drop.limit_per_order > 1
     rows = [choice(row, page=page) for row in page.editions]
     free = [row["id"] for row in rows if row["free"]]

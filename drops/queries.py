@@ -1,4 +1,4 @@
-"""Reads that shape the drop's page, the front page, the archive and the API: as many queries for 30 rows as for 1."""
+"""Reads for a drop's page, the front page, the archive and the API, in as many queries for 30 rows as for 1."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -114,10 +114,10 @@ def page(*, slug: str, now: datetime) -> DropPage:
 # `condition` has one thread read while the others wait for what it found.
 @cached(TTLCache(MAX_CACHED_DROPS, PAGE_CACHE_SECONDS), condition=Condition())
 def cached_page(*, slug: str) -> DropPage:
-    """Read an announced drop as it was up to a second ago, for pages of one visitor. Raises Drop.DoesNotExist.
+    """Read an announced drop as it was up to a second ago, for pages of one visitor.
 
-    Reading it again for each of a crowd would cost most of what their requests cost. What such a page leads to is
-    checked again where it is written.
+    Reading it again for everybody would be most of what their requests cost. Whatever such a page leads to is
+    checked again where it is written. Raises Drop.DoesNotExist.
     """
     drop = Drop.objects.with_state().get(slug=slug, announced_at__isnull=False)
     fixed = cached_fixed_parts(drop_id=drop.pk)
@@ -127,11 +127,12 @@ def cached_page(*, slug: str) -> DropPage:
 
 @cached(TTLCache(MAX_CACHED_DROPS, FIXED_PARTS_CACHE_SECONDS), condition=Condition())
 def cached_fixed_parts(*, drop_id: UUID) -> Drop:
-    """Read what the announcement fixed, up to five seconds old: the drop, its editions, its product with pictures.
+    """Read what the announcement fixed: the drop, its editions, its product with pictures. Up to five seconds old.
 
-    It is shared between threads: change nothing in it.
+    The drop is shared between threads: change nothing in it.
     """
-    return Drop.objects.select_related("product").prefetch_related("editions__variant", PICTURES).get(pk=drop_id)
+    drops = Drop.objects.select_related("product").prefetch_related("editions__variant", PICTURES)
+    return drops.get(pk=drop_id)
 
 
 def clear_cache() -> None:
@@ -142,7 +143,8 @@ def clear_cache() -> None:
 
 def drop_of_the_moment(*, drops: DropQuerySet, now: datetime) -> Drop | None:
     """Read that one of the drops that is running, else the next to open, else the last to have opened."""
-    current = lifecycle.drop_of_the_moment(drops=list(drops.not_ended().with_state()), now=now)
+    candidates = list(drops.not_ended().with_state().order_by("opens_at", "pk"))
+    current = lifecycle.drop_of_the_moment(drops=candidates, now=now)
     return current or drops.with_state().order_by("-opens_at").first()
 
 
@@ -157,8 +159,9 @@ def front_page(*, now: datetime) -> DropPage | None:
 
 def archive(*, page: int, now: datetime) -> Archive:
     """Read a page of the drops that have ended, newest first. Raises django.core.paginator.InvalidPage."""
-    read = Paginator(_with_pictures().shown().ended().order_by("-opens_at", "slug"), DROPS_PER_PAGE).page(page)
-    drops = list(read.object_list)
+    ended = _with_pictures().shown().ended().order_by("-opens_at", "slug")
+    paginator = Paginator(ended, DROPS_PER_PAGE)
+    drops = list(paginator.page(page).object_list)
     quantities, sold = _quantities(drops), _sold(drops)
     rows = [
         EndedDrop(
@@ -170,11 +173,11 @@ def archive(*, page: int, now: datetime) -> Archive:
         )
         for drop in drops
     ]
-    return Archive(drops=rows, number=page, pages=read.paginator.num_pages)
+    return Archive(drops=rows, number=page, pages=paginator.num_pages)
 
 
 def open_drops(*, now: datetime) -> list[DropPage]:
-    """Read the drops that are shown and have not ended, soonest first, for the API: pictures are not loaded."""
+    """Read the shown drops that haven't ended, soonest first, for the API: pictures are not loaded."""
     drops = list(_with_editions().shown().not_ended().order_by("opens_at", "slug"))
     counts = stock.counts_of(drops=drops)
     return [_build_page(drop, now, editions=drop.editions.all(), counts=counts) for drop in drops]

@@ -1,4 +1,4 @@
-"""The base of what a shopper may be refused on the way to a hold: what happened and what to do, for a page."""
+"""The base of refusals on the way to a hold: what happened and what to do, for the shopper's page."""
 
 from django.utils.functional import Promise
 
@@ -6,7 +6,8 @@ from django.utils.functional import Promise
 class HoldRefused(Exception):
     """There is no hold, or it is over. Nothing was changed and nothing was charged.
 
-    `title` is one sentence saying what happened, `reason` says why and what to do next; `status` is the page's.
+    `title` is one sentence saying what happened, `reason` says why and what to do next.
+    `status` is the page's HTTP status.
     """
 
     title: str | Promise

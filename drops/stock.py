@@ -31,7 +31,7 @@ NO_UNITS = UnitCounts(free=0, held=0, sold=0, withheld=0)
 
 
 def counts(*, drop: Drop) -> dict[int, UnitCounts]:
-    """Count the drop's units by edition id, in one query. An edition without units, of a draft, is left out."""
+    """Count the drop's units by edition id, in one query. Editions of a draft, without units, are left out."""
     return counts_of(drops=[drop])
 
 
@@ -51,7 +51,7 @@ def counts_of(*, drops: Iterable[Drop]) -> dict[int, UnitCounts]:
 
 
 def band(count: UnitCounts) -> Band:
-    """Return in one word how much is left: `low` is a tenth or less, `held` none free but some may come back."""
+    """Return how much is left: `low` is a tenth or less, `held` none free but some may come back."""
     if count.free == 0:
         return "held" if count.held else "gone"
     return "low" if count.free * 10 <= count.total else "in"

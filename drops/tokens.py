@@ -1,4 +1,4 @@
-"""What authorises a browser: the pass that the gate issued, and the token in the address of a hold's pages."""
+"""What authorises a browser: the pass that the gate issued, and the token in a hold's address."""
 
 from datetime import datetime
 from functools import cache

@@ -1,6 +1,6 @@
 """Pages of drops: the drop in every phase, picking and holding, the check of the shuffle, the archive.
 
-Public pages carry no cookie and nothing personal, and the edge caches them for a second while they can change.
+Public pages carry no cookie and nothing personal. The edge caches them, for a second while they can change.
 """
 
 from typing import Any
@@ -81,7 +81,8 @@ def pick(request: HttpRequest, slug: str) -> HttpResponse:
         return refusal_page(request, page, refusal)
     context = {**page_context.drop_page(page), **page_context.choices(page), "ends": pass_.ends}
     swatches = page_context.swatches(page)
-    return caching.private(theme.render(request, "drops/pick.html", context, product=page.product, swatches=swatches))
+    response = theme.render(request, "drops/pick.html", context, product=page.product, swatches=swatches)
+    return caching.private(response)
 
 
 @require_POST
@@ -140,7 +141,7 @@ def drop_page(request: HttpRequest, page: DropPage) -> HttpResponse:
 
 
 def cache_seconds(page: DropPage) -> int:
-    """Return how long the edge may cache a drop's page. A sold-out drop may be live again: a unit can come back."""
+    """Return how long the edge may cache a drop's page. A sold-out drop may change: a unit can come back."""
     return STABLE_CACHE_SECONDS if page.phase in {Phase.CLOSED, Phase.CANCELLED} else CACHE_SECONDS
 
 
@@ -149,7 +150,10 @@ def read_quantities(form: QueryDict, *, limit: int) -> dict[int, int]:
 
     Raises ForeignEdition, WrongQuantity for values that no form of ours sends.
     """
-    values = {name.removeprefix("quantity-"): form.get(name, "") for name in form if name.startswith("quantity-")}
+    values = {}
+    for name in form:
+        if name.startswith("quantity-"):
+            values[name.removeprefix("quantity-")] = form.get(name, "")
     if "edition" in form:
         values[form.get("edition", "")] = "1"
     quantities = {}
@@ -202,7 +206,7 @@ def set_cookie(response: HttpResponse, kind: str, slug: str, value: str, *, http
 
 
 def held_text(hold: Hold) -> str:
-    """Return which units a hold owns, for a shopper: their numbers, or how many if they are of several editions."""
+    """Return what a hold owns, for a shopper: the numbers, or how many pieces if they are of several editions."""
     units = list(hold.units.values_list("edition_id", "number"))
     bought = hold.state == Hold.State.ALLOCATED
     if len({edition for edition, _number in units}) > 1:
@@ -225,4 +229,5 @@ def refusal_page(request: HttpRequest, page: DropPage, refusal: HoldRefused) -> 
         }
     elif isinstance(refusal, holds.NoneFree | holds.Gone | holds.WrongQuantity | holds.ForeignEdition):
         links.insert(0, {"url": reverse("pick", args=[page.drop.slug]), "text": _("Choose again")})
-    return caching.private(theme.render(request, "refusal.html", context, product=page.product, status=refusal.status))
+    response = theme.render(request, "refusal.html", context, product=page.product, status=refusal.status)
+    return caching.private(response)

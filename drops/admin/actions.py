@@ -31,8 +31,8 @@ class DropAction(Action):
 ANNOUNCE = DropAction(
     name="announce",
     label="Announce",
-    warning="Shoppers will see the drop. Its product, address, currency, times, limits, prices and quantities can't be "
-    "changed any more.",
+    warning="Shoppers will see the drop. After that, its product, address, currency, times, limits, prices and "
+    "quantities can't be changed.",
     done="The drop is announced.",
     permission="drops.change_drop",
     phases=(Phase.DRAFT,),
@@ -79,7 +79,7 @@ def available_actions(*, request: HttpRequest, drop: Drop, phase: Phase) -> list
 
 
 def is_offered(action: DropAction, *, phase: Phase, paused: bool) -> bool:
-    """Whether the action makes sense. A drop may be paused before it opens, too, which its phase doesn't show."""
+    """Whether the action makes sense. A drop can also be paused before it opens, which its phase doesn't show."""
     if action is PAUSE and paused:
         return False
     if action is RESUME and paused:
@@ -95,7 +95,8 @@ def action_page(request: HttpRequest, *, admin_site: AdminSite, drop_id: object,
     drop = get_object_or_404(Drop, pk=drop_id)
     form = action.form(request.POST if request.method == "POST" else None)
     if form.is_valid():
-        return run(request, admin_site=admin_site, drop=drop, action=action, reason=form.cleaned_data.get("reason", ""))
+        reason = form.cleaned_data.get("reason", "")
+        return run(request, admin_site=admin_site, drop=drop, action=action, reason=reason)
     problems = []
     if action is ANNOUNCE and drop.announced_at is None:
         problems = drop_actions.find_problems(drop=drop, now=timezone.now())

@@ -1,7 +1,7 @@
 """The admin page of a drop: a draft's form, or what the announcement fixed; its actions; its scale plan.
 
-Once a drop is announced, its form saves nothing but the title: no click, and no form left open since the morning, can
-change its stock.
+Once a drop is announced, its form saves nothing but the title: no click, and no form left open since the morning,
+can change its stock.
 """
 
 from datetime import datetime
@@ -68,7 +68,7 @@ class DropAdmin(AuditedAdmin[Drop]):
         return int(drop.pieces or 0)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Drop | None:
-        """Return the drop. For a posted form it is locked first, so that its latest state decides what is fixed."""
+        """Return the drop; for a posted form under a lock, so that its latest state decides what is fixed."""
         drop = super().get_object(request, object_id, from_field)
         if drop is None or request.method != "POST":
             return drop
@@ -160,11 +160,14 @@ class DropAdmin(AuditedAdmin[Drop]):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def panel(self, request: HttpRequest, drop: Drop, now: datetime) -> dict[str, Any]:
-        """Return the context of what is above the form: phase, what keeps a draft from being announced, actions."""
+        """Return the context above the form: the phase, what a draft lacks for its announcement, actions."""
         phase = lifecycle.phase(drop=drop, now=now)
+        problems = []
+        if phase == lifecycle.Phase.DRAFT:
+            problems = drop_actions.find_problems(drop=drop, now=now)
         return {
             "phase": phase,
-            "problems": drop_actions.find_problems(drop=drop, now=now) if phase == lifecycle.Phase.DRAFT else [],
+            "problems": problems,
             "actions": actions.available_actions(request=request, drop=drop, phase=phase),
             "scale_plan": scale_plan_summary(request, drop),
         }
@@ -187,7 +190,7 @@ def may_edit_expected(request: HttpRequest, drop: Drop | None) -> bool:
 
 
 def scale_plan_summary(request: HttpRequest, drop: Drop) -> dict[str, Any] | None:
-    """Return what the page shows of the drop's scale plan; None without one, or if this person may not see it."""
+    """Return what the page shows of the drop's scale plan; None without one, or without the permission."""
     if not request.user.has_perm("scaling.view_scaleplan"):
         return None
     row = ScalePlan.objects.filter(drop=drop).first()

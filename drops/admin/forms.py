@@ -26,7 +26,7 @@ class DropForm(ModelForm[Drop]):
     lobby_opens_at = LocalTimeField(label="Lobby opens", required=False)
     opens_at = LocalTimeField(label="Opens", required=False)
     closes_at = LocalTimeField(label="Closes", required=False)
-    # The initial value is posted, too, so that a form left open since the morning doesn't undo a later change.
+    # The initial value is posted, too: a form left open since the morning doesn't undo a later change.
     expected = ExpectedField(required=False, show_hidden_initial=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""A drop, its editions and its pauses. Its phase is derived from these rows by drops.lifecycle, never stored."""
+"""A drop, its editions and its pauses. drops.lifecycle derives the drop's phase from these rows."""
 
 import uuid
 from datetime import datetime, timedelta
@@ -29,11 +29,11 @@ class DropQuerySet(models.QuerySet["Drop"]):
         return self.announced().filter(listed=True)
 
     def not_closed(self) -> Self:
-        """Announced drops that were not closed, by hand or by the clock; also sold out, since units may come back."""
+        """Announced drops that weren't closed, by hand or by the clock. They may be sold out: units can come back."""
         return self.announced().filter(Q(closes_at=None) | Q(closes_at__gt=Now()), closed_at=None)
 
     def ended(self, *, ago: timedelta = timedelta(0)) -> Self:
-        """Drops that are sold out, closed, cancelled or past their closing time, for at least as long as `ago`."""
+        """Drops that have been sold out, closed, cancelled or past their closing time for `ago` or longer."""
         return self.filter(end_passed(ago=ago))
 
     def not_ended(self) -> Self:
@@ -50,7 +50,8 @@ class DropQuerySet(models.QuerySet["Drop"]):
 
     def with_state(self) -> Self:
         """Read `paused` and `anything_left` along, so that the phase needs no further query."""
-        return self.annotate(paused=Exists(open_pauses()), anything_left=Exists(free_units()) | Exists(busy_holds()))
+        anything_left = Exists(free_units()) | Exists(busy_holds())
+        return self.annotate(paused=Exists(open_pauses()), anything_left=anything_left)
 
 
 def end_passed(*, ago: timedelta = timedelta(0)) -> Q:
@@ -91,7 +92,7 @@ class Drop(models.Model):
     cancelled_at = models.DateTimeField(null=True, editable=False)
     sold_out_at = models.DateTimeField(null=True, editable=False)  # since when no unit has been free or held
 
-    sealed = models.PositiveBigIntegerField(null=True, editable=False)  # N: how many indices the shuffle covers
+    sealed = models.PositiveBigIntegerField(null=True, editable=False)  # N, the size of the shuffle
     nonce = models.BinaryField(max_length=16, null=True, editable=False)
     commitment = models.BinaryField(max_length=32, null=True, editable=False)
 

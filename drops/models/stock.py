@@ -119,7 +119,7 @@ class Hold(models.Model):
 
 
 class HoldLine(models.Model):
-    """How many units of one edition a hold owns, at which price; copied, so that later changes don't reach it."""
+    """How many units of one edition a hold owns, at which price: a copy, which later changes don't reach."""
 
     hold = models.ForeignKey(Hold, models.CASCADE, related_name="lines")
     edition = models.ForeignKey(Edition, models.PROTECT, related_name="+")

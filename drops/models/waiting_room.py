@@ -23,12 +23,12 @@ class Leadership(models.Model):
 
 
 class Checkpoint(models.Model):
-    """A drop's waiting room as last committed: Redis follows this row and may be rebuilt from it at any time."""
+    """A drop's waiting room as last committed. Redis follows this row and can be rebuilt from it at any time."""
 
     drop = models.OneToOneField(Drop, models.CASCADE, primary_key=True, related_name="checkpoint")
     term = models.PositiveBigIntegerField(default=0)
     tick = models.PositiveBigIntegerField(default=0)
-    epoch = models.PositiveIntegerField(default=0)  # increases each time a Redis server is adopted for the drop
+    epoch = models.PositiveIntegerField(default=0)  # increases each time the drop adopts a Redis server
     run_id = models.CharField(max_length=40, default="")  # of the adopted Redis server
     counter_limit = models.PositiveBigIntegerField(default=0)  # all indices given so far are below it
     joined = models.PositiveBigIntegerField(default=0)  # the counter as last read
@@ -51,12 +51,12 @@ class Checkpoint(models.Model):
 class Ceiling(models.Model):
     """One upper bound on admission, as a count of shoppers who may be let in, with its reason.
 
-    payments, scaling and operators write them (drops.admission); the gatekeeper reads those that have not ended.
+    payments, scaling and operators set them through drops.admission; the gatekeeper reads the active ones.
     """
 
     class Kind(models.TextChoices):
         PAYMENT_RATE = "payment rate"  # what the payments of the next seconds can take
-        READY_CAPACITY = "ready capacity"  # what the READY targets can take; replaces the baseline in settings
+        READY_CAPACITY = "ready capacity"  # what the targets that are READY can take, in place of READY_PER_SECOND
         OPERATOR = "operator"
 
     drop = models.ForeignKey(Drop, models.CASCADE, null=True, related_name="ceilings")  # null: all drops together

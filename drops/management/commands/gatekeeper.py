@@ -18,7 +18,7 @@ from drops.waitingroom.gatekeeper.loop import Gatekeeper, connect
 
 class Command(BaseCommand):
     requires_system_checks = []  # they would slow down a restart in the middle of a drop
-    help = "Moves the waiting rooms of all running drops. Run several: one leads, the others stand by to take over."
+    help = "Moves the waiting rooms of all running drops. Several may run: one leads, the others stand by."
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until TERM or INT."""
