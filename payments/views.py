@@ -79,7 +79,7 @@ def quote(request: HttpRequest, token: str) -> HttpResponse:
 
 
 @require_POST
-def give_back(request: HttpRequest, token: str) -> HttpResponse:
+def release_hold(request: HttpRequest, token: str) -> HttpResponse:
     """Release the units. A hold that is being paid for stays, and its order page says so."""
     hold = hold_or_404(token).hold
     holds.release_open(hold=hold)

@@ -10,9 +10,8 @@ from django.utils.translation import gettext_lazy as _
 from drops.models import Hold
 from payments.models import Attempt, Order, Payment
 
-DECLINE_MESSAGES: dict[
-    str, Promise
-] = {  # decline codes that tell a shopper what to do; the others say no more than "declined"
+# Decline codes that tell a shopper what to do. The others say no more than "declined".
+DECLINE_MESSAGES: dict[str, Promise] = {
     "insufficient_funds": _(
         "Your bank declined the payment: there isn't enough money on that card. You haven't been charged."
     ),

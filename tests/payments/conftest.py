@@ -1,4 +1,4 @@
-"""A sandbox of these tests' own, spoken to by the real stripe-python with the shop's settings."""
+"""A sandbox for these tests, called by the real stripe-python with the shop's settings."""
 
 from collections.abc import Iterator
 

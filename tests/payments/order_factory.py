@@ -1,4 +1,4 @@
-"""Orders for tests of money: made as shoppers make them."""
+"""Orders for tests, made as shoppers make them."""
 
 from drops.models import Hold
 from payments.checkout import submission

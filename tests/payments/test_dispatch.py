@@ -1,4 +1,4 @@
-"""Tasks are handed on at once, or not at all."""
+"""Orders are enqueued at once, or not at all."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 @pytest.fixture(autouse=True)
 def broker() -> Iterator[Any]:
-    """Call it with an address to use another broker for the test."""
+    """Call it with an address to use a different broker in the test."""
     own = app.conf.broker_url
 
     def use(url: str) -> None:
@@ -36,7 +36,7 @@ def waiting(queue: Any) -> Any:
 @pytest.mark.parametrize(
     ("act", "queue"), [(dispatch.enqueue_confirm, "checkout"), (dispatch.enqueue_advance, "capture")]
 )
-def test_hand_on_an_order_to_its_queue(broker: Any, act: Any, queue: str) -> None:
+def test_enqueue_publishes_the_order_to_its_queue(broker: Any, act: Any, queue: str) -> None:
     broker("memory://")
     waiting(queue)
 
@@ -45,7 +45,7 @@ def test_hand_on_an_order_to_its_queue(broker: Any, act: Any, queue: str) -> Non
     assert waiting(queue) == [{"order_id": 7}]
 
 
-def test_hand_on_nothing_while_the_broker_is_away(broker: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_enqueue_leaves_an_unreachable_broker_alone(broker: Any, caplog: pytest.LogCaptureFixture) -> None:
     broker(NOWHERE)
 
     for _ in range(3):
@@ -56,7 +56,7 @@ def test_hand_on_nothing_while_the_broker_is_away(broker: Any, caplog: pytest.Lo
     ]
 
 
-def test_ask_the_broker_again_after_a_rest(
+def test_enqueue_tries_the_broker_again_after_a_while(
     broker: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(dispatch, "RETRY_SECONDS", 0.0)

@@ -1,4 +1,4 @@
-"""The invariants compared with Stripe's own list: faults are found, and orders under way are none."""
+"""Comparing with Stripe's own list finds faults, and none in orders that are under way."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ def broken(order: Order) -> Any:
 
 
 @pytest.mark.parametrize("steps", [advance.AUTHORISING_STATES, None])
-def test_compare_with_stripe_finds_no_fault_in_an_order_that_goes_on_meanwhile(
+def test_compare_with_stripe_finds_no_fault_in_an_order_that_goes_on_at_the_same_time(
     sandbox: process.SandboxProcess, monkeypatch: pytest.MonkeyPatch, steps: int
 ) -> None:
     order = make_order(sandbox)

@@ -1,4 +1,4 @@
-"""Money when two do the same thing at once."""
+"""Money when two workers or two tabs do the same thing at once."""
 
 from collections import Counter
 from datetime import timedelta
@@ -38,7 +38,7 @@ def test_paying_twice_at_once_makes_one_order_and_one_attempt(race: Race, sandbo
 
 
 def test_paying_twice_the_careless_way_makes_two_attempts(race: Race, sandbox: process.SandboxProcess) -> None:
-    """Control: look at the hold, then write, without the guard of the winning UPDATE."""
+    """Control: read the hold, then write, without the guard of the winning UPDATE."""
     hold = make_hold(drop=make_drop(phase="live", quantity=1))
     order = submit(hold, sandbox.token())
     Attempt.objects.all().delete()
@@ -84,10 +84,10 @@ def test_advancing_at_once_without_the_lease_still_captures_once(
     assert wrong(order) == []
 
 
-def test_allocating_at_once_is_as_good_for_all_but_voids_the_careless_way(
+def test_allocating_at_once_succeeds_for_all_but_voids_the_careless_way(
     race: Race, sandbox: process.SandboxProcess
 ) -> None:
-    """Control: who takes 0 rows for an answer concludes that the units are gone, and would void a paid order."""
+    """Control: code that takes 0 rows for an answer assumes the units are gone, and would void a paid order."""
     order = make_order(sandbox)
 
     def careful(_i: Any) -> Any:
@@ -121,7 +121,7 @@ def test_withdrawing_while_the_attempt_is_sent_ends_one_way(race: Race, sandbox:
         assert wrong(order) == []
 
 
-def test_paying_while_the_hold_is_given_back_ends_one_way(race: Race, sandbox: process.SandboxProcess) -> None:
+def test_paying_while_the_hold_is_released_ends_one_way(race: Race, sandbox: process.SandboxProcess) -> None:
     for _round in range(6):
         hold = make_hold(drop=make_drop(phase="live", quantity=1))
         token = sandbox.token()

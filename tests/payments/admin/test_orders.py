@@ -44,7 +44,7 @@ def page(order: Order, name: str = "change") -> Any:
     return reverse(f"admin:payments_order_{name}", args=[order.pk])
 
 
-def test_order_is_shown_with_all_that_belongs_to_it(desk: Desk) -> None:
+def test_order_page_shows_everything_about_the_order(desk: Desk) -> None:
     order = make_paid_order()
     number = Unit.objects.get(hold=order.hold).number
 
@@ -64,7 +64,7 @@ def test_order_is_shown_with_all_that_belongs_to_it(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("field", ["number", "email", "name"])
-def test_order_is_found_by_what_shoppers_say(desk: Desk, field: str) -> None:
+def test_search_finds_an_order_by_number_email_and_name(desk: Desk, field: str) -> None:
     order, other = make_order(), make_order()
     Order.objects.filter(pk=other.pk).update(email="else@example.org", name="Somebody Else")
 
@@ -99,7 +99,7 @@ def test_check_with_stripe_needs_a_post_and_permission(desk: Desk) -> None:
     assert AuditEntry.objects.count() == 0
 
 
-def test_orders_with_their_addresses_are_not_for_merchandisers(desk: Desk) -> None:
+def test_merchandisers_may_not_see_orders(desk: Desk) -> None:
     client = desk("merchandisers")
 
     assert client.get(LIST).status_code == 403
@@ -116,7 +116,7 @@ def test_order_cannot_be_changed_or_deleted(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("model", ["order", "payment", "attempt", "event", "ledgerentry"])
-def test_lists_ask_as_much_for_three_rows_as_for_one(desk: Desk, model: str) -> None:
+def test_lists_take_as_many_queries_for_three_rows_as_for_one(desk: Desk, model: str) -> None:
     client, address = desk("ops"), reverse(f"admin:payments_{model}_changelist")
     make_paid_order()
     one, _answer = queries(client, address)

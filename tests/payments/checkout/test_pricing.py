@@ -1,4 +1,4 @@
-"""What an order costs: pure rules, and their sum for a hold."""
+"""What an order costs: the pure rules, and the quote for a hold."""
 
 from decimal import Decimal
 from typing import Any
@@ -14,12 +14,12 @@ from tests.factories import make_drop, make_hold
 
 
 @pytest.mark.parametrize(("gross", "percent", "within"), [(11900, 19, 1900), (100, 19, 16), (1, 19, 0), (9600, 0, 0)])
-def test_contained_gives_the_tax_within_a_price(gross: int, percent: int, within: int) -> None:
+def test_contained_returns_the_tax_within_a_price(gross: int, percent: int, within: int) -> None:
     assert tax.contained(gross=gross, percent=Decimal(percent)) == within
 
 
 @given(st.integers(0, 10**9), st.decimals(0, 50, places=1))
-def test_contained_tax_and_net_are_the_gross_again(gross: Any, percent: Any) -> None:
+def test_contained_tax_and_net_add_up_to_the_gross(gross: Any, percent: Any) -> None:
     within = tax.contained(gross=gross, percent=percent)
 
     net = gross - within
@@ -32,7 +32,7 @@ def test_zone_is_home_for_the_sellers_own_country_only() -> None:
     assert shipping.zone(country="US", home="DE") == "world"
 
 
-def test_zone_refuses_a_country_that_we_do_not_send_to() -> None:
+def test_zone_refuses_a_country_that_we_do_not_ship_to() -> None:
     with pytest.raises(KeyError):
         shipping.zone(country="XX", home="DE")
 

@@ -46,7 +46,7 @@ def test_write_the_subject_in_one_line() -> None:
     assert render("subject.txt", lines=LINES[:1]).strip() == "Order 7KQ2-9XMD confirmed – No. 37 of 200"
 
 
-def test_write_the_text_with_all_that_was_agreed() -> None:
+def test_write_the_text_with_everything_that_was_agreed() -> None:
     assert render("txt") == (
         "Order 7KQ2-9XMD is confirmed. It's yours.\n"
         "\n"
@@ -78,7 +78,7 @@ def test_write_the_text_with_all_that_was_agreed() -> None:
     )
 
 
-def test_write_the_html_with_the_same_and_escape_what_people_wrote() -> None:
+def test_write_the_html_with_the_same_and_escape_what_shoppers_entered() -> None:
     html = render("html")
 
     assert "Ada &lt;L&gt; &amp; Co" in html
@@ -98,8 +98,8 @@ def test_write_the_html_with_the_same_and_escape_what_people_wrote() -> None:
 
 @pytest.mark.parametrize("end", ["txt", "html"])
 def test_add_the_tax_where_it_is_not_in_the_price(end: str) -> None:
-    said = render(end, tax_in_price=False, tax=3143, total=22833)
+    rendered = render(end, tax_in_price=False, tax=3143, total=22833)
 
-    assert "Tax" in said
-    assert "The total includes" not in said
-    assert "€228.33" in said
+    assert "Tax" in rendered
+    assert "The total includes" not in rendered
+    assert "€228.33" in rendered

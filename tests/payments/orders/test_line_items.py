@@ -1,4 +1,4 @@
-"""What a hold says line by line."""
+"""The line items of a hold."""
 
 import pytest
 
@@ -16,11 +16,11 @@ pytestmark = pytest.mark.django_db
         ([3, 9, 12], "No. 3, No. 9 and No. 12 of 2,500"),
     ],
 )
-def test_write_the_numbers_of_pieces(numbers: list[int], words: str) -> None:
+def test_numbered_lists_the_numbers_of_pieces(numbers: list[int], words: str) -> None:
     assert line_items.numbered(numbers=numbers, of=2500) == words
 
 
-def test_list_the_editions_of_a_hold_in_the_drops_order() -> None:
+def test_of_hold_follows_the_order_of_the_drops_editions() -> None:
     drop = make_drop(phase="live", editions=0, product=make_product(name="0 kg"), limit_per_order=3)
     large, small = (
         make_edition(drop=drop, variant=make_variant(product=drop.product, options={"size": size}), **fields)
@@ -38,7 +38,7 @@ def test_list_the_editions_of_a_hold_in_the_drops_order() -> None:
     assert line_items.pieces(lines=held) == "S No. 1, S No. 2 and L No. 1"
 
 
-def test_say_how_many_there_were_once_the_units_have_left() -> None:
+def test_of_hold_has_quantities_without_numbers_once_the_units_have_left() -> None:
     hold = make_hold(drop=make_drop(phase="live"), state="released")
 
     assert [(line.numbers, line.words) for line in line_items.of_hold(hold=hold)] == [([], "1")]

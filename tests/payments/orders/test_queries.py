@@ -21,7 +21,7 @@ def make_order() -> Order:
 
 
 def values(row: Hold | Order | Payment) -> dict[str, object]:
-    """All of a row's own fields, those that no form may change included."""
+    """All of a row's own fields, including those that no form may change."""
     return model_to_dict(row) | {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
 
 

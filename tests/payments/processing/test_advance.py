@@ -32,7 +32,7 @@ def read(order: Order) -> Any:
 
 
 def sweep(order: Order) -> Any:
-    """Advance the order as a sweep would that comes later."""
+    """Advance the order as a later sweep would."""
     Order.objects.filter(pk=order.pk).update(leased_until=F("leased_until") - timedelta(minutes=1))
     return advance.advance_order(order_id=order.pk)
 
@@ -56,11 +56,11 @@ def test_advance_writes_one_email_with_the_numbers(sandbox: process.SandboxProce
     advance.advance_order(order_id=order.pk)
     advance.advance_order(order_id=order.pk)
 
-    mail = Email.objects.get(about=f"order:{order.uuid}")
+    email = Email.objects.get(about=f"order:{order.uuid}")
     number = Unit.objects.get(hold=order.hold).number
-    assert f"No. {number} of 1" in mail.text
-    assert f"No. {number} of 1" in mail.html
-    assert (mail.to, order.number in mail.text) == ("ada@example.com", True)
+    assert f"No. {number} of 1" in email.text
+    assert f"No. {number} of 1" in email.html
+    assert (email.to, order.number in email.text) == ("ada@example.com", True)
 
 
 def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirmed_again(
@@ -72,8 +72,8 @@ def test_advance_reopens_the_hold_after_a_decline_and_the_same_intent_is_confirm
 
     assert states(order) == ("created", "open")
     assert attempts(order) == [("declined", "insufficient_funds")]
-    told = read(order)
-    assert (told.name, "isn't enough money" in told.message) == ("declined", True)
+    order_status = read(order)
+    assert (order_status.name, "isn't enough money" in order_status.message) == ("declined", True)
     intent = Payment.objects.get(order=order).intent_id
 
     again = submit(order.hold, sandbox.token())
@@ -100,9 +100,11 @@ def test_advance_asks_for_the_card_again_if_its_token_cannot_be_used(
 
     assert states(order) == ("created", "open")
     assert attempts(order) == [("declined", "card_again")]
-    told = read(order)
-    assert told.name == "declined"
-    assert told.message == "Your card details couldn't be read. Please enter them again. You haven't been charged."
+    order_status = read(order)
+    assert order_status.name == "declined"
+    assert (
+        order_status.message == "Your card details couldn't be read. Please enter them again. You haven't been charged."
+    )
     submit(order.hold, sandbox.token())
     advance.advance_order(order_id=order.pk)
     assert states(order) == ("captured", "allocated")
@@ -156,7 +158,7 @@ def test_advance_cancels_an_intent_that_requires_action(sandbox: process.Sandbox
     ],
     ids=["500", "done and 500", "dropped", "done and dropped", "outage", "done and too slow"],
 )
-def test_advance_ends_the_order_once_whatever_one_call_does(
+def test_advance_captures_once_whatever_becomes_of_one_call(
     sandbox: process.SandboxProcess, operation: str, fault: dict[str, Any]
 ) -> None:
     order = make_order(sandbox)
@@ -173,7 +175,7 @@ def test_advance_ends_the_order_once_whatever_one_call_does(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_advance_concludes_a_decline_only_from_a_new_charge(sandbox: process.SandboxProcess, when: str) -> None:
+def test_advance_records_a_decline_only_for_a_new_charge(sandbox: process.SandboxProcess, when: str) -> None:
     order = make_order(sandbox, card="visa_chargeDeclined")
     sandbox.control("faults", operation="payment_intents.confirm", kind="drop", when=when)
 

@@ -1,4 +1,4 @@
-"""Faults of money that a person must look at raise an alert, which is resolved once the payment has moved on."""
+"""Faults that a person must look at raise an alert, which is resolved once the payment has moved on."""
 
 from datetime import timedelta
 

@@ -25,7 +25,7 @@ def narrow(settings: Settings) -> None:
 
 
 def take(operation: Any) -> Any:
-    """How many calls in a row the budget allows; rows are filled by time, so one more may slip in."""
+    """How many calls in a row are allowed. Buckets refill with time, so there may be one more."""
     for count in range(50):
         try:
             rate_limit.acquire(operation=operation)
@@ -34,12 +34,12 @@ def take(operation: Any) -> Any:
     return 50
 
 
-def test_take_allows_a_seconds_worth_of_one_kind(narrow: None) -> None:
+def test_acquire_allows_one_seconds_worth_of_each_kind(narrow: None) -> None:
     assert take(rate_limit.CONFIRM) in {3, 4}
     assert take(rate_limit.CREATE) in {3, 4}
 
 
-def test_take_leaves_captures_out_of_the_last_quarter_of_the_common_bucket(narrow: None, settings: Settings) -> None:
+def test_acquire_keeps_the_last_quarter_of_the_common_bucket_from_captures(narrow: None, settings: Settings) -> None:
     settings.STRIPE_CALLS_PER_OPERATION = 50
 
     assert take(rate_limit.CAPTURE) in {6, 7}
@@ -47,7 +47,7 @@ def test_take_leaves_captures_out_of_the_last_quarter_of_the_common_bucket(narro
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_take_never_overdraws_when_all_take_at_once(race: Race, narrow: None) -> None:
+def test_acquire_at_once_never_overdraws(race: Race, narrow: None) -> None:
     def one(_i: Any) -> Any:
         try:
             rate_limit.acquire(operation=rate_limit.CONFIRM)

@@ -1,4 +1,4 @@
-"""Events arrive twice, late, in any order, from elsewhere, and forged."""
+"""Events arrive twice, late, in any order, from elsewhere, or forged."""
 
 import json
 from datetime import timedelta
@@ -18,18 +18,18 @@ pytestmark = pytest.mark.usefixtures("transactional_db")
 
 
 def event(settings: Any, **fields: Any) -> Any:
-    said = {
+    payload = {
         "id": "evt_1",
         "object": "event",
         "type": "payment_intent.succeeded",
         "livemode": False,
         "data": {"object": {"object": "payment_intent", "id": "pi_1", "metadata": {"shop": settings.SHOP_ORIGIN}}},
     }
-    return said | fields
+    return payload | fields
 
 
-def signed(said: Any, secret: str = "whsec_sandbox", at: Any = None) -> Any:
-    return signed_text(json.dumps(said), secret, at)
+def signed(payload: Any, secret: str = "whsec_sandbox", at: Any = None) -> Any:
+    return signed_text(json.dumps(payload), secret, at)
 
 
 def signed_text(body: Any, secret: str = "whsec_sandbox", at: Any = None) -> Any:
@@ -78,20 +78,18 @@ def test_receive_refuses_a_forged_event(sandbox: process.SandboxProcess, setting
     assert stored() == []
 
 
-@pytest.mark.parametrize("said", ['{"object": "event"}', "[1]", "7", "{"])
-def test_receive_refuses_what_is_signed_but_no_event(sandbox: process.SandboxProcess, said: str) -> None:
+@pytest.mark.parametrize("payload", ['{"object": "event"}', "[1]", "7", "{"])
+def test_receive_refuses_a_signed_body_that_is_not_an_event(sandbox: process.SandboxProcess, payload: str) -> None:
     with pytest.raises(gateway.InvalidEvent):
-        webhooks.receive(**signed_text(said))
+        webhooks.receive(**signed_text(payload))
 
 
-def test_receive_refuses_bytes_that_are_no_text(sandbox: process.SandboxProcess) -> None:
+def test_receive_refuses_bytes_that_are_not_text(sandbox: process.SandboxProcess) -> None:
     with pytest.raises(gateway.InvalidEvent, match="the body isn't a valid event"):
         webhooks.receive(body=b"\xff", signature="t=1,v1=00")
 
 
-def test_process_stored_marks_events_of_payments_that_are_over(
-    sandbox: process.SandboxProcess, settings: Settings
-) -> None:
+def test_process_stored_marks_events_of_final_payments(sandbox: process.SandboxProcess, settings: Settings) -> None:
     order = make_order(sandbox)
     advance.advance_order(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id
@@ -112,7 +110,7 @@ def test_process_stored_returns_the_order_whose_confirm_got_no_answer(
     about = {"object": "payment_intent", "id": intent, "metadata": {"shop": settings.SHOP_ORIGIN}}
     webhooks.receive(**signed(event(settings, type="payment_intent.amount_capturable_updated", data={"object": about})))
 
-    assert webhooks.process_stored() == []  # who asked may still have the answer
+    assert webhooks.process_stored() == []  # the worker that called may still get the answer
     Payment.objects.update(changed_at=F("changed_at") - timedelta(minutes=1))
     Event.objects.update(received_at=F("received_at") - timedelta(seconds=3))
     assert webhooks.process_stored() == [order.pk]

@@ -12,7 +12,7 @@ from dropsite.celery import app
 
 @pytest.fixture(autouse=True)
 def broker() -> Iterator[Any]:
-    """A broker in memory, so that nobody's worker takes these orders; called with an address, another one."""
+    """A broker in memory, so that nobody's worker takes these orders; call it with an address to use that one."""
     own = app.conf.broker_url
 
     def use(url: str) -> None:

@@ -1,4 +1,4 @@
-"""What a shopper does over HTTP, and what workers do meanwhile."""
+"""What shoppers do over HTTP, and what workers do in the meantime."""
 
 import re
 from datetime import timedelta
@@ -52,7 +52,7 @@ def order_address(order: Order, end: str = "") -> str:
 
 
 def text(answer: Any) -> Any:
-    """The words of a page, without its tags."""
+    """The text of a page, without its tags."""
     return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).replace("&#x27;", "'").split())
 
 
@@ -81,6 +81,6 @@ def lapse(hold: Hold) -> None:
 
 
 def unchanged(hold: Hold) -> Any:
-    """Say whether the hold is as open as it was, with its unit, and nobody began to pay."""
+    """Whether the hold is still open, with its unit, and without an order."""
     state = Hold.objects.get(pk=hold.pk).state
     return (state, Unit.objects.filter(hold=hold).count(), Order.objects.count()) == ("open", 1, 0)

@@ -1,4 +1,4 @@
-"""The checkout page, and where its address leads later."""
+"""The checkout page, and where its address redirects to later."""
 
 import gzip
 import re
@@ -24,12 +24,12 @@ def test_show_what_is_held_until_when_and_what_it_costs(shopper: Client) -> None
     answer = shopper.get(address(hold))
 
     assert answer.status_code == 200
-    said = text(answer)
-    assert f"No. {number} of 500" in said
-    assert f"No. {number} is held for you until " in said
-    assert "Shipping €4.90" in said
-    assert "Pay €100.90" in said
-    assert "The total includes €16.11 tax (19%)." in said
+    shown = text(answer)
+    assert f"No. {number} of 500" in shown
+    assert f"No. {number} is held for you until " in shown
+    assert "Shipping €4.90" in shown
+    assert "Pay €100.90" in shown
+    assert "The total includes €16.11 tax (19%)." in shown
     assert 'name="shown_total" value="10090"' in answer.content.decode()
 
 
@@ -41,14 +41,14 @@ def test_show_every_edition_of_a_hold(shopper: Client) -> None:
     )
     hold = make_hold(drop=drop, quantities={small.pk: 1, large.pk: 1})
 
-    said = text(shopper.get(address(hold)))
+    shown = text(shopper.get(address(hold)))
 
-    assert f"No. 1 of 1, {drop.product.name} S No. 1 of 1, {drop.product.name} L" in said
-    assert "S No. 1 and L No. 1 are held for you until" in said
-    assert "Pay €196.90" in said
+    assert f"No. 1 of 1, {drop.product.name} S No. 1 of 1, {drop.product.name} L" in shown
+    assert "S No. 1 and L No. 1 are held for you until" in shown
+    assert "Pay €196.90" in shown
 
 
-def test_keep_a_personal_page_nowhere_and_send_its_address_nowhere(shopper: Client) -> None:
+def test_personal_pages_are_not_cached_and_send_no_referrer(shopper: Client) -> None:
     hold = make_open_hold()
 
     for where in (address(hold), address(hold, "quote/?country=DE"), order_address(make_order(shopper, hold))):
@@ -58,7 +58,7 @@ def test_keep_a_personal_page_nowhere_and_send_its_address_nowhere(shopper: Clie
         assert answer["Referrer-Policy"] == "same-origin"
 
 
-def test_admit_the_sandboxs_card_form_and_nothing_inline(shopper: Client, settings: Settings) -> None:
+def test_csp_allows_the_sandboxs_card_form_and_nothing_inline(shopper: Client, settings: Settings) -> None:
     settings.STRIPE_JS_URL = "http://127.0.0.1:8004/stripe.js"
     settings.STRIPE_JS_ORIGIN = "http://127.0.0.1:8004"
 
@@ -69,7 +69,7 @@ def test_admit_the_sandboxs_card_form_and_nothing_inline(shopper: Client, settin
     assert "unsafe" not in policy
 
 
-def test_admit_stripes_card_form(shopper: Client, settings: Settings) -> None:
+def test_csp_allows_stripes_card_form(shopper: Client, settings: Settings) -> None:
     settings.STRIPE_JS_ORIGIN = "https://js.stripe.com"
 
     policy = shopper.get(address(make_open_hold()))["Content-Security-Policy"]
@@ -80,7 +80,7 @@ def test_admit_stripes_card_form(shopper: Client, settings: Settings) -> None:
     assert "unsafe" not in policy
 
 
-def test_reload_with_another_country_without_script(shopper: Client) -> None:
+def test_reload_with_a_different_country_without_script(shopper: Client) -> None:
     answer = shopper.get(address(make_open_hold(), "?country=JP"))
 
     assert "Pay €120.90" in text(answer)
@@ -91,7 +91,7 @@ def test_fall_back_to_the_home_country(shopper: Client) -> None:
     assert "Pay €100.90" in text(shopper.get(address(make_open_hold(), "?country=XX")))
 
 
-def test_quote_another_country_for_the_script(shopper: Client) -> None:
+def test_quote_a_different_country_for_the_script(shopper: Client) -> None:
     assert shopper.get(address(make_open_hold(), "quote/?country=FR")).json() == {
         "subtotal": "€96",
         "shipping": "€12.90",
@@ -103,14 +103,14 @@ def test_quote_another_country_for_the_script(shopper: Client) -> None:
     }
 
 
-def test_refuse_to_quote_a_country_that_we_do_not_send_to(shopper: Client) -> None:
+def test_refuse_to_quote_a_country_that_we_do_not_ship_to(shopper: Client) -> None:
     answer = shopper.get(address(make_open_hold(), "quote/?country=XX"))
 
     assert (answer.status_code, answer["Content-Type"]) == (422, "application/problem+json")
     assert answer.json()["errors"][0]["field"] == "country"
 
 
-def test_say_in_a_pause_that_the_hold_stays(shopper: Client) -> None:
+def test_checkout_says_in_a_pause_that_the_hold_stays(shopper: Client) -> None:
     hold = make_open_hold()
     lapse(hold)
     Pause.objects.create(drop=hold.drop, began_at=timezone.now())
@@ -122,7 +122,7 @@ def test_say_in_a_pause_that_the_hold_stays(shopper: Client) -> None:
     assert "data-ends" not in answer.content.decode()
 
 
-def test_say_without_script_that_paying_needs_it(shopper: Client) -> None:
+def test_checkout_says_without_script_that_paying_needs_it(shopper: Client) -> None:
     page = shopper.get(address(make_open_hold())).content.decode()
 
     noscript = "".join(re.findall(r"<noscript>(.*?)</noscript>", page, re.DOTALL))
@@ -131,7 +131,7 @@ def test_say_without_script_that_paying_needs_it(shopper: Client) -> None:
     assert re.search(r'<button type="submit" id="button" disabled>', page)
 
 
-def test_show_the_checkout_in_few_queries(shopper: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_checkout_takes_one_query(shopper: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     hold = make_open_hold()
     shopper.get(address(hold))  # what announcing fixed is remembered for a while
 
@@ -148,7 +148,7 @@ def test_keep_the_checkout_small(shopper: Client) -> None:
 
 
 @pytest.mark.parametrize(("payment", "hold"), [("new", "paying"), ("captured", "allocated"), ("voided", "returned")])
-def test_lead_from_the_checkout_to_the_order_once_it_is_paid_for(shopper: Client, payment: str, hold: str) -> None:
+def test_checkout_redirects_to_the_order_once_it_is_paid_for(shopper: Client, payment: str, hold: str) -> None:
     order = make_order(shopper)
     bring(order, payment, hold)
 
@@ -159,7 +159,7 @@ def test_lead_from_the_checkout_to_the_order_once_it_is_paid_for(shopper: Client
 
 
 @pytest.mark.parametrize("state", ["released", "lapsed"])
-def test_say_that_the_hold_ended(shopper: Client, settings: Settings, state: str) -> None:
+def test_checkout_says_that_the_hold_ended(shopper: Client, settings: Settings, state: str) -> None:
     hold = make_open_hold(**({"state": "released"} if state == "released" else {}))
     if state == "lapsed":
         lapse(hold)
@@ -176,7 +176,7 @@ def test_say_that_the_hold_ended(shopper: Client, settings: Settings, state: str
     assert answer.cookies[f"held-{hold.drop.slug}"]["max-age"] == 0
 
 
-def test_give_back_frees_the_unit_and_leads_to_the_drop(shopper: Client) -> None:
+def test_release_frees_the_unit_and_redirects_to_the_drop(shopper: Client) -> None:
     hold = make_open_hold()
 
     answer = shopper.post(address(hold, "give-back/"))
@@ -187,14 +187,14 @@ def test_give_back_frees_the_unit_and_leads_to_the_drop(shopper: Client) -> None
     assert answer.cookies[f"hold-{hold.drop.slug}"]["max-age"] == 0
 
 
-def test_give_back_twice_does_nothing_more(shopper: Client) -> None:
+def test_release_twice_does_nothing_more(shopper: Client) -> None:
     hold = make_open_hold()
     shopper.post(address(hold, "give-back/"))
 
     assert shopper.post(address(hold, "give-back/")).status_code == 303
 
 
-def test_give_back_leaves_what_is_being_paid_for(shopper: Client) -> None:
+def test_release_leaves_a_hold_alone_that_is_being_paid_for(shopper: Client) -> None:
     order = make_order(shopper)
 
     answer = shopper.post(address(order.hold, "give-back/"))

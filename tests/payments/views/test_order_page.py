@@ -14,36 +14,36 @@ from tests.payments.views.shopping import address, bring, make_order, order_addr
 pytestmark = pytest.mark.django_db
 
 
-def test_say_that_the_bank_is_asked(shopper: Client) -> None:
+def test_order_page_says_that_we_wait_for_the_bank(shopper: Client) -> None:
     order = make_order(shopper)
 
     page, state = shopper.get(order_address(order)), shopper.get(order_address(order, "state.json"))
 
-    said = (
+    shown = (
         "We're waiting for your bank. Please don't pay again; this page updates by itself. You can't be charged twice."
     )
-    assert said in text(page)
+    assert shown in text(page)
     assert order.number in text(page)
-    assert state.json() == {"state": "asking", "message": said, "final": False}
+    assert state.json() == {"state": "asking", "message": shown, "final": False}
     assert state["Cache-Control"] == "no-store"
 
 
-def test_say_whose_it_is_once_it_is_paid(shopper: Client) -> None:
+def test_order_page_confirms_a_paid_order(shopper: Client) -> None:
     order = make_order(shopper)
     number = Unit.objects.get(hold=order.hold).number
     bring(order, "captured", "allocated")
 
     page = shopper.get(order_address(order))
 
-    said = text(page)
-    assert f"Yours: No. {number} of 500." in said
-    assert "You've been charged €100.90. Your confirmation is on its way to ada@example.com." in said
-    assert "Total €100.90" in said
-    assert "1 Loopback Lane 10115 Berlin Germany" in said
+    shown = text(page)
+    assert f"Yours: No. {number} of 500." in shown
+    assert "You've been charged €100.90. Your confirmation is on its way to ada@example.com." in shown
+    assert "Total €100.90" in shown
+    assert "1 Loopback Lane 10115 Berlin Germany" in shown
     assert shopper.get(order_address(order, "state.json")).json()["final"] is True
 
 
-def test_lead_back_to_the_payment_after_a_decline_with_all_that_was_written(shopper: Client) -> None:
+def test_order_page_leads_back_to_a_filled_in_checkout_after_a_decline(shopper: Client) -> None:
     order = make_order(shopper)
     number = Unit.objects.get(hold=order.hold).number
     bring(order, "created", "open", declines=1)
@@ -60,7 +60,7 @@ def test_lead_back_to_the_payment_after_a_decline_with_all_that_was_written(shop
     assert '<option value="JP"' not in again.content.decode()
 
 
-def test_pay_again_after_a_decline_goes_on_with_the_same_order(shopper: Client) -> None:
+def test_pay_again_after_a_decline_continues_the_same_order(shopper: Client) -> None:
     order = make_order(shopper)
     bring(order, "created", "open", declines=1)
 
@@ -72,7 +72,7 @@ def test_pay_again_after_a_decline_goes_on_with_the_same_order(shopper: Client) 
 
 
 @pytest.mark.parametrize(
-    ("reason", "said"),
+    ("reason", "shown"),
     [
         (
             "lost",
@@ -84,18 +84,18 @@ def test_pay_again_after_a_decline_goes_on_with_the_same_order(shopper: Client) 
         ("released", "Your hold ended before you paid. You haven't been charged. Your hold has been released."),
     ],
 )
-def test_say_that_nothing_was_charged_when_it_is_over(shopper: Client, reason: str, said: str) -> None:
+def test_order_page_says_that_nothing_was_charged(shopper: Client, reason: str, shown: str) -> None:
     order = make_order(shopper)
     bring(order, "voided", "released", void_reason=reason)
 
     page = shopper.get(order_address(order))
 
-    assert said in text(page)
+    assert shown in text(page)
     assert "failed" not in text(page)
     assert shopper.get(order_address(order, "state.json")).json()["state"] == "over"
 
 
-def test_have_a_worker_look_at_an_order_that_stands_still(shopper: Client) -> None:
+def test_order_state_enqueues_an_order_that_has_stalled(shopper: Client) -> None:
     order = make_order(shopper)
     queued("capture")
     bring(order, "capturing", "allocated", decision="capture")
@@ -108,9 +108,7 @@ def test_have_a_worker_look_at_an_order_that_stands_still(shopper: Client) -> No
     assert queued("capture") == [order.pk]
 
 
-def test_ask_for_the_state_in_few_queries(
-    shopper: Client, django_assert_max_num_queries: DjangoAssertNumQueries
-) -> None:
+def test_order_state_takes_few_queries(shopper: Client, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     order = make_order(shopper)
 
     with django_assert_max_num_queries(2):

@@ -1,4 +1,4 @@
-"""Paying over HTTP: what is taken, and what is refused with nothing lost."""
+"""Paying over HTTP: which orders are taken, and what is refused with nothing changed."""
 
 import re
 from typing import Any
@@ -28,7 +28,7 @@ from tests.payments.views.shopping import (
 pytestmark = pytest.mark.django_db
 
 
-def test_pay_takes_the_order_and_hands_it_to_the_queue(shopper: Client) -> None:
+def test_pay_takes_the_order_and_enqueues_it(shopper: Client) -> None:
     hold = make_open_hold()
     queued("checkout")
 
@@ -49,7 +49,7 @@ def test_pay_without_script_leads_to_the_order(shopper: Client) -> None:
     assert (answer.status_code, answer["Location"]) == (303, order_address(Order.objects.get(hold=hold)))
 
 
-def test_pay_twice_gives_the_same_order_and_one_attempt(shopper: Client) -> None:
+def test_pay_twice_makes_one_order_and_one_attempt(shopper: Client) -> None:
     hold = make_open_hold()
 
     first, again = pay(shopper, hold), pay(shopper, hold, confirmation_token="ctoken_2DEF")
@@ -58,7 +58,7 @@ def test_pay_twice_gives_the_same_order_and_one_attempt(shopper: Client) -> None
     assert Attempt.objects.count() == 1
 
 
-def test_pay_when_it_is_bought_gives_the_same_order(shopper: Client) -> None:
+def test_pay_after_the_capture_returns_the_same_order(shopper: Client) -> None:
     order = make_order(shopper)
     bring(order, "captured", "allocated")
 
@@ -68,14 +68,14 @@ def test_pay_when_it_is_bought_gives_the_same_order(shopper: Client) -> None:
     assert Attempt.objects.count() == 1
 
 
-def test_pay_takes_the_order_though_the_broker_is_away(shopper: Client, broker: Any) -> None:
+def test_pay_takes_the_order_while_the_broker_is_unreachable(shopper: Client, broker: Any) -> None:
     broker("redis://127.0.0.1:1/0")
 
     assert pay(shopper, make_open_hold()).status_code == 202
     assert Attempt.objects.get().state == "queued"
 
 
-def test_refuse_to_pay_another_total_than_shown(shopper: Client) -> None:
+def test_refuse_to_pay_a_total_that_was_not_shown(shopper: Client) -> None:
     hold = make_open_hold()
 
     answer = pay(shopper, hold, shown_total=1)
@@ -85,7 +85,7 @@ def test_refuse_to_pay_another_total_than_shown(shopper: Client) -> None:
     assert unchanged(hold)
 
 
-def test_refuse_the_total_of_another_country(shopper: Client) -> None:
+def test_refuse_the_total_of_a_different_country(shopper: Client) -> None:
     hold = make_open_hold()
 
     assert pay(shopper, hold, country="JP").status_code == 409
@@ -129,7 +129,7 @@ def test_refuse_a_field_by_its_name(shopper: Client, field: str, value: Any) -> 
     assert unchanged(hold)
 
 
-def test_show_refused_fields_next_to_them_and_keep_what_was_written(shopper: Client) -> None:
+def test_show_errors_beside_their_fields_and_keep_what_was_entered(shopper: Client) -> None:
     hold = make_open_hold()
 
     answer = pay(shopper, hold, headers={}, email="ada", country="JP")
@@ -156,14 +156,14 @@ def test_refuse_to_pay_for_a_lapsed_hold(shopper: Client) -> None:
     assert Order.objects.count() == 0
 
 
-def test_refuse_to_pay_for_what_was_given_back(shopper: Client) -> None:
+def test_refuse_to_pay_for_a_released_hold(shopper: Client) -> None:
     hold = make_open_hold(state="released")
 
     assert pay(shopper, hold).status_code == 410
     assert Order.objects.count() == 0
 
 
-def test_refuse_another_total_with_a_page_that_leads_back(shopper: Client) -> None:
+def test_refuse_a_changed_total_with_a_page_that_leads_back(shopper: Client) -> None:
     hold = make_open_hold()
 
     answer = pay(shopper, hold, headers={}, shown_total=1)
@@ -173,7 +173,7 @@ def test_refuse_another_total_with_a_page_that_leads_back(shopper: Client) -> No
     assert answer["Cache-Control"] == "no-store"
 
 
-def test_refuse_a_country_that_costs_more_once_the_order_is_begun(shopper: Client) -> None:
+def test_refuse_a_country_that_costs_more_once_the_order_exists(shopper: Client) -> None:
     order = make_order(shopper)
     bring(order, "created", "open", declines=1)
 

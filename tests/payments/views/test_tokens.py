@@ -1,4 +1,4 @@
-"""Addresses that nobody was given."""
+"""Addresses with a token that isn't ours."""
 
 from typing import Any
 from uuid import uuid4

@@ -91,7 +91,7 @@ def test_refuse_a_forged_webhook(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("body", ["", "{", "[]", "null", '{"id": "evt_1"}'])
-def test_refuse_a_signed_webhook_that_says_nothing(settings: Settings, body: str) -> None:
+def test_refuse_a_signed_webhook_without_an_event(settings: Settings, body: str) -> None:
     answer = deliver(body, sign(body, settings.STRIPE_WEBHOOK_SECRETS[0]))
 
     assert answer.status_code == 400
