@@ -49,7 +49,7 @@ class Prescaling(RuleBasedStateMachine):
         for tier, name in enumerate(NAMES):
             make_target(self.cloud, name=name, size=2 + tier)
         self.baseline = {name: self.cloud.fleets[name].wanted for name in NAMES}
-        self.drifted = set()
+        self.drifted: set[str] = set()
 
     @initialize(target=drops, wanted=WANTED, lobby=st.integers(1, 3))
     def prepare_first(self, wanted: list[int], lobby: int) -> Any:
@@ -206,6 +206,23 @@ def test_everything_ends_where_it_was() -> None:
     run(Prescaling, 25)
 
 
-def test_a_version_that_commits_after_the_call_does_not() -> None:
+def crash_at_call(machine: Prescaling, calls: int) -> None:
+    """A drop is prepared for; the process dies right after one of the calls that raise its three targets."""
+    try:
+        machine.prepare([9, 9, 9], 1)
+        machine.ticks(600, calls)
+        machine.tick(crash="after")
+        machine.ticks(600, 1)
+    finally:
+        machine.teardown()
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_a_crash_after_a_call_is_survived(calls: int) -> None:
+    crash_at_call(Prescaling(), calls)
+
+
+@pytest.mark.parametrize("calls", [0, 1, 2])
+def test_a_version_that_commits_after_the_call_does_not_survive_it(calls: int) -> None:
     with pytest.raises(AssertionError):
-        run(CommittedLate, 100)
+        crash_at_call(CommittedLate(), calls)
