@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -40,7 +41,7 @@ __all__ = [
 
 SECONDS = 30
 
-Race = Callable[[int, Callable[[int], object]], list[object]]
+Race = Callable[[int, Callable[[int], object]], list[Any]]
 
 databases.choose_redis()
 settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the usual one takes 0.3 s on purpose

@@ -3,13 +3,14 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_code_in_the_docs_gives_the_places_of_the_vectors() -> None:
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs/verifying.md").read_text(), re.DOTALL)
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(code, names)  # our own page
     place = names["place"]
     cases = json.loads((ROOT / "tests/data/shuffle-vectors.json").read_text())["cases"]

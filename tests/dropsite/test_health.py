@@ -70,7 +70,9 @@ def test_name_the_redis_that_is_away(
 
 @pytest.mark.django_db
 def test_name_a_missing_migration(client: Client, collected: None) -> None:
-    MigrationRecorder(connection).migration_qs.filter(app="payments").last().delete()
+    newest = MigrationRecorder(connection).migration_qs.filter(app="payments").last()
+    assert newest is not None
+    newest.delete()
 
     answer = client.get("/healthz/ready")
 

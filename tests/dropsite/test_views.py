@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import BadRequest, PermissionDenied
 from django.db import OperationalError
-from django.http import Http404
+from django.http import Http404, HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
 
@@ -15,7 +15,7 @@ from dropsite import urls, views
 FAULTS = {"400": BadRequest, "403": PermissionDenied, "404": Http404, "500": ZeroDivisionError, "503": OperationalError}
 
 
-def stumble(request: Any, kind: Any) -> None:
+def stumble(request: HttpRequest, kind: str) -> HttpResponse:
     """Raise what the address names."""
     raise FAULTS[kind]
 

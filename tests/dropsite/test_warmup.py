@@ -1,6 +1,7 @@
 """What is made before a process's first request."""
 
 import gc
+from typing import Any
 
 from django.template import engines
 
@@ -8,7 +9,8 @@ from dropsite import warmup
 
 
 def test_the_shoppers_templates_are_compiled_and_the_desks_are_not() -> None:
-    cached = engines["django"].engine.template_loaders[0].get_template_cache
+    backend: Any = engines["django"]
+    cached = backend.engine.template_loaders[0].get_template_cache
     cached.clear()
 
     warmup.warm()

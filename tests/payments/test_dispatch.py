@@ -1,6 +1,6 @@
 """Orders are enqueued at once, or not at all."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,21 +13,22 @@ NOWHERE = "redis://127.0.0.1:1/0"
 
 
 @pytest.fixture(autouse=True)
-def broker() -> Iterator[Any]:
+def broker() -> Iterator[Callable[[str], None]]:
     """Call it with an address to use a different broker in the test."""
     own = app.conf.broker_url
 
     def use(url: str) -> None:
-        app.conf.broker_url = url
+        app.conf.update(broker_url=url)
 
     yield use
-    app.conf.broker_url = own
+    app.conf.update(broker_url=own)
     dispatch.Broker.at.cache_clear()
 
 
-def waiting(queue: Any) -> Any:
+def waiting(queue: str) -> list[dict[str, int]]:
     with app.connection_for_read("memory://") as connection:
-        channel, found = connection.channel(), []
+        channel: Any = connection.channel()  # of the memory transport, which the stubs don't know
+        found = []
         while message := channel.basic_get(queue, no_ack=True):
             found.append(channel.message_to_python(message).payload[1])
     return found

@@ -1,5 +1,6 @@
 """Comparing with Stripe's own list finds faults, and none in orders that are under way."""
 
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ def broken(order: Order) -> Any:
 
 @pytest.mark.parametrize("steps", [advance.AUTHORISING_STATES, None])
 def test_compare_with_stripe_finds_no_fault_in_an_order_that_goes_on_at_the_same_time(
-    sandbox: process.SandboxProcess, monkeypatch: pytest.MonkeyPatch, steps: int
+    sandbox: process.SandboxProcess, monkeypatch: pytest.MonkeyPatch, steps: Collection[str] | None
 ) -> None:
     order = make_order(sandbox)
     listed = gateway.intents

@@ -1,7 +1,9 @@
 """Who gets a unit when many want it at once."""
 
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from threading import Barrier
 from typing import Any
 
@@ -68,6 +70,13 @@ def test_one_ticket_pressing_eight_times_gets_one_hold(race: Race) -> None:
     assert wrong(drop) == []
 
 
+def pay_or_take(hold: Hold, newcomer: Callable[[int], object], i: int) -> object:
+    if i:
+        holds.pay(hold=hold)
+        return None
+    return newcomer(i)
+
+
 def test_a_lapsed_unit_goes_to_its_payer_or_to_a_newcomer_never_to_both(race: Race) -> None:
     for _round in range(8):
         drop = make_drop(phase="live", quantity=1)
@@ -75,7 +84,7 @@ def test_a_lapsed_unit_goes_to_its_payer_or_to_a_newcomer_never_to_both(race: Ra
         lapse(old, seconds=0)
         new = place(drop)
 
-        results = race(2, lambda i, old=old, new=new: holds.pay(hold=old) if i else new(i))
+        results = race(2, partial(pay_or_take, old, new))
 
         old.refresh_from_db()
         assert (old.state == Hold.State.PAYING) == (results[1] is None)
@@ -111,7 +120,7 @@ def test_the_careless_way_sells_the_last_unit_twice(race: Race) -> None:
             cursor=i + 1,
         )
         hold.lines.create(edition=edition, quantity=1, price=edition.price)
-        unit = Unit.objects.filter(edition=edition, hold=None).first()
+        unit = Unit.objects.filter(edition=edition, hold=None)[0]
         looked.wait(10)  # everybody has looked before anybody takes
         Unit.objects.filter(pk=unit.pk).update(hold=hold)
         return hold

@@ -200,7 +200,7 @@ class Cloud:
     def RegisterScalableTarget(self, given: dict[str, Any], lie: bool) -> dict[Any, Any]:  # noqa: N802
         least = given.get("MinCapacity", self.service.least)
         most = given.get("MaxCapacity", self.service.most)
-        if least > most:
+        if (least or 0) > (most or 0):
             raise AwsError("ValidationException", "Maximum capacity cannot be less than minimum capacity")
         if not lie:
             self.service.least, self.service.most = least, most

@@ -1,5 +1,6 @@
 """Figures of the fleets, slots and targets."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -40,7 +41,7 @@ def test_targets_tell_what_was_last_read() -> None:
     seen = {"size": 3, "moving": True, "serving": 2}
     target = Target.objects.create(
         name="web fleet", kind="gunicorn", resource="gunicorn:x", ceiling=4, lead_seconds=5,
-        seen=seen, seen_at=now - timezone.timedelta(seconds=4), ready_size=2, asked={"workers": 3}, asked_size=3,
+        seen=seen, seen_at=now - timedelta(seconds=4), ready_size=2, asked={"workers": 3}, asked_size=3,
         baseline={"workers": 1}, baseline_size=1,
     )  # fmt: skip
     Share.objects.create(target=target, group="web", per_second=100)

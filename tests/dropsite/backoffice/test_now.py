@@ -23,7 +23,7 @@ from tests.payments.order_factory import submit
 PAGE = reverse("admin:now")
 
 
-def titles(answer: Any) -> str:
+def titles(answer: Any) -> Any:
     return answer.context["overview"] and answer.context["overview"].drop.title
 
 

@@ -141,7 +141,7 @@ def test_advance_cancels_an_intent_that_requires_action(sandbox: process.Sandbox
 
     assert states(order) == ("voided", "released")
     assert "wants to confirm this payment with you" in read(order).message
-    assert gateway.retrieve(intent_id=Payment.objects.get(order=order).intent_id).status == "canceled"
+    assert gateway.retrieve(intent_id=str(Payment.objects.get(order=order).intent_id)).status == "canceled"
     assert broken(order) == []
 
 

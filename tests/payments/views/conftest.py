@@ -1,7 +1,6 @@
 """A broker in memory and a browser."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.test import Client
@@ -11,12 +10,12 @@ from dropsite.celery import app
 
 
 @pytest.fixture(autouse=True)
-def broker() -> Iterator[Any]:
+def broker() -> Iterator[Callable[[str], None]]:
     """A broker in memory, so that nobody's worker takes these orders; call it with an address to use that one."""
     own = app.conf.broker_url
 
     def use(url: str) -> None:
-        app.conf.broker_url = app.conf.broker_read_url = app.conf.broker_write_url = url
+        app.conf.update(broker_url=url, broker_read_url=url, broker_write_url=url)
 
     use("memory://")
     yield use
@@ -24,6 +23,6 @@ def broker() -> Iterator[Any]:
 
 
 @pytest.fixture
-def shopper(settings: Settings) -> Any:
+def shopper(settings: Settings) -> Client:
     """A browser on a page of the shop."""
     return Client(headers={"Origin": settings.SHOP_ORIGIN})

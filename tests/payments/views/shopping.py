@@ -30,16 +30,17 @@ GOOD = {
 JSON = {"Accept": "application/json"}
 
 
-def queued(name: str) -> Any:
+def queued(name: str) -> list[int]:
     """Take the order ids that wait in a queue."""
     with app.connection_for_read() as connection:
-        channel, found = connection.channel(), []
+        channel: Any = connection.channel()  # of the memory transport, which the stubs don't know
+        found = []
         while message := channel.basic_get(name, no_ack=True):
             found.append(channel.message_to_python(message).payload[1]["order_id"])
     return found
 
 
-def make_open_hold(**fields: Any) -> Any:
+def make_open_hold(**fields: Any) -> Hold:
     return make_hold(drop=make_drop(phase="live", quantity=500), **fields)
 
 
@@ -51,16 +52,16 @@ def order_address(order: Order, end: str = "") -> str:
     return f"/orders/{links.order_token(order.uuid)}/{end}"
 
 
-def text(answer: Any) -> Any:
+def text(answer: Any) -> str:
     """The text of a page, without its tags."""
     return " ".join(re.sub(r"<[^>]+>", " ", answer.content.decode()).replace("&#x27;", "'").split())
 
 
-def pay(shopper: Client, hold: Hold, headers: dict[Any, Any] = JSON, **fields: Any) -> Any:
+def pay(shopper: Client, hold: Hold, headers: dict[str, str] = JSON, **fields: Any) -> Any:
     return shopper.post(address(hold, "pay/"), {**GOOD, **fields}, headers=headers)
 
 
-def make_order(shopper: Client, hold: Hold = None) -> Order:
+def make_order(shopper: Client, hold: Hold | None = None) -> Order:
     hold = hold or make_open_hold()
     assert pay(shopper, hold).status_code == 202
     return Order.objects.select_related("hold", "payment").get(hold=hold)

@@ -215,7 +215,8 @@ def test_refuse_a_post_without_its_token(settings: Settings, end: str) -> None:
 def test_pay_with_the_token_of_the_page(settings: Settings) -> None:
     hold = make_open_hold()
     careful = Client(enforce_csrf_checks=True, headers={"Origin": settings.SHOP_ORIGIN})
-    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', careful.get(address(hold)).content.decode())[1]
+    page = careful.get(address(hold)).content.decode()
+    token = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)[0]
 
     answer = careful.post(address(hold, "pay/"), {**GOOD, "csrfmiddlewaretoken": token}, headers=JSON)
 

@@ -23,4 +23,4 @@ def contract(request: pytest.FixtureRequest) -> Iterator[stripe.StripeClient]:
     stripe.enable_telemetry = False
     http = stripe.RequestsClient(timeout=(5, 30))
     yield stripe.StripeClient(key, base_addresses={"api": base}, max_network_retries=2, http_client=http)
-    http.close()
+    http.close()  # type: ignore[no-untyped-call]

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from django.db.models import F
 
 from drops.models import Drop
 from drops.scaling.accounting import costs, usage
@@ -86,7 +87,7 @@ def test_bill_counts_what_stood_before_the_drop_moved(gate: Target, cloud: Cloud
     drop, step = make_ready(cloud)
     pass_time(0.1 * HOUR)
     day = timedelta(hours=24)
-    Drop.objects.update(opens_at=drop.opens_at + day, lobby_opens_at=drop.lobby_opens_at + day)
+    Drop.objects.update(opens_at=F("opens_at") + day, lobby_opens_at=F("lobby_opens_at") + day)
     ticks(cloud, 3)
     assert Step.objects.get().state == "planned"
     pass_time(HOUR)

@@ -1,5 +1,7 @@
 """Targets at the desk: the form of a kind, what is refused, what is fixed while it is scaled, the connection test."""
 
+from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -21,7 +23,7 @@ def page(target: Target, name: str = "change") -> str:
     return reverse(f"admin:scaling_target_{name}", args=[target.pk])
 
 
-def form(*, shares: list[dict[str, str]] = ({"group": "web"},), **fields: Any) -> dict[str, Any]:
+def form(*, shares: Sequence[dict[str, Any]] = ({"group": "web"},), **fields: Any) -> dict[str, Any]:
     """What the browser sends for a tap."""
     sent = {
         "name": "Web",
@@ -90,9 +92,9 @@ def test_added_target_knows_what_it_is(desk: Desk, taps: Cloud) -> None:
     assert answer.status_code == 302
     target = Target.objects.get()
     assert (target.kind, target.where, target.resource) == ("tap", {"name": "web-fleet"}, "stand-in:web-fleet")
-    assert list(target.shares.values_list("group", "percent", "per_second")) == [("web", 100, 150)]
+    assert list(target.shares.values_list("group", "percent", "per_second")) == [("web", 100, Decimal(150))]
     entry = AuditEntry.objects.get()
-    assert (entry.actor.username, entry.about, entry.action) == ("ops", "target:Web", "added")
+    assert (str(entry.actor), entry.about, entry.action) == ("ops", "target:Web", "added")
     assert taps.asked == []
 
 
@@ -271,7 +273,7 @@ def test_restore_now_asks_first_and_is_journaled(desk: Desk, target: Target) -> 
 
     step.refresh_from_db()
     assert step.state == "releasing"
-    assert [(entry.actor.username, entry.about) for entry in AuditEntry.objects.all()] == [("ops", "target:web-fleet")]
+    assert [(str(entry.actor), entry.about) for entry in AuditEntry.objects.all()] == [("ops", "target:web-fleet")]
 
 
 def test_restore_of_what_stands_at_its_baseline_is_refused_with_words(desk: Desk, target: Target) -> None:

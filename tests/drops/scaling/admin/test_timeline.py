@@ -23,9 +23,11 @@ def make(**times: Any) -> Step:
     return Step(target=target, wanted=8, tier=1, state=(times.get("ended_at") and "restored") or "ready", **fields)
 
 
-def draw(*steps: Step, now: int = 30, **fields: Any) -> Timeline | None:
+def draw(*steps: Step, now: int = 30, **fields: Any) -> Timeline:
     drop = Drop(title="Zero", lobby_opens_at=at(20), opens_at=at(25), **fields)
-    return timeline.draw(drop=drop, steps=steps, sizes={1: 2}, now=at(now))
+    drawn = timeline.draw(drop=drop, steps=steps, sizes={1: 2}, now=at(now))
+    assert drawn is not None
+    return drawn
 
 
 def kinds(drawn: Timeline) -> list[list[str]]:
@@ -37,7 +39,9 @@ def percent(place: str) -> float:
 
 
 def test_draw_of_no_step_is_nothing() -> None:
-    assert draw() is None
+    drop = Drop(title="Zero", lobby_opens_at=at(20), opens_at=at(25))
+
+    assert timeline.draw(drop=drop, steps=[], sizes={}, now=at(30)) is None
 
 
 def test_step_not_asked_for_has_its_plan_only() -> None:

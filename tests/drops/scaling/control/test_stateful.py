@@ -56,7 +56,7 @@ class Prescaling(RuleBasedStateMachine):
         return self.prepare(wanted, lobby)
 
     @rule(target=drops, wanted=WANTED, lobby=st.integers(1, 3))
-    def prepare(self, wanted: list[int], lobby: int) -> Any:
+    def prepare(self, wanted: list[int], lobby: int) -> Drop:
         drop = make_drop(lobby_opens_at=timezone.now() + lobby * HOUR, opens_at=timezone.now() + (lobby + 1) * HOUR)
         scale_plans.sync_steps(drop=drop, lines=lines(drop, wanted), now=heartbeat.database_now())
         return drop
@@ -65,6 +65,8 @@ class Prescaling(RuleBasedStateMachine):
     def move(self, drop: Drop, wanted: list[int], hours: float) -> None:
         """The drop moves, and another number is typed: it is planned again."""
         drop.refresh_from_db()
+        assert drop.lobby_opens_at is not None
+        assert drop.opens_at is not None
         Drop.objects.filter(pk=drop.pk).update(
             lobby_opens_at=drop.lobby_opens_at + hours * HOUR, opens_at=drop.opens_at + hours * HOUR
         )
@@ -170,6 +172,7 @@ class CommittedLate(Prescaling):
 
 
 def lines(drop: Drop, wanted: list[int]) -> list[PlanLine]:
+    assert drop.lobby_opens_at is not None
     needed_at = drop.lobby_opens_at - timedelta(seconds=django_settings.SCALING_GO_SECONDS)
     return [
         PlanLine(

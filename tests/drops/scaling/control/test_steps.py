@@ -111,6 +111,7 @@ def test_pause_and_resume_twice_are_audited_once_each(cloud: Cloud) -> None:
 def test_test_reads_a_target_and_keeps_what_came_of_it(cloud: Cloud) -> None:
     target = make_target(cloud, size=3)
     call = provider_calls.test(target=target, actor="anna")
+    assert call.after is not None
     assert (call.act, call.who, call.fault, call.after["size"]) == ("test", "anna", "", 3)
 
     cloud.fleets.clear()

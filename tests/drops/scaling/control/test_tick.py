@@ -323,4 +323,5 @@ def test_tick_reads_every_target_now_and_then_while_a_drop_is_to_come(cloud: Clo
     tick.run_once(actor="test")
 
     target.refresh_from_db()
+    assert target.seen is not None
     assert (target.seen["size"], target.baseline) == (5, None)

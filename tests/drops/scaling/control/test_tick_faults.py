@@ -144,7 +144,10 @@ def test_tick_tries_again_later_and_later_and_tells_of_a_refusal(cloud: Cloud) -
     for _ in range(8):
         tick.run_once(actor="test")
         target.refresh_from_db()
-        waits.append(round((target.retry_at - Heartbeat.objects.get().ticked_at).total_seconds()))
+        ticked_at = Heartbeat.objects.get().ticked_at
+        assert target.retry_at is not None
+        assert ticked_at is not None
+        waits.append(round((target.retry_at - ticked_at).total_seconds()))
         pass_time(waits[-1])
 
     assert waits == [5, 10, 20, 40, 80, 160, 300, 300]

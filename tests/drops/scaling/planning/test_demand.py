@@ -39,7 +39,7 @@ def test_edge_is_busiest_when_all_who_wait_look_at_the_opening() -> None:
 
 
 def test_opening_share_is_what_the_poll_rule_makes_of_a_crowd() -> None:
-    document = {"poll": status.POLL, "phase": "lobby", "lobby_opens": 0.0, "opens": 100.0}
+    document: Any = {"poll": status.POLL, "phase": "lobby", "lobby_opens": 0.0, "opens": 100.0}
     looks = [status.poll_seconds(document, None, 90.0, i / 1000) + 90.0 - 100.0 for i in range(1000)]
 
     busiest = max(sum(at <= look < at + 1 for look in looks) for at in (0.0, 1.0, 2.0))

@@ -10,7 +10,8 @@ from drops.scaling.planning.weights import DEFAULTS, Measured
 
 
 def make_measured(**fields: Any) -> Measured:
-    return Measured(**{"slug": "0-kg", "group": "web", "shoppers": 1000, "entered": 200} | fields)
+    usual: dict[str, Any] = {"slug": "0-kg", "group": "web", "shoppers": 1000, "entered": 200}
+    return Measured(**usual | fields)
 
 
 def test_every_group_has_a_default_with_its_source_and_a_capacity_to_begin_with() -> None:
@@ -85,7 +86,7 @@ def test_lead_forgets_moves_of_long_ago() -> None:
 
 
 @given(seconds=st.lists(st.floats(0, 10_000), max_size=50), least=st.integers(0, 10_000))
-def test_lead_is_never_below_what_is_set(seconds: float, least: Any) -> None:
+def test_lead_is_never_below_what_is_set(seconds: list[float], least: int) -> None:
     found, _reason = lead_times.lead(seconds=seconds, least=least)
 
     assert found >= least

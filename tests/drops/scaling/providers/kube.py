@@ -33,12 +33,12 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> Non
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "config"))
 
 
-def spec(kube: Cluster, plural: str) -> dict[str, dict[str, str]]:
-    return kube.things[plural, "web"]["spec"]
+def spec(kube: Cluster, plural: str) -> dict[str, Any]:
+    return dict(kube.things[plural, "web"]["spec"])
 
 
 def bring(
-    kube: Cluster, kind: Autoscaler | Deployment | ScaledObject, state: dict[str, Any], rounds: Any = 10
+    kube: Cluster, kind: Autoscaler | Deployment | ScaledObject, state: dict[str, Any], rounds: int = 10
 ) -> list[Reading]:
     """Ask for a state and let the cluster work until it stands; the readings on the way."""
     kind.ask(state, key="one")
@@ -56,7 +56,7 @@ def refused(
 ) -> str:
     """The sentence with which it refuses."""
     with pytest.raises(ApplyRefused) as caught:
-        kind.read() if call == "read" else kind.ask(state, key="one")
+        kind.read() if call == "read" else kind.ask(state or {}, key="one")
     return str(caught.value)
 
 

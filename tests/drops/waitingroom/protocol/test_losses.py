@@ -54,7 +54,7 @@ def test_an_emptied_server_refuses_and_then_resumes_at_the_committed_limit(serve
 def test_a_killed_server_keeps_its_clients_and_refuses_until_it_is_adopted(mortal: RedisServer) -> None:
     adopt(mortal.redis, limit=100)
     given = lua.join(mortal.redis, "x", [A, B])
-    mortal.redis.execute_command("WAITAOF", 1, 0, 5000)
+    mortal.redis.execute_command("WAITAOF", 1, 0, 5000)  # type: ignore[no-untyped-call]
     mortal.kill()
     with pytest.raises(RedisError):
         lua.join(mortal.redis, "x", [C])

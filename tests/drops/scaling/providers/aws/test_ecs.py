@@ -17,7 +17,7 @@ def kind() -> EcsService:
     return EcsService(where=WHERE)
 
 
-def bounds_and_count(aws: Cloud) -> tuple[int, int, int]:
+def bounds_and_count(aws: Cloud) -> tuple[int | None, int | None, int]:
     return aws.service.least, aws.service.most, aws.service.desired
 
 

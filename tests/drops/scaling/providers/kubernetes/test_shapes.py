@@ -4,16 +4,16 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kmock import KubernetesEmulator, Server
-from kmock._internal.k8s_dicts import ObjectVersion
 
 from drops.scaling.providers import PROVIDERS, ApplyRefused
 from tests.drops.scaling.kube_cloud import UID, configuration
 
 WHERE = {"namespace": "shop", "namespace_uid": UID, "name": "web"}
-WORKLOAD = {
+WORKLOAD: dict[str, Any] = {
     "metadata": {"name": "web", "namespace": "shop", "generation": 3},
     "spec": {"replicas": 2, "paused": False, "selector": {"matchLabels": {"app": "web"}}},
     "status": {"observedGeneration": 3, "readyReplicas": 2},
@@ -24,7 +24,8 @@ SCALED = {"kind": "Deployment", "name": "web"}
 @pytest.fixture
 def emulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[KubernetesEmulator]:
     """A Kubernetes API by kmock, with a Deployment "web", found by KUBECONFIG."""
-    up, over, found = threading.Event(), threading.Event(), {}
+    up, over = threading.Event(), threading.Event()
+    found: dict[str, Any] = {}
 
     async def serve() -> None:
         async with KubernetesEmulator() as handler, Server(handler) as server:
@@ -53,7 +54,7 @@ def emulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Kubern
     thread.join(10)
 
 
-def spec(emulator: KubernetesEmulator, resource: str, name: str = "web") -> dict[str, ObjectVersion]:
+def spec(emulator: KubernetesEmulator, resource: str, name: str = "web") -> dict[str, Any]:
     return dict(emulator.objects[resource, "shop", name]["spec"])
 
 
@@ -64,7 +65,7 @@ def test_a_deployment_is_read_and_patched(emulator: KubernetesEmulator) -> None:
     kind.ask(kind.state_for(5, baseline=reading.state), key="one")
 
     assert (reading.state, reading.serving, reading.moving) == ({"replicas": 2}, 2, False)
-    assert spec(emulator, "apps/v1/deployments") == WORKLOAD["spec"] | {"replicas": 5}
+    assert spec(emulator, "apps/v1/deployments") == {**WORKLOAD["spec"], "replicas": 5}
 
 
 def test_an_hpa_is_read_and_patched(emulator: KubernetesEmulator) -> None:

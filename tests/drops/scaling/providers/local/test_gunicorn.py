@@ -5,6 +5,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ TWO, THREE = {"workers": 2}, {"workers": 3}
 
 def kind_at(path: Path) -> Gunicorn:
     return Gunicorn(where={"socket": str(path)})
+
+
+def is_at(fleet: Gunicorn, state: dict[str, int]) -> bool:
+    return fleet.is_ready(fleet.read(), state)
 
 
 @pytest.fixture
@@ -52,7 +57,7 @@ def test_read_tells_what_is_wanted_and_what_serves(fleet: Gunicorn) -> None:
 def test_ask_grows_and_shrinks_to_a_size(fleet: Gunicorn) -> None:
     for state in (THREE, {"workers": 1}):
         fleet.ask(state, key="k")
-        until(lambda state=state: fleet.is_ready(fleet.read(), state), str(state))
+        until(partial(is_at, fleet, state), str(state))
 
     assert fleet.read().serving == 1
 
