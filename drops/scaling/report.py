@@ -5,10 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from drops.models import Drop
+from drops.scaling.control import alerts
 from drops.scaling.models import Heartbeat, ScalePlan, Step, Target
 from drops.scaling.planning.demand import short, whole
 from drops.scaling.planning.planner import Plan, PlanLine
-from shop.core.models import Alert
 
 State = Step.State
 NEEDS_APPROVAL = "needs approval"
@@ -99,7 +99,7 @@ def status_as_text(*, now: datetime, drop: Drop | None = None) -> str:
         steps, plans = steps.exclude(state__in=Step.OVER), plans.filter(drop__in=Drop.objects.not_ended())
     parts = [_heartbeat(now), _targets(list(Target.objects.all())), _steps(list(steps))]
     parts += [_verdict(plan) for plan in plans]
-    parts += _list("Open alerts:", [alert.message for alert in Alert.objects.open()])
+    parts += _list("Open alerts:", [alert.message for alert in alerts.open_alerts()])
     return "\n\n".join(parts)
 
 

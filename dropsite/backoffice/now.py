@@ -65,6 +65,7 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
         "ages": queue_ages(now=now),
         "leader": Leadership.objects.filter(pk=1, until__gt=now).first(),
         "tick": gatekeeper_age(current, now=now),
+        "alerts": Alert.objects.open(),
         **scaling_context(drop, now=now),
         "refresh_seconds": seconds,
     }
@@ -72,14 +73,13 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
 
 
 def scaling_context(drop: Drop | None, *, now: datetime) -> dict[str, Any]:
-    """Return the state of pre-scaling: its heartbeat while one is needed, alerts, and the drop's scale plan."""
+    """Return the state of pre-scaling: its heartbeat while one is needed, and the drop's scale plan."""
     row, needed = heartbeat.current(), heartbeat.has_work()
     most = heartbeat.max_age()
     return {
         "heartbeat": row,
         "heartbeat_age": QueueAge("last pre-scaling tick", row.ticked_at if needed else None, now, most),
         "scale_plan": ScalePlan.objects.filter(drop=drop).first() if drop is not None else None,
-        "alerts": Alert.objects.open(),
     }
 
 

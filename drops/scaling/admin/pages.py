@@ -17,7 +17,7 @@ from drops.models import Drop
 from drops.scaling.admin import actions, plans
 from drops.scaling.admin.forms import PreviewForm
 from drops.scaling.admin.plans import PendingApproval
-from drops.scaling.control import heartbeat, scale_plans, tick
+from drops.scaling.control import alerts, heartbeat, scale_plans, tick
 from drops.scaling.models import Demand, ScalePlan, Step, Target
 from drops.scaling.planning import history, planner, read_inputs, weights
 from shop.admin.base import person
@@ -36,17 +36,17 @@ def overview(request: HttpRequest) -> dict[str, Any]:
         "heartbeat": row,
         "heartbeat_age": format_duration(max(now - row.ticked_at, timedelta())) if row.ticked_at else "",
         "is_overdue": heartbeat.is_overdue(now=now),
-        "alerts": open_alerts(),
+        "alerts": alerts_with_targets(),
         "may_act": request.user.has_perm(actions.PERMISSION),
         "action": actions.GLOBAL_ACTIONS["resume" if row.paused_at else "pause"],
     }
 
 
-def open_alerts() -> list[tuple[Alert, Target | None]]:
-    """Return the open alerts, each with the target that it names."""
-    alerts = list(Alert.objects.open())
-    targets = Target.objects.in_bulk([alert.details.get("target") for alert in alerts], field_name="name")
-    return [(alert, targets.get(alert.details.get("target"))) for alert in alerts]
+def alerts_with_targets() -> list[tuple[Alert, Target | None]]:
+    """Return pre-scaling's open alerts, each with the target that it names."""
+    rows = list(alerts.open_alerts())
+    targets = Target.objects.in_bulk([alert.details.get("target") for alert in rows], field_name="name")
+    return [(alert, targets.get(alert.details.get("target"))) for alert in rows]
 
 
 def preview(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> HttpResponse:

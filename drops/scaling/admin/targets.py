@@ -162,7 +162,7 @@ class TargetAdmin(AuditedAdmin[Target]):
         return objects, counts, needed - {Call._meta.verbose_name}, protected
 
     def delete_model(self, request: HttpRequest, obj: Target) -> None:
-        alerts.resolve_of_target(target=obj)
+        alerts.resolve_for_target(target=obj)
         super().delete_model(request, obj)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:

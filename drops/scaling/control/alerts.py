@@ -1,4 +1,4 @@
-"""Pre-scaling's alerts: those of shop.core, with the names of a drop and a target as their details."""
+"""Pre-scaling's alerts: those of shop.core that name a drop or a target in their details."""
 
 from django.db.models import QuerySet
 from django.db.models.fields.json import KT
@@ -10,7 +10,7 @@ from shop.core import alerts
 from shop.core.alerts import resolve
 from shop.core.models import Alert
 
-__all__ = ["about_drops", "raise_alert", "resolve", "resolve_of_drops", "resolve_of_target"]
+__all__ = ["about_drops", "open_alerts", "raise_alert", "resolve", "resolve_for_drops", "resolve_for_target"]
 
 SOURCE = "scaling"
 
@@ -25,18 +25,22 @@ def raise_alert(*, subject: str, message: str, drop: Drop | None = None, target:
     return alerts.raise_alert(source=SOURCE, subject=subject, message=message, details=details)
 
 
+def open_alerts() -> QuerySet[Alert]:
+    """Return pre-scaling's open alerts, the newest first."""
+    return Alert.objects.open().filter(source=SOURCE)
+
+
 def about_drops() -> QuerySet[Alert]:
     """Return the open alerts that are to be resolved once their drop has ended."""
-    return Alert.objects.open().filter(source=SOURCE, details__has_key="drop")
+    return open_alerts().filter(details__has_key="drop")
 
 
-def resolve_of_drops(*, drops: QuerySet[Drop]) -> int:
+def resolve_for_drops(*, drops: QuerySet[Drop]) -> int:
     """Resolve the alerts about these drops, and return how many there were."""
     rows = about_drops().alias(drop_slug=KT("details__drop")).filter(drop_slug__in=drops.values("slug"))
     return rows.update(resolved_at=Now())
 
 
-def resolve_of_target(*, target: Target) -> int:
+def resolve_for_target(*, target: Target) -> int:
     """Resolve the alerts about a target, and return how many there were."""
-    rows = Alert.objects.open().filter(source=SOURCE, details__target=target.name)
-    return rows.update(resolved_at=Now())
+    return open_alerts().filter(details__target=target.name).update(resolved_at=Now())

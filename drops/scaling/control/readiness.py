@@ -45,7 +45,7 @@ def end_limits(*, now: datetime) -> None:
     """
     if not due_plans(now=now):
         admission.lift_ceiling(drop=None, kind=Ceiling.Kind.READY_CAPACITY)
-    alerts.resolve_of_drops(drops=Drop.objects.ended())
+    alerts.resolve_for_drops(drops=Drop.objects.ended())
 
 
 def due_plans(*, now: datetime) -> list[ScalePlan]:

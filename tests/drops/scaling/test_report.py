@@ -52,7 +52,7 @@ def test_status_shows_heartbeat_targets_steps_verdict_and_alerts() -> None:
     ScalePlan.objects.create(
         drop=drop, expected=9, verdict="no go", verdict_at=now, verdict_words=["It is late."], reachable=12
     )
-    Alert.objects.create(subject="heartbeat", message="Something is wrong.")
+    Alert.objects.create(source="scaling", subject="heartbeat", message="Something is wrong.")
     Heartbeat.objects.create(ticked_at=now, who="beat", paused_at=now, paused_reason="a rehearsal")
     text = report.status_as_text(now=now)
 

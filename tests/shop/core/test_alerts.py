@@ -162,3 +162,12 @@ def test_webhook_body_names_source_details_and_end() -> None:
         None,
         alert.resolved_at.isoformat(),
     )
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_four_workers_that_see_one_fault_open_one_alert(race: Any, settings: Any) -> None:
+    settings.OPS_MAIL = "ops@shop.example"
+
+    race(4, lambda _worker: raise_alert(subject="paused", message="Why.").pk)
+
+    assert (Alert.objects.count(), Email.objects.count()) == (1, 1)

@@ -26,23 +26,23 @@ def test_raise_alert_names_drop_and_target(cloud: Any) -> None:
     assert (alert.source, alert.details) == ("scaling", {"drop": drop.slug, "target": target.name})
 
 
-def test_resolve_of_drops_leaves_alerts_of_other_drops_and_other_sources() -> None:
+def test_resolve_for_drops_leaves_alerts_of_other_drops_and_other_sources() -> None:
     drop = make_drop()
     alerts.raise_alert(subject="about the drop", message="Why.", drop=drop)
     alerts.raise_alert(subject="about nothing", message="Why.")
     core_alerts.raise_alert(source="payments", subject="money", message="Why.", details={"drop": drop.slug})
 
-    assert alerts.resolve_of_drops(drops=Drop.objects.exclude(pk=drop.pk)) == 0
-    assert alerts.resolve_of_drops(drops=Drop.objects.filter(pk=drop.pk)) == 1
+    assert alerts.resolve_for_drops(drops=Drop.objects.exclude(pk=drop.pk)) == 0
+    assert alerts.resolve_for_drops(drops=Drop.objects.filter(pk=drop.pk)) == 1
 
     assert open_subjects() == {"about nothing", "money"}
 
 
-def test_resolve_of_target_leaves_alerts_of_other_targets(cloud: Any) -> None:
+def test_resolve_for_target_leaves_alerts_of_other_targets(cloud: Any) -> None:
     target, other = make_target(cloud), make_target(cloud)
     alerts.raise_alert(subject="one", message="Why.", target=target)
     alerts.raise_alert(subject="two", message="Why.", target=other)
 
-    assert alerts.resolve_of_target(target=target) == 1
+    assert alerts.resolve_for_target(target=target) == 1
 
     assert open_subjects() == {"two"}
