@@ -27,19 +27,19 @@ def drop_page(page: DropPage) -> dict[str, Any]:
         "product": page.product,
         "phase": page.phase.value,
         "gallery": gallery,
-        "card": images.absolute_url(gallery.hero) if gallery.hero else "",
+        "social_image": images.absolute_url(gallery.hero) if gallery.hero else "",
         "paragraphs": catalogue.paragraphs(page.product),
         "price": price_range(page),
-        "listed": len(page.editions) > 1 or page.phase in lifecycle.RUNNING_PHASES,
+        "lists_editions": len(page.editions) > 1 or page.phase in lifecycle.RUNNING_PHASES,
         "commitment": page.proof.commitment.hex(),
         "states": STATES if page.phase not in lifecycle.ENDED_PHASES else (),
         "line_url": f"/line/{page.drop.slug}/",  # the gate's
         "cookie_prefix": "__Host-" if settings.SECURE_COOKIES else "",
-        "coming": [phase.value for phase in lifecycle.UPCOMING_PHASES],
-        "running": [phase.value for phase in lifecycle.RUNNING_PHASES],
-        "over": [phase.value for phase in lifecycle.ENDED_PHASES],
-        "took": page.sold_out_after,
-        "missed": missed(page.drop) if page.phase == Phase.SOLD_OUT else 0,
+        "upcoming_phases": [phase.value for phase in lifecycle.UPCOMING_PHASES],
+        "running_phases": [phase.value for phase in lifecycle.RUNNING_PHASES],
+        "ended_phases": [phase.value for phase in lifecycle.ENDED_PHASES],
+        "sold_out_after": page.sold_out_after,
+        "missed_out": count_missed_out(page.drop) if page.phase == Phase.SOLD_OUT else 0,
         "paused_at": paused_at(page.drop) if page.phase == Phase.PAUSED else None,
     }
 
@@ -61,7 +61,7 @@ def price_range(page: DropPage) -> str:
     return _("from %(price)s") % {"price": lowest}
 
 
-def missed(drop: Drop) -> int:
+def count_missed_out(drop: Drop) -> int:
     """Return how many tickets got nothing: all of them, less the holds that were paid for."""
     served = Hold.objects.filter(drop=drop, state=Hold.State.ALLOCATED).count()
     return max(0, drop.checkpoint.joined - served)

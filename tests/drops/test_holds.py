@@ -4,8 +4,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from drops import holds
@@ -307,3 +308,17 @@ def test_place_refuses_more_than_the_editions_own_limit() -> None:
 
     with pytest.raises(holds.WrongQuantity):
         holds.place(drop=drop, pass_=make_pass(drop=drop), quantities={edition.pk: 2})
+
+
+@pytest.mark.parametrize(("paused", "seconds", "payable"), [(False, -5, True), (False, 5, False), (True, 5, True)])
+def test_is_payable_until_the_expiry_or_in_a_pause(paused: bool, seconds: int, payable: bool) -> None:
+    drop = make_drop(phase="live")
+    hold = place(drop)
+    if paused:
+        Pause.objects.create(drop=drop, began_at=timezone.now())
+    now = hold.expires_at + timedelta(seconds=seconds)
+
+    assert Hold.objects.get().is_payable(now=now) == payable
+    with CaptureQueriesContext(connection) as captured:
+        assert Hold.objects.with_paused().get().is_payable(now=now) == payable
+    assert len(captured) == 1

@@ -17,6 +17,7 @@ LOBBY = datetime(2026, 3, 1, 11, 30, tzinfo=UTC)
 OPENS = LOBBY + timedelta(minutes=30)
 CLOSES = OPENS + timedelta(hours=2)
 SECOND = timedelta(seconds=1)
+MINUTE = timedelta(minutes=1)
 
 
 def loaded(*, paused: bool = False, anything_left: bool = True, **fields: Any) -> Drop:
@@ -130,3 +131,25 @@ def test_querysets_split_drops_by_announcement_and_end() -> None:
     assert kept(Drop.objects.shown()) == announced
     assert kept(Drop.objects.ended()) == {slugs["sold out"], slugs["closed"], cancelled, past}
     assert kept(Drop.objects.not_ended()) == {slugs["draft"], slugs["announced"], slugs["live"], unlisted}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("field", ["sold_out_at", "closed_at", "cancelled_at", "closes_at"])
+def test_ended_counts_from_the_first_end(field: str) -> None:
+    drop = make_drop(phase="live")
+    Drop.objects.update(opens_at=datetime.now(UTC) - 3 * MINUTE, lobby_opens_at=datetime.now(UTC) - 4 * MINUTE)
+    Drop.objects.update(**{field: datetime.now(UTC) - MINUTE})
+    drop.refresh_from_db()
+
+    assert drop.ends_at == getattr(drop, field)
+    assert list(Drop.objects.ended(ago=30 * SECOND)) == [drop]
+    assert list(Drop.objects.ended(ago=90 * SECOND)) == []
+    assert list(Drop.objects.not_ended()) == []
+
+
+@pytest.mark.django_db
+def test_not_closed_keeps_sold_out_drops() -> None:
+    drops = {phase: make_drop(phase=phase) for phase in ("draft", "live", "sold out", "closed", "cancelled")}
+    make_drop(phase="live", closes_at=datetime.now(UTC) - SECOND)
+
+    assert set(Drop.objects.not_closed()) == {drops["live"], drops["sold out"]}
