@@ -1,7 +1,7 @@
 """Metrics for ops' own reactive autoscaling, which works between drops and beside pre-scaling.
 
-A fleet's saturation is the CPU time that its workers used since this process last sampled it, as a part of what they
-could have used: at 1.0 a fleet can do no more. `waiting` counts connections that no worker has accepted yet.
+A fleet's saturation is the CPU time that its workers used since this process last sampled it, as a part of what
+they could have used: at 1.0 a fleet can do no more. `waiting` counts connections that no worker has accepted yet.
 """
 
 import time
@@ -97,7 +97,7 @@ def fleet_metrics(name: str) -> dict[str, Any]:
 
 
 def saturation(name: str, reading: Reading, *, at: float) -> float | None:
-    """Return how full a fleet was since its last sample; None for the first one, or where no CPU time is known."""
+    """Return how full a fleet was since its last sample; None for the first one, or without CPU time."""
     if reading.cpu_seconds is None:
         return None
     last = LAST_SAMPLES.get(name)

@@ -28,14 +28,15 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozense
 
 
 def plan_as_text(*, plan: Plan) -> str:
-    """Return a plan as `manage.py scale plan` prints it: sizes, times, prices, then the reasons for every figure."""
+    """Return a plan as `manage.py scale plan` prints it: sizes, times, prices, then the reasons."""
     parts = [f"Plan of {plan.slug}: {whole(plan.expected)} shoppers expected"]
     parts += _list("Problems:", plan.problems)
     parts += _list("Warnings:", plan.warnings)
     parts.append(_demand(plan))
     if plan.lines:
         parts.append(_lines(plan.lines))
-        parts.append(f"Cost: {dollars(plan.price)} for this drop; {dollars(plan.always_on)} a month if always on.")
+        price, always_on = dollars(plan.price), dollars(plan.always_on)
+        parts.append(f"Cost: {price} for this drop; {always_on} a month if always on.")
     parts += _list("How it was calculated:", plan.notes)
     parts += ["\n".join([f"{line.target}:", *_indented(line.reasons)]) for line in plan.lines]
     return "\n\n".join(parts)
@@ -90,7 +91,7 @@ def clock(moment: datetime | None) -> str:
 
 
 def status_as_text(*, now: datetime, drop: Drop | None = None) -> str:
-    """Return the targets and steps as `manage.py scale status` prints them: those of one drop, or all live ones."""
+    """Return targets and steps as `manage.py scale status` prints them: of one drop, or all live ones."""
     steps = Step.objects.select_related("drop", "target").order_by("drop__opens_at", "tier", "target__name")
     plans = ScalePlan.objects.exclude(verdict="").select_related("drop").order_by("drop__opens_at")
     if drop is not None:

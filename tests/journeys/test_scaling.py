@@ -17,13 +17,13 @@ FLEETS = ("gate", "web", "checkout")
 
 @pytest.fixture
 def prepared(inside: Inside) -> Iterator[str]:
-    """A drop that a crowd is expected at; whoever comes next finds everything at its baseline."""
+    """A drop at which a crowd is expected. Afterwards, every target is at its baseline again."""
     yield announced(inside, opens_in=34, lobby_before=4, closes_after=4, expected=150)
     until(lambda: "No steps are under way" in inside.manage("scale", "status"), "the baseline again", seconds=SECONDS)
 
 
 def processes(stack: RunningStack) -> dict[str, int]:
-    """How many processes do the work of each, as `ps` counts them."""
+    """The number of each fleet's processes, as `ps` counts them."""
     return {name: len(psutil.Process(stack.pid(name)).children()) for name in FLEETS}
 
 
@@ -32,7 +32,7 @@ def said(stack: RunningStack, text: str) -> bool:
 
 
 def at_planned_size(stack: RunningStack, inside: Inside, slug: str, *states: str) -> dict[str, int] | None:
-    """The sizes that the drop's steps want, once all are in such a state and there are so many processes."""
+    """The sizes of the drop's steps, once all are in one of these states and the processes are there."""
     told = inside.manage("scale", "status", "--drop", slug)
     rows = re.findall(rf"^{slug} +(\w+) (?:fleet|pool) +(\d+) +(\w+) ", told, re.MULTILINE)
     wanted = {name: int(size) for name, size, _state in rows}
@@ -61,7 +61,7 @@ def test_fleets_grow_before_the_lobby_and_shrink_after_the_drop(
     assert said(stack, f"| {held['web']} → 1 workers")
 
 
-def test_figures_for_autoscalers_stay_behind_the_edge(stack: RunningStack, shop: str, live_drop: str) -> None:
+def test_metrics_for_autoscalers_stay_behind_the_edge(stack: RunningStack, shop: str, live_drop: str) -> None:
     near = read_json(f"http://127.0.0.1:{stack.environment['PORT_WEB']}/metrics/scaling.json")
 
     assert set(near["fleets"]) == {"gate", "web", "hooks"}

@@ -1,4 +1,4 @@
-"""The timeline of a drop's pre-scaling at the desk, on a phone and on a desktop, under the strict policy."""
+"""Pre-scaling in the admin, on a phone and on a desktop, under the strict content security policy."""
 
 from collections.abc import Iterator
 
@@ -40,7 +40,7 @@ def test_look_at_the_timeline(visit: Visit, look: Look, shop: str, scaled: dict[
 
 
 @pytest.mark.parametrize("size", ["desktop", "phone"])
-def test_look_at_targets_and_how_all_stands(
+def test_look_at_a_target_what_was_learned_and_a_dry_run(
     visit: Visit, look: Look, shop: str, scaled: dict[str, str], size: str
 ) -> None:
     page = sign_in(visit(size), shop)

@@ -1,8 +1,7 @@
-"""Two beats at once, one that dies, one that sleeps: a target is asked once, and its baseline is what stood before."""
+"""Beats at once, one that dies, one that sleeps: a size is applied once, and the baseline is the size before."""
 
 from datetime import timedelta
 from threading import Barrier, Event
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -16,7 +15,7 @@ from tests.drops.scaling.cloud import SECONDS, Cloud, Crash, make_step, make_tar
 BEATS = 4
 
 
-def test_four_beats_at_once_ask_once(race: Race, cloud: Cloud) -> None:
+def test_four_beats_at_once_apply_once(race: Race, cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     make_step(target=target, wanted=6)
 
@@ -27,11 +26,11 @@ def test_four_beats_at_once_ask_once(race: Race, cloud: Cloud) -> None:
     assert Step.objects.get().state == "converging"
 
 
-def test_four_beats_at_once_ask_four_times_the_careless_way(race: Race, cloud: Cloud) -> None:
+def test_four_beats_at_once_apply_four_times_without_the_lock(race: Race, cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     make_step(target=target, wanted=6)
     cloud.meeting = Barrier(BEATS)
-    Target.objects.update(busy_until=timezone.now() + timedelta(seconds=60))  # taken by nobody, used by all
+    Target.objects.update(busy_until=timezone.now() + timedelta(seconds=60))  # locked by nobody, used by all
     target.refresh_from_db()
 
     race(BEATS, lambda _i: reconcile.run(target=target, actor="beat", now=timezone.now(), paused=False))
@@ -39,13 +38,13 @@ def test_four_beats_at_once_ask_four_times_the_careless_way(race: Race, cloud: C
     assert len(cloud.asked) == BEATS
 
 
-def test_a_beat_that_slept_through_its_turn_asks_nothing(race: Race, cloud: Cloud) -> None:
+def test_a_beat_whose_lock_expired_applies_nothing(race: Race, cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     make_step(target=target, wanted=6)
     reached, go_on = Event(), Event()
     cloud.halt = ("GET", reached, go_on)
 
-    def other(_i: Any) -> Any:
+    def other(_i: int) -> list[str]:
         reached.wait(SECONDS)
         pass_time(61)
         lines = tick.run_once(actor="other")
@@ -64,7 +63,7 @@ def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race: Race, cl
     reached, go_on = Event(), Event()
     cloud.halt = ("PUT", reached, go_on)
 
-    def ops(_i: Any) -> None:
+    def ops(_i: int) -> None:
         reached.wait(SECONDS)
         target_actions.restore_now(target=target, actor=None)
         go_on.set()
@@ -81,7 +80,7 @@ def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race: Race, cl
 
 @pytest.mark.usefixtures("transactional_db")
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_beat_that_died_at_its_call_is_carried_on(cloud: Cloud, when: str) -> None:
+def test_a_beat_that_died_at_its_call_is_continued(cloud: Cloud, when: str) -> None:
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     cloud.crash = when

@@ -1,4 +1,4 @@
-"""Pre-scaling in the admin: targets, scale plans with their timelines, and calls. All staff may look, ops may act."""
+"""Pre-scaling in the admin: targets, scale plans, and calls. All staff may look, ops may act."""
 
 from drops.scaling.admin import records, scale_plans, targets
 

@@ -28,8 +28,8 @@ TARGET_ACTIONS = {
             name="restore",
             label="Restore now",
             warning=(
-                "All drops release this target and it returns to its baseline on the next tick, even during a live "
-                "drop. That capacity is lost."
+                "All drops release this target and it returns to its baseline on the next tick, "
+                "even during a live drop. That capacity is lost."
             ),
             done="The next ticks return the target to its baseline and read it back.",
             do=lambda target, actor, _reason: target_actions.restore_now(target=target, actor=actor),
@@ -38,8 +38,8 @@ TARGET_ACTIONS = {
             name="resume",
             label="Resume",
             warning=(
-                "Check the target first: pre-scaling continues from its present size, and the next tick applies what "
-                "is planned."
+                "Check the target first: pre-scaling continues from its present size, "
+                "and the next tick applies what is planned."
             ),
             done="Pre-scaling continues with this target on the next tick.",
             do=lambda target, actor, _reason: target_actions.resume(target=target, actor=actor),
@@ -48,8 +48,8 @@ TARGET_ACTIONS = {
             name="abandon",
             label="Leave it as it is",
             warning=(
-                "Somebody else's change stays: the baseline is cleared, every drop's lease on this target ends, and "
-                "the target isn't brought back."
+                "Somebody else's change stays: the baseline is cleared, every drop's lease on this "
+                "target ends, and the target isn't brought back."
             ),
             done="The target stays as it is.",
             do=lambda target, actor, _reason: target_actions.abandon(target=target, actor=actor),
@@ -63,8 +63,8 @@ GLOBAL_ACTIONS = {
             name="pause",
             label="Pause pre-scaling",
             warning=(
-                "No target is scaled up or brought back until you resume. Targets keep their present sizes. A drop "
-                "that isn't ready in time admits fewer shoppers."
+                "No target is scaled up or brought back until you resume. Targets keep their present "
+                "sizes. A drop that isn't ready in time admits fewer shoppers."
             ),
             done="Pre-scaling is paused.",
             do=lambda _subject, actor, reason: pausing.pause(actor=actor, reason=reason),
@@ -144,7 +144,8 @@ def confirm(
         "facts": facts,
         "form": form,
     }
-    return TemplateResponse(request, "admin/scaling/confirm.html", context, status=422 if form.errors else 200)
+    status = 422 if form.errors else 200
+    return TemplateResponse(request, "admin/scaling/confirm.html", context, status=status)
 
 
 def test_connection(request: HttpRequest, *, admin_site: AdminSite, target_id: int) -> HttpResponse:
@@ -164,7 +165,8 @@ def test_result(*, call: Call, target: Target) -> str:
     observed = call.after or {}
     size = display.size(target=target, count=observed.get("size", 0))
     serving = observed.get("serving", 0)
-    return f"The connection works: {size}, {serving} of them serving. It took {call.milliseconds} ms; nothing changed."
+    took = f"{call.milliseconds} ms"
+    return f"The connection works: {size}, {serving} of them serving. It took {took}; nothing was changed."
 
 
 def require_permission(request: HttpRequest) -> None:

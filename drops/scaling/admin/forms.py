@@ -58,7 +58,7 @@ class TargetForm(ModelForm[Target]):
         return values
 
     def clean_locator(self, values: dict[str, Any]) -> None:
-        """Let the provider check the locator, without a call. Refuse a resource that another target has already."""
+        """Let the provider check the locator, without a call. Refuse the resource of another target."""
         provider = PROVIDERS[self.provider]
         if any(name.startswith(LOCATOR_PREFIX) for name in self.errors):
             return
@@ -74,7 +74,8 @@ class TargetForm(ModelForm[Target]):
         resource = provider.resource(locator)
         other = Target.objects.filter(resource=resource).exclude(pk=self.instance.pk).first()
         if other is not None:
-            self.add_error(None, f"The target “{other}” is the same resource ({resource}). Change that one instead.")
+            sentence = f"The target “{other}” is the same resource ({resource}). Change that one instead."
+            self.add_error(None, sentence)
         self.instance.kind, self.instance.where, self.instance.resource = self.provider, locator, resource
 
     def clean_sizes(self, values: dict[str, Any]) -> None:
@@ -121,8 +122,9 @@ class ShareFormSet(BaseInlineFormSet[Share, Target, ModelForm[Share]]):
     def clean(self) -> None:
         """Refuse a target that carries no group."""
         super().clean()
-        rows = [form for form in self.forms if form.cleaned_data.get("group") and not form.cleaned_data.get("DELETE")]
-        if not rows and not any(self.errors):
+        rows = [form.cleaned_data for form in self.forms]
+        has_group = any(row.get("group") and not row.get("DELETE") for row in rows)
+        if not has_group and not any(self.errors):
             raise ValidationError("Select at least one group; without one there is nothing to size.")
 
 
@@ -137,7 +139,8 @@ class ExpectedField(forms.IntegerField):
     def validate(self, value: int | None) -> None:
         super().validate(value)
         if value is not None and not 0 < value <= MOST_EXPECTED:
-            raise ValidationError(f"{value:,} can't be planned for. Enter a number from 1 to {MOST_EXPECTED:,}.")
+            limits = f"Enter a number from 1 to {MOST_EXPECTED:,}."
+            raise ValidationError(f"{value:,} can't be planned for. {limits}")
 
 
 class ExpectedForm(ModelForm[ScalePlan]):

@@ -86,10 +86,11 @@ def learned(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
     no_drop = Drop()  # an unsaved one: nothing is planned, so all past drops count
     measured = history.measured(before=no_drop)
     targets, left_out = read_inputs.read_targets(drop=no_drop)
+    learned_weights = weights.learn(measured).values()
     context = {
         **admin_site.each_context(request),
         "title": "What was learned",
-        "weights": [(weight, (weight.cpu_seconds or 0) * 1000) for weight in weights.learn(measured).values()],
+        "weights": [(weight, (weight.cpu_seconds or 0) * 1000) for weight in learned_weights],
         "targets": targets,
         "left_out": left_out,
         "demands": Demand.objects.select_related("drop").order_by("-measured_at", "group")[:MAX_DEMANDS],
@@ -98,7 +99,7 @@ def learned(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
 
 
 def approve(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> HttpResponse:
-    """Ask ops to approve what lies beyond their ceilings, with its price. Only what the page shows is approved."""
+    """Ask ops to approve what lies beyond their ceilings. Only what the page shows is approved."""
     actions.require_permission(request)
     scale_plan = get_object_or_404(ScalePlan.objects.select_related("drop"), drop=drop_id)
     back = reverse(f"{admin_site.name}:scaling_scaleplan_change", args=[scale_plan.pk])

@@ -1,4 +1,4 @@
-"""Plans for the admin's templates: stored ones read back from JSON, formatted prices, and what needs approval."""
+"""Plans for the admin's templates: times and prices formatted, and what needs approval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,7 +33,10 @@ def _formatted(plan: dict[str, Any]) -> dict[str, Any]:
     """Add formatted times and prices to a plan's JSON."""
     lines = [
         line
-        | {"starts_words": display.time(parse_moment(line["starts_at"])), "price_words": format_price(line["price"])}
+        | {
+            "starts_words": display.time(parse_moment(line["starts_at"])),
+            "price_words": format_price(line["price"]),
+        }
         for line in plan["lines"]
     ]
     return plan | {

@@ -1,4 +1,4 @@
-"""The scale plan of a drop in the admin: expected shoppers, the plan, the timeline of its steps, and its cost."""
+"""The scale plan of a drop in the admin: expected shoppers, plan, timeline, and cost."""
 
 from collections import Counter
 from functools import partial
@@ -65,7 +65,8 @@ class ScalePlanAdmin(ReadOnlyAdmin[ScalePlan]):
         if "expected" not in form.changed_data:
             return
         try:
-            scale_plans.set_expected(drop=obj.drop, expected=form.cleaned_data["expected"], actor=person(request))
+            expected = form.cleaned_data["expected"]
+            scale_plans.set_expected(drop=obj.drop, expected=expected, actor=person(request))
         except scale_plans.PlanRefused as refusal:  # the drop ended while the form was open
             messages.error(request, str(refusal))
 

@@ -91,18 +91,18 @@ class TargetAdmin(AuditedAdmin[Target]):
     # --- the form ---
 
     def form_provider(self, request: HttpRequest, obj: Target | None) -> str:
-        """Return the provider of the form: the target's own, or the one chosen in the address; "" if unknown."""
+        """Return the target's provider, or the one chosen in the address; empty if it is unknown."""
         key = obj.kind if obj is not None else request.GET.get("kind", "")
         return key if key in PROVIDERS else ""
 
     def can_change_locator(self, request: HttpRequest, obj: Target | None) -> bool:
-        """Whether the form shows the locator's fields: not while the target is scaled, nor to staff who only look."""
+        """Whether the locator can be changed: not while the target is scaled, nor by staff who only look."""
         if obj is None:
             return True
         return obj.baseline is None and obj.kind in PROVIDERS and self.has_change_permission(request, obj)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Target | None:
-        """Return the target. For a posted form, lock it first, so that the current row decides what is fixed."""
+        """Return the target; for a posted form under a lock, so that the current row decides what is fixed."""
         target = super().get_object(request, object_id, from_field)
         if target is None or request.method != "POST":
             return target
@@ -153,7 +153,8 @@ class TargetAdmin(AuditedAdmin[Target]):
         is_locator_posted = any(name.startswith(LOCATOR_PREFIX) for name in request.POST)
         if is_locator_posted and not self.can_change_locator(request, obj):
             messages.warning(
-                request, "The target is being scaled now, so its locator was not changed. Everything else was saved."
+                request,
+                "The target is being scaled now, so its locator was not changed. Everything else was saved.",
             )
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
@@ -169,8 +170,11 @@ class TargetAdmin(AuditedAdmin[Target]):
         """Delete a target that no drop has used; refuse others, with the reason."""
         target = self.get_object(request, object_id)
         if target is not None and self.has_view_permission(request, target) and is_used(target):
-            why = f"Drops have used “{target}”, and their records are kept. Disable it instead: untick “Enabled”."
-            return refusal_page(request, admin_site=self.admin_site, about=target, why=[why])
+            why = [
+                f"Drops have used “{target}”, and their records are kept.",
+                "Disable it instead: untick “Enabled”.",
+            ]
+            return refusal_page(request, admin_site=self.admin_site, about=target, why=why)
         return super().delete_view(request, object_id, extra_context)
 
     def add_view(self, request: HttpRequest, form_url: str = "", extra_context: Any = None) -> HttpResponse:

@@ -3,7 +3,8 @@
     planned    starts_at ─ needed_at
     happened   moving ─ (late, from needed_at on) ─ ready ─ holding ─ releasing
 
-Positions on the axis are percentages written out ("12.5%"): they are SVG attributes, since no inline style is allowed.
+Positions on the axis are percentages written out ("12.5%"): they are SVG attributes, since no inline style is
+allowed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -122,7 +123,7 @@ def draw(*, drop: Drop, steps: Sequence[Step], sizes: Mapping[int, int], now: da
 
 
 def axis_of(*, drop: Drop, steps: Sequence[Step], now: datetime) -> Axis:
-    """Return an axis with everything that was planned and that happened; with `now`, too, if a step is under way."""
+    """Return an axis with all that was planned and that happened; up to `now` if a step is under way."""
     moments = [at for step in steps for at in moments_of(step)] + [drop.lobby_opens_at, drop.opens_at]
     known = [at for at in moments if at is not None]
     first, last = min(known), max(known)

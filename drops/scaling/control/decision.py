@@ -1,7 +1,7 @@
-"""Decides what follows from one reading of a target: what to apply, whether it is ready, whether it drifted. Pure.
+"""Decides what follows from one reading of a target: what to apply, whether it is ready or drifted. Pure.
 
-A state is ours if it is the baseline, the desired state, a state that was observed or desired before that one became
-ready, or a stage on the way. Anything else is drift: the target is stopped, and not touched again.
+A state is ours if it is the baseline, the desired state, a state that was observed or desired before that one
+became ready, or a stage on the way. Anything else is drift: the target is stopped, and not touched again.
 """
 
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ def decide(observation: Observation) -> Decision:
 
 
 def desired_state(observation: Observation, leased: Sequence[Step]) -> tuple[State, int]:
-    """Return the state that the target should have, and its size; the committed one if that must not change now."""
+    """Return the state that the target should have, and its size; the committed one while it is frozen."""
     target, reading = observation.target, observation.reading
     baseline = reading.state if target.baseline is None else target.baseline
     baseline_size = reading.size if target.baseline_size is None else target.baseline_size
@@ -105,7 +105,7 @@ def is_drift(observation: Observation) -> bool:
 
 
 def previous_states(observation: Observation) -> list[State]:
-    """Return the states that stay ours until the new one is ready: the observed one, and those that may still come."""
+    """Return the states that stay ours until the new one is ready: observed, or still possible."""
     target = observation.target
     candidates = [observation.reading.state]
     if target.asked:

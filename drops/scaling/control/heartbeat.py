@@ -1,4 +1,4 @@
-"""The heartbeat of pre-scaling: one row that says when the last tick began, who ran it, and whether ops paused it."""
+"""The heartbeat of pre-scaling: one row with the time of the last tick, and whether ops paused it."""
 
 from datetime import datetime, timedelta
 
@@ -18,7 +18,7 @@ MAX_MISSED_TICKS = 4
 def record_tick(*, actor: str) -> Heartbeat:
     """Record that a tick begins, by the database's clock. Return the row."""
     if not Heartbeat.objects.update(ticked_at=Now(), who=actor):
-        # The very first tick: there is no row yet. If another tick inserts it at the same time, its row will do.
+        # The very first tick: there is no row yet. If another one inserts it now, that will do.
         Heartbeat.objects.bulk_create([Heartbeat(ticked_at=Now(), who=actor)], ignore_conflicts=True)
     return Heartbeat.objects.get()
 

@@ -1,7 +1,7 @@
 """Ordering constraints between steps.
 
-Data stores are scaled up before the workers that use them, and brought back after them; and the fleets never use more
-connections than the database allows.
+Data stores are scaled up before the workers that use them, and brought back after them; and the fleets never use
+more connections than the database allows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,8 +34,8 @@ def why_not_requested(*, step: Step, now: datetime) -> str:
 def why_not_restored(*, target: Target, releasing: Sequence[Step], now: datetime) -> str:
     """Return why a target without a lease can't return to its baseline yet; empty if it can."""
     for step in releasing:
-        later = steps.live().filter(drop=step.drop, tier__gt=step.tier, state=State.RELEASING, target__stopped_at=None)
-        other = later.order_by("-tier", "pk").first()
+        later = steps.live().filter(drop=step.drop, tier__gt=step.tier, state=State.RELEASING)
+        other = later.filter(target__stopped_at=None).order_by("-tier", "pk").first()
         if other is not None:
             return f"Waiting for {other.target.name}, which is brought back first."
     if not target.connection_limit or target.baseline_size is None or not releasing:
@@ -44,7 +44,7 @@ def why_not_restored(*, target: Target, releasing: Sequence[Step], now: datetime
 
 
 def connection_shortage(*, drop: Drop, sizes: Mapping[int, int], now: datetime) -> str:
-    """Return by how much the fleets would exceed the database's connections if some targets had these sizes."""
+    """Return by how much these sizes would exceed the database's connections; empty if they don't."""
     current_sizes = {}
     for target in Target.objects.all():
         size = possible_size(target)
@@ -57,7 +57,7 @@ def connection_shortage(*, drop: Drop, sizes: Mapping[int, int], now: datetime) 
 
 
 def possible_size(target: Target) -> int | None:
-    """Return the worst case for connections: the most that a fleet may use, the fewest that a database may allow."""
+    """Return the worst case: the most that a fleet may have, the least that a database may have."""
     if target.connection_limit:
         sizes = [size for size in (target.asked_size, target.ready_size) if size is not None]
         return min(sizes, default=None)

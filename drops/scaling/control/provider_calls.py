@@ -34,7 +34,7 @@ def read(*, target: Target, actor: str, step: Step | None = None, operation: str
 
 
 def apply(*, target: Target, actor: str, key: str, step: Step | None = None) -> Applied:
-    """Ask the provider for the desired state, which is committed already. Raises ProviderError, with it in the row."""
+    """Apply the desired state, which is committed already. Raises ProviderError, with the fault in the row."""
     desired = target.asked or {}
 
     def result(applied: Applied) -> dict[str, Any]:
@@ -52,14 +52,19 @@ def apply(*, target: Target, actor: str, key: str, step: Step | None = None) -> 
 
 
 def test(*, target: Target, actor: str) -> Call:
-    """Read the target, changing nothing, to test the connection. Return the row, with the fault if it failed."""
+    """Test the connection by reading the target. Return the row, with the fault if it failed."""
     with suppress(ProviderError):  # the row holds it
         read(target=target, actor=actor, operation="test")
     return Call.objects.filter(target=target, act="test", who=actor).latest("id")
 
 
 def _recorded(
-    call: Callable[[], Answer], result: Callable[[Answer], dict[str, Any]], *, target: Target, who: str, **fields: Any
+    call: Callable[[], Answer],
+    result: Callable[[Answer], dict[str, Any]],
+    *,
+    target: Target,
+    who: str,
+    **fields: Any,
 ) -> Answer:
     """Make one call and keep its row, whether it succeeds or not."""
     started = time.monotonic()

@@ -1,7 +1,7 @@
-"""Go / no-go: before the lobby opens, and at every tick from then on, what is ready is compared with the plan.
+"""Go / no-go: shortly before the lobby opens, and at every tick from then on, compares what is ready with the plan.
 
-Admission is limited to what is ready. All drops share the fleets, so the limit is one for all of them, and it ends with
-the last one.
+Admission is limited to what is ready. All drops share the fleets, so one limit holds for all of them, and it ends
+with the last one.
 """
 
 from collections.abc import Sequence
@@ -31,7 +31,7 @@ class Readiness:
     drop: Drop
     shortfalls: tuple[str, ...]  # which target isn't ready, why, and what to do; without any it is a go
     messages: tuple[str, ...]  # the shortfalls, and which target limits admission
-    shoppers_per_second: float | None  # that can be admitted; None: nothing was scaled, the baseline's limit applies
+    shoppers_per_second: float | None  # that can be admitted; None: nothing was scaled
 
     @property
     def verdict(self) -> str:
@@ -105,7 +105,8 @@ def no_go_message(readiness: Readiness) -> str:
     if readiness.shoppers_per_second is None:
         consequence = "The drop still sells, at the baseline's pace."
     else:
-        consequence = f"The drop still sells: {readiness.shoppers_per_second:.0f} shoppers a second can be admitted."
+        rate = f"{readiness.shoppers_per_second:.0f}"
+        consequence = f"The drop still sells: {rate} shoppers a second can be admitted."
     return "\n".join([f"No-go for {readiness.drop}.", *readiness.messages, consequence])
 
 
@@ -133,7 +134,8 @@ def shortfall(*, step: Step, now: datetime) -> str:
         size = max(target.ready_size or 0, target.baseline_size or 0)
     if step.state in {State.READY, State.HOLDING} and size >= step.wanted and step.ready_at:
         return ""
-    return f"{target.name} has {size_text(target, size)} of {size_text(target, step.wanted)}: {reason(step=step)}"
+    ready, desired = size_text(target, size), size_text(target, step.wanted)
+    return f"{target.name} has {ready} of {desired}: {reason(step=step)}"
 
 
 def reason(*, step: Step) -> str:
@@ -176,6 +178,5 @@ def limit_admission(*, shoppers_per_second: float, messages: Sequence[str]) -> N
     """Limit the admission of all drops together to what is ready."""
     sentence = f"Capacity: {shoppers_per_second:.0f} shoppers a second are ready."
     shoppers = min(MAX_INTEGER, int(shoppers_per_second * admission.AHEAD_SECONDS))
-    admission.set_ceiling(
-        drop=None, kind=Ceiling.Kind.READY_CAPACITY, shoppers=shoppers, reason=" ".join([sentence, *messages[:1]])[:200]
-    )
+    explanation = " ".join([sentence, *messages[:1]])[:200]
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.READY_CAPACITY, shoppers=shoppers, reason=explanation)

@@ -1,7 +1,7 @@
 """Reconciles one locked target with its desired state: read, decide, commit, apply.
 
-The desired state is committed before the provider is called, so that a crash in between finds its own change and not
-somebody else's.
+The desired state is committed before the provider is called. So after a crash in between, the change is recognised
+as ours and not somebody else's.
 """
 
 import hashlib
@@ -76,7 +76,7 @@ def largest_lease(rows: Sequence[Step]) -> Step | None:
 def observe(
     *, target: Target, reading: Reading, rows: Sequence[Step], now: datetime, paused: bool, dry_run: bool
 ) -> Observation:
-    """Gather what the decision needs. Unless it is a dry run, store with the steps what they are waiting for."""
+    """Gather what the decision needs. Unless in a dry run, store what the steps are waiting for."""
     starting = []
     for step in rows:
         if step.state != State.PLANNED or step.starts_at > now:
@@ -194,7 +194,7 @@ def apply(observation: Observation, *, actor: str) -> list[str]:
 
 
 def idempotency_key(target: Target) -> str:
-    """Return the key of a call: the same when it is repeated, a different one for a different state or time."""
+    """Return the key of a call: the same if it is repeated, a new one for a new state or time."""
     asked_at = target.asked_at.isoformat() if target.asked_at else ""
     identity = json.dumps([target.pk, target.asked, asked_at], sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
@@ -208,10 +208,11 @@ def clear_fault(*, target: Target) -> None:
 
 
 def record_fault(*, target: Target, rows: Sequence[Step], fault: ProviderError, now: datetime) -> list[str]:
-    """Record a failed call and when to try again. Alert ops if it was refused, if it persists, or during a drop."""
+    """Record a failed call and when to retry. Alert ops of a refusal, if it persists, or during a drop."""
     failures = min(target.failures + 1, MAX_FAILURES)
     message = str(fault)[:300]
-    target_lock.write(target=target, failures=failures, retry_at=now + retry_after(failures=failures), fault=message)
+    retry_at = now + retry_after(failures=failures)
+    target_lock.write(target=target, failures=failures, retry_at=retry_at, fault=message)
     for step in rows:
         if step.state in {State.REQUESTED, State.CONVERGING, State.DEGRADED, State.RELEASING}:
             steps.set_message(step=step, message=message)
@@ -230,7 +231,8 @@ def record_fault(*, target: Target, rows: Sequence[Step], fault: ProviderError, 
 def retry_after(*, failures: int) -> timedelta:
     """Return how long to wait after so many failures in a row."""
     tick = timedelta(seconds=settings.SCALING_TICK_SECONDS)
-    return wait_before_retry(tries=failures, first=tick * FIRST_RETRY_TICKS, longest=tick * LONGEST_RETRY_TICKS)
+    first, longest = tick * FIRST_RETRY_TICKS, tick * LONGEST_RETRY_TICKS
+    return wait_before_retry(tries=failures, first=first, longest=longest)
 
 
 def stop(observation: Observation) -> list[str]:

@@ -75,8 +75,8 @@ def remove(*, drop: Drop, actor: AbstractBaseUser | None) -> None:
             )
         if Usage.objects.filter(drop=drop).exists():
             raise PlanRefused(
-                "Expected shoppers: targets were scaled for this drop already, and their cost stays on record. "
-                "Enter a number."
+                "Expected shoppers: targets were scaled for this drop already, "
+                "and their cost stays on record. Enter a number."
             )
         Step.objects.filter(drop=drop, state=State.PLANNED).delete()
         scale_plan.delete()
@@ -153,7 +153,8 @@ def go_before_lobby() -> timedelta:
 
 def replan(*, scale_plan: ScalePlan, now: datetime) -> Plan:
     """Plan a drop, store the plan, and make its steps follow, in the caller's transaction."""
-    scale_plan = ScalePlan.objects.select_for_update(of=("self",)).select_related("drop").get(pk=scale_plan.pk)
+    locked = ScalePlan.objects.select_for_update(of=("self",)).select_related("drop")
+    scale_plan = locked.get(pk=scale_plan.pk)
     drop = scale_plan.drop
     plan = planner.plan(read_inputs.read(drop=drop, expected=scale_plan.expected, now=now))
     ScalePlan.objects.filter(pk=scale_plan.pk).update(plan=plan.as_json(), planned_at=Now())
@@ -180,12 +181,12 @@ def alert_needed_approval(*, drop: Drop) -> None:
     if not sizes:
         alerts.resolve(subject=alert_subject)
         return
-    message = f"{drop} needs more than your ceilings allow ({sizes}). Approve it on the page of its scale plan."
+    message = f"{drop} needs more than your ceilings allow ({sizes}). Approve it on its scale plan's page."
     alerts.raise_alert(subject=alert_subject, drop=drop, message=message)
 
 
 def sync_steps(*, drop: Drop, lines: Sequence[PlanLine], now: datetime) -> None:
-    """Make the drop's steps follow the lines of its plan, each by guarded UPDATEs, in the caller's transaction."""
+    """Make the drop's steps follow its plan, each by guarded UPDATEs, in the caller's transaction."""
     rows = Step.objects.filter(drop=drop).select_related("drop__scale_plan", "target")
     steps_by_target = {step.target_id: step for step in rows}
     for line in lines:
@@ -212,7 +213,7 @@ def step_fields(line: PlanLine) -> dict[str, object]:
 def sync_step(*, step: Step, line: PlanLine, now: datetime) -> None:
     """Make one step follow its line of the plan.
 
-    A planned step follows in everything, a lease only upwards, and one that is over only if the drop was postponed.
+    A planned step follows in everything, a lease only upwards, and a step that is over only if the drop moved.
     """
     row = Step.objects.filter(pk=step.pk, state=step.state)
     is_moved = step.needed_at != line.needed_at

@@ -1,4 +1,4 @@
-"""What ops can do to a target: bring it back now, resume it after drift or faults, or leave it to somebody else.
+"""Ops' actions on a target: restore its baseline, resume it after drift or faults, or abandon it.
 
 Each action is one transaction and writes to the audit log.
 """
@@ -14,8 +14,13 @@ from shop.core import audit_log
 
 State = Step.State
 CLEARED_LEASE = {
-    "baseline": None, "baseline_size": None, "asked": None, "asked_size": None, "asked_at": None, "before": None,
-}  # fmt: skip
+    "baseline": None,
+    "baseline_size": None,
+    "asked": None,
+    "asked_size": None,
+    "asked_at": None,
+    "before": None,
+}
 CLEARED_STOP = {"stopped_at": None, "stopped_reason": "", "failures": 0, "retry_at": None, "fault": ""}
 
 
@@ -73,7 +78,10 @@ def abandon(*, target: Target, actor: AbstractBaseUser | None) -> None:
         not_applied = steps.live(target=row).filter(state__in=[State.PLANNED, State.REQUESTED])
         not_applied.update(state=State.ABANDONED, ended_at=Now(), message=message)
         steps.live(target=row).update(
-            state=State.RESTORED, released_at=Coalesce(F("released_at"), Now()), ended_at=Now(), message=message
+            state=State.RESTORED,
+            released_at=Coalesce(F("released_at"), Now()),
+            ended_at=Now(),
+            message=message,
         )
         # Clearing the lock too makes a tick that works on the target now write nothing.
         Target.objects.filter(pk=row.pk).update(**CLEARED_LEASE, **CLEARED_STOP, busy_until=None)
@@ -83,7 +91,7 @@ def abandon(*, target: Target, actor: AbstractBaseUser | None) -> None:
 
 
 def _clear_stop(*, target: Target) -> None:
-    """Clear what stops or delays a target. The state observed last counts as ours until the next one is ready."""
+    """Clear what stops or delays a target. Its observed state is ours until the next one is ready."""
     previous = list(target.before or [])
     observed = (target.seen or {}).get("state")
     if observed is not None and target.asked is not None:

@@ -1,7 +1,7 @@
 """The lock on a target: one tick at a time works on it.
 
-A lock is the value of `busy_until`. A guarded UPDATE acquires it and every write names it; a worker that finds another
-value there has lost its lock and writes nothing. The lock of a process that died expires after a minute.
+A lock is the value of `busy_until`. A guarded UPDATE acquires it and every write names it; a worker that finds a
+different value there has lost its lock and writes nothing. The lock of a process that died expires after a minute.
 """
 
 from datetime import timedelta
@@ -17,13 +17,13 @@ LOCK_TIME = timedelta(seconds=60)  # longer than all calls of one reconciliation
 
 
 class LockLost(Exception):
-    """The lock expired before the work was done, and another tick may hold it. Nothing more may be written."""
+    """The lock expired before the work was done. Another tick may hold it: nothing more may be written."""
 
 
 def acquire(*, target: Target) -> Target | None:
     """Lock a target. Return its current row, or None if another tick holds the lock."""
     is_free = Q(busy_until=None) | Q(busy_until__lt=Now())
-    # In one transaction: the row stays locked by the UPDATE until it is read, so that its `busy_until` is surely ours.
+    # The UPDATE locks the row until the transaction ends, so the `busy_until` that we read is surely ours.
     with transaction.atomic():
         if not Target.objects.filter(is_free, pk=target.pk).update(busy_until=Now() + LOCK_TIME):
             return None

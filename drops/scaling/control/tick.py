@@ -2,11 +2,11 @@
 
 Safe at any time, twice at once, and after a crash at any point:
 
-advance steps by drop and clock → lift limits of drops that are over → reconcile each target → go / no-go → plan again
+advance steps by drop and clock → lift limits that ended → reconcile each target → go / no-go → plan again
 
-A target is reconciled under its lock (drops.scaling.control.target_lock): read, decide, commit the desired state, apply
-it, commit the outcome. The call comes after the commit and is absolute, with a key made from the commit: after a crash
-before the call it is made again, after a crash behind it the target is read back.
+A target is reconciled under its lock (drops.scaling.control.target_lock): read, decide, commit the desired state,
+apply it, commit the outcome. The call comes after the commit and is absolute, with a key made from the commit. After
+a crash before the call, the call is made again; after a crash behind it, the target is read back.
 """
 
 import logging
@@ -21,13 +21,13 @@ from drops.scaling.models import ScalePlan, Step, Target
 
 log = logging.getLogger(__name__)
 
-HOLDING_SECONDS = 15  # between two readings of a target that is only held: they cost more than the rest of a tick
+HOLDING_SECONDS = 15  # between two readings of a target that is only held, as readings are expensive
 STALE_TICKS = 40  # after which a target without a step is read again, while a drop is coming up
 State = Step.State
 
 
 def run_once(*, actor: str, dry_run: bool = False) -> list[str]:
-    """Do what is due, by the database's clock. Return a line for each thing done, or in a dry run, for each to do."""
+    """Do what is due, by the database's clock. Return a line for each thing done; in a dry run, to be done."""
     now, paused = _begin(actor=actor, dry_run=dry_run)
     if not heartbeat.has_work():
         return []
@@ -39,14 +39,15 @@ def run_once(*, actor: str, dry_run: bool = False) -> list[str]:
     lines += reconcile_targets(targets, actor=actor, now=now, paused=paused, dry_run=dry_run)
     if not dry_run:
         lines += readiness.check_due(now=now, is_news=bool(lines or targets))
-        lines += scale_plans.plan_due(now=now)  # last: no error in planning may keep a target from its baseline
+        # Planning comes last: no error in it may keep a target from its baseline.
+        lines += scale_plans.plan_due(now=now)
         for line in lines:
             log.info("%s", line)
     return lines
 
 
 def _begin(*, actor: str, dry_run: bool) -> tuple[datetime, bool]:
-    """Return the time of the tick and whether pre-scaling is paused. Record the heartbeat, unless it is a dry run."""
+    """Return the time of the tick and whether pre-scaling is paused. Unless in a dry run, record it."""
     row = heartbeat.current() if dry_run else heartbeat.record_tick(actor=actor)
     paused = row.paused_at is not None
     if dry_run or row.ticked_at is None:
@@ -54,7 +55,14 @@ def _begin(*, actor: str, dry_run: bool) -> tuple[datetime, bool]:
     return row.ticked_at, paused
 
 
-def reconcile_targets(targets: list[Target], *, actor: str, now: datetime, paused: bool, dry_run: bool) -> list[str]:
+def reconcile_targets(
+    targets: list[Target],
+    *,
+    actor: str,
+    now: datetime,
+    paused: bool,
+    dry_run: bool,
+) -> list[str]:
     """Reconcile the targets one by one, each under its lock.
 
     The tick has a time limit, so that a slow cloud API can't monopolise workers.
@@ -76,8 +84,8 @@ def reconcile_targets(targets: list[Target], *, actor: str, now: datetime, pause
             lines += reconcile.run(target=locked, actor=actor, now=now, paused=paused)
         except target_lock.LockLost:
             lines.append(f"{target.name}: another tick took over.")
-        # Not in a `finally`: after any other exception the lock stays until it expires, so that the next ticks pass
-        # over the broken target and reach the others.
+        # Not in a `finally`: after any other exception the lock stays until it expires, so that the next ticks
+        # skip the broken target and reach the others.
         target_lock.release(target=locked)
     return lines
 
@@ -85,8 +93,8 @@ def reconcile_targets(targets: list[Target], *, actor: str, now: datetime, pause
 def due_targets(*, now: datetime) -> QuerySet[Target]:
     """Targets to reconcile: the one read longest ago first, those that don't answer last.
 
-    Due are those with a lease, with a step that starts, or away from their baseline; while a drop is coming up,
-    every one now and then.
+    Those with a lease, with a step that starts, or away from their baseline are due; while a drop is coming up,
+    all of them now and then.
     """
     own_steps = Step.objects.filter(target=OuterRef("pk"))
     is_starting = Q(state=State.PLANNED, starts_at__lte=now)
@@ -99,7 +107,8 @@ def due_targets(*, now: datetime) -> QuerySet[Target]:
     # A target that is ready, only held, and was read just now can wait.
     moving = active.exclude(state=State.HOLDING, ready_at__isnull=False)
     fresh = now - timedelta(seconds=max(0.0, HOLDING_SECONDS - settings.SCALING_TICK_SECONDS))
-    is_only_held = Q(Exists(own_steps.filter(state=State.HOLDING)), ~Q(Exists(moving)), failures=0, seen_at__gt=fresh)
+    holding = own_steps.filter(state=State.HOLDING)
+    is_only_held = Q(Exists(holding), ~Q(Exists(moving)), failures=0, seen_at__gt=fresh)
     # A silent one may take its whole time-out while the others wait.
     is_silent = Case(When(failures=0, then=0), default=1)
     rows = Target.objects.filter(is_due, may_retry).exclude(is_only_held)

@@ -1,6 +1,6 @@
 """Watches the heartbeat from the gatekeeper's process.
 
-If beat or its workers are down, they can't alert anyone themselves: so the alert is raised and sent from here.
+If beat or its workers are down, they can't alert anyone, so the alert is raised and sent from here.
 """
 
 import logging

@@ -1,8 +1,7 @@
 """Fixtures of pre-scaling's tests."""
 
-from typing import Any
-
 import pytest
+from pytest_django import Settings
 
 from tests.drops.scaling.cloud import cloud
 
@@ -10,6 +9,6 @@ __all__ = ["cloud"]
 
 
 @pytest.fixture(autouse=True)
-def usual_pace(settings: Any) -> None:
+def usual_pace(settings: Settings) -> None:
     """Tick as production does: beside a running stack the environment has the demo's seconds."""
     settings.SCALING_TICK_SECONDS, settings.SCALING_GO_SECONDS = 15.0, 600.0

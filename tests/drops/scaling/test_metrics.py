@@ -1,4 +1,4 @@
-"""Figures of the fleets, slots and targets."""
+"""Metrics of the fleets, slots and targets."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -36,7 +36,7 @@ def test_slots_count_holds_that_are_open_or_being_paid_for(settings: Settings) -
 
 
 @pytest.mark.django_db
-def test_targets_tell_what_was_last_read() -> None:
+def test_targets_have_their_last_reading() -> None:
     now = timezone.now()
     seen = {"size": 3, "moving": True, "serving": 2}
     target = Target.objects.create(
@@ -59,9 +59,7 @@ def test_targets_tell_what_was_last_read() -> None:
     }  # fmt: skip
 
 
-def test_targets_take_the_same_queries_however_many(
-    db: None, django_assert_num_queries: DjangoAssertNumQueries
-) -> None:
+def test_targets_take_two_queries_however_many(db: None, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     for count in (1, 3):
         for number in range(count):
             target = Target.objects.create(
@@ -72,7 +70,7 @@ def test_targets_take_the_same_queries_however_many(
             metrics.targets(now=timezone.now())
 
 
-def test_saturation_is_the_part_of_the_time_between_two_looks() -> None:
+def test_saturation_is_a_part_of_the_time_between_two_samples() -> None:
     found = [
         metrics.saturation("web", reading(cpu), at=at) for cpu, at in [(10.0, 100.0), (13.0, 110.0), (13.1, 110.5)]
     ]
@@ -80,7 +78,7 @@ def test_saturation_is_the_part_of_the_time_between_two_looks() -> None:
     assert found == [None, 0.15, 0.15]  # 3 s of 2 × 10 s; half a second later nothing new can be said
 
 
-def test_saturation_of_a_fleet_that_was_started_anew_is_not_known() -> None:
+def test_saturation_of_a_restarted_fleet_is_not_known() -> None:
     metrics.saturation("web", reading(10.0), at=100.0)
 
     assert metrics.saturation("web", reading(2.0), at=110.0) is None
@@ -91,7 +89,7 @@ def test_saturation_without_cpu_time_is_not_known() -> None:
     assert metrics.saturation("web", reading(None), at=100.0) is None
 
 
-def test_fleets_are_those_that_run_here(
+def test_fleets_are_those_of_this_machine(
     server_lane: None, settings: Settings, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     folder = tmp_path_factory.mktemp("m")
@@ -107,9 +105,7 @@ def test_fleets_are_those_that_run_here(
     assert found["web"]["waiting"] == 0
 
 
-def test_fleet_that_does_not_answer_says_so(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_fleet_that_is_silent_has_a_fault(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.RUN_DIR = str(tmp_path)
     monkeypatch.setattr("drops.scaling.providers.local.gunicorn.PATIENCE_SECONDS", 0)
     (tmp_path / "gate.ctl").touch()

@@ -28,7 +28,7 @@ def test_plan_shows_sizes_times_cost_and_reasons() -> None:
     assert "Cost: $0.12 for this drop; $182.50 a month if always on." in text
 
 
-def test_plan_that_is_refused_shows_why_and_no_sizes() -> None:
+def test_plan_with_problems_shows_them_and_no_sizes() -> None:
     text = report.plan_as_text(plan=plan(make_facts(expected=0)))
 
     assert "Problems:\n  Expected shoppers: 0 is no crowd." in text

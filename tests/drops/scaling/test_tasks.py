@@ -1,4 +1,4 @@
-"""What beat asks of pre-scaling, and who watches beat."""
+"""The periodic tasks of pre-scaling, and the watchdog of beat."""
 
 from threading import Event
 
@@ -31,7 +31,7 @@ def test_every_task_does_nothing_where_nothing_is(django_assert_max_num_queries:
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_look_tells_ops_that_ticks_have_stopped(cloud: Cloud, settings: Settings) -> None:
+def test_check_alerts_ops_that_ticks_have_stopped(cloud: Cloud, settings: Settings) -> None:
     settings.OPS_MAIL = "ops@shop.example"
     make_step(target=make_target(cloud))
     tasks.tick()
@@ -45,7 +45,7 @@ def test_look_tells_ops_that_ticks_have_stopped(cloud: Cloud, settings: Settings
 
 
 @pytest.mark.usefixtures("transactional_db")
-def test_watch_ends_when_it_is_told_to() -> None:
+def test_run_ends_when_it_is_stopped() -> None:
     stop = Event()
     stop.set()
 

@@ -1,4 +1,4 @@
-"""What tests of ticks say in short."""
+"""Shorthands for tests of ticks."""
 
 from django.utils import timezone
 

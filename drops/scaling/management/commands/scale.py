@@ -15,6 +15,7 @@ from drops.scaling.planning import planner, read_inputs
 from shop.core import alerts
 
 ALL_TARGETS = "all"
+DRY_RUN_HELP = "show what would be done; change nothing"
 
 
 class Command(BaseCommand):
@@ -25,17 +26,19 @@ class Command(BaseCommand):
         """Declare the subcommands."""
         commands = parser.add_subparsers(dest="command", required=True)
         tick_parser = commands.add_parser("tick", help="do what is due, as beat does")
-        tick_parser.add_argument("--dry-run", action="store_true", help="show what would be done; change nothing")
-        plan_parser = commands.add_parser("plan", help="show a drop's plan with reasons and cost; change nothing")
+        tick_parser.add_argument("--dry-run", action="store_true", help=DRY_RUN_HELP)
+
+        plan_parser = commands.add_parser("plan", help="show a drop's plan with reasons and cost")
         plan_parser.add_argument("--drop", required=True, metavar="SLUG")
-        plan_parser.add_argument("--expected", type=int, help="expected shoppers (default: as entered in the admin)")
-        status_parser = commands.add_parser("status", help="show targets, steps, alerts and the age of the last tick")
+        plan_parser.add_argument("--expected", type=int, help="shoppers (default: as entered in the admin)")
+
+        status_parser = commands.add_parser("status", help="show targets, steps, alerts and the last tick")
         status_parser.add_argument("--drop", metavar="SLUG")
-        restore_parser = commands.add_parser("restore", help="end every lease on a target and restore its baseline")
-        restore_parser.add_argument(
-            "--target", required=True, metavar="NAME", help='as in the admin, or "all" for every scaled target'
-        )
-        restore_parser.add_argument("--dry-run", action="store_true", help="show what would be done; change nothing")
+
+        restore_parser = commands.add_parser("restore", help="end every lease on a target; restore its baseline")
+        names = 'as in the admin, or "all" for every scaled target'
+        restore_parser.add_argument("--target", required=True, metavar="NAME", help=names)
+        restore_parser.add_argument("--dry-run", action="store_true", help=DRY_RUN_HELP)
 
     def handle(self, *_args: str, command: str, **options: Any) -> None:
         """Run the subcommand, and print one line for each thing done."""

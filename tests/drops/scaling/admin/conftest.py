@@ -1,4 +1,4 @@
-"""Pre-scaling at the desk: people, and a kind of target with a form of its own, in the stand-in cloud."""
+"""Pre-scaling in the admin: staff, and a provider with fields of its own, in the stand-in cloud."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ __all__ = ["cloud", "desk", "taps"]
 
 
 class Tap(StandIn):
-    """A fleet that has to be told its name and, if there are several, its region."""
+    """A fleet whose locator is its name and, if there are several, its region."""
 
     name = "tap"
     unit = "taps"
@@ -29,6 +29,6 @@ class Tap(StandIn):
 
 @pytest.fixture
 def taps(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Cloud:
-    """The stand-in cloud, with the kind "tap"."""
+    """The stand-in cloud, with the provider "tap"."""
     monkeypatch.setitem(PROVIDERS, "tap", Tap)
     return cloud

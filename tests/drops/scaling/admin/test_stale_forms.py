@@ -1,4 +1,4 @@
-"""A target's form that is saved while a tick begins to scale it waits, and then leaves it what it is."""
+"""A form that is saved while a tick begins to scale the target waits, and then leaves the locator as it is."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,7 +13,7 @@ from tests.drops.scaling.cloud import Cloud, make_target
 SECONDS = 20
 
 
-def test_form_saved_while_the_baseline_is_written_changes_no_resource(
+def test_form_saved_while_the_baseline_is_written_keeps_the_locator(
     desk: Desk, taps: Cloud, transactional_db: None
 ) -> None:
     client = desk("ops")

@@ -1,4 +1,4 @@
-"""The timeline of a drop's steps: where its bars lie, what they mean, the times in words. No row is written."""
+"""The timeline of a drop's steps: the positions of its bars, their meaning, the times. Writes no rows."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,14 +16,14 @@ def at(minutes: float) -> datetime:
     return NOON + minutes * MINUTE
 
 
-def make(**times: Any) -> Step:
-    """A step asked for at noon, needed ten minutes later; `times` are minutes after noon."""
+def make(**times: float) -> Step:
+    """A step that starts at noon, needed ten minutes later; `times` are minutes after noon."""
     fields = {name: at(minutes) for name, minutes in ({"starts_at": 0, "needed_at": 10} | times).items()}
     target = Target(id=1, name="Web", kind="none")
     return Step(target=target, wanted=8, tier=1, state=(times.get("ended_at") and "restored") or "ready", **fields)
 
 
-def draw(*steps: Step, now: int = 30, **fields: Any) -> Timeline:
+def draw(*steps: Step, now: float = 30, **fields: Any) -> Timeline:
     drop = Drop(title="Zero", lobby_opens_at=at(20), opens_at=at(25), **fields)
     drawn = timeline.draw(drop=drop, steps=steps, sizes={1: 2}, now=at(now))
     assert drawn is not None
@@ -34,17 +34,15 @@ def kinds(drawn: Timeline) -> list[list[str]]:
     return [[bar.kind for bar in row.bars] for row in drawn.rows]
 
 
-def percent(place: str) -> float:
-    return float(place.removesuffix("%"))
+def percent(position: str) -> float:
+    return float(position.removesuffix("%"))
 
 
 def test_draw_of_no_step_is_nothing() -> None:
-    drop = Drop(title="Zero", lobby_opens_at=at(20), opens_at=at(25))
-
-    assert timeline.draw(drop=drop, steps=[], sizes={}, now=at(30)) is None
+    assert timeline.draw(drop=Drop(), steps=[], sizes={}, now=NOON) is None
 
 
-def test_step_not_asked_for_has_its_plan_only() -> None:
+def test_step_not_requested_has_its_plan_only() -> None:
     drawn = draw(make(), now=-5)
 
     assert kinds(drawn) == [[]]
@@ -70,7 +68,7 @@ def test_bars_follow_one_another_without_a_gap() -> None:
     assert [round(end - start, 1) for end, start in zip(ends, starts[1:], strict=False)] == [0, 0, 0]
 
 
-def test_late_part_begins_where_it_was_needed() -> None:
+def test_late_part_begins_when_it_was_needed() -> None:
     (row,) = draw(make(requested_at=0, ready_at=14)).rows
 
     assert [bar.kind for bar in row.bars] == ["moving", "late", "ready"]
@@ -78,19 +76,19 @@ def test_late_part_begins_where_it_was_needed() -> None:
     assert row.times[2] == TimeEntry("ready", "12:14:00, 4 minutes late", is_late=True)
 
 
-def test_step_that_never_came_is_late_until_now() -> None:
+def test_step_that_never_became_ready_is_late_until_now() -> None:
     (row,) = draw(make(requested_at=0, holding_at=20), now=30).rows
 
     assert [bar.kind for bar in row.bars] == ["moving", "late"]
 
 
-def test_step_asked_for_too_late_is_late_at_once() -> None:
+def test_step_requested_too_late_is_late_at_once() -> None:
     (row,) = draw(make(requested_at=12), now=30).rows
 
     assert [bar.kind for bar in row.bars] == ["late"]
 
 
-def test_what_took_a_moment_is_seen_too() -> None:
+def test_bar_of_a_moment_is_visible() -> None:
     (row,) = draw(make(requested_at=0, ready_at=0.001, holding_at=20), now=1000).rows
 
     assert percent(row.bars[0].width) == timeline.MIN_WIDTH_PERCENT
@@ -113,7 +111,7 @@ def test_ticks_are_round_and_few() -> None:
     ]  # fmt: skip
 
 
-def test_move_says_from_where_to_where() -> None:
+def test_size_change_shows_before_and_after() -> None:
     assert [row.size_change for row in draw(make()).rows] == ["2 → 8"]
 
 
@@ -123,7 +121,7 @@ def test_time_of_another_day_has_its_date() -> None:
     assert {entry.label: entry.text for entry in row.times}["released"] == "3 Jan, 12:00:00"
 
 
-def test_row_says_in_words_what_its_bars_show() -> None:
+def test_row_has_its_times_as_label() -> None:
     (row,) = draw(make(requested_at=0, ready_at=14)).rows
 
     assert row.label == "planned 12:00:00 – 12:10:00; requested 12:00:00; ready 12:14:00, 4 minutes late"

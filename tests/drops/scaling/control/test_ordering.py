@@ -40,9 +40,7 @@ def test_a_fleet_grows_once_its_connections_are_there(cloud: Cloud, store: Targe
 
 
 @pytest.mark.parametrize("why", ["drifted", "late", "held back"])
-def test_a_fleet_does_not_outgrow_a_store_that_can_not_grow(
-    cloud: Cloud, store: Target, fleet: Target, why: str
-) -> None:
+def test_a_fleet_does_not_outgrow_a_store_that_is_stuck(cloud: Cloud, store: Target, fleet: Target, why: str) -> None:
     drop = make_drop()
     first = make_step(target=store, drop=drop, wanted=6, tier=0)
     if why == "drifted":

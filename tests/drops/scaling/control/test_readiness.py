@@ -1,4 +1,4 @@
-"""Go / no-go: what is READY bounds admission; what is not is told, with what to do, and the drop still sells."""
+"""Go / no-go: admission is limited to what is ready; shortfalls are reported, and the drop still sells."""
 
 from datetime import timedelta
 from typing import Any
@@ -23,7 +23,7 @@ HOUR = 3600
 
 
 @pytest.fixture
-def prepared(cloud: Cloud, settings: Settings) -> Any:
+def prepared(cloud: Cloud, settings: Settings) -> Drop:
     """A drop whose crowd needs more web than there is; its lobby opens in an hour."""
     settings.READY_PER_SECOND = 4
     target = make_target(cloud, name="web", size=2, headroom_percent=0, lead_seconds=600)
@@ -42,7 +42,7 @@ def ready_ceiling() -> Any:
     return Ceiling.objects.filter(kind=Ceiling.Kind.READY_CAPACITY, drop=None).first()
 
 
-def test_judge_says_go_and_admits_what_was_planned(prepared: Any, cloud: Cloud, settings: Settings) -> None:
+def test_check_decides_go_and_admits_what_was_planned(prepared: Drop, cloud: Cloud, settings: Settings) -> None:
     ticks(cloud, 3)
     assert verdict(prepared).verdict == ""
 
@@ -57,9 +57,7 @@ def test_judge_says_go_and_admits_what_was_planned(prepared: Any, cloud: Cloud, 
     assert [bound.shoppers for bound in shared][1:] == [ready_ceiling().shoppers]
 
 
-def test_judge_says_no_go_which_target_why_and_what_is_reachable(
-    prepared: Any, cloud: Cloud, settings: Settings
-) -> None:
+def test_check_decides_no_go_with_target_and_reason(prepared: Drop, cloud: Cloud, settings: Settings) -> None:
     settings.OPS_MAIL = "ops@shop.example"
     cloud.quota = 3
     ticks(cloud, 3)
@@ -80,7 +78,7 @@ def test_judge_says_no_go_which_target_why_and_what_is_reachable(
     assert Email.objects.filter(about=f"alert:{alert.pk}").count() == 1
 
 
-def test_judge_turns_to_go_when_it_is_there_after_all(prepared: Any, cloud: Cloud) -> None:
+def test_check_turns_to_go_when_the_target_is_ready_after_all(prepared: Drop, cloud: Cloud) -> None:
     cloud.quota = 3
     ticks(cloud, 3)
     pass_time(150)
@@ -96,8 +94,8 @@ def test_judge_turns_to_go_when_it_is_there_after_all(prepared: Any, cloud: Clou
     assert not Alert.objects.open().exists()
 
 
-def test_judge_lowers_admission_below_the_baseline_only_for_what_is_known_to_be_less(
-    prepared: Any, cloud: Cloud, settings: Settings
+def test_check_admits_less_than_the_baseline_only_if_less_is_known_to_serve(
+    prepared: Drop, cloud: Cloud, settings: Settings
 ) -> None:
     ticks(cloud, 3)
     pass_time(HOUR / 2)
@@ -118,7 +116,7 @@ def test_judge_lowers_admission_below_the_baseline_only_for_what_is_known_to_be_
     assert verdict(prepared).verdict == "no go"
 
 
-def test_judge_lifts_the_ceiling_before_anything_falls(prepared: Any, cloud: Cloud) -> None:
+def test_tick_lifts_the_ceiling_of_a_drop_that_is_over(prepared: Drop, cloud: Cloud) -> None:
     ticks(cloud, 3)
     pass_time(HOUR / 2)
     ticks(cloud, 3)
@@ -130,7 +128,7 @@ def test_judge_lifts_the_ceiling_before_anything_falls(prepared: Any, cloud: Clo
     assert ready_ceiling() is None
 
 
-def test_judge_has_lifted_the_ceiling_when_the_first_target_is_asked_to_fall(prepared: Any, cloud: Cloud) -> None:
+def test_tick_lifts_the_ceiling_before_the_first_target_scales_down(prepared: Drop, cloud: Cloud) -> None:
     ticks(cloud, 3)
     pass_time(HOUR / 2)
     ticks(cloud, 3)
@@ -143,7 +141,7 @@ def test_judge_has_lifted_the_ceiling_when_the_first_target_is_asked_to_fall(pre
     assert ready_ceiling() is None
 
 
-def test_verified_is_what_was_read_even_if_a_call_failed_since_and_unknown_later() -> None:
+def test_verified_size_is_the_last_reading_until_it_is_stale() -> None:
     now = timezone.now()
     target = Target(ready_size=1, asked_size=6, baseline_size=2, seen_at=now, failures=1)
 
@@ -155,7 +153,7 @@ def test_verified_is_what_was_read_even_if_a_call_failed_since_and_unknown_later
     assert readiness.verified_size(target=target, now=now) == 2
 
 
-def test_judge_of_a_refused_plan_leaves_the_baseline(prepared: Any, cloud: Cloud) -> None:
+def test_check_of_a_plan_with_problems_leaves_the_baseline(prepared: Drop, cloud: Cloud) -> None:
     Target.objects.update(connections=10_000)
     scale_plans.set_expected(drop=prepared, expected=30_000, actor=None)
     pass_time(150)
@@ -166,7 +164,7 @@ def test_judge_of_a_refused_plan_leaves_the_baseline(prepared: Any, cloud: Cloud
     assert found.verdict_words == found.plan["problems"]
 
 
-def test_judge_tells_that_a_step_waits_for_a_yes(prepared: Any, cloud: Cloud) -> None:
+def test_check_reports_that_a_step_needs_approval(prepared: Drop, cloud: Cloud) -> None:
     Target.objects.update(ops_ceiling=3)
     scale_plans.set_expected(drop=prepared, expected=20_000, actor=None)
     ticks(cloud, 3)

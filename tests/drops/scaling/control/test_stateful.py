@@ -1,7 +1,7 @@
-"""Whatever the order of ticks, crashes, overlaps, faults and moved drops: at the end every target is where it was.
+"""In any order of ticks, crashes, overlaps, faults and postponed drops, every target ends at its baseline.
 
-The machine does to pre-scaling what the world may do to it, and looks after each act. In the control one rule is taken
-out: what is asked of a target is committed before the call.
+The state machine does to pre-scaling what may happen to it, and checks the rules after each tick. In the control one
+rule is removed: the desired state is committed before the call.
 """
 
 from collections import Counter
@@ -23,7 +23,7 @@ from drops.scaling.models import Step, Target
 from drops.scaling.planning.planner import PlanLine
 from drops.scaling.providers import PROVIDERS
 from tests.drops.scaling.clock import pass_time
-from tests.drops.scaling.cloud import Crash, StandIn, make_target, served
+from tests.drops.scaling.cloud import Crash, Effect, StandIn, make_target, served
 from tests.factories import make_drop
 
 pytestmark = pytest.mark.django_db
@@ -34,7 +34,7 @@ FAULTS = ("refuse", "throttle", "error", "garbage", "lost", "lie", "late")
 
 
 class Prescaling(RuleBasedStateMachine):
-    """The world, and what must hold in it whatever happens."""
+    """What may happen, and what must hold whatever happens."""
 
     drops = Bundle("drops")
     careless = False
@@ -62,8 +62,8 @@ class Prescaling(RuleBasedStateMachine):
         return drop
 
     @rule(drop=drops, wanted=WANTED, hours=st.integers(-2, 30))
-    def move(self, drop: Drop, wanted: list[int], hours: float) -> None:
-        """The drop moves, and another number is typed: it is planned again."""
+    def move(self, drop: Drop, wanted: list[int], hours: int) -> None:
+        """The drop is postponed, and other sizes are needed: it is planned again."""
         drop.refresh_from_db()
         assert drop.lobby_opens_at is not None
         assert drop.opens_at is not None
@@ -89,7 +89,7 @@ class Prescaling(RuleBasedStateMachine):
         before = {target.name: target.asked_size for target in Target.objects.all()}
         effects = len(self.cloud.effects)
         try:
-            if self.careless:  # the call is made before what it does is committed: a crash forgets it
+            if self.careless:  # the call is made before its effect is committed: a crash forgets it
                 with transaction.atomic():
                     tick.run_once(actor="test")
             else:
@@ -97,24 +97,24 @@ class Prescaling(RuleBasedStateMachine):
         except Crash:
             pass
         self.cloud.crash = ""
-        self.look(before, self.cloud.effects[effects:])
+        self.check(before, self.cloud.effects[effects:])
 
-    def look(self, before: Any, effects: Any) -> None:
+    def check(self, before: dict[str, int | None], effects: list[Effect]) -> None:
         holding = set(Step.objects.filter(state="holding").values_list("target__name", flat=True))
         for target in Target.objects.all():
             asked, was = target.asked_size, before[target.name]
-            assert not (target.name in holding and was and asked and asked < was), "a wanted size fell in a drop"
+            assert not (target.name in holding and was and asked and asked < was), "a desired size fell during a drop"
         for effect in effects:
-            assert effect.after >= self.baseline[effect.name], "it was brought below its baseline"
+            assert effect.after >= self.baseline[effect.name], "it went below its baseline"
         once = Counter(effect.key for effect in self.cloud.effects if effect.name not in self.drifted)
-        assert not [key for key, times in once.items() if times > 1 and key != "late"], "a step had two effects"
+        assert not [key for key, times in once.items() if times > 1 and key != "late"], "one call had two effects"
 
     @rule(steps=st.integers(1, 9))
     def go_on(self, steps: int) -> None:
         self.cloud.go_on(steps)
 
     @rule(seconds=st.sampled_from([15, 61, 600, 3600]), times=st.integers(1, 3))
-    def ticks(self, seconds: float, times: int) -> None:
+    def ticks(self, seconds: int, times: int) -> None:
         for _ in range(times):
             pass_time(seconds)
             self.tick()
@@ -130,7 +130,7 @@ class Prescaling(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(NAMES), size=st.integers(10, 20))
     def interfere(self, name: str, size: int) -> None:
-        """Somebody else changes a target: before a lease that is its new baseline, in one it is drift."""
+        """Somebody else changes a target: before a lease, it is the new baseline; during one, it is drift."""
         if self.cloud.fleets[name].coming:
             return
         self.cloud.fleets[name].wanted = size
@@ -148,7 +148,7 @@ class Prescaling(RuleBasedStateMachine):
             self.undone.__exit__(None, None, None)
 
     def finish(self) -> None:
-        """All faults end, all drops end, ops restore what drifted: then everything stands where it did."""
+        """All faults and drops end, and ops restore what drifted: then every target is at its baseline."""
         self.cloud.faults.clear()
         pausing.resume(actor=None)
         Drop.objects.filter(closed_at=None).update(closed_at=timezone.now())
@@ -166,7 +166,7 @@ class Prescaling(RuleBasedStateMachine):
 
 
 class CommittedLate(Prescaling):
-    """Control: what is asked is committed after the call."""
+    """Control: the desired state is committed after the call."""
 
     careless = True
 
@@ -188,7 +188,7 @@ def is_over(drop: Drop) -> bool:
     return lifecycle.phase(drop=Drop.objects.with_state().get(pk=drop.pk), now=timezone.now()) in lifecycle.ENDED_PHASES
 
 
-def run(machine: type[Any], examples: int) -> None:
+def run(machine: type[Prescaling], examples: int) -> None:
     run_state_machine_as_test(
         machine,
         settings=settings(
@@ -205,12 +205,12 @@ def run(machine: type[Any], examples: int) -> None:
     )
 
 
-def test_everything_ends_where_it_was() -> None:
+def test_every_target_ends_at_its_baseline() -> None:
     run(Prescaling, 25)
 
 
 def crash_at_call(machine: Prescaling, calls: int) -> None:
-    """A drop is prepared for; the process dies right after one of the calls that raise its three targets."""
+    """Plan a drop; the process dies right after one of the calls that scale its three targets up."""
     try:
         machine.prepare([9, 9, 9], 1)
         machine.ticks(600, calls)

@@ -1,4 +1,4 @@
-"""Ticks: from a plan's steps to targets at their size, and back to exactly where they were."""
+"""Ticks: targets reach the sizes of a plan's steps, and return exactly to their baselines."""
 
 from datetime import timedelta
 
@@ -7,9 +7,8 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from drops.models import Drop
-from drops.scaling.control import pausing, tick
-from drops.scaling.models import Call, Heartbeat, ScalePlan, Step
-from shop.core.models import Alert, AuditEntry
+from drops.scaling.control import tick
+from drops.scaling.models import Call, Heartbeat, ScalePlan, Step, Target
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import Cloud, make_step, make_target
 from tests.drops.scaling.ticks import close, state, ticks
@@ -83,7 +82,7 @@ def test_tick_does_nothing_before_its_time(cloud: Cloud) -> None:
     assert (state(step), cloud.asked) == ("planned", [])
 
 
-def test_tick_is_not_ready_by_an_accepted_call(cloud: Cloud) -> None:
+def test_tick_does_not_take_an_accepted_call_for_ready(cloud: Cloud) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
     cloud.faults[target.name] = "lie"
@@ -93,7 +92,7 @@ def test_tick_is_not_ready_by_an_accepted_call(cloud: Cloud) -> None:
     assert state(step) == "converging"
 
 
-def test_tick_repeats_a_demand_under_its_key_and_makes_another_for_another(cloud: Cloud) -> None:
+def test_tick_repeats_a_call_with_its_key_and_makes_a_new_key_for_a_new_size(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target, wanted=6)
     cloud.faults[target.name] = "lie"
@@ -117,7 +116,7 @@ def test_tick_twice_has_one_effect(cloud: Cloud) -> None:
     assert len(cloud.effects) == 1
 
 
-def test_tick_leaves_a_target_alone_that_another_works_on(cloud: Cloud) -> None:
+def test_tick_skips_a_target_that_is_locked(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target)
     type(target).objects.update(busy_until=timezone.now() + timedelta(seconds=30))
@@ -130,7 +129,7 @@ def test_tick_leaves_a_target_alone_that_another_works_on(cloud: Cloud) -> None:
     assert len(cloud.asked) == 1
 
 
-def test_tick_gives_overlapping_drops_the_larger_floor(cloud: Cloud) -> None:
+def test_tick_applies_the_larger_size_of_overlapping_drops(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     small, large = make_step(target=target, wanted=4), make_step(target=target, wanted=8)
     ticks(cloud, 2)
@@ -145,7 +144,7 @@ def test_tick_gives_overlapping_drops_the_larger_floor(cloud: Cloud) -> None:
     assert (state(small), cloud.fleets[target.name].wanted) == ("restored", 2)
 
 
-def test_tick_lets_nothing_fall_while_another_drop_holds(cloud: Cloud) -> None:
+def test_tick_scales_nothing_down_while_another_drop_holds(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     small, large = make_step(target=target, wanted=4), make_step(target=target, wanted=8)
     ticks(cloud, 2)
@@ -216,7 +215,7 @@ def test_tick_brings_back_a_target_whose_drop_was_deleted(cloud: Cloud) -> None:
     assert (cloud.fleets[target.name].wanted, target.baseline) == (2, None)
 
 
-def test_tick_follows_a_kind_that_needs_several_calls(cloud: Cloud) -> None:
+def test_tick_follows_a_provider_that_needs_several_calls(cloud: Cloud) -> None:
     target = make_target(cloud, size=2, kind="staged")
     step = make_step(target=target, wanted=9)
 
@@ -228,40 +227,7 @@ def test_tick_follows_a_kind_that_needs_several_calls(cloud: Cloud) -> None:
     assert (state(step), cloud.fleets[target.name].wanted) == ("restored", 2)
 
 
-def test_tick_asks_for_nothing_while_it_is_paused(cloud: Cloud) -> None:
-    held, new = make_target(cloud), make_target(cloud)
-    step = make_step(target=held)
-    ticks(cloud, 2)
-    pausing.pause(actor=None, reason="the provider is down")
-    asked = len(cloud.asked)
-    later = make_step(target=new)
-    close(step.drop)
-
-    ticks(cloud, 3)
-    assert (state(step), state(later), len(cloud.asked)) == ("releasing", "planned", asked)
-    assert Alert.objects.open().get().subject == "paused"
-    held.refresh_from_db()
-    assert held.asked_size == 6
-
-    pausing.resume(actor=None)
-    ticks(cloud, 3)
-    assert (state(step), state(later), Alert.objects.open().count()) == ("restored", "ready", 0)
-    assert [entry.action for entry in AuditEntry.objects.order_by("id")] == ["paused", "resumed"]
-
-
-def test_tick_does_not_repeat_a_demand_while_it_is_paused(cloud: Cloud) -> None:
-    target = make_target(cloud)
-    make_step(target=target)
-    cloud.faults[target.name] = "lie"
-    tick.run_once(actor="test")
-    pausing.pause(actor=None, reason="why not")
-
-    tick.run_once(actor="test")
-
-    assert len(cloud.asked) == 1
-
-
-def test_tick_claims_up_to_ops_ceiling_until_they_say_yes(cloud: Cloud) -> None:
+def test_tick_scales_up_to_ops_ceiling_until_they_approve(cloud: Cloud) -> None:
     target = make_target(cloud, ops_ceiling=4)
     step = make_step(target=target, wanted=9, held_back=True)
     ticks(cloud, 3)
@@ -272,7 +238,7 @@ def test_tick_claims_up_to_ops_ceiling_until_they_say_yes(cloud: Cloud) -> None:
     assert (state(step), cloud.fleets[target.name].wanted) == ("ready", 9)
 
 
-def test_tick_asks_nothing_new_of_a_disabled_target_but_brings_it_back(cloud: Cloud) -> None:
+def test_tick_brings_a_disabled_target_back_but_scales_no_other_up(cloud: Cloud) -> None:
     one, other = make_target(cloud), make_target(cloud, enabled=False)
     step, waiting = make_step(target=one), make_step(target=other)
     ticks(cloud, 2)
@@ -284,7 +250,7 @@ def test_tick_asks_nothing_new_of_a_disabled_target_but_brings_it_back(cloud: Cl
     assert (state(step), state(waiting)) == ("restored", "planned")
 
 
-def test_tick_says_what_it_would_do_and_writes_nothing(cloud: Cloud) -> None:
+def test_dry_run_shows_what_a_tick_would_do_and_writes_nothing(cloud: Cloud) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
 
@@ -295,7 +261,7 @@ def test_tick_says_what_it_would_do_and_writes_nothing(cloud: Cloud) -> None:
     assert (target.baseline, target.seen) == (None, None)
 
 
-def test_tick_keeps_a_row_of_every_call(cloud: Cloud) -> None:
+def test_tick_records_every_call(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target)
     tick.run_once(actor="beat")
@@ -310,11 +276,10 @@ def test_tick_keeps_a_row_of_every_call(cloud: Cloud) -> None:
     ]
 
 
-def test_tick_reads_every_target_now_and_then_while_a_drop_is_to_come(cloud: Cloud) -> None:
+def test_tick_reads_every_target_now_and_then_while_a_drop_is_coming_up(cloud: Cloud) -> None:
     target = make_target(cloud, size=5)
     tick.run_once(actor="test")
-    target.refresh_from_db()
-    assert target.seen is None
+    assert Target.objects.get().seen is None
 
     make_step(target=make_target(cloud), starts_at=timezone.now() + timedelta(hours=1))
     ScalePlan.objects.create(
@@ -323,5 +288,4 @@ def test_tick_reads_every_target_now_and_then_while_a_drop_is_to_come(cloud: Clo
     tick.run_once(actor="test")
 
     target.refresh_from_db()
-    assert target.seen is not None
-    assert (target.seen["size"], target.baseline) == (5, None)
+    assert ((target.seen or {})["size"], target.baseline) == (5, None)

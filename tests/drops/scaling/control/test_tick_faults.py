@@ -1,11 +1,11 @@
-"""Ticks after a crash, a fault, or somebody else's change: nothing is concluded, nothing is done twice."""
+"""Ticks after a crash, a fault, or somebody else's change: nothing is assumed, nothing is done twice."""
 
 import pytest
 from django.utils import timezone
 
-from drops.scaling.control import pausing, target_actions, tick
+from drops.scaling.control import pausing, tick
 from drops.scaling.models import Call, Heartbeat, Target
-from shop.core.models import Alert, AuditEntry
+from shop.core.models import Alert
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import Cloud, Crash, make_step, make_target
 from tests.drops.scaling.ticks import close, state, ticks
@@ -16,7 +16,7 @@ HOUR = 3600
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_tick_after_a_crash_finds_its_own_doing(cloud: Cloud, when: str) -> None:
+def test_tick_after_a_crash_recognises_its_own_change(cloud: Cloud, when: str) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
     cloud.crash = when
@@ -24,7 +24,7 @@ def test_tick_after_a_crash_finds_its_own_doing(cloud: Cloud, when: str) -> None
     with pytest.raises(Crash):
         tick.run_once(actor="test")
     tick.run_once(actor="test")
-    assert state(step) == "requested"  # the dead one's turn has not ended
+    assert state(step) == "requested"  # the dead tick's lock has not expired
 
     pass_time(61)
     ticks(cloud, 3)
@@ -55,37 +55,6 @@ def test_tick_stops_what_somebody_else_changed(cloud: Cloud) -> None:
     )
 
 
-def test_restore_now_brings_a_drifted_target_back(cloud: Cloud) -> None:
-    target = make_target(cloud, size=2)
-    step = make_step(target=target, wanted=6)
-    ticks(cloud, 2)
-    cloud.fleets[target.name].wanted = 4
-    tick.run_once(actor="test")
-
-    target_actions.restore_now(target=target, actor=None)
-    ticks(cloud, 3)
-
-    assert (state(step), cloud.fleets[target.name].wanted) == ("restored", 2)
-    assert Alert.objects.open().count() == 0
-    assert AuditEntry.objects.get().action == "restored"
-
-
-def test_resume_continues_from_what_somebody_else_set(cloud: Cloud) -> None:
-    target = make_target(cloud, size=2)
-    step = make_step(target=target, wanted=6)
-    ticks(cloud, 2)
-    cloud.fleets[target.name].wanted = 4
-    tick.run_once(actor="test")
-
-    step.refresh_from_db()
-    assert "somebody else" in step.message
-    target_actions.resume(target=target, actor=None)
-    ticks(cloud, 3)
-
-    step.refresh_from_db()
-    assert (step.state, step.message, cloud.fleets[target.name].wanted) == ("ready", "", 6)
-
-
 @pytest.mark.parametrize(
     ("quiet", "said"),
     [
@@ -107,21 +76,7 @@ def test_step_shows_why_nothing_is_applied(cloud: Cloud, quiet: dict[str, bool],
     assert (step.state, step.message, cloud.fleets[target.name].wanted) == ("planned", said, 2)
 
 
-def test_abandon_leaves_what_somebody_else_set(cloud: Cloud) -> None:
-    target = make_target(cloud, size=2)
-    step = make_step(target=target, wanted=6)
-    ticks(cloud, 2)
-    cloud.fleets[target.name].wanted = 4
-    tick.run_once(actor="test")
-
-    target_actions.abandon(target=target, actor=None)
-    ticks(cloud, 3)
-
-    target.refresh_from_db()
-    assert (state(step), cloud.fleets[target.name].wanted, target.baseline) == ("restored", 4, None)
-
-
-def test_tick_is_degraded_at_the_go_and_ready_after_all(cloud: Cloud) -> None:
+def test_step_is_degraded_at_the_go_and_ready_after_all(cloud: Cloud) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
     cloud.faults[target.name] = "lie"
@@ -135,7 +90,7 @@ def test_tick_is_degraded_at_the_go_and_ready_after_all(cloud: Cloud) -> None:
     assert state(step) == "ready"
 
 
-def test_tick_tries_again_later_and_later_and_tells_of_a_refusal(cloud: Cloud) -> None:
+def test_tick_backs_off_and_alerts_of_a_refusal(cloud: Cloud) -> None:
     target = make_target(cloud)
     step = make_step(target=target)
     cloud.quota = 4
@@ -175,7 +130,7 @@ def test_tick_concludes_nothing_from_a_call_that_failed(cloud: Cloud, fault: str
     assert (state(step), len(cloud.effects)) == ("ready", 1)
 
 
-def test_tick_keeps_the_last_verified_size_in_mid_drop_and_alerts(cloud: Cloud) -> None:
+def test_tick_keeps_the_last_verified_size_during_a_drop_and_alerts(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target, drop=make_drop(phase="live"))
     ticks(cloud)
@@ -188,7 +143,7 @@ def test_tick_keeps_the_last_verified_size_in_mid_drop_and_alerts(cloud: Cloud) 
     assert Alert.objects.open().get().subject == f"target:{target.pk} fault"
 
 
-def test_tick_takes_an_effect_that_comes_late_for_its_own(cloud: Cloud) -> None:
+def test_tick_recognises_a_late_effect_as_its_own(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
     step = make_step(target=target, wanted=6)
     cloud.faults[target.name] = "late"
@@ -205,7 +160,7 @@ def test_tick_takes_an_effect_that_comes_late_for_its_own(cloud: Cloud) -> None:
     assert (state(step), cloud.fleets[target.name].wanted, Alert.objects.count()) == ("restored", 2, 0)
 
 
-def test_tick_looks_after_others_while_one_kind_is_broken(cloud: Cloud) -> None:
+def test_tick_reaches_other_targets_while_one_is_broken(cloud: Cloud) -> None:
     broken, sound = make_target(cloud), make_target(cloud)
     make_step(target=broken)
     step = make_step(target=sound)
@@ -219,7 +174,7 @@ def test_tick_looks_after_others_while_one_kind_is_broken(cloud: Cloud) -> None:
     assert state(step) == "ready"
 
 
-def test_tick_looks_after_those_that_answer_first(cloud: Cloud) -> None:
+def test_tick_reads_targets_that_answer_first(cloud: Cloud) -> None:
     silent, sound = make_target(cloud), make_target(cloud)
     for target in (silent, sound):
         make_step(target=target)
