@@ -99,6 +99,11 @@ class Prescaling(RuleBasedStateMachine):
         self.cloud.crash = ""
         self.check(before, self.cloud.effects[effects:])
 
+    @rule(when=st.sampled_from(["before", "after"]))
+    def crash(self, when: str) -> None:
+        """The process dies around its first call."""
+        self.tick(when)
+
     def check(self, before: dict[str, int | None], effects: list[Effect]) -> None:
         holding = set(Step.objects.filter(state="holding").values_list("target__name", flat=True))
         for target in Target.objects.all():
