@@ -276,8 +276,8 @@ def test_pause_and_resume_are_confirmed_and_audited(desk: Desk, db: None) -> Non
 
 def test_list_shows_the_heartbeat_and_open_alerts(desk: Desk, drop: Drop, settings: Settings) -> None:
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
-    Alert.objects.create(subject="heartbeat", message="Pre-scaling has stopped.")
-    Alert.objects.create(subject="old", message="Long ago.", resolved_at=timezone.now())
+    Alert.objects.create(source="scaling", subject="heartbeat", message="Pre-scaling has stopped.")
+    Alert.objects.create(source="scaling", subject="old", message="Long ago.", resolved_at=timezone.now())
 
     answer = desk("merchandisers").get(LIST)
 
