@@ -26,7 +26,7 @@ from payments.processing import gateway, webhooks
 from shop.core import caching, problems
 
 STALLED_AFTER = timedelta(seconds=10)  # without a change; then the order page asks a worker to advance it
-MAY_STALL = (Payment.State.CONFIRMING, Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.VOIDING)
+STATES_THAT_STALL = (Payment.State.CONFIRMING, Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.VOIDING)
 
 
 @require_safe
@@ -138,7 +138,7 @@ def order_or_404(token: str) -> OrderDetails:
 def has_stalled(payment: Payment) -> bool:
     """Whether nothing has happened to the payment for a while, although something should."""
     last_seen = max(payment.changed_at, payment.checked_at or payment.changed_at)
-    return payment.state in MAY_STALL and last_seen < timezone.now() - STALLED_AFTER
+    return payment.state in STATES_THAT_STALL and last_seen < timezone.now() - STALLED_AFTER
 
 
 def invalid_form(request: HttpRequest, *, details: HoldDetails, token: str, form: CheckoutForm) -> HttpResponse:

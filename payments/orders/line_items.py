@@ -12,7 +12,7 @@ from drops.models import Hold
 
 # For a statement that reads `drops_hold h`. Selects [[edition id, quantity, price, [unit number, …]], …],
 # or NULL.
-JSON = """
+JSON_SQL = """
     (SELECT jsonb_agg(jsonb_build_array(l.edition_id, l.quantity, l.price, array(
         SELECT u.number FROM drops_unit u WHERE u.hold_id = l.hold_id AND u.edition_id = l.edition_id ORDER BY 1
     ))) FROM drops_holdline l WHERE l.hold_id = h.id)
@@ -48,13 +48,13 @@ class LineItem:
 def of_hold(*, hold: Hold) -> list[LineItem]:
     """Return the line items of a hold, in the order of its drop's editions."""
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {JSON} FROM drops_hold h WHERE h.id = %s", [hold.pk])
+        cursor.execute(f"SELECT {JSON_SQL} FROM drops_hold h WHERE h.id = %s", [hold.pk])
         text: str | None = cursor.fetchone()[0]
     return from_json(text, hold=hold)
 
 
 def from_json(text: str | None, *, hold: Hold) -> list[LineItem]:
-    """Return the line items of a hold from what `JSON` selects, in the order of its drop's editions."""
+    """Return the line items of a hold from what `JSON_SQL` selects, in the order of its drop's editions."""
     rows = {edition_id: row for edition_id, *row in json.loads(text or "[]")}
     drop = queries.cached_fixed_parts(drop_id=hold.drop_id)
     items = []

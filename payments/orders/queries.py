@@ -19,7 +19,7 @@ from payments.orders import line_items
 from payments.orders.line_items import LineItem
 from shop.core import sql
 
-IS_PAUSED = "EXISTS (SELECT FROM drops_pause WHERE drop_id = h.drop_id AND ended_at IS NULL)"
+IS_PAUSED_SQL = "EXISTS (SELECT FROM drops_pause WHERE drop_id = h.drop_id AND ended_at IS NULL)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ def payment(*, order_id: int) -> Payment:
 
 
 def _details(*, where: str, value: UUID) -> HoldDetails | None:
-    row = _row(f"{line_items.JSON}, {IS_PAUSED},", where=where, value=value)
+    row = _row(f"{line_items.JSON_SQL}, {IS_PAUSED_SQL},", where=where, value=value)
     if row is None:
         return None
     hold, order = _models(row[2:])

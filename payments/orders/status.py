@@ -64,7 +64,7 @@ class StatusName(TextChoices):
     OVER = "over"  # final: not paid, and never will be
 
 
-FINAL = (StatusName.PLACED, StatusName.OVER)
+FINAL_STATUSES = (StatusName.PLACED, StatusName.OVER)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class OrderStatus:
 
     @property
     def final(self) -> bool:
-        return self.name in FINAL
+        return self.name in FINAL_STATUSES
 
 
 def derive(*, order: Order) -> OrderStatus:

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 AUTHORISATION_LIMIT = timedelta(minutes=10)  # after the first confirm; a later authorisation is voided
 MAX_DECLINES = 3
-UNCONFIRMED = {"requires_payment_method", "requires_confirmation"}
+UNCONFIRMED_STATUSES = {"requires_payment_method", "requires_confirmation"}
 
 
 def create_intent(payment: Payment) -> bool:
@@ -96,7 +96,7 @@ def retrieve_and_settle(payment: Payment) -> bool:
     if attempt is None:
         raise StateChanged
     intent = retrieve_intent(payment)
-    if intent.status not in UNCONFIRMED:
+    if intent.status not in UNCONFIRMED_STATUSES:
         return settle_confirm(payment, attempt, intent)
     if intent.charge_id not in {"", payment.charge_id}:
         return record_decline(payment, attempt, intent, intent.decline_code)  # a new charge, which failed
@@ -120,7 +120,7 @@ def confirm(payment: Payment, attempt: Attempt) -> bool:
         return record_decline(payment, attempt, declined.intent, declined.code)
     except gateway.StripeRefused as refused:
         intent = refused.intent or retrieve_intent(payment)
-        if intent.status in UNCONFIRMED:
+        if intent.status in UNCONFIRMED_STATUSES:
             log.info("order %s: Stripe refused its ConfirmationToken: %s", payment.order, refused)
             return record_decline(payment, attempt, intent, Attempt.CARD_AGAIN)
     except gateway.OutcomeUnknown:

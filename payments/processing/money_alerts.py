@@ -10,7 +10,7 @@ from shop.core import alerts, money
 from shop.core.models import Alert
 
 SOURCE = "payments"
-CALLS: dict[str, str] = {  # what a worker asks Stripe for while a payment is in this state
+CALL_NAMES: dict[str, str] = {  # what a worker asks Stripe for while a payment is in this state
     Payment.State.NEW: "create",
     Payment.State.CREATED: "confirm",
     Payment.State.CONFIRMING: "confirm",
@@ -21,7 +21,7 @@ CALLS: dict[str, str] = {  # what a worker asks Stripe for while a payment is in
 
 def request_refused(payment: Payment, refused: gateway.StripeRefused) -> None:
     """Stripe refused a request of ours, which only a person can explain; the shop goes on trying."""
-    call = CALLS.get(payment.state, "process")
+    call = CALL_NAMES.get(payment.state, "process")
     _raise(
         payment,
         f"{call} refused",
@@ -35,8 +35,8 @@ def authorisation_lost(payment: Payment) -> None:
     _raise(
         payment,
         "authorisation lost",
-        f"Stripe canceled the payment of order {_described(payment)} before it was captured. Nothing has been charged,"
-        f" and the order's pieces are withheld from sale. {_look_at(payment)}",
+        f"Stripe canceled the payment of order {_described(payment)} before it was captured. Nothing has been"
+        f" charged, and the order's pieces are withheld from sale. {_look_at(payment)}",
     )
 
 
@@ -45,8 +45,8 @@ def charged_but_to_be_voided(payment: Payment) -> None:
     _raise(
         payment,
         "charged instead of voided",
-        f"The payment of order {_described(payment)} must be voided, but its shopper has been charged. Refund it in"
-        f" Stripe's dashboard: the order doesn't get its pieces. {_look_at(payment)}",
+        f"The payment of order {_described(payment)} must be voided, but its shopper has been charged. Refund"
+        f" it in Stripe's dashboard: the order doesn't get its pieces. {_look_at(payment)}",
     )
 
 
@@ -55,8 +55,8 @@ def still_processing(payment: Payment) -> None:
     _raise(
         payment,
         "still processing",
-        f"The bank has been processing the payment of order {_described(payment)} for more than 10 minutes. The order's"
-        f" pieces stay reserved until it answers. {_look_at(payment)}",
+        f"The bank has been processing the payment of order {_described(payment)} for more than 10 minutes."
+        f" The order's pieces stay reserved until it answers. {_look_at(payment)}",
     )
 
 

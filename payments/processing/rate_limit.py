@@ -21,10 +21,12 @@ HALVE_AFTER = timedelta(seconds=10)
 STOP_AFTER = timedelta(seconds=30)
 
 # A bucket's tokens at this moment: what it had, and what it gained since, up to one second's worth.
-REFILLED = "least({rate}::float, b.tokens + {rate}::float * extract(epoch FROM statement_timestamp() - b.filled_at))"
-TAKE = f"""
-    ON CONFLICT (name) DO UPDATE SET tokens = {REFILLED} - 1, filled_at = statement_timestamp()
-    WHERE {REFILLED} >= {{required}} RETURNING 1
+REFILLED_SQL = """
+    least({rate}::float, b.tokens + {rate}::float * extract(epoch FROM statement_timestamp() - b.filled_at))
+"""
+TAKE_SQL = f"""
+    ON CONFLICT (name) DO UPDATE SET tokens = {REFILLED_SQL} - 1, filled_at = statement_timestamp()
+    WHERE {REFILLED_SQL} >= {{required}} RETURNING 1
 """
 
 
@@ -35,8 +37,7 @@ class RateLimited(Exception):
 def acquire(*, operation: str) -> None:
     """Take one call out of its own bucket and the common one. Raises RateLimited if either is empty.
 
-    Where only the common one is empty, the call's own has lost a token for nothing; the common one decides
-    then.
+    Where only the common one is empty, the call's own bucket has lost a token for nothing.
     """
     reserved = settings.STRIPE_CALLS_PER_SECOND // 4 if operation == CAPTURE else 0
     with connection.cursor() as cursor:
@@ -46,11 +47,12 @@ def acquire(*, operation: str) -> None:
             f"""
             WITH own AS (
                 INSERT INTO payments_bucket AS b (name, tokens, filled_at)
-                VALUES (%(operation)s, %(each)s - 1, statement_timestamp()) {TAKE.format(rate="%(each)s", required="1")}
+                VALUES (%(operation)s, %(each)s - 1, statement_timestamp())
+                {TAKE_SQL.format(rate="%(each)s", required="1")}
             )
             INSERT INTO payments_bucket AS b (name, tokens, filled_at)
             SELECT 'all', %(all)s - 1, statement_timestamp() FROM own
-            {TAKE.format(rate="%(all)s", required="1 + %(reserved)s")}
+            {TAKE_SQL.format(rate="%(all)s", required="1 + %(reserved)s")}
             """,
             {
                 "operation": operation,

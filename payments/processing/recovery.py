@@ -17,7 +17,7 @@ from payments.models import Attempt, Payment
 UNSENT_AFTER = timedelta(seconds=10)  # by then its task should have sent it, rate limit included
 WITHDRAW_AFTER = timedelta(minutes=15)  # a ConfirmationToken isn't used after that
 STALLED_AFTER = timedelta(seconds=2)  # without a change and without a lease
-CLAIMED_FOR = timedelta(seconds=5)
+CLAIM_DURATION = timedelta(seconds=5)
 
 
 def orders_with_unsent_attempts(*, max_orders: int) -> list[int]:
@@ -53,7 +53,7 @@ def claim_stalled(*, max_orders: int) -> list[int]:
         ~Q(state__in=Payment.FINAL),
         # A payment in these two states waits for its shopper or for its own task, unless its hold is gone.
         ~Q(state__in=[Payment.State.NEW, Payment.State.CREATED]) | Q(order__hold__state=Hold.State.RELEASED),
-        Q(checked_at=None) | Q(checked_at__lt=Now() - CLAIMED_FOR),
+        Q(checked_at=None) | Q(checked_at__lt=Now() - CLAIM_DURATION),
         changed_at__lt=Now() - STALLED_AFTER,
         order__leased_until__lte=Now(),
     )

@@ -11,5 +11,5 @@ register = template.Library()
 
 @register.filter
 def numbered(numbers: Sequence[int], of: int) -> str:
-    """Write [37] of 500 as "No. 37 of 500", [37, 41] as "No. 37 and No. 41 of 500"."""
+    """Return "No. 37 of 500" for [37] of 500, "No. 37 and No. 41 of 500" for [37, 41]."""
     return line_items.numbered(numbers=numbers, of=of)

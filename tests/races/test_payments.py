@@ -1,5 +1,6 @@
 """Money when two workers or two tabs do the same thing at once."""
 
+import threading
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -141,3 +142,36 @@ def test_paying_while_the_hold_is_released_ends_one_way(race: Race, sandbox: pro
         hold.refresh_from_db()
         assert (hold.state, type(paid)) in {("paying", Order), ("released", HoldLapsed)}
         assert [c.name for c in invariants.check(drop=hold.drop, stripe=False) if not c.ok] == []
+
+
+def stalled_orders(sandbox: process.SandboxProcess, count: int) -> set[int]:
+    """The ids of orders whose confirm got no answer a minute ago."""
+    orders = [make_order(sandbox) for _number in range(count)]
+    for order in orders:
+        advance.advance_order(order_id=order.pk, states={Payment.State.NEW})
+    Payment.objects.update(state=Payment.State.CONFIRMING, changed_at=Now() - timedelta(minutes=1))
+    return {order.pk for order in orders}
+
+
+def test_claiming_at_once_claims_each_stalled_order_once(race: Race, sandbox: process.SandboxProcess) -> None:
+    stalled = stalled_orders(sandbox, 6)
+
+    claims: Any = race(4, lambda _i: recovery.claim_stalled(max_orders=10))
+
+    assert sorted(order_id for claimed in claims for order_id in claimed) == sorted(stalled)
+
+
+def test_claiming_at_once_the_careless_way_claims_them_again(race: Race, sandbox: process.SandboxProcess) -> None:
+    """Control: read the stalled orders, then mark them, without locking their rows in between."""
+    stalled = stalled_orders(sandbox, 2)
+    barrier = threading.Barrier(2)
+
+    def careless(_i: int) -> list[int]:
+        claimed = list(Payment.objects.filter(checked_at=None).values_list("order_id", flat=True))
+        barrier.wait(10)
+        Payment.objects.filter(order__in=claimed).update(checked_at=Now())
+        return claimed
+
+    claims: Any = race(2, careless)
+
+    assert [set(claimed) for claimed in claims] == [stalled, stalled]
