@@ -61,10 +61,11 @@ def _deliver(message: M, *, send: Callable[[M], None]) -> bool:
     row = type(message)._default_manager.filter(pk=message.pk)
     try:
         send(message)
-    except NotSent as error:
+    except Exception as error:  # whatever is wrong with one message, the others are sent
         wait = wait_before_retry(tries=message.tries, first=FIRST_WAIT, longest=message.LONGEST_WAIT)
-        row.update(last_error=str(error), due_at=Now() + wait)
-        log.warning("%s could not be sent, next try in %s: %s", message, wait, error)
+        row.update(last_error=str(error) or type(error).__name__, due_at=Now() + wait)
+        expected = isinstance(error, NotSent)
+        log.warning("%s could not be sent, next try in %s: %s", message, wait, error, exc_info=not expected)
         return False
     row.update(sent_at=Now(), last_error="")
     return True

@@ -64,13 +64,6 @@ def due(mail: Email) -> None:
     Email.objects.filter(pk=mail.pk).update(due_at=timezone.now() - timedelta(seconds=1))
 
 
-def test_put_email_writes_each_email_once() -> None:
-    put()
-    put(subject="again")
-
-    assert Email.objects.get().subject == "Yours: No. 37"
-
-
 def test_send_due_sends_text_and_html_once(postbox: Any) -> None:
     put()
 
