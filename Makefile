@@ -5,7 +5,7 @@
 # make messages  collect the texts that shoppers read for translators (NEW=de begins a language)
 # Needs Python 3.11 or newer and make. Ports are settings: PORT_EDGE=8100 make demo
 
-.PHONY: demo demo-reset test unit check messages verify lock
+.PHONY: demo demo-reset test unit check messages verify verify-ops lock
 REQUIREMENTS = deploy/requirements
 UV = UV_SYSTEM_CERTS=1 UV_NO_PROGRESS=1 .venv/bin/uv
 
@@ -32,6 +32,10 @@ CONTRACT = tests/deploy/stripe_sandbox/contract
 verify: .venv/synced
 	@test -n "$$STRIPE_SECRET_KEY" || { echo "Name a key of Stripe's test mode: STRIPE_SECRET_KEY=sk_test_… make verify"; exit 1; }
 	@CONTRACT_API_BASE=https://api.stripe.com .venv/bin/python -m pytest -c $(CONTRACT)/pytest.ini $(CONTRACT) $(ARGS)
+
+# The tests marked `ops` on Debian's own nginx and Postgres, whose packages are unpacked, not installed. Needs root.
+verify-ops: .venv/synced
+	@.venv/bin/python -m deploy.local ops -- $(ARGS)
 
 # Compile pyproject.toml to deploy/requirements/*.txt again; UPGRADE=1 for the newest versions that it allows.
 lock: .venv/synced

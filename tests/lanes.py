@@ -26,6 +26,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: begins first, so that the others don't wait for it in the end")
+    config.addinivalue_line("markers", "ops: also run by `make verify-ops`, on Debian's own nginx and Postgres")
     for lane in LANES:
         config.addinivalue_line("markers", f"{lane}: belongs to this lane; follows from the test's fixtures")
 

@@ -4,13 +4,14 @@ demo      all of it, with a drop that opens in a minute, until Ctrl-C
 reset     delete the demo's data: the next demo starts from scratch
 servers   only Postgres and the two Redis servers, until Ctrl-C; var/servers/env has their addresses
 test      run pytest (arguments after --) on servers of its own, then remove them; --lane for lanes side by side
+ops       run the tests marked `ops` on Debian's own nginx and Postgres; needs root
 """
 
 import argparse
 import sys
 import time
 
-from deploy.local.commands import demo, lanes, testing
+from deploy.local.commands import demo, lanes, ops, testing
 from deploy.local.runner import environment, ports
 from deploy.local.runner.processes import interruptible
 from deploy.local.runner.programs import DATA_SERVERS, ROOT
@@ -41,7 +42,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m deploy.local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("command", choices=["demo", "reset", "servers", "test"])
+    parser.add_argument("command", choices=["demo", "reset", "servers", "test", "ops"])
     parser.add_argument("--crowd", type=int, metavar="N", help="simulated shoppers in the demo (DEMO_CROWD, 150)")
     parser.add_argument(
         "--lane", action="append", choices=lanes.LANES, default=[], help="run these tests; can be repeated"
@@ -54,10 +55,12 @@ def main() -> int:
             return demo.run(crowd=crowd)
         if options.command == "test":
             return testing.run(options.pytest_arguments, chosen=options.lane)
+        if options.command == "ops":
+            return ops.run(options.pytest_arguments)
         if options.command == "servers":
             return run_servers()
         return reset()
-    except (StackError, ports.BadPort) as error:
+    except (StackError, ports.BadPort, ops.OpsError) as error:
         print(error, file=sys.stderr)
         return 1
 

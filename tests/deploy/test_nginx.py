@@ -22,6 +22,8 @@ from deploy.nginx import rendering
 from tests.deploy.upstream import Response, Upstream
 from tests.servers import until
 
+pytestmark = pytest.mark.ops
+
 PAGE = {"Cache-Control": "public, max-age=0, s-maxage=1", "Vary": "Accept-Encoding"}
 PAGE_NUMBERS = itertools.count()
 

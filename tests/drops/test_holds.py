@@ -13,7 +13,7 @@ from drops import holds
 from drops.models import Drop, Hold, Pause, Unit
 from tests.factories import make_drop, make_edition, make_hold, make_pass
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.ops]
 
 
 def place(drop: Drop, quantity: int = 1, index: int = 0, **fields: Any) -> Hold:

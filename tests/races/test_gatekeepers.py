@@ -22,6 +22,8 @@ from drops.waitingroom.protocol import keys, lua, status
 from tests.conftest import Race
 from tests.factories import make_drop
 
+pytestmark = pytest.mark.ops
+
 ROUNDS = 25
 
 

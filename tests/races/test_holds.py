@@ -17,6 +17,8 @@ from payments import invariants
 from tests.conftest import Race
 from tests.factories import make_drop, make_hold, make_pass
 
+pytestmark = pytest.mark.ops
+
 
 def kinds(results: Any) -> Any:
     return Counter(type(result) for result in results)

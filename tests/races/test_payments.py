@@ -22,6 +22,8 @@ from tests.deploy.stripe_sandbox import process
 from tests.factories import make_drop, make_hold
 from tests.payments.order_factory import make_order, states, submit
 
+pytestmark = pytest.mark.ops
+
 
 def wrong(order: Order) -> Any:
     return [(check.name, check.detail) for check in invariants.check(drop=order.hold.drop) if not check.ok]

@@ -12,6 +12,8 @@ from tests.conftest import Race
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import SECONDS, Cloud, Crash, make_step, make_target
 
+pytestmark = pytest.mark.ops
+
 BEATS = 4
 
 

@@ -17,6 +17,8 @@ from tests.conftest import Race
 from tests.drops.waitingroom.protocol.servers import RedisServer
 from tests.factories import make_drop
 
+pytestmark = pytest.mark.ops
+
 JOINERS = 6
 
 

@@ -7,9 +7,10 @@ use a whole shop, with servers of its own, which the first of them starts. Sever
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -53,12 +54,12 @@ def _collect_static(stack: Stack) -> subprocess.Popen[bytes]:
     )
 
 
-def _run_pytest(stack: Stack, arguments: Sequence[str]) -> int:
+def _run_pytest(arguments: Sequence[str], variables: Mapping[str, str]) -> int:
     """Run one pytest, which has the terminal."""
     process = subprocess.Popen(
         [sys.executable, "-m", "pytest", *arguments],
         cwd=ROOT,
-        env=pytest_environment(stack),
+        env=dict(variables),
         preexec_fn=processes.die_with_parent,  # noqa: PLW1509 it only calls the kernel
     )
     try:
@@ -68,8 +69,13 @@ def _run_pytest(stack: Stack, arguments: Sequence[str]) -> int:
         raise
 
 
-def run(arguments: Sequence[str], *, chosen: Sequence[str] = ()) -> int:
-    """Run the chosen lanes, or else one pytest; the exit code, 130 when interrupted. Raises: StackError."""
+def run(
+    arguments: Sequence[str], *, chosen: Sequence[str] = (), variables: Mapping[str, str] = MappingProxyType({})
+) -> int:
+    """Run the chosen lanes, or else one pytest; the exit code, 130 when interrupted.
+
+    `variables` go over those that tests see. Raises: StackError.
+    """
     code, text = 130, ""
     clear_leftovers()
     stack = Stack(folder=FOLDER, programs=DATA_SERVERS, settings=postgres.UNSAFE | postgres.DISPOSABLE)
@@ -82,9 +88,11 @@ def run(arguments: Sequence[str], *, chosen: Sequence[str] = ()) -> int:
             if collecting.wait():
                 raise StackError("The static files could not be collected.")
             if chosen:
-                code, text = lanes.run(chosen, arguments, folder=FOLDER, environment=pytest_environment(stack))
+                code, text = lanes.run(
+                    chosen, arguments, folder=FOLDER, environment=pytest_environment(stack) | dict(variables)
+                )
             else:
-                code = _run_pytest(stack, arguments)
+                code = _run_pytest(arguments, pytest_environment(stack) | dict(variables))
         finally:
             stack.stop()
             _end_strays()
