@@ -130,7 +130,8 @@ class Drop(models.Model):
     @property
     def ends_at(self) -> datetime | None:
         """When the drop ended, or when it will by its closing time; None if neither is known."""
-        return min((at for name in END_TIMES if (at := getattr(self, name))), default=None)
+        times = [getattr(self, name) for name in END_TIMES]
+        return min((at for at in times if at is not None), default=None)
 
     @cached_property
     def paused(self) -> bool:
