@@ -15,12 +15,11 @@ ALERT_SUBJECT = "heartbeat"
 MAX_MISSED_TICKS = 4
 
 
-def record_tick(*, actor: str) -> Heartbeat:
-    """Record that a tick begins, by the database's clock. Return the row."""
+def record_tick(*, actor: str) -> None:
+    """Record that a tick begins, by the database's clock."""
     if not Heartbeat.objects.update(ticked_at=Now(), who=actor):
         # The very first tick: there is no row yet. If another one inserts it now, that will do.
         Heartbeat.objects.bulk_create([Heartbeat(ticked_at=Now(), who=actor)], ignore_conflicts=True)
-    return Heartbeat.objects.get()
 
 
 def current() -> Heartbeat:

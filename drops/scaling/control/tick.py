@@ -28,9 +28,14 @@ State = Step.State
 
 def run_once(*, actor: str, dry_run: bool = False) -> list[str]:
     """Do what is due, by the database's clock. Return a line for each thing done; in a dry run, to be done."""
-    now, paused = _begin(actor=actor, dry_run=dry_run)
+    if not dry_run:
+        heartbeat.record_tick(actor=actor)
     if not heartbeat.has_work():
         return []
+    row = heartbeat.current()
+    now, paused = row.ticked_at, row.paused_at is not None
+    if dry_run or now is None:  # a dry run records no tick
+        now = heartbeat.database_now()
     lines = steps.advance(now=now, dry_run=dry_run)
     if not dry_run:
         alerts.resolve(subject=heartbeat.ALERT_SUBJECT)
@@ -44,15 +49,6 @@ def run_once(*, actor: str, dry_run: bool = False) -> list[str]:
         for line in lines:
             log.info("%s", line)
     return lines
-
-
-def _begin(*, actor: str, dry_run: bool) -> tuple[datetime, bool]:
-    """Return the time of the tick and whether pre-scaling is paused. Unless in a dry run, record it."""
-    row = heartbeat.current() if dry_run else heartbeat.record_tick(actor=actor)
-    paused = row.paused_at is not None
-    if dry_run or row.ticked_at is None:
-        return heartbeat.database_now(), paused
-    return row.ticked_at, paused
 
 
 def reconcile_targets(
