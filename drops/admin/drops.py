@@ -200,6 +200,6 @@ def scale_plan_summary(request: HttpRequest, drop: Drop) -> dict[str, Any] | Non
     return {
         "row": row,
         "states": [(state, states.count(state)) for state in dict.fromkeys(states)],
-        "waiting": Step.objects.filter(drop=drop, held_back=True).exclude(state__in=Step.OVER).count(),
+        "waiting": Step.objects.filter(drop=drop, needs_approval=True).exclude(state__in=Step.OVER).count(),
         "problems": (row.plan or {}).get("problems", []),
     }

@@ -48,17 +48,17 @@ def targets(*, now: datetime) -> dict[str, dict[str, Any]]:
 
 def target_metrics(target: Target, *, now: datetime) -> dict[str, Any]:
     """Return one target's last reading."""
-    observed: dict[str, Any] = target.seen or {}
+    observed: dict[str, Any] = target.observed or {}
     seconds_ago = None
-    if target.seen_at is not None:
-        seconds_ago = round((now - target.seen_at).total_seconds(), 1)
+    if target.observed_at is not None:
+        seconds_ago = round((now - target.observed_at).total_seconds(), 1)
     return {
-        "kind": target.kind,
+        "kind": target.provider,
         "groups": [share.group for share in target.shares.all()],
         "size": observed.get("size"),
         "ready": target.ready_size,
         "moving": observed.get("moving"),
-        "asked": target.asked_size,
+        "asked": target.desired_size,
         "baseline": target.baseline_size,
         "stopped": target.stopped_at is not None,
         "read_seconds_ago": seconds_ago,
@@ -82,7 +82,7 @@ def locator(name: str) -> dict[str, str]:
 
 def fleet_metrics(name: str) -> dict[str, Any]:
     """Return the metrics of one fleet."""
-    fleet = Gunicorn(where=locator(name))
+    fleet = Gunicorn(locator=locator(name))
     try:
         reading, ports = fleet.read(), fleet.ports()
     except ProviderError as fault:

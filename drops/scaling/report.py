@@ -65,18 +65,18 @@ def _lines(lines: Sequence[PlanLine]) -> str:
 
 
 def _line(line: PlanLine) -> tuple[str, ...]:
-    desired = str(line.wanted)
-    if line.held_back:
+    desired = str(line.desired_size)
+    if line.needs_approval:
         desired += f" ({line.allowed})"  # what is allowed without approval
     return (
         line.target,
-        str(line.now_size),
+        str(line.current_size),
         desired,
         line.unit,
         clock(line.starts_at),
         clock(line.needed_at),
         dollars(line.price),
-        NEEDS_APPROVAL if line.held_back else "",
+        NEEDS_APPROVAL if line.needs_approval else "",
     )
 
 
@@ -109,7 +109,7 @@ def _heartbeat(now: datetime) -> str:
     if row is None or row.ticked_at is None:
         return "No tick has run yet."
     age = max(0, round((now - row.ticked_at).total_seconds()))
-    sentence = f"Last tick: {age} s ago, by {row.who}."
+    sentence = f"Last tick: {age} s ago, by {row.actor}."
     if row.paused_at:
         sentence += f" Pre-scaling is paused: {row.paused_reason}"
     return sentence
@@ -123,12 +123,12 @@ def _targets(targets: Sequence[Target]) -> str:
 
 
 def _target(target: Target) -> tuple[str, ...]:
-    observed_size = (target.seen or {}).get("size")
-    sizes = [observed_size, target.ready_size, target.baseline_size, target.asked_size]
-    remark = target.stopped_reason or target.fault
+    observed_size = (target.observed or {}).get("size")
+    sizes = [observed_size, target.ready_size, target.baseline_size, target.desired_size]
+    remark = target.stopped_reason or target.error
     if not remark and not target.enabled:
         remark = "disabled"
-    return (target.name, target.kind, *("–" if size is None else str(size) for size in sizes), remark)
+    return (target.name, target.provider, *("–" if size is None else str(size) for size in sizes), remark)
 
 
 def _steps(steps: Sequence[Step]) -> str:
@@ -140,12 +140,12 @@ def _steps(steps: Sequence[Step]) -> str:
 
 def _step(step: Step) -> tuple[str, ...]:
     remark = step.message
-    if not remark and step.held_back:
+    if not remark and step.needs_approval:
         remark = NEEDS_APPROVAL
     return (
         step.drop.slug,
         step.target.name,
-        str(step.wanted),
+        str(step.desired_size),
         str(State(step.state).label),
         clock(step.starts_at),
         clock(step.needed_at),
@@ -156,7 +156,7 @@ def _step(step: Step) -> tuple[str, ...]:
 
 
 def _verdict(plan: ScalePlan) -> str:
-    lines = [f"{plan.drop.slug}: {plan.verdict}", *_indented(plan.verdict_words)]
-    if plan.reachable is not None:
-        lines.append(f"  {plan.reachable} shoppers a second can be admitted.")
+    lines = [f"{plan.drop.slug}: {plan.verdict}", *_indented(plan.verdict_messages)]
+    if plan.shoppers_per_second is not None:
+        lines.append(f"  {plan.shoppers_per_second} shoppers a second can be admitted.")
     return "\n".join(lines)

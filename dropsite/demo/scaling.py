@@ -20,8 +20,8 @@ class DemoTarget:
     """A target and the group that it carries."""
 
     name: str
-    kind: str
-    where: dict[str, str]
+    provider: str
+    locator: dict[str, str]
     group: Group
     per_second: int  # what one worker or process can do
     floor: int  # during a drop; a single worker that dies would take its group down
@@ -33,8 +33,8 @@ class DemoTarget:
 TARGETS = (
     DemoTarget(
         name="gate fleet",
-        kind="gunicorn",
-        where={"socket": "gate.ctl"},
+        provider="gunicorn",
+        locator={"socket": "gate.ctl"},
         group=Group.GATE,
         per_second=6000,
         floor=2,
@@ -44,8 +44,8 @@ TARGETS = (
     ),
     DemoTarget(
         name="web fleet",
-        kind="gunicorn",
-        where={"socket": "web.ctl"},
+        provider="gunicorn",
+        locator={"socket": "web.ctl"},
         group=Group.WEB,
         per_second=100,
         floor=2,
@@ -55,8 +55,8 @@ TARGETS = (
     ),
     DemoTarget(
         name="checkout pool",
-        kind="celery",
-        where={"worker": "checkout@%h"},
+        provider="celery",
+        locator={"worker": "checkout@%h"},
         group=Group.CHECKOUT,
         per_second=6,
         floor=2,
@@ -73,14 +73,14 @@ def load() -> None:
     The resource is always updated: it contains the machine's host name, which may have changed.
     """
     for item in TARGETS:
-        resource = PROVIDERS[item.kind].resource(item.where)
+        resource = PROVIDERS[item.provider].resource(item.locator)
         target, created = Target.objects.update_or_create(
             name=item.name,
             defaults={"resource": resource},
             create_defaults={
                 "resource": resource,
-                "kind": item.kind,
-                "where": item.where,
+                "provider": item.provider,
+                "locator": item.locator,
                 "floor": item.floor,
                 "ceiling": item.ceiling,
                 "lead_seconds": item.lead_seconds,

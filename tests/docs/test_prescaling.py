@@ -58,12 +58,12 @@ def group(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_new_kind_grows_and_comes_back(kind: type[Provider], group: str) -> None:
-    target = kind(where={"region": "eu-central-1", "group": group})
+    target = kind(locator={"region": "eu-central-1", "group": group})
     baseline = target.read().state
 
-    target.ask(target.state_for(6, baseline=baseline), key="up")
+    target.apply(target.state_for(6, baseline=baseline), key="up")
     grown = target.read()
-    target.ask(baseline, key="down")
+    target.apply(baseline, key="down")
 
     assert (grown.size, grown.serving, grown.state) == (6, 6, {"min": 6, "max": 6, "desired": 6})
     assert target.is_ready(grown, target.state_for(6, baseline=baseline))
@@ -74,7 +74,7 @@ def test_new_kind_refuses_what_is_not_there_with_a_sentence(kind: type[Provider]
     with pytest.raises(
         ApplyRefused, match=r"There is no Auto Scaling group nothing in this region\. Look at its name\."
     ):
-        kind(where={"region": "eu-central-1", "group": "nothing"}).read()
+        kind(locator={"region": "eu-central-1", "group": "nothing"}).read()
 
 
 def test_policy_names_every_call_that_is_made() -> None:

@@ -82,7 +82,7 @@ def test_demo_plans_for_the_expected_shoppers(monkeypatch: pytest.MonkeyPatch) -
     call_command("demo", expected=150)
 
     drop = Drop.objects.get()
-    steps = dict(Step.objects.filter(drop=drop).values_list("target__name", "wanted"))
+    steps = dict(Step.objects.filter(drop=drop).values_list("target__name", "desired_size"))
     assert drop.scale_plan.expected == 150
     assert (drop.scale_plan.plan or {})["problems"] == []
     assert steps == {"gate fleet": 2, "web fleet": 2, "checkout pool": 4}

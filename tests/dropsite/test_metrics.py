@@ -72,15 +72,15 @@ def test_token_opens_from_anywhere_and_nothing_else_does(client: Client, setting
 
 def test_prometheus_reads_the_same_figures(client: Client) -> None:
     Event.objects.create(id="evt_1", type="x", livemode=False, payload={})
-    seen = {"size": 3, "moving": False}
+    observed = {"size": 3, "moving": False}
     target = Target.objects.create(
         name="web fleet",
-        kind="webhook",
-        where={},
+        provider="webhook",
+        locator={},
         resource="webhook:web",
         ceiling=4,
         lead_seconds=60,
-        seen=seen,
+        observed=observed,
         ready_size=2,
     )
 

@@ -19,8 +19,8 @@ class Scaled(NamedTuple):
     """A target of the drop that is over; when its step starts, and how long it took, in minutes."""
 
     name: str
-    kind: str
-    where: dict[str, str]
+    provider: str
+    locator: dict[str, str]
     group: str
     tier: int
     before: int
@@ -46,7 +46,7 @@ def add_person(name: str, group: str) -> None:
 
 
 def add_scaled_drop() -> dict[str, str]:
-    """Make a drop that is over, with the steps, calls and bill that it left; the ids of it and of the late target.
+    """Make a drop that is over, with the steps, calls and cost that it left; the ids of it and of the late target.
 
     Its targets are switched off, so that no tick touches them.
     """
@@ -86,8 +86,8 @@ def add_scaled_drop() -> dict[str, str]:
         planned_at=needed,
         verdict="no go",
         verdict_at=needed,
-        reachable=310,
-        verdict_words=["Web on ECS has 9 tasks of 24 tasks: it is under way, but later than its lead time."],
+        shoppers_per_second=310,
+        verdict_messages=["Web on ECS has 9 tasks of 24 tasks: it is under way, but later than its lead time."],
     )
     return {"drop": str(drop.pk), "target": str(Target.objects.get(name="Web on ECS").pk)}
 
@@ -96,14 +96,14 @@ def _scale(drop: Drop, scaled: Scaled, *, needed: datetime, now: datetime) -> di
     """Make a target with its step and calls; its line of the plan."""
     target = Target.objects.create(
         name=scaled.name,
-        kind=scaled.kind,
-        where=scaled.where,
+        provider=scaled.provider,
+        locator=scaled.locator,
         resource=f"journey:{scaled.name}",
         enabled=False,
         ceiling=60,
         lead_seconds=180,
-        seen={"size": scaled.before, "serving": scaled.before},
-        seen_at=now,
+        observed={"size": scaled.before, "serving": scaled.before},
+        observed_at=now,
         ready_size=scaled.before,
     )
     Share.objects.create(target=target, group=scaled.group, per_second=100)
@@ -114,7 +114,7 @@ def _scale(drop: Drop, scaled: Scaled, *, needed: datetime, now: datetime) -> di
         target=target,
         tier=scaled.tier,
         state="restored",
-        wanted=scaled.wanted,
+        desired_size=scaled.wanted,
         starts_at=starts,
         needed_at=needed,
         requested_at=starts + MINUTE / 15,
@@ -128,34 +128,34 @@ def _scale(drop: Drop, scaled: Scaled, *, needed: datetime, now: datetime) -> di
         target=target,
         step=step,
         at=starts + MINUTE / 15,
-        act="apply",
+        operation="apply",
         before={"min": scaled.before},
         after={"min": scaled.wanted},
         request_id="7c9e6679-7425-40de-944b-e07fc1f90ae7",
         milliseconds=312,
-        who="beat",
+        actor="beat",
     )
     if ready > needed:
         Call.objects.create(
             target=target,
             step=step,
             at=starts + MINUTE,
-            act="read",
+            operation="read",
             milliseconds=8004,
-            who="beat",
-            fault="ECS is throttling. Nothing to do: it is read again in 10 s.",
+            actor="beat",
+            error="ECS is throttling. Nothing to do: it is read again in 10 s.",
         )
     return {
         "target_id": target.pk,
         "target": scaled.name,
         "unit": "tasks",
-        "wanted": scaled.wanted,
+        "desired_size": scaled.wanted,
         "allowed": scaled.wanted,
-        "now_size": scaled.before,
+        "current_size": scaled.before,
         "tier": scaled.tier,
         "starts_at": starts.isoformat(),
         "needed_at": needed.isoformat(),
-        "held_back": False,
+        "needs_approval": False,
         "reasons": [f"{scaled.group}: 100 % of 900/s / 40/s an instance", "with 30 % headroom"],
         "price": "0.42",
     }

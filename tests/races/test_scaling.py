@@ -19,7 +19,7 @@ BEATS = 4
 
 def test_four_beats_at_once_apply_once(race: Race, cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    make_step(target=target, wanted=6)
+    make_step(target=target, desired_size=6)
 
     race(BEATS, lambda _i: tick.run_once(actor="beat"))
 
@@ -30,9 +30,9 @@ def test_four_beats_at_once_apply_once(race: Race, cloud: Cloud) -> None:
 
 def test_four_beats_at_once_apply_four_times_without_the_lock(race: Race, cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    make_step(target=target, wanted=6)
+    make_step(target=target, desired_size=6)
     cloud.meeting = Barrier(BEATS)
-    Target.objects.update(busy_until=timezone.now() + timedelta(seconds=60))  # locked by nobody, used by all
+    Target.objects.update(locked_until=timezone.now() + timedelta(seconds=60))  # locked by nobody, used by all
     target.refresh_from_db()
 
     race(BEATS, lambda _i: reconcile.run(target=target, actor="beat", now=timezone.now(), paused=False))
@@ -42,7 +42,7 @@ def test_four_beats_at_once_apply_four_times_without_the_lock(race: Race, cloud:
 
 def test_a_beat_whose_lock_expired_applies_nothing(race: Race, cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    make_step(target=target, wanted=6)
+    make_step(target=target, desired_size=6)
     reached, go_on = Event(), Event()
     cloud.halt = ("GET", reached, go_on)
 
@@ -61,7 +61,7 @@ def test_a_beat_whose_lock_expired_applies_nothing(race: Race, cloud: Cloud) -> 
 
 def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race: Race, cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    step = make_step(target=target, wanted=6)
+    step = make_step(target=target, desired_size=6)
     reached, go_on = Event(), Event()
     cloud.halt = ("PUT", reached, go_on)
 
@@ -84,13 +84,13 @@ def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race: Race, cl
 @pytest.mark.parametrize("when", ["before", "after"])
 def test_a_beat_that_died_at_its_call_is_continued(cloud: Cloud, when: str) -> None:
     target = make_target(cloud, size=2)
-    step = make_step(target=target, wanted=6)
+    step = make_step(target=target, desired_size=6)
     cloud.crash = when
 
     with pytest.raises(Crash):
         tick.run_once(actor="beat")
     target.refresh_from_db()
-    assert (target.asked, target.baseline) == ({"wanted": 6}, {"wanted": 2})
+    assert (target.desired, target.baseline) == ({"wanted": 6}, {"wanted": 2})
 
     pass_time(61)
     for _ in range(3):

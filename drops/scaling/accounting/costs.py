@@ -63,7 +63,7 @@ class Bill:
 
 def measure(*, drop: Drop, seen: Seen | None, now: datetime) -> Bill:
     """Add up what a drop cost. `seen` is what the edge's log says of it; steps still under way count until now."""
-    claimed = Target.objects.filter(Q(steps__drop=drop) | Q(claims__drop=drop)).distinct()
+    claimed = Target.objects.filter(Q(steps__drop=drop) | Q(usages__drop=drop)).distinct()
     items = tuple(item for target in claimed if (item := item_of(drop, target, now)) is not None)
     table = prices.table()
     edge = polls = None
@@ -101,7 +101,7 @@ def item_of(drop: Drop, target: Target, now: datetime) -> Item | None:
     if baseline is None or above <= 0:
         return None
     seconds = usage.share(claims=claims, drop_id=drop.pk, baseline=baseline)
-    kind = PROVIDERS.get(target.kind)
+    kind = PROVIDERS.get(target.provider)
     price = read_inputs.price_of(target, kind)[0] if kind else target.price_per_hour
     return Item(
         target=target.name,
@@ -121,8 +121,8 @@ def baseline_of(drop: Drop, target: Target) -> int | None:
     plan = ScalePlan.objects.filter(drop=drop).values_list("plan", flat=True).first() or {}
     for line in plan.get("lines", []):
         if line["target_id"] == target.pk:
-            return int(line["now_size"])
-    reads = Call.objects.filter(step__drop=drop, target=target, act="read", fault="").order_by("at")
+            return int(line["current_size"])
+    reads = Call.objects.filter(step__drop=drop, target=target, operation="read", error="").order_by("at")
     return (reads.values_list("after", flat=True).first() or {}).get("size")
 
 

@@ -109,8 +109,8 @@ def measure(*, drop: Drop, now: datetime) -> str:
         for group in Group.values:
             figures = {"cpu_seconds": used.get(group), **(from_the_log(group, seen) if seen else {})}
             Demand.objects.update_or_create(drop=drop, group=group, defaults={"shoppers": joined(drop), **figures})
-        Call.objects.filter(act="read", at__lt=now - READS_KEPT).delete()
-        ScalePlan.objects.filter(drop=drop).update(bill=costs.measure(drop=drop, seen=seen, now=now).as_json())
+        Call.objects.filter(operation="read", at__lt=now - READS_KEPT).delete()
+        ScalePlan.objects.filter(drop=drop).update(cost=costs.measure(drop=drop, seen=seen, now=now).as_json())
     return words
 
 
@@ -147,7 +147,7 @@ def cpu_of_groups(span: Span) -> dict[str, float]:
 
 def cpu_of(target: Target, span: Span) -> float:
     """Add up what a target used: readings only grow, unless a process ended, and then counting begins anew."""
-    reads = Call.objects.filter(Q(act="read"), target=target, at__gte=span.since, at__lte=span.until, fault="")
+    reads = Call.objects.filter(Q(operation="read"), target=target, at__gte=span.since, at__lte=span.until, error="")
     total, last = 0.0, None
     for after in reads.order_by("at").values_list("after", flat=True):
         seconds = (after or {}).get("cpu_seconds")

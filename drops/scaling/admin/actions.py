@@ -98,10 +98,10 @@ def target_action(request: HttpRequest, *, admin_site: AdminSite, target_id: int
     require_permission(request)
     target = get_object_or_404(Target, pk=target_id)
     back = reverse(f"{admin_site.name}:scaling_target_change", args=[target.pk])
-    observed_size = (target.seen or {}).get("size")
+    observed_size = (target.observed or {}).get("size")
     facts = [
         ("Baseline", display.size(target=target, count=target.baseline_size)),
-        ("Desired", display.size(target=target, count=target.asked_size)),
+        ("Desired", display.size(target=target, count=target.desired_size)),
         ("Observed", display.size(target=target, count=observed_size)),
     ]
     action = TARGET_ACTIONS[name]
@@ -153,8 +153,8 @@ def test_connection(request: HttpRequest, *, admin_site: AdminSite, target_id: i
     require_permission(request)
     target = get_object_or_404(Target, pk=target_id)
     call = provider_calls.test(target=target, actor=request.user.get_username())
-    if call.fault:
-        messages.error(request, f"The connection doesn't work. {call.fault}")
+    if call.error:
+        messages.error(request, f"The connection doesn't work. {call.error}")
     else:
         messages.success(request, test_result(call=call, target=target))
     return HttpResponseRedirect(reverse(f"{admin_site.name}:scaling_target_change", args=[target.pk]))

@@ -28,9 +28,9 @@ def size(*, target: Target, count: int | None) -> str:
     """Return a size in the provider's unit: "4 tasks"; a dash for None."""
     if count is None:
         return "–"
-    if target.kind not in PROVIDERS:
+    if target.provider not in PROVIDERS:
         return str(count)
-    return PROVIDERS[target.kind](where=target.where).words(count)
+    return PROVIDERS[target.provider](locator=target.locator).format_size(count)
 
 
 def time(moment: datetime) -> str:
@@ -53,13 +53,13 @@ def target_status(*, target: Target) -> tuple[str, str]:
     """Return the status of a target: a key for its colour, and its label."""
     if not target.enabled:
         return "off", "disabled"
-    if target.kind not in PROVIDERS:
+    if target.provider not in PROVIDERS:
         return "stopped", "unknown provider"
     if target.stopped_at:
         return "stopped", "stopped"
-    if target.fault:
+    if target.error:
         return "trouble", "failing"
     if target.baseline is None:
-        return ("rest", "at baseline") if target.seen else ("off", "not read yet")
-    is_returning = target.asked_size is not None and target.asked_size == target.baseline_size
+        return ("rest", "at baseline") if target.observed else ("off", "not read yet")
+    is_returning = target.desired_size is not None and target.desired_size == target.baseline_size
     return ("moving", "returning to baseline") if is_returning else ("scaled", "scaled")

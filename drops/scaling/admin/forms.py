@@ -41,7 +41,7 @@ class TargetForm(ModelForm[Target]):
             return
         for field in provider.fields:
             if LOCATOR_PREFIX + field.name in self.fields:
-                self.initial[LOCATOR_PREFIX + field.name] = self.instance.where.get(field.name, field.default)
+                self.initial[LOCATOR_PREFIX + field.name] = self.instance.locator.get(field.name, field.default)
         if not self.instance.pk and "lead_seconds" in self.fields:
             self.initial["lead_seconds"] = provider.lead_seconds
 
@@ -67,7 +67,7 @@ class TargetForm(ModelForm[Target]):
         try:
             provider.check(locator)
         except BadLocator as bad:
-            for name, sentence in bad.faults.items():
+            for name, sentence in bad.errors.items():
                 field_name = LOCATOR_PREFIX + name
                 self.add_error(field_name if field_name in self.fields else None, sentence)
             return
@@ -76,7 +76,7 @@ class TargetForm(ModelForm[Target]):
         if other is not None:
             sentence = f"The target “{other}” is the same resource ({resource}). Change that one instead."
             self.add_error(None, sentence)
-        self.instance.kind, self.instance.where, self.instance.resource = self.provider, locator, resource
+        self.instance.provider, self.instance.locator, self.instance.resource = self.provider, locator, resource
 
     def clean_sizes(self, values: dict[str, Any]) -> None:
         """Refuse bounds in the wrong order."""

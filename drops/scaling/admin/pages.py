@@ -138,5 +138,5 @@ def approve_shown(request: HttpRequest, *, scale_plan: ScalePlan) -> None:
 
 def pending_approvals(*, scale_plan: ScalePlan) -> list[PendingApproval]:
     """Return what needs approval for a drop."""
-    steps = Step.objects.filter(drop=scale_plan.drop, held_back=True).select_related("target")
+    steps = Step.objects.filter(drop=scale_plan.drop, needs_approval=True).select_related("target")
     return plans.pending_approvals(steps=list(steps.order_by("tier", "target__name")), scale_plan=scale_plan)

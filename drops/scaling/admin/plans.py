@@ -61,11 +61,11 @@ def format_price(amount: Decimal | str | float | None) -> str:
     return f"${dollars:,.{digits}f}"
 
 
-def bill_context(*, scale_plan: ScalePlan) -> dict[str, Any] | None:
+def cost_context(*, scale_plan: ScalePlan) -> dict[str, Any] | None:
     """Return the measured cost for the template; None before it is measured."""
-    if not scale_plan.bill:
+    if not scale_plan.cost:
         return None
-    bill: dict[str, Any] = scale_plan.bill
+    cost: dict[str, Any] = scale_plan.cost
     items = [
         item
         | {
@@ -74,11 +74,11 @@ def bill_context(*, scale_plan: ScalePlan) -> dict[str, Any] | None:
             "since_words": display.time(parse_moment(item["since"])),
             "until_words": display.time(parse_moment(item["until"])),
         }
-        for item in bill["items"]
+        for item in cost["items"]
     ]
-    context = bill | {"items": items, "at": parse_moment(bill["measured_at"])}
+    context = cost | {"items": items, "at": parse_moment(cost["measured_at"])}
     for key in ("capacity", "edge", "polls_price", "total", "per_order", "always_on"):
-        context[f"{key}_words"] = format_price(bill[key])
+        context[f"{key}_words"] = format_price(cost[key])
     return context
 
 
@@ -88,10 +88,10 @@ def pending_approvals(*, steps: Sequence[Step], scale_plan: ScalePlan) -> list[P
     return [
         PendingApproval(step, format_price(prices.get(step.target_id)))
         for step in steps
-        if step.held_back and step.state not in Step.OVER
+        if step.needs_approval and step.state not in Step.OVER
     ]
 
 
 def fingerprint(approvals: Sequence[PendingApproval]) -> str:
     """Return what identifies the sizes that a page showed, so that exactly these are approved."""
-    return ",".join(f"{approval.step.target_id}:{approval.step.wanted}" for approval in approvals)
+    return ",".join(f"{approval.step.target_id}:{approval.step.desired_size}" for approval in approvals)

@@ -25,19 +25,19 @@ class CallRow:
 def call_rows(calls: Iterable[Call]) -> list[CallRow]:
     """Return calls as table rows."""
     return [
-        CallRow(call, display.time(call.at), call.act, display.state(call.before), display.state(call.after))
+        CallRow(call, display.time(call.at), call.operation, display.state(call.before), display.state(call.after))
         for call in calls
     ]
 
 
 @admin.register(Call)
 class CallAdmin(ReadOnlyAdmin[Call]):
-    list_display = ("at", "target", "act", "from_", "to", "request_id", "milliseconds", "who", "fault")
-    list_filter = ("act", ("fault", admin.EmptyFieldListFilter), "target")
+    list_display = ("at", "target", "operation", "from_", "to", "request_id", "milliseconds", "actor", "error")
+    list_filter = ("operation", ("error", admin.EmptyFieldListFilter), "target")
     list_select_related = ("target",)
-    search_fields = ("target__name", "request_id", "who", "fault", "step__drop__slug")
+    search_fields = ("target__name", "request_id", "actor", "error", "step__drop__slug")
     ordering = ("-at", "-id")
-    fields = ("at", "target", "step", "act", "from_", "to", "request_id", "milliseconds", "who", "fault")
+    fields = ("at", "target", "step", "operation", "from_", "to", "request_id", "milliseconds", "actor", "error")
 
     @admin.display(description="from")
     def from_(self, call: Call) -> str:
@@ -50,7 +50,9 @@ class CallAdmin(ReadOnlyAdmin[Call]):
 
 @admin.register(Step)
 class StepAdmin(ReadOnlyAdmin[Step]):
-    list_display = ("drop", "target", "state", "wanted", "starts_at", "needed_at", "ready_at", "ended_at", "message")
+    list_display = (
+        "drop", "target", "state", "desired_size", "starts_at", "needed_at", "ready_at", "ended_at", "message",
+    )  # fmt: skip
     list_filter = ("state", "target")
     list_select_related = ("drop", "target")
     search_fields = ("drop__slug", "drop__title", "target__name")

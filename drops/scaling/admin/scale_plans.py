@@ -99,8 +99,8 @@ def page_context(request: HttpRequest, scale_plan: ScalePlan) -> dict[str, Any]:
     now, drop = timezone.now(), scale_plan.drop
     steps = list(Step.objects.filter(drop=drop).select_related("target").order_by("tier", "target__name"))
     plan = plans.stored_plan_context(scale_plan=scale_plan)
-    sizes = {line["target_id"]: line["now_size"] for line in plan["lines"]} if plan else {}
-    calls = Call.objects.filter(step__drop=drop).filter(~Q(act="read") | ~Q(fault=""))
+    sizes = {line["target_id"]: line["current_size"] for line in plan["lines"]} if plan else {}
+    calls = Call.objects.filter(step__drop=drop).filter(~Q(operation="read") | ~Q(error=""))
     return {
         "title": f"Scale plan of “{drop}”",
         "subtitle": None,
@@ -109,7 +109,7 @@ def page_context(request: HttpRequest, scale_plan: ScalePlan) -> dict[str, Any]:
         "phase": lifecycle.phase(drop=drop, now=now),
         "timeline": timeline.draw(drop=drop, steps=steps, sizes=sizes, now=now),
         "plan": plan,
-        "bill": plans.bill_context(scale_plan=scale_plan),
+        "cost": plans.cost_context(scale_plan=scale_plan),
         "approvals": plans.pending_approvals(steps=steps, scale_plan=scale_plan),
         "may_act": request.user.has_perm(actions.PERMISSION),
         "calls": records.call_rows(calls.select_related("target", "step__drop")[:MAX_CALLS]),

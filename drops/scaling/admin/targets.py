@@ -35,7 +35,7 @@ from shop.core.datetimes import format_duration
 
 MAX_CALLS = 20  # on the page of a target; the list of calls has them all
 SIZE_FIELDS = ("floor", "ceiling", "ops_ceiling", "headroom_percent", "zones", "lead_seconds", "price_per_hour")
-NO_READING = {"seen": None, "seen_at": None, "ready_size": None, "failures": 0, "retry_at": None, "fault": ""}
+NO_READING = {"observed": None, "observed_at": None, "ready_size": None, "failures": 0, "retry_at": None, "error": ""}
 
 
 class ShareInline(TabularInline[Share, Target]):
@@ -52,7 +52,7 @@ class ShareInline(TabularInline[Share, Target]):
 @admin.register(Target)
 class TargetAdmin(AuditedAdmin[Target]):
     list_display = ("name", "provider_name", "status", "ready_size", "baseline_size", "bounds", "last_read", "enabled")
-    list_filter = ("enabled", "kind")
+    list_filter = ("enabled", "provider")
     search_fields = ("name", "resource")
     inlines = (ShareInline,)
     change_form_template = "admin/scaling/target/change_form.html"
@@ -60,9 +60,9 @@ class TargetAdmin(AuditedAdmin[Target]):
     def about(self, obj: Target) -> str:
         return f"target:{obj.name}"
 
-    @admin.display(description="provider", ordering="kind")
+    @admin.display(description="provider", ordering="provider")
     def provider_name(self, target: Target) -> str:
-        return display.provider_name(target.kind)
+        return display.provider_name(target.provider)
 
     @admin.display(description="status")
     def status(self, target: Target) -> str:
@@ -74,32 +74,32 @@ class TargetAdmin(AuditedAdmin[Target]):
         ops_ceiling = "–" if target.ops_ceiling is None else target.ops_ceiling
         return f"{target.floor} – {ops_ceiling} – {target.ceiling}"
 
-    @admin.display(description="last read", ordering="seen_at")
+    @admin.display(description="last read", ordering="observed_at")
     def last_read(self, target: Target) -> str:
-        if target.seen_at is None:
+        if target.observed_at is None:
             return "never"
-        return f"{format_duration(abs(timezone.now() - target.seen_at))} ago"
+        return f"{format_duration(abs(timezone.now() - target.observed_at))} ago"
 
     @admin.display(description="locator")
     def locator_text(self, target: Target) -> str:
         labels: dict[str, str] = {}
-        if target.kind in PROVIDERS:
-            labels = {field.name: capfirst(field.label) for field in PROVIDERS[target.kind].fields}
-        rows = ((labels.get(name, name), value) for name, value in target.where.items())
+        if target.provider in PROVIDERS:
+            labels = {field.name: capfirst(field.label) for field in PROVIDERS[target.provider].fields}
+        rows = ((labels.get(name, name), value) for name, value in target.locator.items())
         return format_html_join("\n", "<div>{}: {}</div>", rows)
 
     # --- the form ---
 
     def form_provider(self, request: HttpRequest, obj: Target | None) -> str:
         """Return the target's provider, or the one chosen in the address; empty if it is unknown."""
-        key = obj.kind if obj is not None else request.GET.get("kind", "")
+        key = obj.provider if obj is not None else request.GET.get("kind", "")
         return key if key in PROVIDERS else ""
 
     def can_change_locator(self, request: HttpRequest, obj: Target | None) -> bool:
         """Whether the locator can be changed: not while the target is scaled, nor by staff who only look."""
         if obj is None:
             return True
-        return obj.baseline is None and obj.kind in PROVIDERS and self.has_change_permission(request, obj)
+        return obj.baseline is None and obj.provider in PROVIDERS and self.has_change_permission(request, obj)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Target | None:
         """Return the target; for a posted form under a lock, so that the current row decides what is fixed."""
@@ -140,11 +140,11 @@ class TargetAdmin(AuditedAdmin[Target]):
         if not change:
             super().save_model(request, obj, form, change)
             return
-        changed = {"where" if name.startswith(LOCATOR_PREFIX) else name for name in form.changed_data}
-        if changed & {"where", "enabled"}:
-            obj.busy_until = None  # a tick that works on the old row loses its lock and writes nothing
-            changed.add("busy_until")
-        if "where" in changed:
+        changed = {"locator" if name.startswith(LOCATOR_PREFIX) else name for name in form.changed_data}
+        if changed & {"locator", "enabled"}:
+            obj.locked_until = None  # a tick that works on the old row loses its lock and writes nothing
+            changed.add("locked_until")
+        if "locator" in changed:
             # It is a different resource now: what was read of the old one means nothing.
             for name, value in NO_READING.items():
                 setattr(obj, name, value)
@@ -225,17 +225,17 @@ class TargetAdmin(AuditedAdmin[Target]):
 
 def is_used(target: Target) -> bool:
     """Whether any drop has steps or usage of a target."""
-    return target.steps.exists() or target.claims.exists()
+    return target.steps.exists() or target.usages.exists()
 
 
 def sizes(*, target: Target) -> list[tuple[str, str]]:
     """Return the sizes of a target with their labels."""
-    observed = target.seen or {}
+    observed = target.observed or {}
     counts = (
         ("observed", observed.get("size")),
         ("serving", observed.get("serving")),
         ("last verified", target.ready_size),
-        ("desired", target.asked_size),
+        ("desired", target.desired_size),
         ("baseline", target.baseline_size),
     )
     return [(label, display.size(target=target, count=count)) for label, count in counts]

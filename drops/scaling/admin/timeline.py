@@ -152,7 +152,7 @@ def draw_row(*, step: Step, size: int | None, axis: Axis, now: datetime) -> Row:
 
 def size_change(*, step: Step, size: int | None) -> str:
     """Return how the step changes its target's size; only the desired size if the one before isn't known."""
-    desired = display.size(target=step.target, count=step.wanted)
+    desired = display.size(target=step.target, count=step.desired_size)
     before = step.target.baseline_size if step.target.baseline_size is not None else size
     return desired if before is None else f"{before} → {desired}"
 

@@ -59,7 +59,7 @@ def decide(observation: Observation) -> Decision:
     ready = provider.is_ready(observation.reading, state)
     claimed = leases.claimed(target=target, leased=leased, baseline_size=target.baseline_size or 0)
     released = ready and not observation.kept_because and size <= claimed
-    is_new = target.asked is None or not provider.is_same(state, target.asked) or size != target.asked_size
+    is_new = target.desired is None or not provider.is_same(state, target.desired) or size != target.desired_size
     return Decision(
         state=state,
         size=size,
@@ -76,8 +76,8 @@ def desired_state(observation: Observation, leased: Sequence[Step]) -> tuple[Sta
     target, reading = observation.target, observation.reading
     baseline = reading.state if target.baseline is None else target.baseline
     baseline_size = reading.size if target.baseline_size is None else target.baseline_size
-    if observation.is_frozen and target.asked is not None and target.asked_size is not None:
-        return target.asked, target.asked_size
+    if observation.is_frozen and target.desired is not None and target.desired_size is not None:
+        return target.desired, target.desired_size
     size = leases.desired(
         target=target,
         leased=leased,
@@ -87,30 +87,30 @@ def desired_state(observation: Observation, leased: Sequence[Step]) -> tuple[Sta
     )
     if size == baseline_size:
         return baseline, size
-    if size == target.asked_size and target.asked is not None:
-        return target.asked, size
+    if size == target.desired_size and target.desired is not None:
+        return target.desired, size
     return observation.provider.state_for(size, baseline=baseline), size
 
 
 def is_drift(observation: Observation) -> bool:
     """Whether somebody else changed the target while pre-scaling controls it."""
     target, provider, live = observation.target, observation.provider, observation.reading.state
-    if target.asked is None or target.stopped_at is not None:
+    if target.desired is None or target.stopped_at is not None:
         return False
-    previous = target.before or []
-    ours = [target.baseline or {}, target.asked, *previous]
+    previous = target.previous or []
+    ours = [target.baseline or {}, target.desired, *previous]
     if any(provider.is_same(live, state) for state in ours):
         return False
-    return not any(provider.is_between(live, before=state, after=target.asked) for state in previous)
+    return not any(provider.is_between(live, before=state, after=target.desired) for state in previous)
 
 
 def previous_states(observation: Observation) -> list[State]:
     """Return the states that stay ours until the new one is ready: observed, or still possible."""
     target = observation.target
     candidates = [observation.reading.state]
-    if target.asked:
-        candidates.append(target.asked)
-    candidates += target.before or []
+    if target.desired:
+        candidates.append(target.desired)
+    candidates += target.previous or []
     found: list[State] = []
     for state in candidates:
         if not any(observation.provider.is_same(state, other) for other in found):

@@ -17,9 +17,9 @@ MAX_MISSED_TICKS = 4
 
 def record_tick(*, actor: str) -> None:
     """Record that a tick begins, by the database's clock."""
-    if not Heartbeat.objects.update(ticked_at=Now(), who=actor):
+    if not Heartbeat.objects.update(ticked_at=Now(), actor=actor):
         # The very first tick: there is no row yet. If another one inserts it now, that will do.
-        Heartbeat.objects.bulk_create([Heartbeat(ticked_at=Now(), who=actor)], ignore_conflicts=True)
+        Heartbeat.objects.bulk_create([Heartbeat(ticked_at=Now(), actor=actor)], ignore_conflicts=True)
 
 
 def current() -> Heartbeat:

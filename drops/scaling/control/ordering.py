@@ -22,7 +22,7 @@ def why_not_requested(*, step: Step, now: datetime) -> str:
     for other in earlier.order_by("tier", "pk"):
         # Don't wait for a target that is late or can't be changed: from there on, the connections decide.
         is_late = other.needed_at <= now
-        is_stuck = other.held_back or other.target.stopped_at is not None or not other.target.enabled
+        is_stuck = other.needs_approval or other.target.stopped_at is not None or not other.target.enabled
         if not is_late and not is_stuck:
             return f"Waiting for {other.target.name}, which is scaled up first."
     if not step.target.connections:
@@ -53,14 +53,14 @@ def connection_shortage(*, drop: Drop, sizes: Mapping[int, int], now: datetime) 
     expected = ScalePlan.objects.filter(drop=drop).values_list("expected", flat=True).first()
     inputs = read_inputs.read(drop=drop, expected=expected or 1, now=now)
     connections = capacity.connections(sizes=current_sizes | dict(sizes), facts=inputs)
-    return "" if connections.fits else f"Waiting for database connections. {connections.words}"
+    return "" if connections.fits else f"Waiting for database connections. {connections.message}"
 
 
 def possible_size(target: Target) -> int | None:
     """Return the worst case: the most that a fleet may have, the least that a database may have."""
     if target.connection_limit:
-        sizes = [size for size in (target.asked_size, target.ready_size) if size is not None]
+        sizes = [size for size in (target.desired_size, target.ready_size) if size is not None]
         return min(sizes, default=None)
-    observed_size = (target.seen or {}).get("size")
-    sizes = [size for size in (target.asked_size, observed_size) if size is not None]
+    observed_size = (target.observed or {}).get("size")
+    sizes = [size for size in (target.desired_size, observed_size) if size is not None]
     return max(sizes, default=None)

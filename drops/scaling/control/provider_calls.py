@@ -16,10 +16,10 @@ Answer = TypeVar("Answer", Reading, Applied)
 
 def provider_of(*, target: Target) -> Provider:
     """Return the target's provider, with its locator. Raises ApplyRefused if there is no such provider."""
-    if target.kind not in PROVIDERS:
+    if target.provider not in PROVIDERS:
         known = ", ".join(sorted(PROVIDERS))
-        raise ApplyRefused(f"There is no provider “{target.kind}”. Choose one of: {known}.")
-    return PROVIDERS[target.kind](where=target.where)
+        raise ApplyRefused(f"There is no provider “{target.provider}”. Choose one of: {known}.")
+    return PROVIDERS[target.provider](locator=target.locator)
 
 
 def read(*, target: Target, actor: str, step: Step | None = None, operation: str = "read") -> Reading:
@@ -29,25 +29,25 @@ def read(*, target: Target, actor: str, step: Step | None = None, operation: str
         return {"after": reading_as_json(reading)}
 
     return _recorded(
-        lambda: provider_of(target=target).read(), result, target=target, step=step, act=operation, who=actor
+        lambda: provider_of(target=target).read(), result, target=target, step=step, operation=operation, actor=actor
     )
 
 
 def apply(*, target: Target, actor: str, key: str, step: Step | None = None) -> Applied:
     """Apply the desired state, which is committed already. Raises ProviderError, with the fault in the row."""
-    desired = target.asked or {}
+    desired = target.desired or {}
 
     def result(applied: Applied) -> dict[str, Any]:
         return {"after": desired, "request_id": applied.request_id[:100]}
 
     return _recorded(
-        lambda: provider_of(target=target).ask(desired, key=key),
+        lambda: provider_of(target=target).apply(desired, key=key),
         result,
         target=target,
         step=step,
-        act="apply",
-        who=actor,
-        before=(target.seen or {}).get("state"),
+        operation="apply",
+        actor=actor,
+        before=(target.observed or {}).get("state"),
     )
 
 
@@ -55,7 +55,7 @@ def test(*, target: Target, actor: str) -> Call:
     """Test the connection by reading the target. Return the row, with the fault if it failed."""
     with suppress(ProviderError):  # the row holds it
         read(target=target, actor=actor, operation="test")
-    return Call.objects.filter(target=target, act="test", who=actor).latest("id")
+    return Call.objects.filter(target=target, operation="test", actor=actor).latest("id")
 
 
 def _recorded(
@@ -63,16 +63,16 @@ def _recorded(
     result: Callable[[Answer], dict[str, Any]],
     *,
     target: Target,
-    who: str,
+    actor: str,
     **fields: Any,
 ) -> Answer:
     """Make one call and keep its row, whether it succeeds or not."""
     started = time.monotonic()
-    row = Call(target=target, who=who[:80], milliseconds=0, **fields)
+    row = Call(target=target, actor=actor[:80], milliseconds=0, **fields)
     try:
         answer = call()
     except ProviderError as fault:
-        row.fault = str(fault)[:300]
+        row.error = str(fault)[:300]
         raise
     else:
         for name, value in result(answer).items():
@@ -90,6 +90,6 @@ def reading_as_json(reading: Reading) -> dict[str, Any]:
         "size": reading.size,
         "serving": reading.serving,
         "moving": reading.moving,
-        "words": reading.words,
+        "message": reading.message,
         "cpu_seconds": reading.cpu_seconds,
     }

@@ -78,7 +78,7 @@ def check_due(*, now: datetime, is_news: bool = True) -> list[str]:
     return [
         f"{readiness.drop.slug}: {readiness.verdict}; {' '.join(readiness.messages)}".rstrip("; ")
         for plan, readiness in checked
-        if (plan.verdict, plan.verdict_words) != (readiness.verdict, list(readiness.messages))
+        if (plan.verdict, plan.verdict_messages) != (readiness.verdict, list(readiness.messages))
     ]
 
 
@@ -91,7 +91,7 @@ def check(*, scale_plan: ScalePlan, now: datetime) -> Readiness:
     row = ScalePlan.objects.filter(pk=scale_plan.pk)
     # The time is that of the first tick with this verdict.
     row.exclude(verdict=readiness.verdict).update(verdict=readiness.verdict, verdict_at=Now())
-    row.update(verdict_words=list(readiness.messages), reachable=reachable)
+    row.update(verdict_messages=list(readiness.messages), shoppers_per_second=reachable)
     alert_subject = f"drop:{readiness.drop.slug} no go"
     if readiness.verdict == GO:
         alerts.resolve(subject=alert_subject)
@@ -132,9 +132,9 @@ def shortfall(*, step: Step, now: datetime) -> str:
     size = verified_size(target=target, now=now)
     if size is None:  # the last verified one, and never less than the baseline
         size = max(target.ready_size or 0, target.baseline_size or 0)
-    if step.state in {State.READY, State.HOLDING} and size >= step.wanted and step.ready_at:
+    if step.state in {State.READY, State.HOLDING} and size >= step.desired_size and step.ready_at:
         return ""
-    ready, desired = size_text(target, size), size_text(target, step.wanted)
+    ready, desired = size_text(target, size), size_text(target, step.desired_size)
     return f"{target.name} has {ready} of {desired}: {reason(step=step)}"
 
 
@@ -143,10 +143,10 @@ def reason(*, step: Step) -> str:
     target = step.target
     if target.stopped_at:
         return f"{target.stopped_reason} Check it, then resume it, restore it, or leave it as it is."
-    if step.held_back:
+    if step.needs_approval:
         return "the rest needs approval from ops. Approve it on the page of the scale plan."
-    if target.fault:
-        return target.fault
+    if target.error:
+        return target.error
     if not target.enabled:
         return "it is disabled. Enable it on its page."
     if step.message and step.state == State.PLANNED:
@@ -157,21 +157,21 @@ def reason(*, step: Step) -> str:
 def size_text(target: Target, size: int) -> str:
     """Return a size in the provider's unit: "4 tasks"."""
     try:
-        return provider_calls.provider_of(target=target).words(size)
+        return provider_calls.provider_of(target=target).format_size(size)
     except ProviderError:
         return str(size)
 
 
 def verified_size(*, target: Target, now: datetime) -> int | None:
     """Return the size of a target that is surely ready now; None if it isn't known."""
-    if target.ready_size is None or target.seen_at is None:
+    if target.ready_size is None or target.observed_at is None:
         return None
     oldest = now - timedelta(seconds=STALE_TICKS * settings.SCALING_TICK_SECONDS)
-    if target.failures and target.seen_at < oldest:
+    if target.failures and target.observed_at < oldest:
         return None
-    if target.asked_size is None:
+    if target.desired_size is None:
         return target.ready_size
-    return min(target.ready_size, target.asked_size)  # it may be about to scale down
+    return min(target.ready_size, target.desired_size)  # it may be about to scale down
 
 
 def limit_admission(*, shoppers_per_second: float, messages: Sequence[str]) -> None:

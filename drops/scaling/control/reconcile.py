@@ -32,7 +32,7 @@ def run(*, target: Target, actor: str, now: datetime, paused: bool) -> list[str]
     try:
         reading = provider_calls.read(target=target, actor=actor, step=largest_lease(rows))
         observed = provider_calls.reading_as_json(reading)
-        target_lock.write(target=target, seen=observed, seen_at=now, ready_size=reading.serving)
+        target_lock.write(target=target, observed=observed, observed_at=now, ready_size=reading.serving)
         observation = observe(target=target, reading=reading, rows=rows, now=now, paused=paused, dry_run=False)
         decided = decision.decide(observation)
     except ProviderError as fault:
@@ -65,12 +65,12 @@ def preview(*, target: Target, now: datetime, paused: bool) -> list[str]:
         return [f"{target.name}: is at its baseline; its lease would end."]
     if not decided.apply:
         return []
-    return [f"{target.name}: would apply {observation.provider.words(decided.size)}."]
+    return [f"{target.name}: would apply {observation.provider.format_size(decided.size)}."]
 
 
 def largest_lease(rows: Sequence[Step]) -> Step | None:
     """Return the step that a call is recorded with."""
-    return max(rows, key=lambda step: (step.state in Step.LEASES, step.wanted), default=None)
+    return max(rows, key=lambda step: (step.state in Step.LEASES, step.desired_size), default=None)
 
 
 def observe(
@@ -124,8 +124,8 @@ def commit(observation: Observation, decided: Decision) -> list[str]:
     with transaction.atomic():
         if decided.is_new:
             target_lock.write(target=target, **desired_fields(observation, decided))
-        elif decided.ready and target.before is not None:
-            target_lock.write(target=target, before=None)
+        elif decided.ready and target.previous is not None:
+            target_lock.write(target=target, previous=None)
         else:
             target_lock.write(target=target)  # only checks that the lock is still ours
         for step in observation.starting:
@@ -145,10 +145,10 @@ def commit(observation: Observation, decided: Decision) -> list[str]:
 def desired_fields(observation: Observation, decided: Decision) -> dict[str, object]:
     """Return a target's fields for a new desired state. The first lease writes the baseline, too."""
     fields: dict[str, object] = {
-        "asked": decided.state,
-        "asked_size": decided.size,
-        "asked_at": observation.now,
-        "before": None if decided.ready else decision.previous_states(observation),
+        "desired": decided.state,
+        "desired_size": decided.size,
+        "desired_at": observation.now,
+        "previous": None if decided.ready else decision.previous_states(observation),
     }
     if observation.target.baseline is None:
         fields |= {"baseline": observation.reading.state, "baseline_size": observation.reading.size}
@@ -159,7 +159,7 @@ def mark_ready(observation: Observation, *, size: int) -> list[str]:
     """Record with its steps that the target was read back as ready at this size."""
     lines: list[str] = []
     for step in observation.steps:
-        if step.wanted > size:
+        if step.desired_size > size:
             continue
         if step.state in {State.REQUESTED, State.CONVERGING, State.DEGRADED}:
             lines += move(step, State.READY)
@@ -179,7 +179,7 @@ def move(step: Step, to: State) -> list[str]:
 def apply(observation: Observation, *, actor: str) -> list[str]:
     """Ask the provider for the committed state, outside any transaction. Then commit that it accepted."""
     target = observation.target
-    lines = [f"{target.name}: applying {observation.provider.words(target.asked_size or 0)}."]
+    lines = [f"{target.name}: applying {observation.provider.format_size(target.desired_size or 0)}."]
     try:
         step = largest_lease(observation.steps)
         provider_calls.apply(target=target, actor=actor, key=idempotency_key(target), step=step)
@@ -195,15 +195,15 @@ def apply(observation: Observation, *, actor: str) -> list[str]:
 
 def idempotency_key(target: Target) -> str:
     """Return the key of a call: the same if it is repeated, a new one for a new state or time."""
-    asked_at = target.asked_at.isoformat() if target.asked_at else ""
-    identity = json.dumps([target.pk, target.asked, asked_at], sort_keys=True)
+    desired_at = target.desired_at.isoformat() if target.desired_at else ""
+    identity = json.dumps([target.pk, target.desired, desired_at], sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
 
 
 def clear_fault(*, target: Target) -> None:
     """Clear earlier failures, because a call succeeded."""
-    if target.failures or target.fault:
-        target_lock.write(target=target, failures=0, retry_at=None, fault="")
+    if target.failures or target.error:
+        target_lock.write(target=target, failures=0, retry_at=None, error="")
         alerts.resolve(subject=f"{alert_subject(target=target)} fault")
 
 
@@ -212,7 +212,7 @@ def record_fault(*, target: Target, rows: Sequence[Step], fault: ProviderError, 
     failures = min(target.failures + 1, MAX_FAILURES)
     message = str(fault)[:300]
     retry_at = now + retry_after(failures=failures)
-    target_lock.write(target=target, failures=failures, retry_at=retry_at, fault=message)
+    target_lock.write(target=target, failures=failures, retry_at=retry_at, error=message)
     for step in rows:
         if step.state in {State.REQUESTED, State.CONVERGING, State.DEGRADED, State.RELEASING}:
             steps.set_message(step=step, message=message)
@@ -252,8 +252,8 @@ def stop(observation: Observation) -> list[str]:
 def drift_message(observation: Observation) -> str:
     """Return the sentence that says that somebody else changed a target."""
     target, provider = observation.target, observation.provider
-    observed = provider.words(observation.reading.size)
-    desired = provider.words(target.asked_size or 0)
+    observed = provider.format_size(observation.reading.size)
+    desired = provider.format_size(target.desired_size or 0)
     return (
         f"{target.name}: somebody else changed it to {observed} while pre-scaling had applied {desired}. "
         "Pre-scaling leaves it alone."

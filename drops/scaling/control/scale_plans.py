@@ -106,18 +106,18 @@ def approve(*, drop: Drop, actor: AbstractBaseUser | None) -> ScalePlan:
         for step in rows:
             # From now on the lease is larger: record what it was until here.
             usage.keep(step=step, now=heartbeat.database_now())
-        approved = scale_plan.approved | {str(step.target_id): step.wanted for step in rows}
+        approved = scale_plan.approved_sizes | {str(step.target_id): step.desired_size for step in rows}
         ScalePlan.objects.filter(drop=drop).update(
-            approved=approved, approved_by=actor.pk if actor else None, approved_at=Now()
+            approved_sizes=approved, approved_by=actor.pk if actor else None, approved_at=Now()
         )
         for step in rows:
-            same_size = Step.objects.filter(pk=step.pk, held_back=True, wanted__lte=step.wanted)
-            same_size.update(held_back=False)
+            same_size = Step.objects.filter(pk=step.pk, needs_approval=True, desired_size__lte=step.desired_size)
+            same_size.update(needs_approval=False)
         audit_log.write(
             actor=actor,
             about=f"drop:{drop.slug}",
             action="approved",
-            before={"approved": scale_plan.approved},
+            before={"approved": scale_plan.approved_sizes},
             after={"approved": approved, "price": str((scale_plan.plan or {}).get("price", ""))},
         )
         alert_needed_approval(drop=drop)
@@ -127,14 +127,14 @@ def approve(*, drop: Drop, actor: AbstractBaseUser | None) -> ScalePlan:
 
 def steps_needing_approval(*, drop: Drop) -> QuerySet[Step]:
     """Live steps of a drop that go beyond ops' ceilings."""
-    return Step.objects.filter(drop=drop, held_back=True, state__in=LIVE_STATES)
+    return Step.objects.filter(drop=drop, needs_approval=True, state__in=LIVE_STATES)
 
 
 def plan_due(*, now: datetime) -> list[str]:
     """Plan again for upcoming and running drops whose inputs may have changed. Return a line for each."""
     old = now - timedelta(seconds=REPLAN_TICKS * settings.SCALING_TICK_SECONDS)
     go_at = F("drop__lobby_opens_at") - go_before_lobby()
-    is_changed = Q(planned_at=None) | Q(typed_at__gt=F("planned_at"))
+    is_changed = Q(planned_at=None) | Q(changed_at__gt=F("planned_at"))
     is_old = Q(drop__lobby_opens_at__gt=now, planned_at__lt=old)
     is_postponed = Q(drop__steps__needed_at__gt=go_at) | Q(drop__steps__needed_at__lt=go_at)
     current = ScalePlan.objects.filter(drop__in=Drop.objects.announced().not_ended())
@@ -177,7 +177,7 @@ def alert_needed_approval(*, drop: Drop) -> None:
     """Alert ops of steps that need their approval, or end that alert."""
     alert_subject = f"drop:{drop.slug} approval"
     rows = steps_needing_approval(drop=drop).select_related("target")
-    sizes = ", ".join(f"{step.target.name}: {step.wanted}" for step in rows)
+    sizes = ", ".join(f"{step.target.name}: {step.desired_size}" for step in rows)
     if not sizes:
         alerts.resolve(subject=alert_subject)
         return
@@ -202,9 +202,9 @@ def sync_steps(*, drop: Drop, lines: Sequence[PlanLine], now: datetime) -> None:
 def step_fields(line: PlanLine) -> dict[str, object]:
     """Return the fields of a step that follow from a line of the plan."""
     return {
-        "wanted": line.wanted,
+        "desired_size": line.desired_size,
         "tier": line.tier,
-        "held_back": line.held_back,
+        "needs_approval": line.needs_approval,
         "starts_at": line.starts_at,
         "needed_at": line.needed_at,
     }
@@ -230,14 +230,16 @@ def sync_step(*, step: Step, line: PlanLine, now: datetime) -> None:
             return
         if is_moved:
             row.update(starts_at=line.starts_at, needed_at=line.needed_at)
-        if step.wanted < line.wanted:
+        if step.desired_size < line.desired_size:
             raise_step(step=step, line=line, now=now)
 
 
 def raise_step(*, step: Step, line: PlanLine, now: datetime) -> None:
     """Raise the size of a lease; its target has to be read back as ready again."""
     usage.keep(step=step, now=now)
-    row = Step.objects.filter(pk=step.pk, wanted__lt=line.wanted)
+    row = Step.objects.filter(pk=step.pk, desired_size__lt=line.desired_size)
     before_lobby = (State.CONVERGING, State.READY, State.DEGRADED)
     row.filter(state__in=before_lobby).update(state=State.REQUESTED, ready_at=None)
-    row.filter(state__in=Step.LEASES).update(wanted=Greatest("wanted", line.wanted), held_back=line.held_back)
+    row.filter(state__in=Step.LEASES).update(
+        desired_size=Greatest("desired_size", line.desired_size), needs_approval=line.needs_approval
+    )

@@ -16,12 +16,12 @@ State = Step.State
 CLEARED_LEASE = {
     "baseline": None,
     "baseline_size": None,
-    "asked": None,
-    "asked_size": None,
-    "asked_at": None,
-    "before": None,
+    "desired": None,
+    "desired_size": None,
+    "desired_at": None,
+    "previous": None,
 }
-CLEARED_STOP = {"stopped_at": None, "stopped_reason": "", "failures": 0, "retry_at": None, "fault": ""}
+CLEARED_STOP = {"stopped_at": None, "stopped_reason": "", "failures": 0, "retry_at": None, "error": ""}
 
 
 class TargetActionRefused(Exception):
@@ -46,7 +46,7 @@ def restore_now(*, target: Target, actor: AbstractBaseUser | None) -> None:
             actor=actor,
             about=audit_subject(target=row),
             action="restored",
-            before={"desired": row.asked_size},
+            before={"desired": row.desired_size},
             after={"baseline": row.baseline_size},
         )
 
@@ -61,7 +61,7 @@ def resume(*, target: Target, actor: AbstractBaseUser | None) -> None:
         if row.stopped_at is None and not row.failures:
             raise TargetActionRefused(f"{row.name} isn't stopped: there is nothing to resume.")
         _clear_stop(target=row)
-        before = {"stopped": row.stopped_reason, "fault": row.fault}
+        before = {"stopped": row.stopped_reason, "error": row.error}
         audit_log.write(actor=actor, about=audit_subject(target=row), action="resumed", before=before)
 
 
@@ -84,7 +84,7 @@ def abandon(*, target: Target, actor: AbstractBaseUser | None) -> None:
             message=message,
         )
         # Clearing the lock too makes a tick that works on the target now write nothing.
-        Target.objects.filter(pk=row.pk).update(**CLEARED_LEASE, **CLEARED_STOP, busy_until=None)
+        Target.objects.filter(pk=row.pk).update(**CLEARED_LEASE, **CLEARED_STOP, locked_until=None)
         alerts.resolve(subject=f"{alert_subject(target=row)} drift")
         before = {"baseline": row.baseline_size, "stopped": row.stopped_reason}
         audit_log.write(actor=actor, about=audit_subject(target=row), action="abandoned", before=before)
@@ -92,13 +92,13 @@ def abandon(*, target: Target, actor: AbstractBaseUser | None) -> None:
 
 def _clear_stop(*, target: Target) -> None:
     """Clear what stops or delays a target. Its observed state is ours until the next one is ready."""
-    previous = list(target.before or [])
-    observed = (target.seen or {}).get("state")
-    if observed is not None and target.asked is not None:
+    previous = list(target.previous or [])
+    observed = (target.observed or {}).get("state")
+    if observed is not None and target.desired is not None:
         previous.append(observed)
-    reasons = [reason for reason in (target.stopped_reason, target.fault) if reason]
+    reasons = [reason for reason in (target.stopped_reason, target.error) if reason]
     steps.live(target=target).filter(message__in=reasons).update(message="")
-    Target.objects.filter(pk=target.pk).update(**CLEARED_STOP, before=previous or None, busy_until=None)
+    Target.objects.filter(pk=target.pk).update(**CLEARED_STOP, previous=previous or None, locked_until=None)
     for subject in ("drift", "fault"):
         alerts.resolve(subject=f"{alert_subject(target=target)} {subject}")
 

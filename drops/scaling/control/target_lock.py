@@ -1,6 +1,6 @@
 """The lock on a target: one tick at a time works on it.
 
-A lock is the value of `busy_until`. A guarded UPDATE acquires it and every write names it; a worker that finds a
+A lock is the value of `locked_until`. A guarded UPDATE acquires it and every write names it; a worker that finds a
 different value there has lost its lock and writes nothing. The lock of a process that died expires after a minute.
 """
 
@@ -22,17 +22,17 @@ class LockLost(Exception):
 
 def acquire(*, target: Target) -> Target | None:
     """Lock a target. Return its current row, or None if another tick holds the lock."""
-    is_free = Q(busy_until=None) | Q(busy_until__lt=Now())
-    # The UPDATE locks the row until the transaction ends, so the `busy_until` that we read is surely ours.
+    is_free = Q(locked_until=None) | Q(locked_until__lt=Now())
+    # The UPDATE locks the row until the transaction ends, so the `locked_until` that we read is surely ours.
     with transaction.atomic():
-        if not Target.objects.filter(is_free, pk=target.pk).update(busy_until=Now() + LOCK_TIME):
+        if not Target.objects.filter(is_free, pk=target.pk).update(locked_until=Now() + LOCK_TIME):
             return None
         return Target.objects.get(pk=target.pk)
 
 
 def write(*, target: Target, **fields: Any) -> None:
     """Write fields of a target that we have locked, to the row and to `target`. Raises LockLost."""
-    lock = {"busy_until": target.busy_until}
+    lock = {"locked_until": target.locked_until}
     if not Target.objects.filter(pk=target.pk, **lock).update(**lock | fields):
         raise LockLost
     for name, value in fields.items():
@@ -41,4 +41,4 @@ def write(*, target: Target, **fields: Any) -> None:
 
 def release(*, target: Target) -> None:
     """Release the lock, if it is still ours."""
-    Target.objects.filter(pk=target.pk, busy_until=target.busy_until).update(busy_until=None)
+    Target.objects.filter(pk=target.pk, locked_until=target.locked_until).update(locked_until=None)

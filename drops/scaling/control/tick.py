@@ -98,14 +98,14 @@ def due_targets(*, now: datetime) -> QuerySet[Target]:
     is_due = Q(Exists(active)) | Q(baseline__isnull=False)
     if ScalePlan.objects.filter(drop__in=Drop.objects.not_ended()).exists():
         stale = now - timedelta(seconds=STALE_TICKS * settings.SCALING_TICK_SECONDS)
-        is_due |= Q(enabled=True) & (Q(seen_at=None) | Q(seen_at__lt=stale))
+        is_due |= Q(enabled=True) & (Q(observed_at=None) | Q(observed_at__lt=stale))
     may_retry = Q(retry_at=None) | Q(retry_at__lte=now)
     # A target that is ready, only held, and was read just now can wait.
     moving = active.exclude(state=State.HOLDING, ready_at__isnull=False)
     fresh = now - timedelta(seconds=max(0.0, HOLDING_SECONDS - settings.SCALING_TICK_SECONDS))
     holding = own_steps.filter(state=State.HOLDING)
-    is_only_held = Q(Exists(holding), ~Q(Exists(moving)), failures=0, seen_at__gt=fresh)
+    is_only_held = Q(Exists(holding), ~Q(Exists(moving)), failures=0, observed_at__gt=fresh)
     # A silent one may take its whole time-out while the others wait.
     is_silent = Case(When(failures=0, then=0), default=1)
     rows = Target.objects.filter(is_due, may_retry).exclude(is_only_held)
-    return rows.order_by(is_silent, F("seen_at").asc(nulls_first=True), "pk")
+    return rows.order_by(is_silent, F("observed_at").asc(nulls_first=True), "pk")

@@ -1,4 +1,4 @@
-"""Rows of pre-scaling: targets and what they carry, a drop's preparation and its steps, and what was called."""
+"""Rows of pre-scaling: targets and what they carry, scale plans and their steps, and records."""
 
 from drops.scaling.models.plan import Demand, ScalePlan, Step
 from drops.scaling.models.records import Call, Heartbeat, Usage

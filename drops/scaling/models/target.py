@@ -1,84 +1,90 @@
-"""Targets: what can be pre-scaled, and which part of each group's demand it carries."""
+"""Scale targets: what can be scaled, and which part of each group's demand they carry."""
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
-from django.utils.translation import gettext_lazy as _
 
 
 class Group(models.TextChoices):
-    """The groups that carry a drop's crowd: the Procfile's, and the two data stores."""
+    """The groups that serve a drop: the Procfile's, and the two data stores."""
 
-    EDGE = "edge", _("edge")
-    GATE = "gate", _("gate")
-    WEB = "web", _("web")
-    HOOKS = "hooks", _("hooks")
-    CHECKOUT = "checkout", _("checkout")
-    CAPTURE = "capture", _("capture")
-    DATABASE = "database", _("database")
-    LINE_REDIS = "line redis", _("line Redis")
+    EDGE = "edge", "edge"
+    GATE = "gate", "gate"
+    WEB = "web", "web"
+    HOOKS = "hooks", "hooks"
+    CHECKOUT = "checkout", "checkout"
+    CAPTURE = "capture", "capture"
+    DATABASE = "database", "database"
+    LINE_REDIS = "line redis", "line Redis"
 
 
 class Target(models.Model):
-    """Something of which there can be more: a fleet, a service, a database. Credentials are never in a row.
+    """Something that can be scaled: a fleet, a service, a database. A row never holds credentials.
 
-    `baseline` is written by the first lease, restored and cleared by the last. `asked` is committed before the call
-    that asks for it, so that a crash between call and commit finds its own doing and not somebody else's.
+    The first lease writes the baseline; the last one restores it and clears it. The desired state is committed before
+    the provider is called, so that a crash in between finds its own change and not somebody else's.
     """
 
-    name = models.CharField(_("name"), max_length=80, unique=True)
-    kind = models.CharField(_("kind"), max_length=30)  # a key of drops.scaling.providers.PROVIDERS
-    where = models.JSONField(_("where"), default=dict)  # what the kind's form asks for: names, addresses, regions
-    resource = models.CharField(max_length=300, unique=True, editable=False)  # what it is, made of `where` by its kind
-    enabled = models.BooleanField(_("enabled"), default=True)
+    name = models.CharField(max_length=80, unique=True)
+    provider = models.CharField(max_length=30)  # a key of drops.scaling.providers.PROVIDERS
+    locator = models.JSONField(default=dict)  # the provider's own fields: names, addresses, regions
+    resource = models.CharField(max_length=300, unique=True, editable=False)  # made of the locator by the provider
+    enabled = models.BooleanField(default=True)
 
-    floor = models.PositiveIntegerField(_("floor"), default=1, help_text=_("It is never planned smaller."))
-    ceiling = models.PositiveIntegerField(_("ceiling"), help_text=_("It can't be larger: quota, addresses, machine."))
+    floor = models.PositiveIntegerField(default=1, help_text="Plans never go below this size.")
+    ceiling = models.PositiveIntegerField(help_text="Hard maximum set by quota, IP addresses or machine size.")
     ops_ceiling = models.PositiveIntegerField(
-        _("ops' ceiling"), null=True, blank=True, help_text=_("Beyond this a plan waits for a yes from ops.")
+        "ops' ceiling", null=True, blank=True, help_text="Above this size, a plan needs approval from ops."
     )
-    headroom_percent = models.PositiveSmallIntegerField(_("headroom in percent"), default=30)
+    headroom_percent = models.PositiveSmallIntegerField("headroom in percent", default=30)
     zones = models.PositiveSmallIntegerField(
-        _("zones"), default=1, validators=[MinValueValidator(1), MaxValueValidator(6)],
-        help_text=_("Over how many zones it is spread; from two on, the loss of one is planned for."),
-    )  # fmt: skip
+        "availability zones",
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(6)],
+        help_text="How many zones it is spread over. With two or more, plans allow for the loss of one.",
+    )
     lead_seconds = models.PositiveIntegerField(
-        _("least lead time in seconds"), help_text=_("It may be learned to be longer, never shorter.")
+        "minimum lead time in seconds", help_text="Measured lead times can raise this, never lower it."
     )
     connections = models.PositiveIntegerField(
-        _("database connections of one instance"), default=0, help_text=_("Processes × pool size.")
+        "database connections per instance", default=0, help_text="Processes × pool size."
     )
     connection_limit = models.PositiveIntegerField(
-        _("connections that one unit of size allows"), default=0, help_text=_("For databases; 0: not limited by size.")
+        "connections allowed per unit of size", default=0, help_text="For databases; 0: the size sets no limit."
     )
     price_per_hour = models.DecimalField(
-        _("price of one instance per hour"), max_digits=10, decimal_places=5, null=True, blank=True,
-        help_text=_("Empty: from the price table."),
-    )  # fmt: skip
+        "price per instance and hour",
+        max_digits=10,
+        decimal_places=5,
+        null=True,
+        blank=True,
+        help_text="In US dollars. Leave empty to use the price table.",
+    )
 
-    baseline = models.JSONField(null=True, editable=False)  # a state, as its kind reads it
+    baseline = models.JSONField(null=True, editable=False)  # a state, as the provider reads it
     baseline_size = models.PositiveIntegerField(null=True, editable=False)
-    asked = models.JSONField(null=True, editable=False)
-    asked_size = models.PositiveIntegerField(null=True, editable=False)
-    asked_at = models.DateTimeField(null=True, editable=False)
-    before = models.JSONField(null=True, editable=False)  # what stood when `asked` was asked for: ours too until READY
-    seen = models.JSONField(null=True, editable=False)  # the last reading: size, serving, moving, words
-    seen_at = models.DateTimeField(null=True, editable=False)
-    ready_size = models.PositiveIntegerField(null=True, editable=False)  # last verified: what served when last read
-    busy_until = models.DateTimeField(null=True, editable=False)  # one tick at a time works on it
+    desired = models.JSONField(null=True, editable=False)
+    desired_size = models.PositiveIntegerField(null=True, editable=False)
+    desired_at = models.DateTimeField(null=True, editable=False)
+    # A list of states: those that may still be observed until `desired` is ready. They count as ours.
+    previous = models.JSONField(null=True, editable=False)
+    observed = models.JSONField(null=True, editable=False)  # the last reading: state, size, serving, moving, message
+    observed_at = models.DateTimeField(null=True, editable=False)
+    ready_size = models.PositiveIntegerField(null=True, editable=False)  # instances that served at the last reading
+    locked_until = models.DateTimeField(null=True, editable=False)  # one tick at a time works on a target
     failures = models.PositiveSmallIntegerField(default=0, editable=False)  # in a row
     retry_at = models.DateTimeField(null=True, editable=False)
-    fault = models.CharField(max_length=300, blank=True, editable=False)
-    stopped_at = models.DateTimeField(null=True, editable=False)  # by drift: nothing is asked of it until ops say so
+    error = models.CharField(max_length=300, blank=True, editable=False)
+    stopped_at = models.DateTimeField(null=True, editable=False)  # by drift: nothing is applied until ops decide
     stopped_reason = models.CharField(max_length=300, blank=True, editable=False)
 
     class Meta:
         ordering = ["name"]
-        verbose_name, verbose_name_plural = _("scale target"), _("scale targets")
+        verbose_name, verbose_name_plural = "scale target", "scale targets"
         constraints = [
             models.CheckConstraint(name="a_floor_is_not_above_its_ceiling", condition=Q(floor__lte=F("ceiling"))),
             models.CheckConstraint(
-                name="ops_ceiling_lies_below_the_ceiling",
+                name="ops_ceiling_is_not_above_the_ceiling",
                 condition=Q(ops_ceiling=None) | Q(ops_ceiling__lte=F("ceiling")),
             ),
             models.CheckConstraint(
@@ -96,23 +102,26 @@ class Target(models.Model):
 
 
 class Share(models.Model):
-    """How much of a group's demand a target carries, and how much of it one instance can do: the group's weight."""
+    """Which part of a group's demand a target carries, and the throughput of one instance: the group's weight."""
 
     target = models.ForeignKey(Target, models.CASCADE, related_name="shares")
-    group = models.CharField(_("group"), max_length=12, choices=Group)
+    group = models.CharField(max_length=12, choices=Group)
     percent = models.PositiveSmallIntegerField(
-        _("share of the group's demand in percent"), default=100,
+        "share of the group's demand in percent",
+        default=100,
         validators=[MinValueValidator(1), MaxValueValidator(100)],
-    )  # fmt: skip
+    )
     per_second = models.DecimalField(
-        _("requests a second that one instance can do"), max_digits=10, decimal_places=2,
-        help_text=_("Measured. Tasks for workers, statements for a database, commands for Redis."),
-    )  # fmt: skip
+        "requests per second and instance",
+        max_digits=10,
+        decimal_places=2,
+        help_text="Measured. For workers: tasks; for a database: statements; for Redis: commands.",
+    )
 
     class Meta:
         constraints = [
             models.UniqueConstraint(fields=["target", "group"], name="one_share_per_target_and_group"),
-            models.CheckConstraint(name="an_instance_can_do_something", condition=Q(per_second__gt=0)),
+            models.CheckConstraint(name="an_instance_has_a_throughput", condition=Q(per_second__gt=0)),
         ]
 
     def __str__(self) -> str:

@@ -19,7 +19,7 @@ class Connections:
 
     needed: int
     allowed: int  # 0: not known
-    words: str  # the sum, as a sentence
+    message: str  # the sum, as a sentence
 
     @property
     def fits(self) -> bool:
@@ -46,7 +46,7 @@ def instances(*, target: TargetInputs, asked: Mapping[str, GroupDemand], facts: 
 def verified(*, target: TargetInputs, sizes: Mapping[int, int | None]) -> int:
     """Give the size to believe in: what was read, else what was last verified, never below the baseline if unknown."""
     size = sizes.get(target.id)
-    return size if size is not None else max(target.ready_size or 0, target.now_size)
+    return size if size is not None else max(target.ready_size or 0, target.current_size)
 
 
 def reachable(*, sizes: Mapping[int, int | None], facts: PlanInputs) -> tuple[float, list[str]]:
@@ -63,7 +63,7 @@ def reachable(*, sizes: Mapping[int, int | None], facts: PlanInputs) -> tuple[fl
         if not need:
             continue
         carries = planned * size / need
-        as_before = min(1.0, size / target.now_size) if target.now_size else 1.0
+        as_before = min(1.0, size / target.current_size) if target.current_size else 1.0
         carries = max(carries, facts.baseline_per_second * as_before)
         least = min(least, carries)
         if carries < planned:
@@ -85,13 +85,13 @@ def connections(*, sizes: Mapping[int, int], facts: PlanInputs) -> Connections:
     parts, needed = [], facts.connections_elsewhere
     for target in facts.targets:
         if target.connections:
-            size = sizes.get(target.id, target.now_size)
+            size = sizes.get(target.id, target.current_size)
             needed += size * target.connections
             parts.append(f"{target.name} {size} × {target.connections}")
     if facts.connections_elsewhere:
         parts.append(_("others %(n)s") % {"n": facts.connections_elsewhere})
     limits = [
-        (sizes.get(target.id, target.now_size) * target.connection_limit, target.name)
+        (sizes.get(target.id, target.current_size) * target.connection_limit, target.name)
         for target in facts.targets
         if target.connection_limit
     ]

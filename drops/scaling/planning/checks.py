@@ -80,7 +80,7 @@ def too_many_connections(facts: PlanInputs, fleet: Connections, sizes: Mapping[i
     who = most.name if most else _("the processes")
     return [
         _("Database connections: %(sum)s Let %(who)s have fewer or smaller pools, or give the database more.")
-        % {"sum": fleet.words, "who": who}
+        % {"sum": fleet.message, "who": who}
     ]
 
 

@@ -38,14 +38,14 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetInputs:
-    """One target as set up, with what was learned of it. `now_size` is what it has without us: its baseline."""
+    """One target as set up, with what was learned of it. `current_size` is what it has without us: its baseline."""
 
     id: int
     name: str
     unit: str
     resource: str
     tier: int
-    now_size: int
+    current_size: int
     ready_size: int | None
     floor: int
     ceiling: int

@@ -11,11 +11,11 @@ from drops.scaling.models import Step, Target
 
 def claim(*, step: Step, target: Target) -> int:
     """Give the size that a step may claim: of what waits for a yes, as much as ops agreed to so far."""
-    if step.held_back and target.ops_ceiling is not None:
+    if step.needs_approval and target.ops_ceiling is not None:
         scale_plan = getattr(step.drop, "scale_plan", None)
-        agreed = scale_plan.approved.get(str(target.pk), 0) if scale_plan else 0
-        return min(step.wanted, max(target.ops_ceiling, agreed))
-    return step.wanted
+        agreed = scale_plan.approved_sizes.get(str(target.pk), 0) if scale_plan else 0
+        return min(step.desired_size, max(target.ops_ceiling, agreed))
+    return step.desired_size
 
 
 def is_fast(*, steps: Sequence[Step], now: datetime) -> bool:
@@ -31,6 +31,6 @@ def claimed(*, target: Target, leased: Sequence[Step], baseline_size: int) -> in
 def desired(*, target: Target, leased: Sequence[Step], baseline_size: int, now: datetime, may_fall: bool = True) -> int:
     """Give the size that a target must have for the steps that are leases."""
     size = claimed(target=target, leased=leased, baseline_size=baseline_size)
-    if target.asked_size is not None and (is_fast(steps=leased, now=now) or not may_fall):
-        return max(size, target.asked_size)
+    if target.desired_size is not None and (is_fast(steps=leased, now=now) or not may_fall):
+        return max(size, target.desired_size)
     return size

@@ -31,13 +31,13 @@ class PlanLine:
     target_id: int
     target: str
     unit: str
-    wanted: int
+    desired_size: int
     allowed: int
-    now_size: int
+    current_size: int
     tier: int
     starts_at: datetime
     needed_at: datetime
-    held_back: bool
+    needs_approval: bool
     reasons: tuple[str, ...]
     price: Decimal | None
 
@@ -116,12 +116,16 @@ def plan(facts: PlanInputs) -> Plan:
 
 def grown(*, lines: tuple[PlanLine, ...], facts: PlanInputs) -> dict[int, int]:
     """Give the sizes of the grown fleet: what is wanted by this drop or another, and what stands where none can be."""
-    sizes = {target.id: max(target.now_size, target.lowest_by_others) for target in facts.targets}
+    sizes = {target.id: max(target.current_size, target.lowest_by_others) for target in facts.targets}
     stopped = {target.id for target in facts.targets if target.stopped}
     return (
         sizes
-        | {line.target_id: max(line.wanted, sizes[line.target_id]) for line in lines}
-        | {target.id: max(target.now_size, target.ready_size or 0) for target in facts.targets if target.id in stopped}
+        | {line.target_id: max(line.desired_size, sizes[line.target_id]) for line in lines}
+        | {
+            target.id: max(target.current_size, target.ready_size or 0)
+            for target in facts.targets
+            if target.id in stopped
+        }
     )
 
 
@@ -149,8 +153,8 @@ def _line(facts: PlanInputs, target: TargetInputs, asked: Mapping[str, GroupDema
     allowed = wanted
     if target.ops_ceiling is not None:
         allowed = min(wanted, max(target.ops_ceiling, facts.approved.get(target.id, 0)))
-    held_back = allowed < wanted
-    if held_back:
+    needs_approval = allowed < wanted
+    if needs_approval:
         reasons.append(_("ops' ceiling is %(n)s: more than that waits for a yes from ops") % {"n": target.ops_ceiling})
     reasons.append(_("lead time %(n)s s: %(why)s") % {"n": target.lead_seconds, "why": target.lead_reason})
     price = _price(target, wanted, starts_at, facts)
@@ -160,13 +164,13 @@ def _line(facts: PlanInputs, target: TargetInputs, asked: Mapping[str, GroupDema
         target_id=target.id,
         target=target.name,
         unit=target.unit,
-        wanted=wanted,
+        desired_size=wanted,
         allowed=allowed,
-        now_size=target.now_size,
+        current_size=target.current_size,
         tier=target.tier,
         starts_at=starts_at,
         needed_at=needed_at(facts),
-        held_back=held_back,
+        needs_approval=needs_approval,
         reasons=tuple(reasons),
         price=price,
     )
@@ -195,12 +199,12 @@ def size(*, target: TargetInputs, asked: Mapping[str, GroupDemand], facts: PlanI
         reasons.append(
             _("so that this is left when one of %(n)s zones is lost: %(size)s") % {"n": target.zones, "size": wanted}
         )
-    least = max(target.floor, target.now_size)
+    least = max(target.floor, target.current_size)
     if wanted < least:
         wanted = least
         reasons.append(_("never below its floor and what it has anyway: %(size)s") % {"size": wanted})
     if wanted > target.ceiling:
-        wanted = max(target.ceiling, target.now_size)
+        wanted = max(target.ceiling, target.current_size)
         reasons.append(_("it can't be larger than its ceiling: %(size)s") % {"size": wanted})
     return wanted, reasons
 
@@ -217,14 +221,14 @@ def _price(target: TargetInputs, wanted: int, starts_at: datetime, facts: PlanIn
     if target.price_per_hour is None or facts.ends_at is None:
         return None
     hours = Decimal(max(0.0, (facts.ends_at - starts_at).total_seconds())) / 3600
-    return (target.price_per_hour * max(0, wanted - target.now_size) * hours).quantize(CENT)
+    return (target.price_per_hour * max(0, wanted - target.current_size) * hours).quantize(CENT)
 
 
 def _monthly(line: PlanLine, facts: PlanInputs) -> Decimal | None:
     target = next(target for target in facts.targets if target.id == line.target_id)
     if target.price_per_hour is None:
         return None
-    return (target.price_per_hour * max(0, line.wanted - line.now_size) * HOURS_A_MONTH).quantize(CENT)
+    return (target.price_per_hour * max(0, line.desired_size - line.current_size) * HOURS_A_MONTH).quantize(CENT)
 
 
 def _sum(prices: Any) -> Decimal | None:
@@ -236,12 +240,12 @@ def _warnings_of_lines(lines: tuple[PlanLine, ...], facts: PlanInputs, sizes: Ma
     found = []
     for line in lines:
         target = next(target for target in facts.targets if target.id == line.target_id)
-        if max(line.now_size, target.ready_size or 0) < line.wanted:
+        if max(line.current_size, target.ready_size or 0) < line.desired_size:
             found += checks.short_of_time(facts, target)
-        if line.held_back:
+        if line.needs_approval:
             found.append(
                 _("%(target)s: %(n)s %(unit)s are wanted, %(most)s are allowed. Ops must say yes, or it stays below.")
-                % {"target": line.target, "n": line.wanted, "unit": line.unit, "most": line.allowed}
+                % {"target": line.target, "n": line.desired_size, "unit": line.unit, "most": line.allowed}
             )
     rate, words = capacity.reachable(sizes=dict(sizes), facts=facts)
     if words:
@@ -255,7 +259,7 @@ def _notes(facts: PlanInputs, rate: float, bound: str, fleet: capacity.Connectio
     found = [
         _("Arrivals: %(why)s.") % {"why": facts.curve.evidence},
         _("Admission: %(n)s shoppers a second at the most; %(why)s.") % {"n": short(rate), "why": bound},
-        _("Connections: %(sum)s") % {"sum": fleet.words},
+        _("Connections: %(sum)s") % {"sum": fleet.message},
     ]
     if facts.checkout_reason:
         found.append(_("Checkout: %(why)s.") % {"why": facts.checkout_reason})

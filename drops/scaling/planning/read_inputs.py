@@ -63,7 +63,7 @@ def read(*, drop: Drop, expected: int, now: datetime) -> PlanInputs:
 
 def standing(target: TargetInputs) -> int:
     """Give the instances that have connections now, as last read: a grown fleet is not somebody else's."""
-    return target.now_size if target.ready_size is None else target.ready_size
+    return target.current_size if target.ready_size is None else target.ready_size
 
 
 def units_of(drop: Drop) -> int:
@@ -75,7 +75,7 @@ def units_of(drop: Drop) -> int:
 
 def approved(drop: Drop) -> Mapping[int, int]:
     """Read the sizes beyond their ceilings that ops said yes to."""
-    found = ScalePlan.objects.filter(drop=drop).values_list("approved", flat=True).first() or {}
+    found = ScalePlan.objects.filter(drop=drop).values_list("approved_sizes", flat=True).first() or {}
     return {int(target): int(size) for target, size in found.items()}
 
 
@@ -95,15 +95,18 @@ def read_targets(*, drop: Drop) -> tuple[list[TargetInputs], list[str]]:
     """Read the enabled targets that can be planned with, and a sentence for each that can't."""
     found, left_out = [], []
     by_others = dict(
-        Step.objects.filter(state__in=Step.LEASES).exclude(drop=drop).values_list("target").annotate(Max("wanted"))
+        Step.objects.filter(state__in=Step.LEASES)
+        .exclude(drop=drop)
+        .values_list("target")
+        .annotate(Max("desired_size"))
     )
     rows = Target.objects.filter(enabled=True).prefetch_related("shares").order_by("pk")
     moves = last_moves(rows)
     for row in rows:
-        kind = PROVIDERS.get(row.kind)
+        kind = PROVIDERS.get(row.provider)
         if kind is None:
             words = _("%(target)s: there is no kind “%(kind)s”. It is left out; choose its kind again on its page.")
-            left_out.append(words % {"target": row.name, "kind": row.kind})
+            left_out.append(words % {"target": row.name, "kind": row.provider})
         elif not row.shares.all():
             words = _("%(target)s carries no group: it is left out. Add a share to it on its page.")
             left_out.append(words % {"target": row.name})
@@ -116,7 +119,7 @@ def last_moves(targets: QuerySet[Target]) -> dict[int, list[float]]:
     """Read how long each target took from the demand until it was READY, the newest move first."""
     moved: dict[int, list[float]] = {}
     rows = (
-        Step.objects.filter(target__in=targets, ready_at__isnull=False, calls__act="apply")
+        Step.objects.filter(target__in=targets, ready_at__isnull=False, calls__operation="apply")
         .order_by("-ready_at")
         .distinct()
         .values_list("target", "requested_at", "ready_at")
@@ -137,7 +140,7 @@ def of_target(row: Target, kind: type[Provider], seconds: list[float], by_others
         unit=str(_(kind.unit)),
         resource=row.resource or f"target:{row.pk}",
         tier=kind.tier,
-        now_size=size_without_us(row),
+        current_size=size_without_us(row),
         ready_size=row.ready_size,
         floor=row.floor,
         ceiling=row.ceiling,
@@ -151,7 +154,7 @@ def of_target(row: Target, kind: type[Provider], seconds: list[float], by_others
         connection_limit=row.connection_limit,
         price_per_hour=price,
         price_reason=price_reason,
-        one_core=row.kind in ONE_CORE,
+        one_core=row.provider in ONE_CORE,
         stopped=row.stopped_reason,
         lowest_by_others=by_others,
     )
@@ -166,7 +169,7 @@ def size_without_us(row: Target) -> int:
     """Give the size that a target has when no drop claims it: its baseline, else as last read, else its floor."""
     if row.baseline_size is not None:
         return row.baseline_size
-    seen: dict[str, Any] = row.seen or {}
+    seen: dict[str, Any] = row.observed or {}
     return int(seen.get("size", row.floor))
 
 

@@ -25,11 +25,11 @@ class Missing(ApplyRefused):
 
 
 class BadLocator(ValueError):
-    """`where` can't be used; `faults` is {field: sentence}."""
+    """The locator can't be used; `errors` is {field: sentence}."""
 
-    def __init__(self, faults: Mapping[str, str]) -> None:
-        super().__init__("; ".join(f"{name}: {text}" for name, text in faults.items()))
-        self.faults = dict(faults)
+    def __init__(self, errors: Mapping[str, str]) -> None:
+        super().__init__("; ".join(f"{name}: {text}" for name, text in errors.items()))
+        self.errors = dict(errors)
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Reading:
     size: int
     serving: int  # instances that do their work now
     moving: bool = False  # a change is under way
-    words: str = ""  # more, for ops
+    message: str = ""  # more, for ops
     cpu_seconds: float | None = None  # used since they started, where it can be told
 
 
@@ -60,14 +60,14 @@ class Applied:
     """An accepted call. It says nothing of whether the state stands."""
 
     request_id: str = ""
-    words: str = ""
+    message: str = ""
 
 
 @dataclass
 class Provider(ABC):
     """One target of this kind. Raises Faulty from every call; nothing is cached between calls."""
 
-    where: Mapping[str, Any] = field(default_factory=dict)
+    locator: Mapping[str, Any] = field(default_factory=dict)
 
     name: ClassVar[str]  # shown: "AWS ECS service"
     unit: ClassVar[str]  # what is counted: "tasks"
@@ -79,12 +79,12 @@ class Provider(ABC):
 
     @classmethod
     @abstractmethod
-    def check(cls, where: Mapping[str, Any]) -> None:
-        """Look at `where` without a call. Raises: BadWhere."""
+    def check(cls, locator: Mapping[str, Any]) -> None:
+        """Look at `locator` without a call. Raises: BadWhere."""
 
     @classmethod
     @abstractmethod
-    def resource(cls, where: Mapping[str, Any]) -> str:
+    def resource(cls, locator: Mapping[str, Any]) -> str:
         """Name what it is, the same for any two rows that mean the same thing."""
 
     @abstractmethod
@@ -96,7 +96,7 @@ class Provider(ABC):
         """Give the state that asks for `size`, rounded up to one that exists, all else as in the baseline."""
 
     @abstractmethod
-    def ask(self, state: State, *, key: str) -> Applied:
+    def apply(self, state: State, *, key: str) -> Applied:
         """Ask for an absolute state, or do the next call on the way to it. Safe to repeat; `key` is the same then."""
 
     def is_ready(self, reading: Reading, state: State) -> bool:
@@ -111,6 +111,6 @@ class Provider(ABC):
         """Whether `live` is a stage of our own way from one state to another, for kinds that need several calls."""
         return False
 
-    def words(self, size: int) -> str:
+    def format_size(self, size: int) -> str:
         """Say a size: "4 tasks"."""
         return f"{size} {self.unit}"

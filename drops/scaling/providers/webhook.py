@@ -35,7 +35,7 @@ Said = TypeVar("Said")
 
 
 class Webhook(Provider):
-    """`where`: {"url": …, "status_url": …}. State: {"size": n}."""
+    """`locator`: {"url": …, "status_url": …}. State: {"size": n}."""
 
     name: ClassVar[str] = gettext_noop("signed webhook")
     unit: ClassVar[str] = gettext_noop("instances")
@@ -57,26 +57,26 @@ class Webhook(Provider):
     )
 
     @classmethod
-    def check(cls, where: Mapping[str, Any]) -> None:
+    def check(cls, locator: Mapping[str, Any]) -> None:
         """Look at both addresses. Raises: BadWhere."""
         faults: dict[str, str] = {}
         for name in ("url", "status_url"):
             try:
-                outbound.check(url=str(where.get(name) or ""))
+                outbound.check(url=str(locator.get(name) or ""))
             except outbound.AddressBlocked as barred:
                 faults[name] = str(barred)
         if faults:
             raise BadLocator(faults)
 
     @classmethod
-    def resource(cls, where: Mapping[str, Any]) -> str:
+    def resource(cls, locator: Mapping[str, Any]) -> str:
         """Name the receiver by its address, however it is spelt."""
-        parts = outbound.check(url=str(where["url"]))
+        parts = outbound.check(url=str(locator["url"]))
         return f"webhook:{parts.scheme}://{parts.hostname}:{outbound.port(parts)}{parts.path or '/'}?{parts.query}"
 
     def read(self) -> Reading:
         """Read the receiver's status."""
-        url = str(self.where["status_url"])
+        url = str(self.locator["status_url"])
         answer = self._call(lambda secret: outbound.get(url=url, secret=secret, seconds=SECONDS))
         said = _called(answer.json)
         if not isinstance(said, dict):
@@ -85,20 +85,20 @@ class Webhook(Provider):
         if not isinstance(moving, bool) or not isinstance(words, str):
             raise OutcomeUnclear(_("In the status “moving” should be true or false, and “words” a text."))
         return Reading(
-            state={"size": size}, size=size, serving=_count(said, "serving"), moving=moving, words=_shown(words)
+            state={"size": size}, size=size, serving=_count(said, "serving"), moving=moving, message=_shown(words)
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:
         """Ask for exactly that size: nothing else is known of the receiver."""
         return {"size": size}
 
-    def ask(self, state: State, *, key: str) -> Applied:
+    def apply(self, state: State, *, key: str) -> Applied:
         """Tell the receiver. What it answers says only that it was told."""
-        url = str(self.where["url"])
+        url = str(self.locator["url"])
         body = json.dumps({"version": 1, "url": url, "size": state["size"]}).encode()
         answer = self._call(lambda secret: outbound.post(url=url, body=body, secret=secret, key=key, seconds=SECONDS))
         return Applied(
-            request_id=answer.request_id, words=_("told; it answered %(status)s") % {"status": answer.status}
+            request_id=answer.request_id, message=_("told; it answered %(status)s") % {"status": answer.status}
         )
 
     def _call(self, send: Callable[[str], outbound.Response]) -> outbound.Response:

@@ -5,9 +5,9 @@ from django.db import connection
 COLUMNS = {
     "drops_drop": ("announced_at", "lobby_opens_at", "opens_at", "closes_at", "sealed_at", "closed_at", "cancelled_at"),
     "scaling_step": ("starts_at", "needed_at", "requested_at", "ready_at", "holding_at", "released_at", "ended_at"),
-    # Not asked_at: nothing is compared with it, and the key of a demand is made of it.
-    "scaling_target": ("seen_at", "busy_until", "retry_at", "stopped_at"),
-    "scaling_scaleplan": ("typed_at", "planned_at", "verdict_at", "approved_at"),
+    # Not desired_at: nothing is compared with it, and the key of a demand is made of it.
+    "scaling_target": ("observed_at", "locked_until", "retry_at", "stopped_at"),
+    "scaling_scaleplan": ("changed_at", "planned_at", "verdict_at", "approved_at"),
     "scaling_usage": ("since", "until"),
     "shop_alert": ("created_at", "resolved_at", "sent_at", "due_at"),
     "scaling_heartbeat": ("ticked_at", "paused_at"),

@@ -151,12 +151,12 @@ class StandIn(Provider):
     cloud: ClassVar[Cloud]
 
     @classmethod
-    def check(cls, where: Any) -> None:
+    def check(cls, locator: Any) -> None:
         """Any name will do."""
 
     @classmethod
-    def resource(cls, where: Any) -> str:
-        return f"stand-in:{where['name']}"
+    def resource(cls, locator: Any) -> str:
+        return f"stand-in:{locator['name']}"
 
     def read(self) -> Reading:
         said = self.call("GET", None, "")
@@ -170,7 +170,7 @@ class StandIn(Provider):
     def state_for(self, size: int, *, baseline: State) -> State:
         return baseline | {"wanted": size}
 
-    def ask(self, state: State, *, key: str) -> Applied:
+    def apply(self, state: State, *, key: str) -> Applied:
         crash, self.cloud.crash = self.cloud.crash, ""
         if crash == "before":
             raise Crash
@@ -185,7 +185,7 @@ class StandIn(Provider):
             str(address.hostname), address.port, timeout=0.2 if "hang" in self.cloud.faults.values() else SECONDS
         )
         try:
-            line.request(method, f"/{self.where['name']}", json.dumps(state or {}), {"Idempotency-Key": key})
+            line.request(method, f"/{self.locator['name']}", json.dumps(state or {}), {"Idempotency-Key": key})
             answer = line.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
@@ -208,10 +208,10 @@ class Staged(StandIn):
 
     name = "staged stand-in"
 
-    def ask(self, state: State, *, key: str) -> Applied:
+    def apply(self, state: State, *, key: str) -> Applied:
         live = self.read().size
         next_size = max(live - 2, min(live + 2, state["wanted"]))
-        return super().ask(state | {"wanted": next_size}, key=key)
+        return super().apply(state | {"wanted": next_size}, key=key)
 
     def is_between(self, live: State, *, before: State, after: State) -> bool:
         low, high = sorted([before["wanted"], after["wanted"]])
@@ -252,18 +252,18 @@ def make_target(cloud: Cloud, *, size: int = 2, **fields: Any) -> Target:
     """A fleet of `size` in the cloud, and its row."""
     name = fields.pop("name", None) or f"fleet-{next(SERIAL)}"
     cloud.add(name, size)
-    where = {"name": name}
+    locator = {"name": name}
     return Target.objects.create(
-        **{"name": name, "kind": "stand-in", "where": where, "resource": StandIn.resource(where)}
+        **{"name": name, "provider": "stand-in", "locator": locator, "resource": StandIn.resource(locator)}
         | {"ceiling": 100, "lead_seconds": 10}
         | fields
     )
 
 
-def make_step(*, target: Target, wanted: int = 6, **fields: Any) -> Step:
+def make_step(*, target: Target, desired_size: int = 6, **fields: Any) -> Step:
     """A planned step that is due, of an announced drop whose lobby opens in an hour."""
     drop = fields.pop("drop", None) or make_drop()
     assert drop.lobby_opens_at is not None
     needed_at = drop.lobby_opens_at - timedelta(seconds=settings.SCALING_GO_SECONDS)
     times = {"starts_at": needed_at - timedelta(hours=2), "needed_at": needed_at}
-    return Step.objects.create(drop=drop, target=target, **{"wanted": wanted, "tier": 1} | times | fields)
+    return Step.objects.create(drop=drop, target=target, **{"desired_size": desired_size, "tier": 1} | times | fields)

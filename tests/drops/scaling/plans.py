@@ -19,7 +19,7 @@ def make_target(**fields: Any) -> TargetInputs:
         "unit": "workers",
         "resource": f"somewhere:{name}",
         "tier": 1,
-        "now_size": 2,
+        "current_size": 2,
         "ready_size": None,
         "floor": 1,
         "ceiling": 100,

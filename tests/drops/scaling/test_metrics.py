@@ -38,14 +38,14 @@ def test_slots_count_holds_that_are_open_or_being_paid_for(settings: Settings) -
 @pytest.mark.django_db
 def test_targets_have_their_last_reading() -> None:
     now = timezone.now()
-    seen = {"size": 3, "moving": True, "serving": 2}
+    observed = {"size": 3, "moving": True, "serving": 2}
     target = Target.objects.create(
-        name="web fleet", kind="gunicorn", resource="gunicorn:x", ceiling=4, lead_seconds=5,
-        seen=seen, seen_at=now - timedelta(seconds=4), ready_size=2, asked={"workers": 3}, asked_size=3,
+        name="web fleet", provider="gunicorn", resource="gunicorn:x", ceiling=4, lead_seconds=5,
+        observed=observed, observed_at=now - timedelta(seconds=4), ready_size=2, desired={"workers": 3}, desired_size=3,
         baseline={"workers": 1}, baseline_size=1,
     )  # fmt: skip
     Share.objects.create(target=target, group="web", per_second=100)
-    Target.objects.create(name="never read", kind="celery", resource="celery:x", ceiling=4, lead_seconds=5)
+    Target.objects.create(name="never read", provider="celery", resource="celery:x", ceiling=4, lead_seconds=5)
 
     assert metrics.targets(now=now) == {
         "never read": {
@@ -63,7 +63,7 @@ def test_targets_take_two_queries_however_many(db: None, django_assert_num_queri
     for count in (1, 3):
         for number in range(count):
             target = Target.objects.create(
-                name=f"{count}-{number}", kind="celery", resource=f"{count}-{number}", ceiling=4, lead_seconds=5
+                name=f"{count}-{number}", provider="celery", resource=f"{count}-{number}", ceiling=4, lead_seconds=5
             )
             Share.objects.create(target=target, group="web", per_second=100)
         with django_assert_num_queries(2):

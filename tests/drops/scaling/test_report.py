@@ -46,14 +46,14 @@ def test_status_of_nothing() -> None:
 def test_status_shows_heartbeat_targets_steps_verdict_and_alerts() -> None:
     now = timezone.now()
     target = make_target()
-    Target.objects.update(seen={"size": 6}, ready_size=6, baseline={}, baseline_size=2, asked={}, asked_size=6)
+    Target.objects.update(observed={"size": 6}, ready_size=6, baseline={}, baseline_size=2, desired={}, desired_size=6)
     drop = make_drop()
     make_step(target=target, seconds=5, drop=drop, state="holding", ended_at=None)
     ScalePlan.objects.create(
-        drop=drop, expected=9, verdict="no go", verdict_at=now, verdict_words=["It is late."], reachable=12
+        drop=drop, expected=9, verdict="no go", verdict_at=now, verdict_messages=["It is late."], shoppers_per_second=12
     )
     Alert.objects.create(source="scaling", subject="heartbeat", message="Something is wrong.")
-    Heartbeat.objects.create(ticked_at=now, who="beat", paused_at=now, paused_reason="a rehearsal")
+    Heartbeat.objects.create(ticked_at=now, actor="beat", paused_at=now, paused_reason="a rehearsal")
     text = report.status_as_text(now=now)
 
     assert "Last tick: 0 s ago, by beat. Pre-scaling is paused: a rehearsal" in text

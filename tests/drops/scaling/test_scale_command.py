@@ -24,7 +24,7 @@ def test_tick_does_what_is_due(cloud: Cloud, capsys: pytest.CaptureFixture[str])
         "web: applying 6 instances.",
         f"{step.drop.slug}: web requested → converging",
     ]
-    assert Heartbeat.objects.get().who == "command"
+    assert Heartbeat.objects.get().actor == "command"
 
 
 def test_tick_prints_that_nothing_is_due(capsys: pytest.CaptureFixture[str]) -> None:

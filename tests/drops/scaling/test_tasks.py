@@ -19,7 +19,7 @@ def test_tick_does_what_is_due_as_beat(cloud: Cloud) -> None:
     make_step(target=make_target(cloud))
 
     assert tasks.tick(of_an="older sender") == 3
-    assert (Step.objects.get().state, Heartbeat.objects.get().who) == ("converging", "beat")
+    assert (Step.objects.get().state, Heartbeat.objects.get().actor) == ("converging", "beat")
 
 
 def test_every_task_does_nothing_where_nothing_is(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:

@@ -182,7 +182,7 @@ def test_page_asks_for_the_desks_door_first(client: Client, desk: Desk) -> None:
 def test_page_tells_how_pre_scaling_stands(desk: Desk) -> None:
     drop = make_drop(phase="lobby")
     ScalePlan.objects.create(drop=drop, expected=20_000, verdict="no go", verdict_at=timezone.now())
-    Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
+    Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), actor="beat", paused_reason="")
 
     answer = desk("merchandisers").get(PAGE)
 
@@ -205,7 +205,7 @@ def test_page_shows_open_alerts_of_every_source(desk: Desk) -> None:
 
 def test_heartbeat_is_not_late_while_nothing_is_to_be_scaled(desk: Desk) -> None:
     make_drop(phase="lobby")
-    Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
+    Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), actor="beat", paused_reason="")
 
     age = desk("ops").get(PAGE).context["heartbeat_age"]
 

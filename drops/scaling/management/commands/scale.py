@@ -80,7 +80,7 @@ def show_status(*, slug: str | None) -> str:
 def restore(*, name: str, dry_run: bool) -> str:
     """End the leases on one target, or on all that are scaled, and begin to restore their baselines."""
     targets = scaled_targets() if name == ALL_TARGETS else [find_target(name)]
-    lines = [f"{target.name}: back to {target.baseline_size}, from {target.asked_size}" for target in targets]
+    lines = [f"{target.name}: back to {target.baseline_size}, from {target.desired_size}" for target in targets]
     if dry_run:
         return "\n".join(lines) or "Every target is at its baseline."
     for target in targets:

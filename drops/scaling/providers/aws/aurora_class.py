@@ -69,7 +69,7 @@ class Cluster:
 
 
 class AuroraClass(Aws):
-    """`where`: {"region", "cluster", "classes"}. State: {"classes": {instance: class}, "writer": instance}.
+    """`locator`: {"region", "cluster", "classes"}. State: {"classes": {instance: class}, "writer": instance}.
 
     `writer` is null where it does not matter which instance writes: while a drop is on, all are as large. Only
     instances whose class is on the ladder are touched.
@@ -91,29 +91,29 @@ class AuroraClass(Aws):
     price_key: ClassVar[str] = "aurora-class"
 
     @classmethod
-    def check(cls, where: Mapping[str, Any]) -> None:
+    def check(cls, locator: Mapping[str, Any]) -> None:
         """Look at the names, and at the ladder. Raises: BadWhere."""
         faults: dict[str, str] = {}
         try:
-            super().check(where)
+            super().check(locator)
         except BadLocator as error:
-            faults = error.faults
+            faults = error.errors
         try:
-            ladder_of(where)
+            ladder_of(locator)
         except ValueError as error:
             faults["classes"] = str(error)
         if faults:
             raise BadLocator(faults)
 
     @classmethod
-    def resource(cls, where: Mapping[str, Any]) -> str:
+    def resource(cls, locator: Mapping[str, Any]) -> str:
         """Name region and cluster, whose case does not matter."""
-        return f"aws:rds:{text(where, 'region')}:{text(where, 'cluster').lower()}:class"
+        return f"aws:rds:{text(locator, 'region')}:{text(locator, 'cluster').lower()}:class"
 
     @property
-    def thing(self) -> str:
+    def display_name(self) -> str:
         """Say which cluster."""
-        return _("Aurora cluster %(name)s") % {"name": text(self.where, "cluster")}
+        return _("Aurora cluster %(name)s") % {"name": text(self.locator, "cluster")}
 
     def read(self) -> Reading:
         """Read the class and state of each instance, and who writes. The writer's vCPUs are the size."""
@@ -128,12 +128,12 @@ class AuroraClass(Aws):
             size=size,
             serving=size if stable else 0,
             moving=bool(cluster.waits_for),
-            words=", ".join(words_of(node) for node in cluster.nodes),
+            message=", ".join(words_of(node) for node in cluster.nodes),
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:
         """Ask for the first class with as many vCPUs on every instance, and shrink none. Raises: Refused, beyond it."""
-        ladder = ladder_of(self.where)
+        ladder = ladder_of(self.locator)
         wanted = next((klass for klass, cpus in ladder.items() if cpus >= size), None)
         if wanted is None:
             raise ApplyRefused(
@@ -141,18 +141,18 @@ class AuroraClass(Aws):
                     "%(size)s vCPUs are wanted and the ladder of %(thing)s ends at %(last)s. Add a class, or lower the "
                     "ceiling."
                 )
-                % {"size": size, "thing": self.thing, "last": max(ladder.values())}
+                % {"size": size, "thing": self.display_name, "last": max(ladder.values())}
             )
         classes = {
             name: max(klass, wanted, key=lambda one: ladder.get(one, 0)) for name, klass in baseline["classes"].items()
         }
         return baseline if classes == baseline["classes"] else {"classes": classes, "writer": None}
 
-    def ask(self, state: State, *, key: str) -> Applied:
+    def apply(self, state: State, *, key: str) -> Applied:
         """Do the next step on the way, if nothing moves. Raises: Refused, if it needs a reader and there is none."""
         cluster = self._look()
         if cluster.waits_for:
-            return Applied(words=_("waits: %(what)s") % {"what": cluster.waits_for})
+            return Applied(message=_("waits: %(what)s") % {"what": cluster.waits_for})
         classes, writer = state["classes"], cluster.writer
         readers = [node for node in cluster.nodes if not node.writer]
         readers.sort(key=lambda node: (node.name != state["writer"], node.tier, node.name))
@@ -162,14 +162,14 @@ class AuroraClass(Aws):
             if unfit:
                 return self._resize(unfit[0], classes)
             if state["writer"] in {None, writer.name}:
-                return Applied(words=_("stands"))
+                return Applied(message=_("stands"))
         if fit and (state["writer"] in {None, fit[0].name} or not unfit):
             return self._fail_over(fit[0], cluster)
         if unfit:
             return self._resize(unfit[0], classes)
         raise ApplyRefused(
             _("%(thing)s has no reader, so that its class can't be changed while it serves. Add a reader.")
-            % {"thing": self.thing}
+            % {"thing": self.display_name}
         )
 
     def is_same(self, one: State, other: State) -> bool:
@@ -188,7 +188,7 @@ class AuroraClass(Aws):
 
     def _look(self) -> Cluster:
         """Read the cluster. Raises: Refused, if there is none, or it is none of Aurora's."""
-        name = text(self.where, "cluster")
+        name = text(self.locator, "cluster")
         answer = self.call("rds", "describe_db_clusters", DBClusterIdentifier=name)
         with understood("DescribeDBClusters"):
             found = answer["DBClusters"][0]
@@ -206,7 +206,7 @@ class AuroraClass(Aws):
 
     def _nodes(self, cluster: str, members: Mapping[str, Any]) -> tuple[Node, ...]:
         """Read the instances that are on the ladder, and the writer in any case, by name."""
-        ladder = ladder_of(self.where)
+        ladder = ladder_of(self.locator)
         filters = [{"Name": "db-cluster-id", "Values": [cluster.lower()]}]
         answer = self.call("rds", "describe_db_instances", Filters=filters)
         with understood("DescribeDBInstances"):
@@ -216,11 +216,11 @@ class AuroraClass(Aws):
 
     def _cpus(self, klass: str) -> int:
         """Count a class's vCPUs. Raises: Refused, if it is not on the ladder."""
-        ladder = ladder_of(self.where)
+        ladder = ladder_of(self.locator)
         if klass not in ladder:
             raise ApplyRefused(
                 _("The writer of %(thing)s has class %(klass)s, which is not on the ladder. Add it.")
-                % {"thing": self.thing, "klass": klass}
+                % {"thing": self.display_name, "klass": klass}
             )
         return ladder[klass]
 
@@ -251,17 +251,17 @@ class AuroraClass(Aws):
         answer = self.call(
             "rds",
             "failover_db_cluster",
-            DBClusterIdentifier=text(self.where, "cluster"),
+            DBClusterIdentifier=text(self.locator, "cluster"),
             TargetDBInstanceIdentifier=node.name,
         )
         told = {"node": node.name, "warmed": warmed}
         return Applied(request_id(answer), _("%(node)s becomes the writer; %(warmed)s") % told)
 
 
-def ladder_of(where: Mapping[str, Any]) -> dict[str, int]:
+def ladder_of(locator: Mapping[str, Any]) -> dict[str, int]:
     """Give {class: vCPUs}, ascending: of "db.r7g.large, db.r7g.xlarge", or "db.x.odd=6". Raises: ValueError."""
     ladder: dict[str, int] = {}
-    given = where.get("classes")
+    given = locator.get("classes")
     words = given if isinstance(given, list) else re.split(r"[\s,]+", given) if isinstance(given, str) else []
     for word in filter(None, map(str, words)):
         klass, _equals, number = word.partition("=")

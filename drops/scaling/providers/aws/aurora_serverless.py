@@ -23,7 +23,7 @@ CAPPED_ACU = 0.5
 
 
 class AuroraServerless(Aws):
-    """`where`: {"region", "cluster"}. State: {"min", "max"} in ACU, and "pause" in seconds where min is 0."""
+    """`locator`: {"region", "cluster"}. State: {"min", "max"} in ACU, and "pause" in seconds where min is 0."""
 
     name: ClassVar[str] = gettext_noop("Aurora Serverless v2 minimum")
     unit: ClassVar[str] = gettext_noop("half ACUs")
@@ -36,14 +36,14 @@ class AuroraServerless(Aws):
     price_key: ClassVar[str] = "aurora-serverless"
 
     @classmethod
-    def resource(cls, where: Mapping[str, Any]) -> str:
+    def resource(cls, locator: Mapping[str, Any]) -> str:
         """Name region and cluster, whose case does not matter."""
-        return f"aws:rds:{text(where, 'region')}:{text(where, 'cluster').lower()}:acu"
+        return f"aws:rds:{text(locator, 'region')}:{text(locator, 'cluster').lower()}:acu"
 
     @property
-    def thing(self) -> str:
+    def display_name(self) -> str:
         """Say which cluster."""
-        return _("Aurora cluster %(name)s") % {"name": text(self.where, "cluster")}
+        return _("Aurora cluster %(name)s") % {"name": text(self.locator, "cluster")}
 
     def read(self) -> Reading:
         """Read the bounds of the cluster, and the least capacity that one of its serverless instances reports."""
@@ -59,7 +59,7 @@ class AuroraServerless(Aws):
             size=halves(state["min"]),
             serving=serving,
             moving=any(status not in STEADY for status in statuses),
-            words=self._words(state, capacity, instances),
+            message=self._words(state, capacity, instances),
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:
@@ -68,7 +68,7 @@ class AuroraServerless(Aws):
         raised: State = {"min": low, "max": max(low, baseline["max"])}
         return baseline if low == baseline["min"] else raised
 
-    def ask(self, state: State, *, key: str) -> Applied:
+    def apply(self, state: State, *, key: str) -> Applied:
         """Set both bounds in one call. Other people's changes that wait for a maintenance window go on waiting."""
         with understood("DescribeDBClusters"):
             waiting = bool(self._cluster().get("PendingModifiedValues"))
@@ -78,31 +78,31 @@ class AuroraServerless(Aws):
         answer = self.call(
             "rds",
             "modify_db_cluster",
-            DBClusterIdentifier=text(self.where, "cluster"),
+            DBClusterIdentifier=text(self.locator, "cluster"),
             ServerlessV2ScalingConfiguration=bounds,
             ApplyImmediately=not waiting,
         )
-        return Applied(request_id=request_id(answer), words=self.words(halves(state["min"])))
+        return Applied(request_id=request_id(answer), message=self.format_size(halves(state["min"])))
 
-    def words(self, size: int) -> str:
+    def format_size(self, size: int) -> str:
         """Say a size in ACU."""
         return _("%(acu)g ACU") % {"acu": size / 2}
 
     def _cluster(self) -> dict[str, Any]:
         """Read the cluster. Raises: Refused, if there is none or it has no bounds."""
-        answer = self.call("rds", "describe_db_clusters", DBClusterIdentifier=text(self.where, "cluster"))
+        answer = self.call("rds", "describe_db_clusters", DBClusterIdentifier=text(self.locator, "cluster"))
         with understood("DescribeDBClusters"):
             found: dict[str, Any] = answer["DBClusters"][0]
             if not found.get("ServerlessV2ScalingConfiguration"):
                 raise ApplyRefused(
                     _("%(thing)s is not Serverless v2: it has no capacity range. Give it one, or use another kind.")
-                    % {"thing": self.thing}
+                    % {"thing": self.display_name}
                 )
             return found
 
     def _instances(self) -> dict[str, str]:
         """Read the serverless instances and their states. Raises: Refused, if there is none."""
-        filters = [{"Name": "db-cluster-id", "Values": [text(self.where, "cluster").lower()]}]
+        filters = [{"Name": "db-cluster-id", "Values": [text(self.locator, "cluster").lower()]}]
         answer = self.call("rds", "describe_db_instances", Filters=filters)
         with understood("DescribeDBInstances"):
             found = {
@@ -113,7 +113,7 @@ class AuroraServerless(Aws):
         if not found:
             raise ApplyRefused(
                 _("%(thing)s has no instance of class db.serverless, and a minimum moves nothing. Add one.")
-                % {"thing": self.thing}
+                % {"thing": self.display_name}
             )
         return found
 

@@ -1,4 +1,4 @@
-"""What the AWS kinds share: how `where` is checked, and a call with short time-outs and no retries of its own.
+"""What the AWS kinds share: how `locator` is checked, and a call with short time-outs and no retries of its own.
 
 Credentials are boto3's: the environment, a profile, the role of the task or machine. So is another endpoint, for tests
 and stand-ins: AWS_ENDPOINT_URL. The session is made anew for each target and tick, so that renewed ones are found.
@@ -39,12 +39,12 @@ class Aws(Provider):
     )
 
     @classmethod
-    def check(cls, where: Mapping[str, Any]) -> None:
+    def check(cls, locator: Mapping[str, Any]) -> None:
         """Look at the names. Raises: BadWhere."""
         faults = {
             field.name: _("Give the %(label)s by its name, not an address or ARN.") % {"label": _(field.label)}
             for field in cls.fields
-            if (shape := SHAPES.get(field.name)) and not shape.fullmatch(text(where, field.name))
+            if (shape := SHAPES.get(field.name)) and not shape.fullmatch(text(locator, field.name))
         }
         if "region" in faults:
             faults["region"] = _("Give a region of AWS, such as eu-central-1.")
@@ -54,11 +54,11 @@ class Aws(Provider):
     @property
     def region(self) -> str:
         """Name the region."""
-        return text(self.where, "region")
+        return text(self.locator, "region")
 
     @property
     @abstractmethod
-    def thing(self) -> str:
+    def display_name(self) -> str:
         """Say what it is, for the sentences of faults: "cluster shop"."""
 
     def call(self, service: str, operation: str, /, *, thing: str = "", **parameters: Any) -> dict[str, Any]:
@@ -70,7 +70,7 @@ class Aws(Provider):
             with understood(operation):  # boto3's parsers may fail in any way at garbage
                 answer: dict[str, Any] = send(**parameters)
         except extra.ClientError as error:
-            raise errors.of_answer(error.response, thing=thing or self.thing, **about) from error
+            raise errors.of_answer(error.response, thing=thing or self.display_name, **about) from error
         except extra.ResponseParserError as error:
             raise OutcomeUnclear(unreadable(operation)) from error
         except extra.BotoCoreError as error:
@@ -137,9 +137,9 @@ def _models() -> Any:
     return _extra().Session().get_component("data_loader")
 
 
-def text(where: Mapping[str, Any], name: str) -> str:
-    """Give one of `where`'s words, without the blanks around it; empty if it is none."""
-    value = where.get(name)
+def text(locator: Mapping[str, Any], name: str) -> str:
+    """Give one of `locator`'s words, without the blanks around it; empty if it is none."""
+    value = locator.get(name)
     return value.strip() if isinstance(value, str) else ""
 
 

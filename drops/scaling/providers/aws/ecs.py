@@ -18,7 +18,7 @@ DIMENSION = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:Desire
 
 
 class EcsService(Aws):
-    """`where`: {"region", "cluster", "service"}. State: {"min", "max", "desired", "steered"}.
+    """`locator`: {"region", "cluster", "service"}. State: {"min", "max", "desired", "steered"}.
 
     min and max are null where the service is not registered with Application Auto Scaling. `steered`: policies move the
     count. `desired` is null where any count from min on will do: steered, and asked for a drop.
@@ -35,12 +35,12 @@ class EcsService(Aws):
     price_key: ClassVar[str] = "ecs"
 
     @classmethod
-    def resource(cls, where: Mapping[str, Any]) -> str:
+    def resource(cls, locator: Mapping[str, Any]) -> str:
         """Name region, cluster and service."""
-        return f"aws:ecs:{text(where, 'region')}:{text(where, 'cluster')}/{text(where, 'service')}"
+        return f"aws:ecs:{text(locator, 'region')}:{text(locator, 'cluster')}/{text(locator, 'service')}"
 
     @property
-    def thing(self) -> str:
+    def display_name(self) -> str:
         """Say which service."""
         return _("ECS service %(name)s") % {"name": self._path}
 
@@ -58,7 +58,7 @@ class EcsService(Aws):
                 size=desired,
                 serving=serving,
                 moving=pending > 0 or running < desired or (running > desired and not rolling),
-                words=words_of(service, serving=serving, desired=desired),
+                message=words_of(service, serving=serving, desired=desired),
             )
 
     def state_for(self, size: int, *, baseline: State) -> State:
@@ -72,14 +72,14 @@ class EcsService(Aws):
             "desired": None if baseline["steered"] else max(size, baseline["desired"]),
         }
 
-    def ask(self, state: State, *, key: str) -> Applied:
+    def apply(self, state: State, *, key: str) -> Applied:
         """Set bounds and count, on the way up the bounds first."""
         with understood("DescribeServices"):
             now = int(self._service()["desiredCount"])
         wanted = max(now, state["min"]) if state["desired"] is None else state["desired"]
         steps = [self._bound, self._count] if wanted >= now else [self._count, self._bound]
         told = [step(state, wanted) for step in steps]
-        return Applied(request_id=next((one for one in reversed(told) if one), ""), words=self.words(wanted))
+        return Applied(request_id=next((one for one in reversed(told) if one), ""), message=self.format_size(wanted))
 
     def is_same(self, one: State, other: State) -> bool:
         """Whether the bounds are equal, and the count, or, where policies steer it, lies between them."""
@@ -104,11 +104,11 @@ class EcsService(Aws):
 
     @property
     def _path(self) -> str:
-        return f"{text(self.where, 'cluster')}/{text(self.where, 'service')}"
+        return f"{text(self.locator, 'cluster')}/{text(self.locator, 'service')}"
 
     def _service(self) -> dict[str, Any]:
         """Read the service. Raises: Refused, if there is none, or one whose tasks can't be counted."""
-        cluster, service = text(self.where, "cluster"), text(self.where, "service")
+        cluster, service = text(self.locator, "cluster"), text(self.locator, "service")
         answer = self.call("ecs", "describe_services", cluster=cluster, services=[service])
         with understood("DescribeServices"):
             found: dict[str, Any] = next(iter(answer["services"]), {})
@@ -157,7 +157,7 @@ class EcsService(Aws):
 
     def _count(self, _state: State, wanted: int) -> str:
         """Set the count, and read it back: on the way down the bounds may only go once it stands."""
-        cluster, service = text(self.where, "cluster"), text(self.where, "service")
+        cluster, service = text(self.locator, "cluster"), text(self.locator, "service")
         answer = self.call("ecs", "update_service", cluster=cluster, service=service, desiredCount=wanted)
         with understood("DescribeServices"):
             stands = int(self._service()["desiredCount"])

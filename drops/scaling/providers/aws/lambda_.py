@@ -15,7 +15,7 @@ from drops.scaling.providers.base import Applied, ApplyRefused, Field, Reading, 
 
 
 class LambdaConcurrency(Aws):
-    """`where`: {"region", "function", "alias"}. State: {"concurrency": n}."""
+    """`locator`: {"region", "function", "alias"}. State: {"concurrency": n}."""
 
     name: ClassVar[str] = gettext_noop("AWS Lambda provisioned concurrency")
     unit: ClassVar[str] = gettext_noop("environments")
@@ -28,16 +28,16 @@ class LambdaConcurrency(Aws):
     price_key: ClassVar[str] = "lambda"
 
     @classmethod
-    def resource(cls, where: Mapping[str, Any]) -> str:
+    def resource(cls, locator: Mapping[str, Any]) -> str:
         """Name region, function and alias."""
-        return f"aws:lambda:{text(where, 'region')}:{text(where, 'function')}:{text(where, 'alias')}"
+        return f"aws:lambda:{text(locator, 'region')}:{text(locator, 'function')}:{text(locator, 'alias')}"
 
     @property
-    def thing(self) -> str:
+    def display_name(self) -> str:
         """Say which alias of which function."""
         return _("alias %(alias)s of function %(name)s") % {
-            "alias": text(self.where, "alias"),
-            "name": text(self.where, "function"),
+            "alias": text(self.locator, "alias"),
+            "name": text(self.locator, "function"),
         }
 
     def read(self) -> Reading:
@@ -46,7 +46,7 @@ class LambdaConcurrency(Aws):
         answer = self._config()
         with understood("GetProvisionedConcurrencyConfig"):
             if answer is None:
-                return Reading(state={"concurrency": 0}, size=0, serving=0, words=_("nothing is provisioned"))
+                return Reading(state={"concurrency": 0}, size=0, serving=0, message=_("nothing is provisioned"))
             wanted = int(answer["RequestedProvisionedConcurrentExecutions"])
             there = int(answer["AvailableProvisionedConcurrentExecutions"])
             status = answer["Status"]
@@ -60,14 +60,14 @@ class LambdaConcurrency(Aws):
                 size=wanted,
                 serving=there,
                 moving=status != "READY",
-                words=words,
+                message=words,
             )
 
     def state_for(self, size: int, *, baseline: State) -> State:
         """Ask for that many, and for no fewer than were there."""
         return {"concurrency": max(size, baseline["concurrency"])}
 
-    def ask(self, state: State, *, key: str) -> Applied:
+    def apply(self, state: State, *, key: str) -> Applied:
         """Set the number; 0 takes the configuration away."""
         number, names = state["concurrency"], self._names
         if number:
@@ -75,21 +75,21 @@ class LambdaConcurrency(Aws):
             answer = self.call("lambda", "put_provisioned_concurrency_config", **names, **put)
         else:
             answer = self.call("lambda", "delete_provisioned_concurrency_config", **names)
-        return Applied(request_id=request_id(answer), words=self.words(number))
+        return Applied(request_id=request_id(answer), message=self.format_size(number))
 
     @property
     def _names(self) -> dict[str, str]:
-        return {"FunctionName": text(self.where, "function"), "Qualifier": text(self.where, "alias")}
+        return {"FunctionName": text(self.locator, "function"), "Qualifier": text(self.locator, "alias")}
 
     def _look_at_the_alias(self) -> None:
         """Raises: Refused, if there is no such alias, or it points at what can't be provisioned."""
-        function, alias = text(self.where, "function"), text(self.where, "alias")
+        function, alias = text(self.locator, "function"), text(self.locator, "alias")
         answer = self.call("lambda", "get_alias", FunctionName=function, Name=alias)
         with understood("GetAlias"):
             if answer["FunctionVersion"] == "$LATEST":
                 raise ApplyRefused(
                     _("The %(thing)s points at $LATEST, which can't be provisioned. Point it at a published version.")
-                    % {"thing": self.thing}
+                    % {"thing": self.display_name}
                 )
 
     def _config(self) -> dict[str, Any] | None:

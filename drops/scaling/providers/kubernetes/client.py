@@ -1,8 +1,9 @@
 """Conversations with a Kubernetes API server, through the official client, for the kinds that live in a namespace.
 
 Who may: the configuration that KUBECONFIG names, or the pod's own service account; never what stands in a row. Each
-conversation begins by asking who the namespace is: a uid that is not the one in `where` is another cluster, and nothing
-further is read or written there. Bounded in time, no redirect is followed, nothing is retried: the tick does that.
+conversation begins by asking who the namespace is: a uid that is not the one in the locator is another cluster, and
+nothing further is read or written there. Bounded in time, no redirect is followed, nothing is retried: the tick does
+that.
 """
 
 import json
@@ -100,12 +101,12 @@ class Cluster:
 
 
 @contextmanager
-def connect(*, where: Mapping[str, Any]) -> Iterator[Cluster]:
-    """Begin a conversation with the cluster and namespace that `where` means. Raises: Faulty."""
-    client = _client(context=str(where.get("context") or ""))
+def connect(*, locator: Mapping[str, Any]) -> Iterator[Cluster]:
+    """Begin a conversation with the cluster and namespace that `locator` means. Raises: Faulty."""
+    client = _client(context=str(locator.get("context") or ""))
     try:
-        cluster = Cluster(namespace=str(where["namespace"]), client=client)
-        _be_sure(cluster=cluster, uid=str(where["namespace_uid"]))
+        cluster = Cluster(namespace=str(locator["namespace"]), client=client)
+        _be_sure(cluster=cluster, uid=str(locator["namespace_uid"]))
         yield cluster
     finally:
         client.close()

@@ -14,7 +14,7 @@ class Deployment(InNamespace):
     """State: {"replicas": n}."""
 
     name: ClassVar[str] = gettext_noop("Kubernetes Deployment")
-    thing: ClassVar[Resource] = DEPLOYMENT
+    api_resource: ClassVar[Resource] = DEPLOYMENT
     credentials: ClassVar[str] = gettext_noop(
         "KUBECONFIG in the environment, or the pod's service account. A Role with: get namespaces, get and patch "
         "deployments, list pods, list horizontalpodautoscalers."
@@ -28,22 +28,22 @@ class Deployment(InNamespace):
                 under(autoscaler, "spec.scaleTargetRef.kind", str, ""),
                 under(autoscaler, "spec.scaleTargetRef.name", str, ""),
             )
-            if scaled == (DEPLOYMENT.kind, self.where["name"]):
+            if scaled == (DEPLOYMENT.kind, self.locator["name"]):
                 raise ApplyRefused(
                     _(
                         "The HPA “%(autoscaler)s” owns the replicas of Deployment “%(name)s” and would set them back. "
                         "Make the HPA the target, or KEDA's ScaledObject if that owns the HPA."
                     )
-                    % {"autoscaler": under(autoscaler, "metadata.name", str, ""), "name": self.where["name"]}
+                    % {"autoscaler": under(autoscaler, "metadata.name", str, ""), "name": self.locator["name"]}
                 )
         return found
 
     def look_at(self, found: Document, cluster: Cluster) -> Reading:
         """Count its pods."""
         replicas = count(found, "spec.replicas", 1)
-        pods = pods_of(cluster, kind=DEPLOYMENT.kind, name=str(self.where["name"]))
+        pods = pods_of(cluster, kind=DEPLOYMENT.kind, name=str(self.locator["name"]))
         return Reading(
-            state={"replicas": replicas}, size=replicas, serving=pods.ready, moving=pods.moving, words=pods.words
+            state={"replicas": replicas}, size=replicas, serving=pods.ready, moving=pods.moving, message=pods.message
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:

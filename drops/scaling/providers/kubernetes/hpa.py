@@ -29,7 +29,7 @@ class Autoscaler(InNamespace):
     """State: {"min": n, "max": m}."""
 
     name: ClassVar[str] = gettext_noop("Kubernetes HPA")
-    thing: ClassVar[Resource] = AUTOSCALER
+    api_resource: ClassVar[Resource] = AUTOSCALER
     credentials: ClassVar[str] = gettext_noop(
         "KUBECONFIG in the environment, or the pod's service account. A Role with: get namespaces, get and patch "
         "horizontalpodautoscalers, get deployments and statefulsets, list pods."
@@ -45,7 +45,7 @@ class Autoscaler(InNamespace):
                     "KEDA owns the HPA “%(name)s” and writes it anew from its ScaledObject “%(owner)s”: nothing set "
                     "here would last. Make the ScaledObject the target (kind “KEDA ScaledObject”)."
                 )
-                % {"name": self.where["name"], "owner": owner}
+                % {"name": self.locator["name"], "owner": owner}
             )
         return found
 
@@ -61,7 +61,7 @@ class Autoscaler(InNamespace):
             size=size,
             serving=pods.ready,
             moving=pods.moving or behind,
-            words="; ".join([pods.words, *words]),
+            message="; ".join([pods.message, *words]),
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:

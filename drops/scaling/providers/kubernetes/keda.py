@@ -27,7 +27,7 @@ class ScaledObject(InNamespace):
     """State: {"min": n or None, "max": m or None}; None is a bound that is not set, and comes back as that."""
 
     name: ClassVar[str] = gettext_noop("KEDA ScaledObject")
-    thing: ClassVar[Resource] = SCALED_OBJECT
+    api_resource: ClassVar[Resource] = SCALED_OBJECT
     credentials: ClassVar[str] = gettext_noop(
         "KUBECONFIG in the environment, or the pod's service account. A Role with: get namespaces, get and patch "
         "scaledobjects, get horizontalpodautoscalers, deployments and statefulsets, list pods."
@@ -53,7 +53,7 @@ class ScaledObject(InNamespace):
             size=state["min"] or LEAST,
             serving=pods.ready,
             moving=pods.moving or behind,
-            words="; ".join([pods.words, *words, *([obstacle] if obstacle else []), *troubles_of(found)]),
+            message="; ".join([pods.message, *words, *([obstacle] if obstacle else []), *troubles_of(found)]),
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:

@@ -44,13 +44,13 @@ class Pods:
     wanted: int
     ready: int
     moving: bool
-    words: str
+    message: str
 
 
 class InNamespace(Provider):
-    """`where`: {"context", "namespace", "namespace_uid", "name"}."""
+    """`locator`: {"context", "namespace", "namespace_uid", "name"}."""
 
-    thing: ClassVar[Resource]
+    api_resource: ClassVar[Resource]
     unit: ClassVar[str] = gettext_noop("pods")
     fields: ClassVar[tuple[Field, ...]] = (
         Field("namespace", gettext_noop("namespace")),
@@ -72,39 +72,41 @@ class InNamespace(Provider):
     lead_seconds: ClassVar[int] = 300  # pods and the nodes under them
 
     @classmethod
-    def check(cls, where: Mapping[str, Any]) -> None:
+    def check(cls, locator: Mapping[str, Any]) -> None:
         """Look at the names. Raises: BadWhere."""
         faults: dict[str, str] = {}
-        if not LABEL.fullmatch(str(where.get("namespace") or "")):
+        if not LABEL.fullmatch(str(locator.get("namespace") or "")):
             faults["namespace"] = _("Give a namespace: small letters, digits and hyphens, at most 63.")
-        if not UID.fullmatch(str(where.get("namespace_uid") or "")):
+        if not UID.fullmatch(str(locator.get("namespace_uid") or "")):
             faults["namespace_uid"] = _("Give the uid, such as 0f2c1c4e-5a63-4d9a-9a43-0d6d6a1f9b11.")
-        if not NAME.fullmatch(str(where.get("name") or "")):
+        if not NAME.fullmatch(str(locator.get("name") or "")):
             faults["name"] = _("Give a name as Kubernetes allows it: small letters, digits, hyphens and dots.")
-        if not str(where.get("context") or "").isprintable():
+        if not str(locator.get("context") or "").isprintable():
             faults["context"] = _("Give the context as kubectl config get-contexts shows it.")
         if faults:
             raise BadLocator(faults)
 
     @classmethod
-    def resource(cls, where: Mapping[str, Any]) -> str:
+    def resource(cls, locator: Mapping[str, Any]) -> str:
         """Name it by its namespace's uid, which no two clusters share."""
-        return f"kubernetes:{where['namespace_uid']}:{cls.thing.plural}.{cls.thing.group}:{where['name']}"
+        kind = f"{cls.api_resource.plural}.{cls.api_resource.group}"
+        return f"kubernetes:{locator['namespace_uid']}:{kind}:{locator['name']}"
 
     def read(self) -> Reading:
         """Read the thing, the workload and its pods."""
-        with client.connect(where=self.where) as cluster:
+        with client.connect(locator=self.locator) as cluster:
             return self.look_at(self.find(cluster), cluster)
 
-    def ask(self, state: State, *, key: str) -> Applied:
+    def apply(self, state: State, *, key: str) -> Applied:
         """Set what is controlled, in one patch. Nothing else of the thing is touched."""
-        with client.connect(where=self.where) as cluster:
+        with client.connect(locator=self.locator) as cluster:
             self.permit(self.find(cluster), state)
-            return Applied(request_id=cluster.patch(self.thing, str(self.where["name"]), {"spec": self.spec_of(state)}))
+            body = {"spec": self.spec_of(state)}
+            return Applied(request_id=cluster.patch(self.api_resource, str(self.locator["name"]), body))
 
     def find(self, cluster: Cluster) -> Document:
         """Give the thing as the API has it. Raises Refused if it is not ours to set."""
-        return cluster.get(self.thing, str(self.where["name"]))
+        return cluster.get(self.api_resource, str(self.locator["name"]))
 
     def permit(self, found: Document, state: State) -> None:
         """Raise Refused if asking for the state would do nothing."""
@@ -138,7 +140,7 @@ def pods_of(cluster: Cluster, *, kind: str, name: str) -> Pods:
     if pending:
         words.append(_("%(count)s Pending%(why)s") % {"count": len(pending), "why": why_pending(pending[0])})
     words += troubles_of(found)
-    return Pods(wanted=wanted, ready=ready, moving=behind or bool(pending), words="; ".join(words))
+    return Pods(wanted=wanted, ready=ready, moving=behind or bool(pending), message="; ".join(words))
 
 
 def selector_of(selector: Document) -> str:

@@ -36,7 +36,7 @@ PATIENCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "socket_c
 
 
 class Celery(Provider):
-    """`where`: {"worker": "checkout@%h"}. State: {"processes": n}."""
+    """`locator`: {"worker": "checkout@%h"}. State: {"processes": n}."""
 
     name: ClassVar[str] = gettext_noop("Celery worker's pool")
     unit: ClassVar[str] = gettext_noop("processes")
@@ -52,16 +52,16 @@ class Celery(Provider):
     credentials: ClassVar[str] = gettext_noop("BROKER_URL in the environment.")
 
     @classmethod
-    def check(cls, where: Mapping[str, Any]) -> None:
+    def check(cls, locator: Mapping[str, Any]) -> None:
         """Look at the worker's name. Raises: BadWhere."""
-        queue, at, host = str(where.get("worker") or "").strip().partition("@")
+        queue, at, host = str(locator.get("worker") or "").strip().partition("@")
         if not (queue and at and host) or " " in queue + host:
             raise BadLocator({"worker": _("Name the worker as -n does: checkout@%h, or checkout@ and its machine.")})
 
     @classmethod
-    def resource(cls, where: Mapping[str, Any]) -> str:
+    def resource(cls, locator: Mapping[str, Any]) -> str:
         """Name the worker with its machine."""
-        return f"celery:{node(where)}"
+        return f"celery:{node(locator)}"
 
     def read(self) -> Reading:
         """Ask the worker for the size of its pool, and which processes there are."""
@@ -71,7 +71,7 @@ class Celery(Provider):
             size=told["size"],
             serving=len(told["processes"]),
             moving=len(told["processes"]) != told["size"],
-            words=_("%(count)s processes run") % {"count": len(told["processes"])},
+            message=_("%(count)s processes run") % {"count": len(told["processes"])},
             cpu_seconds=procfs.cpu_seconds(master=told["pid"], workers=told["processes"]),
         )
 
@@ -79,13 +79,13 @@ class Celery(Provider):
         """Ask for one process at least: a worker without any takes no task."""
         return {"processes": max(1, size)}
 
-    def ask(self, state: State, *, key: str) -> Applied:
+    def apply(self, state: State, *, key: str) -> Applied:
         """Have the worker bring its pool to that many processes."""
         told = self._tell(celery_commands.RESIZE, size=int(state["processes"]))
         words = _("%(before)s → %(after)s processes") % {"before": told["before"], "after": told["size"]}
         if told["size"] != state["processes"]:
             words = _("%(words)s; the others are busy or starting, and go later") % {"words": words}
-        return Applied(words=words)
+        return Applied(message=words)
 
     def is_between(self, live: State, *, before: State, after: State) -> bool:
         """While processes are busy the pool is on its way down."""
@@ -93,7 +93,7 @@ class Celery(Provider):
 
     def _tell(self, command: str, **arguments: int) -> dict[str, Any]:
         """Send a command to the worker and give its answer. Raises: Faulty."""
-        name = node(self.where)
+        name = node(self.locator)
         try:
             with current_app.connection_for_write(transport_options=PATIENCE) as broker:
                 answers = current_app.control.broadcast(
@@ -112,9 +112,9 @@ class Celery(Provider):
         return _answer(name, answers[0].get(name) or {})
 
 
-def node(where: Mapping[str, Any]) -> str:
+def node(locator: Mapping[str, Any]) -> str:
     """Give the worker's name as Celery knows it."""
-    return str(host_format(str(where["worker"]).strip()))
+    return str(host_format(str(locator["worker"]).strip()))
 
 
 def _answer(name: str, told: Mapping[str, Any]) -> dict[str, Any]:

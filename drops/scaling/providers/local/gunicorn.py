@@ -40,7 +40,7 @@ Answer = TypeVar("Answer")
 
 
 class Gunicorn(Provider):
-    """`where`: {"socket": "web.ctl"}. State: {"workers": n}."""
+    """`locator`: {"socket": "web.ctl"}. State: {"workers": n}."""
 
     name: ClassVar[str] = gettext_noop("gunicorn on this machine")
     unit: ClassVar[str] = gettext_noop("workers")
@@ -55,20 +55,20 @@ class Gunicorn(Provider):
     credentials: ClassVar[str] = gettext_noop("None: the socket belongs to the user that gunicorn runs as.")
 
     @classmethod
-    def check(cls, where: Mapping[str, Any]) -> None:
+    def check(cls, locator: Mapping[str, Any]) -> None:
         """Look at the name of the socket. Raises: BadWhere."""
-        name = where.get("socket")
+        name = locator.get("socket")
         if not isinstance(name, str) or not name.strip() or "\0" in name:
             raise BadLocator({"socket": _("Name gunicorn's control socket, such as web.ctl.")})
         if not name.startswith("/") and (not settings.RUN_DIR or Path(name).name != name):
             raise BadLocator({"socket": _("Give a file's name in RUN_DIR, which must be set, or a path from / on.")})
-        if len(os.fsencode(path_of(where))) > LONGEST_PATH:
+        if len(os.fsencode(path_of(locator))) > LONGEST_PATH:
             raise BadLocator({"socket": _("This path is too long for a socket: 107 bytes are the most. Move RUN_DIR.")})
 
     @classmethod
-    def resource(cls, where: Mapping[str, Any]) -> str:
+    def resource(cls, locator: Mapping[str, Any]) -> str:
         """Name the socket by its real path."""
-        return f"gunicorn:{os.path.realpath(path_of(where))}"
+        return f"gunicorn:{os.path.realpath(path_of(locator))}"
 
     def read(self) -> Reading:
         """Count the workers that are wanted, and those that have said of late that they live."""
@@ -79,7 +79,7 @@ class Gunicorn(Provider):
             size=target,
             serving=len(live),
             moving=len(workers) != target,
-            words=_("%(live)s of %(all)s workers serve") % {"live": len(live), "all": len(workers)},
+            message=_("%(live)s of %(all)s workers serve") % {"live": len(live), "all": len(workers)},
             cpu_seconds=procfs.cpu_seconds(master=master, workers=[worker["pid"] for worker in workers]),
         )
 
@@ -91,14 +91,14 @@ class Gunicorn(Provider):
         """Ask for one worker at least: gunicorn keeps the last."""
         return {"workers": max(1, size)}
 
-    def ask(self, state: State, *, key: str) -> Applied:
+    def apply(self, state: State, *, key: str) -> Applied:
         """Send what is missing to that many workers, or what is too many."""
         before, after = self._patiently(lambda connection: _bring_to(connection, int(state["workers"])))
-        return Applied(words=_("%(before)s → %(after)s workers") % {"before": before, "after": after})
+        return Applied(message=_("%(before)s → %(after)s workers") % {"before": before, "after": after})
 
     def _patiently(self, talk: Callable[[socket.socket], Answer]) -> Answer:
         """Hold a conversation; begin it anew while the socket is being made anew. Raises: Faulty."""
-        path, until = path_of(self.where), time.monotonic() + PATIENCE_SECONDS
+        path, until = path_of(self.locator), time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 with _dial(path) as connection:
@@ -116,9 +116,9 @@ class Gunicorn(Provider):
             time.sleep(AGAIN_SECONDS)
 
 
-def path_of(where: Mapping[str, Any]) -> str:
+def path_of(locator: Mapping[str, Any]) -> str:
     """Give the whole path of the control socket: a bare name lies in RUN_DIR."""
-    return str(Path(settings.RUN_DIR, str(where["socket"]).strip()))
+    return str(Path(settings.RUN_DIR, str(locator["socket"]).strip()))
 
 
 def is_live(worker: Mapping[str, Any]) -> bool:

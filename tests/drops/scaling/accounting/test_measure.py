@@ -226,7 +226,9 @@ def test_measure_adds_up_cpu_from_one_reading_to_the_next(edge: Any) -> None:
     edge(drop.slug)
     for minutes, seconds in ((70, 1.0), (50, 10.0), (40, 12.5), (30, 0.5), (20, 4.0), (2, 99.0)):
         at = timezone.now() - minutes * MINUTE
-        Call.objects.create(target=target, act="read", milliseconds=1, who="t", at=at, after={"cpu_seconds": seconds})
+        Call.objects.create(
+            target=target, operation="read", milliseconds=1, actor="t", at=at, after={"cpu_seconds": seconds}
+        )
     measure.measure_due(now=timezone.now())
 
     # From 10 to 12.5; then a process ended; from 0.5 to 4. What was before the lobby and after the end doesn't count.
@@ -237,57 +239,57 @@ def test_measure_adds_up_cpu_from_one_reading_to_the_next(edge: Any) -> None:
 def test_measure_forgets_old_readings_and_nothing_that_was_asked(edge: Any) -> None:
     drop, target = make_ended_drop(), make_target()
     edge(drop.slug)
-    for days, act in ((31, "read"), (31, "ask"), (29, "read")):
+    for days, act in ((31, "read"), (31, "apply"), (29, "read")):
         at = timezone.now() - timedelta(days=days)
-        Call.objects.create(target=target, act=act, milliseconds=1, who="t", at=at)
+        Call.objects.create(target=target, operation=act, milliseconds=1, actor="t", at=at)
     measure.measure_due(now=timezone.now())
 
-    assert sorted(Call.objects.values_list("act", flat=True)) == ["ask", "read"]
-    assert Call.objects.get(act="read").at > timezone.now() - timedelta(days=30)
+    assert sorted(Call.objects.values_list("operation", flat=True)) == ["apply", "read"]
+    assert Call.objects.get(operation="read").at > timezone.now() - timedelta(days=30)
 
 
-# --- the bill --------------------------------------------------------------------------------------------------------
+# --- the cost --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
 def test_bill_is_instance_seconds_above_baseline_and_what_the_edge_delivered(edge: Any) -> None:
     drop, target = make_ended_drop(), make_target(price_per_hour=Decimal("0.36"))
     edge(drop.slug)
-    lines = [{"target_id": target.pk, "now_size": 2}]
+    lines = [{"target_id": target.pk, "current_size": 2}]
     ScalePlan.objects.create(drop=drop, expected=1000, plan={"lines": lines})
     now = timezone.now()
-    make_step(target=target, seconds=0, drop=drop, requested_at=now - HOUR, ended_at=now - HOUR / 2, wanted=6)
+    make_step(target=target, seconds=0, drop=drop, requested_at=now - HOUR, ended_at=now - HOUR / 2, desired_size=6)
     measure.measure_due(now=now)
 
-    bill = ScalePlan.objects.get(drop=drop).bill
-    assert bill is not None
-    (item,) = bill["items"]
+    cost = ScalePlan.objects.get(drop=drop).cost
+    assert cost is not None
+    (item,) = cost["items"]
     assert (item["above"], item["instance_seconds"], item["price"], item["always_on"]) == (
         4, 7200, "0.720000", "1051.20",
     )  # fmt: skip
     # Five requests at a millionth of a dollar, and 3,200 bytes at 0.085 a gigabyte.
-    assert (bill["edge_requests"], bill["edge_bytes"], bill["edge"]) == (5, 3200, "0.000005")
-    assert (bill["polls"], bill["polls_price"], bill["poll_seconds"]) == (1, "0.000001", [2, 30])
-    assert (bill["total"], bill["orders"], bill["per_order"], bill["always_on"]) == (
+    assert (cost["edge_requests"], cost["edge_bytes"], cost["edge"]) == (5, 3200, "0.000005")
+    assert (cost["polls"], cost["polls_price"], cost["poll_seconds"]) == (1, "0.000001", [2, 30])
+    assert (cost["total"], cost["orders"], cost["per_order"], cost["always_on"]) == (
         "0.720005", 2, "0.360002", "1051.200000",
     )  # fmt: skip
 
 
 @pytest.mark.django_db
 def test_bill_of_a_drop_that_moved_nothing_and_has_no_log() -> None:
-    bill = costs.measure(drop=make_drop(phase="live"), seen=None, now=timezone.now())
+    cost = costs.measure(drop=make_drop(phase="live"), seen=None, now=timezone.now())
 
-    assert (bill.items, bill.total, bill.per_order, bill.edge, bill.always_on) == ((), None, None, None, None)
+    assert (cost.items, cost.total, cost.per_order, cost.edge, cost.always_on) == ((), None, None, None, None)
 
 
 @pytest.mark.django_db
 def test_bill_takes_the_first_reading_for_the_baseline_where_no_plan_is_kept() -> None:
     target = make_target(price_per_hour=Decimal(1))
-    step = make_step(target=target, seconds=3600, wanted=6)
+    step = make_step(target=target, seconds=3600, desired_size=6)
     assert step.requested_at is not None
     at = step.requested_at - MINUTE
-    Call.objects.create(target=target, step=step, act="read", milliseconds=1, who="t", at=at, after={"size": 5})
-    Target.objects.update(kind="abacus")  # a kind that is gone
+    Call.objects.create(target=target, step=step, operation="read", milliseconds=1, actor="t", at=at, after={"size": 5})
+    Target.objects.update(provider="abacus")  # a kind that is gone
 
     (item,) = costs.measure(drop=step.drop, seen=None, now=timezone.now()).items
     assert (item.above, item.instance_seconds, item.price) == (1, 3600, "1.000000")
@@ -296,7 +298,7 @@ def test_bill_takes_the_first_reading_for_the_baseline_where_no_plan_is_kept() -
 @pytest.mark.django_db
 def test_bill_has_no_item_for_a_step_that_moved_nothing() -> None:
     target = make_target()
-    step = make_step(target=target, seconds=60, wanted=6)
-    ScalePlan.objects.create(drop=step.drop, expected=1, plan={"lines": [{"target_id": target.pk, "now_size": 6}]})
+    step = make_step(target=target, seconds=60, desired_size=6)
+    ScalePlan.objects.create(drop=step.drop, expected=1, plan={"lines": [{"target_id": target.pk, "current_size": 6}]})
 
     assert costs.measure(drop=step.drop, seen=None, now=timezone.now()).items == ()

@@ -1,4 +1,4 @@
-"""What each drop claimed, and what of it is on its bill."""
+"""What each drop claimed, and what of it is on its cost."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -76,7 +76,7 @@ def make_ready(cloud: Cloud, *, expected: Any = 20_000) -> tuple[Drop, Step]:
 
 
 def hours(drop: Drop) -> list[float]:
-    """The instance-hours on its bill, rounded."""
+    """The instance-hours on its cost, rounded."""
     return [
         round(item.instance_seconds / HOUR, 2)
         for item in costs.measure(drop=drop, seen=None, now=heartbeat.database_now()).items
@@ -92,9 +92,9 @@ def test_bill_counts_what_stood_before_the_drop_moved(gate: Target, cloud: Cloud
     assert Step.objects.get().state == "planned"
     pass_time(HOUR)
 
-    assert hours(drop) == [round((step.wanted - 2) * 0.1, 2)]
+    assert hours(drop) == [round((step.desired_size - 2) * 0.1, 2)]
     (item,) = costs.measure(drop=drop, seen=None, now=heartbeat.database_now()).items
-    assert (item.above, item.until < heartbeat.database_now().isoformat()) == (step.wanted - 2, True)
+    assert (item.above, item.until < heartbeat.database_now().isoformat()) == (step.desired_size - 2, True)
     with pytest.raises(scale_plans.PlanRefused, match="their cost stays on record"):
         scale_plans.remove(drop=drop, actor=None)
 
@@ -104,10 +104,10 @@ def test_bill_counts_each_size_for_as_long_as_it_was_claimed(gate: Target, cloud
     pass_time(0.1 * HOUR)
     scale_plans.set_expected(drop=drop, expected=40_000, actor=None)
     raised = Step.objects.get()
-    assert raised.wanted > first.wanted
+    assert raised.desired_size > first.desired_size
     pass_time(0.05 * HOUR)
 
-    assert hours(drop) == [round((first.wanted - 2) * 0.1 + (raised.wanted - 2) * 0.05, 2)]
+    assert hours(drop) == [round((first.desired_size - 2) * 0.1 + (raised.desired_size - 2) * 0.05, 2)]
 
 
 def test_bill_counts_what_waits_for_a_yes_only_from_then_on(gate: Target, cloud: Cloud) -> None:
@@ -117,8 +117,8 @@ def test_bill_counts_what_waits_for_a_yes_only_from_then_on(gate: Target, cloud:
     scale_plans.approve(drop=drop, actor=None)
     pass_time(0.05 * HOUR)
 
-    assert step.wanted > 3
-    assert hours(drop) == [round((3 - 2) * 0.1 + (step.wanted - 2) * 0.05, 2)]
+    assert step.desired_size > 3
+    assert hours(drop) == [round((3 - 2) * 0.1 + (step.desired_size - 2) * 0.05, 2)]
 
 
 def test_bills_of_overlapping_drops_share_what_both_claim(gate: Target, cloud: Cloud) -> None:
@@ -127,10 +127,10 @@ def test_bills_of_overlapping_drops_share_what_both_claim(gate: Target, cloud: C
     Drop.objects.filter(pk=other.pk).update(lobby_opens_at=Drop.objects.get(pk=one.pk).lobby_opens_at)
     scale_plans.set_expected(drop=other, expected=20_000, actor=None)
     ticks(cloud, 3)
-    assert set(Step.objects.values_list("state", "wanted")) == {("ready", step.wanted)}
+    assert set(Step.objects.values_list("state", "desired_size")) == {("ready", step.desired_size)}
     pass_time(0.1 * HOUR)
 
-    half = round((step.wanted - 2) * 0.1 / 2, 2)
+    half = round((step.desired_size - 2) * 0.1 / 2, 2)
     assert (hours(one), hours(other)) == ([half], [half])
 
 

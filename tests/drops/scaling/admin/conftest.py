@@ -22,8 +22,8 @@ class Tap(StandIn):
     fields = (Field("name", "Name of the fleet", "As the cloud lists it."), Field("region", "Region", required=False))
 
     @classmethod
-    def check(cls, where: Mapping[str, Any]) -> None:
-        if " " in where["name"]:
+    def check(cls, locator: Mapping[str, Any]) -> None:
+        if " " in locator["name"]:
             raise BadLocator({"name": "A name has no spaces. Write it as the cloud lists it."})
 
 

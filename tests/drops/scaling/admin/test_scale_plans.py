@@ -35,9 +35,9 @@ def said(answer: Any) -> list[str]:
 @pytest.fixture
 def target(taps: Cloud, db: None) -> Target:
     """A fleet of two that carries the web group: a tap of the stand-in cloud."""
-    made = make_target(taps, name="web-fleet", kind="tap", ops_ceiling=4, price_per_hour=Decimal("0.5"))
+    made = make_target(taps, name="web-fleet", provider="tap", ops_ceiling=4, price_per_hour=Decimal("0.5"))
     Share.objects.create(target=made, group="web", per_second=20)
-    Target.objects.update(seen={"size": 2})
+    Target.objects.update(observed={"size": 2})
     return made
 
 
@@ -55,8 +55,8 @@ def test_page_shows_plan_with_reasons_steps_and_pending_approvals(desk: Desk, dr
 
     step = Step.objects.get()
     text = answer.content.decode()
-    assert (step.held_back, [wait.step for wait in answer.context["approvals"]]) == (True, [step])
-    assert [row.size_change for row in answer.context["timeline"].rows] == [f"2 → {step.wanted} taps"]
+    assert (step.needs_approval, [wait.step for wait in answer.context["approvals"]]) == (True, [step])
+    assert [row.size_change for row in answer.context["timeline"].rows] == [f"2 → {step.desired_size} taps"]
     assert answer.context["plan"]["lines"][0]["reasons"][0] in text.replace("&#x27;", "'")
     assert "Needs approval from ops:" in text
     assert "Go / no-go not decided yet" in text
@@ -80,7 +80,7 @@ def test_approval_shows_the_price_and_is_given_once(desk: Desk, drop: Drop) -> N
 
     assert said(first) == ["Approved. Scaling continues on the next tick."]
     assert second.status_code == 409
-    assert Step.objects.get().held_back is False
+    assert Step.objects.get().needs_approval is False
     assert list(AuditEntry.objects.values_list("actor__username", "about", "action")) == [
         ("ops", "drop:zero", "approved")
     ]
@@ -92,7 +92,7 @@ def test_approval_of_a_plan_that_has_grown_since_is_refused(desk: Desk, drop: Dr
     Target.objects.update(headroom_percent=100)
     scale_plans.set_expected(drop=drop, expected=1000, actor=None)
     grown = Step.objects.get()
-    assert f"{grown.target_id}:{grown.wanted}" != fingerprint
+    assert f"{grown.target_id}:{grown.desired_size}" != fingerprint
 
     answer = client.post(page(drop, "approve"), {"fingerprint": fingerprint})
 
@@ -100,7 +100,7 @@ def test_approval_of_a_plan_that_has_grown_since_is_refused(desk: Desk, drop: Dr
         409,
         ["The plan has changed since this page was loaded. Check it again, then approve it."],
     )
-    assert Step.objects.get().held_back is True
+    assert Step.objects.get().needs_approval is True
 
 
 def test_drops_page_shows_that_a_step_needs_approval(desk: Desk, drop: Drop) -> None:
@@ -178,10 +178,10 @@ def test_page_after_a_move_shows_its_calls_and_times(desk: Desk, drop: Drop, tar
     (row,) = answer.context["timeline"].rows
     (made,) = answer.context["calls"]
     assert [entry.label for entry in row.times] == ["planned", "requested", "ready"]
-    assert (made.operation, made.before, made.after, made.call.request_id, made.call.who) == (
+    assert (made.operation, made.before, made.after, made.call.request_id, made.call.actor) == (
         "apply",
         "wanted 2",
-        f"wanted {row.step.wanted}",
+        f"wanted {row.step.desired_size}",
         "r-1",
         "beat",
     )
@@ -189,7 +189,10 @@ def test_page_after_a_move_shows_its_calls_and_times(desk: Desk, drop: Drop, tar
 
 def test_no_go_shows_which_target_and_what_is_reachable(desk: Desk, drop: Drop) -> None:
     ScalePlan.objects.update(
-        verdict="no go", verdict_at=timezone.now(), verdict_words=["web-fleet has 2 taps of 9 taps."], reachable=25
+        verdict="no go",
+        verdict_at=timezone.now(),
+        verdict_messages=["web-fleet has 2 taps of 9 taps."],
+        shoppers_per_second=25,
     )
 
     text = desk("merchandisers").get(page(drop)).content.decode()
@@ -202,15 +205,15 @@ def test_no_go_shows_which_target_and_what_is_reachable(desk: Desk, drop: Drop) 
 def test_measured_cost_is_shown_beside_the_estimate(desk: Desk, drop: Drop, target: Target) -> None:
     now = timezone.now()
     hour = {"requested_at": now - timedelta(hours=1), "ready_at": now - timedelta(hours=1), "ended_at": now}
-    Step.objects.update(state="restored", wanted=6, held_back=False, **hour)
+    Step.objects.update(state="restored", desired_size=6, needs_approval=False, **hour)
     measured = costs.measure(drop=drop, seen=None, now=now)
-    ScalePlan.objects.update(bill=measured.as_json())
+    ScalePlan.objects.update(cost=measured.as_json())
 
     answer = desk("merchandisers").get(page(drop))
 
-    bill = answer.context["bill"]
-    assert (bill["total_words"], bill["per_order_words"], bill["edge_words"]) == ("$2.00", "not known", "not known")
-    assert [(item["target"], item["above"], item["hours"]) for item in bill["items"]] == [("web-fleet", 4, 4.0)]
+    cost = answer.context["cost"]
+    assert (cost["total_words"], cost["per_order_words"], cost["edge_words"]) == ("$2.00", "not known", "not known")
+    assert [(item["target"], item["above"], item["hours"]) for item in cost["items"]] == [("web-fleet", 4, 4.0)]
     assert "The edge's traffic was not measured. Set EDGE_ACCESS_LOG to the path of its log." in answer.content.decode()
 
 
@@ -245,7 +248,7 @@ def test_trying_numbers_needs_permission(desk: Desk, drop: Drop) -> None:
 
 
 def test_dry_run_shows_what_a_tick_would_do_and_does_nothing(desk: Desk, target: Target, taps: Cloud) -> None:
-    step = make_step(target=target, wanted=6)
+    step = make_step(target=target, desired_size=6)
 
     answer = desk("ops").post(DRY_RUN)
 
@@ -275,7 +278,7 @@ def test_pause_and_resume_are_confirmed_and_audited(desk: Desk, db: None) -> Non
 
 
 def test_list_shows_the_heartbeat_and_open_alerts(desk: Desk, drop: Drop, settings: Settings) -> None:
-    Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), who="beat", paused_reason="")
+    Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), actor="beat", paused_reason="")
     Alert.objects.create(source="scaling", subject="heartbeat", message="Pre-scaling has stopped.")
     Alert.objects.create(source="scaling", subject="old", message="Long ago.", resolved_at=timezone.now())
 

@@ -17,7 +17,7 @@ def test_form_saved_while_the_baseline_is_written_keeps_the_locator(
     desk: Desk, taps: Cloud, transactional_db: None
 ) -> None:
     client = desk("ops")
-    target = make_target(taps, name="web-fleet", kind="tap")
+    target = make_target(taps, name="web-fleet", provider="tap")
     share = Share.objects.create(target=target, group="web", per_second=150)
     sent = {
         "name": "web-fleet",
@@ -54,5 +54,5 @@ def test_form_saved_while_the_baseline_is_written_keeps_the_locator(
 
     row = Target.objects.get()
     assert answer.status_code == 302
-    assert (row.where, row.resource) == ({"name": "web-fleet"}, "stand-in:web-fleet")
+    assert (row.locator, row.resource) == ({"name": "web-fleet"}, "stand-in:web-fleet")
     assert (row.ceiling, row.baseline_size) == (90, 2)

@@ -59,7 +59,7 @@ def said(answer: Any) -> list[str]:
 
 @pytest.fixture
 def target(taps: Cloud, db: None) -> Target:
-    made = make_target(taps, name="web-fleet", kind="tap", lead_seconds=40)
+    made = make_target(taps, name="web-fleet", provider="tap", lead_seconds=40)
     Share.objects.create(target=made, group="web", per_second=150)
     return made
 
@@ -91,7 +91,7 @@ def test_added_target_has_its_locator_and_resource(desk: Desk, taps: Cloud) -> N
 
     assert answer.status_code == 302
     target = Target.objects.get()
-    assert (target.kind, target.where, target.resource) == ("tap", {"name": "web-fleet"}, "stand-in:web-fleet")
+    assert (target.provider, target.locator, target.resource) == ("tap", {"name": "web-fleet"}, "stand-in:web-fleet")
     assert list(target.shares.values_list("group", "percent", "per_second")) == [("web", 100, Decimal(150))]
     entry: Any = AuditEntry.objects.get()
     assert (entry.actor.username, entry.about, entry.action) == ("ops", "target:Web", "added")
@@ -149,12 +149,12 @@ def test_unknown_provider_is_asked_for_again(desk: Desk, taps: Cloud) -> None:
 
 
 def test_changed_target_is_audited_and_keeps_what_ticks_wrote(desk: Desk, target: Target) -> None:
-    Target.objects.update(ready_size=2, seen={"size": 2}, busy_until=timezone.now())
+    Target.objects.update(ready_size=2, observed={"size": 2}, locked_until=timezone.now())
 
     change(desk("ops"), target, ceiling=50)
 
     row = Target.objects.get()
-    assert (row.ceiling, row.ready_size, row.seen, row.busy_until is None) == (50, 2, {"size": 2}, False)
+    assert (row.ceiling, row.ready_size, row.observed, row.locked_until is None) == (50, 2, {"size": 2}, False)
     entry: Any = AuditEntry.objects.get()
     assert (entry.about, entry.action, entry.before, entry.after) == (
         "target:web-fleet",
@@ -165,13 +165,15 @@ def test_changed_target_is_audited_and_keeps_what_ticks_wrote(desk: Desk, target
 
 
 def test_target_with_a_new_locator_forgets_its_reading_and_its_lock(desk: Desk, target: Target) -> None:
-    Target.objects.update(ready_size=2, seen={"size": 2}, seen_at=timezone.now(), busy_until=timezone.now(), fault="x")
+    Target.objects.update(
+        ready_size=2, observed={"size": 2}, observed_at=timezone.now(), locked_until=timezone.now(), error="x"
+    )
 
     change(desk("ops"), target, where_name="other-fleet")
 
     row = Target.objects.get()
-    assert (row.where, row.resource) == ({"name": "other-fleet"}, "stand-in:other-fleet")
-    assert (row.ready_size, row.seen, row.seen_at, row.busy_until, row.fault) == (None, None, None, None, "")
+    assert (row.locator, row.resource) == ({"name": "other-fleet"}, "stand-in:other-fleet")
+    assert (row.ready_size, row.observed, row.observed_at, row.locked_until, row.error) == (None, None, None, None, "")
 
 
 def test_scaled_target_keeps_its_locator(desk: Desk, target: Target) -> None:
@@ -180,7 +182,7 @@ def test_scaled_target_keeps_its_locator(desk: Desk, target: Target) -> None:
     answer = change(desk("ops"), target, where_name="other-fleet", headroom_percent=10)
 
     row = Target.objects.get()
-    assert (row.where, row.headroom_percent) == ({"name": "web-fleet"}, 10)
+    assert (row.locator, row.headroom_percent) == ({"name": "web-fleet"}, 10)
     assert "The target is being scaled now, so its locator was not changed. Everything else was saved." in said(answer)
 
 
@@ -200,7 +202,7 @@ def test_scaled_target_can_not_be_disabled(desk: Desk, target: Target) -> None:
 
 
 def test_page_of_an_unknown_provider_opens(desk: Desk, target: Target) -> None:
-    Target.objects.update(kind="gone")
+    Target.objects.update(provider="gone")
 
     answer = desk("ops").get(page(target))
 
@@ -241,7 +243,7 @@ def test_connection_test_reads_and_changes_nothing(desk: Desk, target: Target, t
     assert said(answer)[0].startswith("The connection works: 2 taps, 2 of them serving. It took ")
     assert (taps.asked, Target.objects.values().get()) == ([], before)
     call = Call.objects.get()
-    assert (call.act, call.who, call.fault) == ("test", "ops", "")
+    assert (call.operation, call.actor, call.error) == ("test", "ops", "")
 
 
 @pytest.mark.parametrize(
@@ -261,7 +263,7 @@ def test_connection_test_shows_the_fault(desk: Desk, target: Target, taps: Cloud
 
 
 def test_restore_now_is_confirmed_and_audited(desk: Desk, target: Target) -> None:
-    Target.objects.update(baseline={"wanted": 2}, baseline_size=2, asked={"wanted": 6}, asked_size=6)
+    Target.objects.update(baseline={"wanted": 2}, baseline_size=2, desired={"wanted": 6}, desired_size=6)
     step = make_step(target=target, state="holding", requested_at=timezone.now())
     client = desk("ops")
 
@@ -325,7 +327,7 @@ def test_nobody_else_sees_targets(desk: Desk, target: Target) -> None:
 
 
 def test_list_shows_when_each_was_last_read(desk: Desk, target: Target) -> None:
-    Target.objects.update(seen={"size": 2}, seen_at=timezone.now())
+    Target.objects.update(observed={"size": 2}, observed_at=timezone.now())
 
     text = desk("ops").get(LIST).content.decode()
 
@@ -337,7 +339,7 @@ def test_list_needs_no_more_queries_for_three_targets_than_for_one(desk: Desk, t
     client = desk("ops")
     one, _answer = queries(client, LIST)
     for name in ("a", "b"):
-        make_target(taps, name=name, kind="tap")
+        make_target(taps, name=name, provider="tap")
 
     three, answer = queries(client, LIST)
 

@@ -19,8 +19,9 @@ def at(minutes: float) -> datetime:
 def make(**times: float) -> Step:
     """A step that starts at noon, needed ten minutes later; `times` are minutes after noon."""
     fields = {name: at(minutes) for name, minutes in ({"starts_at": 0, "needed_at": 10} | times).items()}
-    target = Target(id=1, name="Web", kind="none")
-    return Step(target=target, wanted=8, tier=1, state=(times.get("ended_at") and "restored") or "ready", **fields)
+    target = Target(id=1, name="Web", provider="none")
+    state = "restored" if times.get("ended_at") else "ready"
+    return Step(target=target, desired_size=8, tier=1, state=state, **fields)
 
 
 def draw(*steps: Step, now: float = 30, **fields: Any) -> Timeline:

@@ -25,7 +25,7 @@ def test_alert_if_overdue_alerts_when_ticks_have_stopped(cloud: Any, settings: S
     assert Alert.objects.open().get().subject == "heartbeat"
 
     tick.run_once(actor="command")
-    assert (Alert.objects.open().count(), Heartbeat.objects.get().who) == (0, "command")
+    assert (Alert.objects.open().count(), Heartbeat.objects.get().actor) == (0, "command")
 
 
 def test_alert_if_overdue_does_not_alert_while_there_is_no_work(settings: Settings) -> None:

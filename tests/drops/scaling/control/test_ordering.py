@@ -31,8 +31,8 @@ def fleet(cloud: Cloud) -> Target:
 
 def test_a_fleet_grows_once_its_connections_are_there(cloud: Cloud, store: Target, fleet: Target) -> None:
     drop = make_drop()
-    make_step(target=store, drop=drop, wanted=6, tier=0)
-    make_step(target=fleet, drop=drop, wanted=6)
+    make_step(target=store, drop=drop, desired_size=6, tier=0)
+    make_step(target=fleet, drop=drop, desired_size=6)
 
     ticks(cloud, 6)
 
@@ -42,7 +42,7 @@ def test_a_fleet_grows_once_its_connections_are_there(cloud: Cloud, store: Targe
 @pytest.mark.parametrize("why", ["drifted", "late", "held back"])
 def test_a_fleet_does_not_outgrow_a_store_that_is_stuck(cloud: Cloud, store: Target, fleet: Target, why: str) -> None:
     drop = make_drop()
-    first = make_step(target=store, drop=drop, wanted=6, tier=0)
+    first = make_step(target=store, drop=drop, desired_size=6, tier=0)
     if why == "drifted":
         cloud.faults["store"] = "lie"
         tick.run_once(actor="test")
@@ -55,8 +55,8 @@ def test_a_fleet_does_not_outgrow_a_store_that_is_stuck(cloud: Cloud, store: Tar
         Step.objects.update(needed_at=timezone.now())
     else:
         Target.objects.filter(pk=store.pk).update(ops_ceiling=2)
-        Step.objects.filter(pk=first.pk).update(held_back=True)
-    step = make_step(target=fleet, drop=drop, wanted=6)
+        Step.objects.filter(pk=first.pk).update(needs_approval=True)
+    step = make_step(target=fleet, drop=drop, desired_size=6)
 
     ticks(cloud, 4)
 
@@ -67,8 +67,8 @@ def test_a_fleet_does_not_outgrow_a_store_that_is_stuck(cloud: Cloud, store: Tar
 
 def test_a_store_keeps_its_size_while_a_fleet_needs_its_connections(cloud: Cloud, store: Target, fleet: Target) -> None:
     drop = make_drop()
-    make_step(target=store, drop=drop, wanted=6, tier=0)
-    make_step(target=fleet, drop=drop, wanted=6)
+    make_step(target=store, drop=drop, desired_size=6, tier=0)
+    make_step(target=fleet, drop=drop, desired_size=6)
     ticks(cloud, 6)
     cloud.fleets["fleet"].wanted = 7  # somebody else's; it is left alone
     tick.run_once(actor="test")

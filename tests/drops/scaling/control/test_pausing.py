@@ -32,7 +32,7 @@ def test_tick_applies_nothing_while_it_is_paused(cloud: Cloud) -> None:
     assert (state(step), state(later), len(cloud.asked)) == ("releasing", "planned", asked)
     assert Alert.objects.open().get().subject == "paused"
     held.refresh_from_db()
-    assert held.asked_size == 6
+    assert held.desired_size == 6
 
     pausing.resume(actor=None)
     ticks(cloud, 3)

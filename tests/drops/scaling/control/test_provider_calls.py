@@ -11,11 +11,11 @@ pytestmark = pytest.mark.django_db
 def test_test_reads_a_target_and_records_the_result(cloud: Cloud) -> None:
     target = make_target(cloud, size=3)
     call = provider_calls.test(target=target, actor="anna")
-    assert (call.act, call.who, call.fault, (call.after or {})["size"]) == ("test", "anna", "", 3)
+    assert (call.operation, call.actor, call.error, (call.after or {})["size"]) == ("test", "anna", "", 3)
 
     cloud.fleets.clear()
-    assert provider_calls.test(target=target, actor="anna").fault == "There is no such fleet."
-    target.kind = "no such"
-    assert provider_calls.test(target=target, actor="anna").fault.startswith("There is no provider “no such”.")
+    assert provider_calls.test(target=target, actor="anna").error == "There is no such fleet."
+    target.provider = "no such"
+    assert provider_calls.test(target=target, actor="anna").error.startswith("There is no provider “no such”.")
     target.refresh_from_db()
-    assert (target.seen, cloud.asked) == (None, [])
+    assert (target.observed, cloud.asked) == (None, [])

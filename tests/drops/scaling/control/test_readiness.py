@@ -50,9 +50,9 @@ def test_check_decides_go_and_admits_what_was_planned(prepared: Drop, cloud: Clo
     tick.run_once(actor="test")
 
     found = verdict(prepared)
-    assert (found.verdict, found.verdict_words) == ("go", [])
-    assert found.reachable >= int(found.plan["per_second"]) > settings.READY_PER_SECOND
-    assert ready_ceiling().shoppers >= found.reachable * 10
+    assert (found.verdict, found.verdict_messages) == ("go", [])
+    assert found.shoppers_per_second >= int(found.plan["per_second"]) > settings.READY_PER_SECOND
+    assert ready_ceiling().shoppers >= found.shoppers_per_second * 10
     shared = ceilings.shared(active=list(admission.ceilings()), busy=0)
     assert [bound.shoppers for bound in shared][1:] == [ready_ceiling().shoppers]
 
@@ -67,14 +67,13 @@ def test_check_decides_no_go_with_target_and_reason(prepared: Drop, cloud: Cloud
     found = verdict(prepared)
     step = Step.objects.get()
     assert (found.verdict, step.state) == ("no go", "degraded")
-    assert found.verdict_words[0] == (
-        f"web has 2 instances of {step.wanted} instances: The quota is used up. Ask for more."
+    assert found.verdict_messages[0] == (
+        f"web has 2 instances of {step.desired_size} instances: The quota is used up. Ask for more."
     )
-    assert ready_ceiling().shoppers == found.reachable * 10 == settings.READY_PER_SECOND * 10
+    assert ready_ceiling().shoppers == found.shoppers_per_second * 10 == settings.READY_PER_SECOND * 10
     alert = Alert.objects.get(subject=f"drop:{prepared.slug} no go")
-    assert (
-        alert.message.splitlines()[-1] == f"The drop still sells: {found.reachable} shoppers a second can be admitted."
-    )
+    consequence = f"The drop still sells: {found.shoppers_per_second} shoppers a second can be admitted."
+    assert alert.message.splitlines()[-1] == consequence
     assert Email.objects.filter(about=f"alert:{alert.pk}").count() == 1
 
 
@@ -143,13 +142,13 @@ def test_tick_lifts_the_ceiling_before_the_first_target_scales_down(prepared: Dr
 
 def test_verified_size_is_the_last_reading_until_it_is_stale() -> None:
     now = timezone.now()
-    target = Target(ready_size=1, asked_size=6, baseline_size=2, seen_at=now, failures=1)
+    target = Target(ready_size=1, desired_size=6, baseline_size=2, observed_at=now, failures=1)
 
     assert readiness.verified_size(target=target, now=now) == 1
     assert readiness.verified_size(target=target, now=now + timedelta(seconds=46)) is None
     target.failures = 0
     assert readiness.verified_size(target=target, now=now + timedelta(seconds=46)) == 1
-    target.ready_size, target.asked_size = 6, 2  # it is asked to fall
+    target.ready_size, target.desired_size = 6, 2  # it is asked to fall
     assert readiness.verified_size(target=target, now=now) == 2
 
 
@@ -160,8 +159,8 @@ def test_check_of_a_plan_with_problems_leaves_the_baseline(prepared: Drop, cloud
     tick.run_once(actor="test")
 
     found = verdict(prepared)
-    assert (found.verdict, found.reachable, ready_ceiling()) == ("no go", None, None)
-    assert found.verdict_words == found.plan["problems"]
+    assert (found.verdict, found.shoppers_per_second, ready_ceiling()) == ("no go", None, None)
+    assert found.verdict_messages == found.plan["problems"]
 
 
 def test_check_reports_that_a_step_needs_approval(prepared: Drop, cloud: Cloud) -> None:
@@ -173,6 +172,6 @@ def test_check_reports_that_a_step_needs_approval(prepared: Drop, cloud: Cloud) 
 
     assert (
         verdict(prepared)
-        .verdict_words[0]
+        .verdict_messages[0]
         .endswith("the rest needs approval from ops. Approve it on the page of the scale plan.")
     )

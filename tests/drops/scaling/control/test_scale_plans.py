@@ -43,7 +43,7 @@ def test_set_expected_plans_and_makes_steps(gate: Target) -> None:
         [],
         True,
     )
-    assert (step.state, step.target, step.wanted > 2) == ("planned", gate, True)
+    assert (step.state, step.target, step.desired_size > 2) == ("planned", gate, True)
     assert step.needed_at == drop.lobby_opens_at - timedelta(seconds=600)
     entry = AuditEntry.objects.get()
     assert (entry.action, entry.actor, entry.about) == ("expected shoppers", who, f"drop:{drop.slug}")
@@ -162,13 +162,13 @@ def test_set_expected_more_raises_what_is_ready_and_less_lowers_nothing(gate: Ta
 
     scale_plans.set_expected(drop=drop, expected=40_000, actor=None)
     raised = Step.objects.get()
-    assert (raised.wanted > first.wanted, raised.state, raised.ready_at) == (True, "requested", None)
+    assert (raised.desired_size > first.desired_size, raised.state, raised.ready_at) == (True, "requested", None)
     ticks(cloud, 3)
-    assert (Step.objects.get().state, cloud.fleets["gate"].wanted) == ("ready", raised.wanted)
+    assert (Step.objects.get().state, cloud.fleets["gate"].wanted) == ("ready", raised.desired_size)
 
     scale_plans.set_expected(drop=drop, expected=10_000, actor=None)
     ticks(cloud, 3)
-    assert (Step.objects.get().wanted, cloud.fleets["gate"].wanted) == (raised.wanted, raised.wanted)
+    assert (Step.objects.get().desired_size, cloud.fleets["gate"].wanted) == (raised.desired_size, raised.desired_size)
 
 
 def test_approve_allows_sizes_beyond_ops_ceiling(gate: Target, cloud: Cloud) -> None:
@@ -176,17 +176,17 @@ def test_approve_allows_sizes_beyond_ops_ceiling(gate: Target, cloud: Cloud) -> 
     ops = User.objects.create_user("ops")
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
-    assert Step.objects.get().held_back is True
+    assert Step.objects.get().needs_approval is True
     assert Alert.objects.open().get().subject == f"drop:{drop.slug} approval"
 
     scale_plan: Any = scale_plans.approve(drop=drop, actor=ops)
     step = Step.objects.get()
-    assert (step.held_back, scale_plan.approved) == (False, {str(gate.pk): step.wanted})
+    assert (step.needs_approval, scale_plan.approved_sizes) == (False, {str(gate.pk): step.desired_size})
     assert (scale_plan.approved_by, AuditEntry.objects.get(action="approved").actor) == (ops, ops)
 
     pass_time(100)
     tick.run_once(actor="test")
-    assert (Step.objects.get().held_back, Alert.objects.open().count()) == (False, 0)
+    assert (Step.objects.get().needs_approval, Alert.objects.open().count()) == (False, 0)
 
 
 def test_approve_is_for_this_size_and_no_larger_one(gate: Target) -> None:
@@ -197,7 +197,7 @@ def test_approve_is_for_this_size_and_no_larger_one(gate: Target) -> None:
 
     scale_plans.set_expected(drop=drop, expected=40_000, actor=None)
 
-    assert Step.objects.get().held_back is True
+    assert Step.objects.get().needs_approval is True
 
 
 def test_set_expected_beyond_the_approval_keeps_what_was_approved(gate: Target, cloud: Cloud) -> None:
@@ -208,12 +208,12 @@ def test_set_expected_beyond_the_approval_keeps_what_was_approved(gate: Target, 
     pass_time(0.8 * HOUR)
     ticks(cloud, 3)
     agreed = cloud.fleets["gate"].wanted
-    assert agreed == Step.objects.get().wanted > 3
+    assert agreed == Step.objects.get().desired_size > 3
 
     scale_plans.set_expected(drop=drop, expected=40_000, actor=None)
     ticks(cloud, 3)
 
-    assert (cloud.fleets["gate"].wanted, Step.objects.get().wanted > agreed) == (agreed, True)
+    assert (cloud.fleets["gate"].wanted, Step.objects.get().desired_size > agreed) == (agreed, True)
 
 
 def test_approve_refuses_where_nothing_needs_approval(gate: Target) -> None:

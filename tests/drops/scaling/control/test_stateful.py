@@ -86,7 +86,7 @@ class Prescaling(RuleBasedStateMachine):
     @rule(crash=st.sampled_from(["", "", "before", "after"]))
     def tick(self, crash: str = "") -> None:
         self.cloud.crash = crash
-        before = {target.name: target.asked_size for target in Target.objects.all()}
+        before = {target.name: target.desired_size for target in Target.objects.all()}
         effects = len(self.cloud.effects)
         try:
             if self.careless:  # the call is made before its effect is committed: a crash forgets it
@@ -107,7 +107,7 @@ class Prescaling(RuleBasedStateMachine):
     def check(self, before: dict[str, int | None], effects: list[Effect]) -> None:
         holding = set(Step.objects.filter(state="holding").values_list("target__name", flat=True))
         for target in Target.objects.all():
-            asked, was = target.asked_size, before[target.name]
+            asked, was = target.desired_size, before[target.name]
             assert not (target.name in holding and was and asked and asked < was), "a desired size fell during a drop"
         for effect in effects:
             assert effect.after >= self.baseline[effect.name], "it went below its baseline"
@@ -167,7 +167,7 @@ class Prescaling(RuleBasedStateMachine):
                 break
         assert {name: self.cloud.fleets[name].wanted for name in NAMES} == self.baseline
         assert set(Step.objects.values_list("state", flat=True)) <= {"restored", "abandoned"}
-        assert set(Target.objects.values_list("baseline", "asked", "before")) == {(None, None, None)}
+        assert set(Target.objects.values_list("baseline", "desired", "previous")) == {(None, None, None)}
 
 
 class CommittedLate(Prescaling):
@@ -181,8 +181,8 @@ def lines(drop: Drop, wanted: list[int]) -> list[PlanLine]:
     needed_at = drop.lobby_opens_at - timedelta(seconds=django_settings.SCALING_GO_SECONDS)
     return [
         PlanLine(
-            target_id=target.pk, target=target.name, unit="instances", wanted=size, allowed=size, now_size=2,
-            tier=NAMES.index(target.name), starts_at=needed_at - HOUR, needed_at=needed_at, held_back=False,
+            target_id=target.pk, target=target.name, unit="instances", desired_size=size, allowed=size, current_size=2,
+            tier=NAMES.index(target.name), starts_at=needed_at - HOUR, needed_at=needed_at, needs_approval=False,
             reasons=(), price=None,
         )
         for target, size in zip(Target.objects.order_by("pk"), wanted, strict=True)

@@ -54,7 +54,7 @@ def test_resume_retries_at_once_what_was_refused(cloud: Cloud) -> None:
 
 def test_restore_now_brings_a_drifted_target_back(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    step = make_step(target=target, wanted=6)
+    step = make_step(target=target, desired_size=6)
     ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
     tick.run_once(actor="test")
@@ -69,7 +69,7 @@ def test_restore_now_brings_a_drifted_target_back(cloud: Cloud) -> None:
 
 def test_resume_continues_from_what_somebody_else_set(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    step = make_step(target=target, wanted=6)
+    step = make_step(target=target, desired_size=6)
     ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
     tick.run_once(actor="test")
@@ -85,7 +85,7 @@ def test_resume_continues_from_what_somebody_else_set(cloud: Cloud) -> None:
 
 def test_abandon_leaves_what_somebody_else_set(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    step = make_step(target=target, wanted=6)
+    step = make_step(target=target, desired_size=6)
     ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
     tick.run_once(actor="test")

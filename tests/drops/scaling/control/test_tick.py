@@ -20,12 +20,12 @@ HOUR = 3600
 
 def test_tick_grows_a_fleet_holds_it_and_brings_it_back(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    step = make_step(target=target, wanted=6)
+    step = make_step(target=target, desired_size=6)
     fleet = cloud.fleets[target.name]
 
     tick.run_once(actor="test")
     target.refresh_from_db()
-    assert (state(step), fleet.wanted, target.baseline, target.asked_size) == ("converging", 6, {"wanted": 2}, 6)
+    assert (state(step), fleet.wanted, target.baseline, target.desired_size) == ("converging", 6, {"wanted": 2}, 6)
 
     cloud.go_on(steps=2)
     tick.run_once(actor="test")
@@ -47,7 +47,7 @@ def test_tick_grows_a_fleet_holds_it_and_brings_it_back(cloud: Cloud) -> None:
     cloud.go_on()
     tick.run_once(actor="test")
     target.refresh_from_db()
-    assert (state(step), target.baseline, target.asked, target.ready_size) == ("restored", None, None, 2)
+    assert (state(step), target.baseline, target.desired, target.ready_size) == ("restored", None, None, 2)
     assert [(effect.before, effect.after) for effect in cloud.effects] == [(2, 6), (6, 2)]
 
 
@@ -58,7 +58,7 @@ def test_tick_reads_a_fleet_that_is_only_held_now_and_then(cloud: Cloud, setting
     pass_time(2 * HOUR)
     tick.run_once(actor="test")
     assert state(step) == "holding"
-    read = Call.objects.filter(act="read").count
+    read = Call.objects.filter(operation="read").count
 
     known = read()
     tick.run_once(actor="test")
@@ -94,11 +94,11 @@ def test_tick_does_not_take_an_accepted_call_for_ready(cloud: Cloud) -> None:
 
 def test_tick_repeats_a_call_with_its_key_and_makes_a_new_key_for_a_new_size(cloud: Cloud) -> None:
     target = make_target(cloud)
-    make_step(target=target, wanted=6)
+    make_step(target=target, desired_size=6)
     cloud.faults[target.name] = "lie"
     tick.run_once(actor="test")
     tick.run_once(actor="test")
-    make_step(target=target, wanted=8)
+    make_step(target=target, desired_size=8)
     tick.run_once(actor="test")
 
     sizes, keys = zip(*((size, key) for _name, size, key in cloud.asked), strict=True)
@@ -119,7 +119,7 @@ def test_tick_twice_has_one_effect(cloud: Cloud) -> None:
 def test_tick_skips_a_target_that_is_locked(cloud: Cloud) -> None:
     target = make_target(cloud)
     make_step(target=target)
-    type(target).objects.update(busy_until=timezone.now() + timedelta(seconds=30))
+    type(target).objects.update(locked_until=timezone.now() + timedelta(seconds=30))
 
     assert tick.run_once(actor="test") == [f"{target.name}: another tick is working on it."]
     assert cloud.asked == []
@@ -131,7 +131,7 @@ def test_tick_skips_a_target_that_is_locked(cloud: Cloud) -> None:
 
 def test_tick_applies_the_larger_size_of_overlapping_drops(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    small, large = make_step(target=target, wanted=4), make_step(target=target, wanted=8)
+    small, large = make_step(target=target, desired_size=4), make_step(target=target, desired_size=8)
     ticks(cloud, 2)
     assert cloud.fleets[target.name].wanted == 8
 
@@ -146,7 +146,7 @@ def test_tick_applies_the_larger_size_of_overlapping_drops(cloud: Cloud) -> None
 
 def test_tick_scales_nothing_down_while_another_drop_holds(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    small, large = make_step(target=target, wanted=4), make_step(target=target, wanted=8)
+    small, large = make_step(target=target, desired_size=4), make_step(target=target, desired_size=8)
     ticks(cloud, 2)
     pass_time(2 * HOUR)
     tick.run_once(actor="test")
@@ -216,8 +216,8 @@ def test_tick_brings_back_a_target_whose_drop_was_deleted(cloud: Cloud) -> None:
 
 
 def test_tick_follows_a_provider_that_needs_several_calls(cloud: Cloud) -> None:
-    target = make_target(cloud, size=2, kind="staged")
-    step = make_step(target=target, wanted=9)
+    target = make_target(cloud, size=2, provider="staged")
+    step = make_step(target=target, desired_size=9)
 
     ticks(cloud)
     assert (state(step), [effect.after for effect in cloud.effects]) == ("ready", [4, 6, 8, 9])
@@ -229,11 +229,11 @@ def test_tick_follows_a_provider_that_needs_several_calls(cloud: Cloud) -> None:
 
 def test_tick_scales_up_to_ops_ceiling_until_they_approve(cloud: Cloud) -> None:
     target = make_target(cloud, ops_ceiling=4)
-    step = make_step(target=target, wanted=9, held_back=True)
+    step = make_step(target=target, desired_size=9, needs_approval=True)
     ticks(cloud, 3)
     assert (state(step), cloud.fleets[target.name].wanted) == ("converging", 4)
 
-    Step.objects.update(held_back=False)
+    Step.objects.update(needs_approval=False)
     ticks(cloud, 3)
     assert (state(step), cloud.fleets[target.name].wanted) == ("ready", 9)
 
@@ -258,7 +258,7 @@ def test_dry_run_shows_what_a_tick_would_do_and_writes_nothing(cloud: Cloud) -> 
 
     assert (state(step), cloud.asked, Call.objects.count(), Heartbeat.objects.count()) == ("planned", [], 0, 0)
     target.refresh_from_db()
-    assert (target.baseline, target.seen) == (None, None)
+    assert (target.baseline, target.observed) == (None, None)
 
 
 def test_tick_records_every_call(cloud: Cloud) -> None:
@@ -268,7 +268,9 @@ def test_tick_records_every_call(cloud: Cloud) -> None:
     cloud.faults[target.name] = "error"
     tick.run_once(actor="command")
 
-    rows = [(call.act, call.who, call.before, call.fault, call.request_id) for call in Call.objects.order_by("id")]
+    rows = [
+        (call.operation, call.actor, call.before, call.error, call.request_id) for call in Call.objects.order_by("id")
+    ]
     assert rows == [
         ("read", "beat", None, "", ""),
         ("apply", "beat", {"wanted": 2}, "", "r-1"),
@@ -279,7 +281,7 @@ def test_tick_records_every_call(cloud: Cloud) -> None:
 def test_tick_reads_every_target_now_and_then_while_a_drop_is_coming_up(cloud: Cloud) -> None:
     target = make_target(cloud, size=5)
     tick.run_once(actor="test")
-    assert Target.objects.get().seen is None
+    assert Target.objects.get().observed is None
 
     make_step(target=make_target(cloud), starts_at=timezone.now() + timedelta(hours=1))
     ScalePlan.objects.create(
@@ -288,4 +290,4 @@ def test_tick_reads_every_target_now_and_then_while_a_drop_is_coming_up(cloud: C
     tick.run_once(actor="test")
 
     target.refresh_from_db()
-    assert ((target.seen or {})["size"], target.baseline) == (5, None)
+    assert ((target.observed or {})["size"], target.baseline) == (5, None)

@@ -35,7 +35,7 @@ def test_tick_after_a_crash_recognises_its_own_change(cloud: Cloud, when: str) -
 
 def test_tick_stops_what_somebody_else_changed(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    step = make_step(target=target, wanted=6)
+    step = make_step(target=target, desired_size=6)
     ticks(cloud, 2)
     cloud.fleets[target.name].wanted = 4
 
@@ -65,7 +65,7 @@ def test_tick_stops_what_somebody_else_changed(cloud: Cloud) -> None:
 )
 def test_step_shows_why_nothing_is_applied(cloud: Cloud, quiet: dict[str, bool], said: str) -> None:
     target = make_target(cloud, size=2, enabled=quiet.get("enabled", True))
-    step = make_step(target=target, wanted=6)
+    step = make_step(target=target, desired_size=6)
     if quiet.get("paused"):
         pausing.pause(actor=None, reason="a new balancer")
     if quiet.get("stopped"):
@@ -145,7 +145,7 @@ def test_tick_keeps_the_last_verified_size_during_a_drop_and_alerts(cloud: Cloud
 
 def test_tick_recognises_a_late_effect_as_its_own(cloud: Cloud) -> None:
     target = make_target(cloud, size=2)
-    step = make_step(target=target, wanted=6)
+    step = make_step(target=target, desired_size=6)
     cloud.faults[target.name] = "late"
     tick.run_once(actor="test")
     cloud.faults[target.name] = "error"
@@ -164,7 +164,7 @@ def test_tick_reaches_other_targets_while_one_is_broken(cloud: Cloud) -> None:
     broken, sound = make_target(cloud), make_target(cloud)
     make_step(target=broken)
     step = make_step(target=sound)
-    del broken.where["name"]
+    del broken.locator["name"]
     broken.save()
 
     with pytest.raises(KeyError):

@@ -14,7 +14,7 @@ HOOKS = make_target(id=2, name="hooks fleet", parts=(Part(group="hooks", percent
 
 def test_reachable_is_the_plan_or_more_when_everything_is_there() -> None:
     facts = make_facts(targets=(make_target(), HOOKS), baseline_per_second=5)
-    sizes = {line.target_id: line.wanted for line in plan(facts).lines}
+    sizes = {line.target_id: line.desired_size for line in plan(facts).lines}
 
     rate, words = capacity.reachable(sizes=sizes, facts=facts)
 
@@ -35,7 +35,7 @@ def test_reachable_is_bound_by_the_target_that_lacks_most() -> None:
 
 
 def test_reachable_never_falls_below_the_baseline_while_that_stands() -> None:
-    facts = make_facts(targets=(make_target(now_size=2),), baseline_per_second=8)
+    facts = make_facts(targets=(make_target(current_size=2),), baseline_per_second=8)
 
     assert capacity.reachable(sizes={1: 2}, facts=facts)[0] == 8
     assert capacity.reachable(sizes={1: 1}, facts=facts)[0] == 4
@@ -56,14 +56,14 @@ def test_reachable_of_no_targets_is_what_the_baseline_admits() -> None:
 
 
 def test_provisioned_from_nothing_does_not_close_the_shop() -> None:
-    facts = make_facts(targets=(make_target(now_size=0),), baseline_per_second=8)
+    facts = make_facts(targets=(make_target(current_size=0),), baseline_per_second=8)
 
     assert capacity.reachable(sizes={1: 0}, facts=facts)[0] == 8
 
 
-@given(size=st.integers(0, 100), more=st.integers(0, 100), now_size=st.integers(0, 20))
-def test_reachable_never_falls_when_more_serve(size: int, more: Any, now_size: Any) -> None:
-    facts = make_facts(targets=(make_target(now_size=now_size),))
+@given(size=st.integers(0, 100), more=st.integers(0, 100), current_size=st.integers(0, 20))
+def test_reachable_never_falls_when_more_serve(size: int, more: Any, current_size: Any) -> None:
+    facts = make_facts(targets=(make_target(current_size=current_size),))
 
     assert (
         capacity.reachable(sizes={1: size}, facts=facts)[0]
@@ -77,14 +77,14 @@ def test_connections_add_up_and_say_so() -> None:
     fleet = capacity.connections(sizes={1: 5}, facts=facts)
 
     assert (fleet.needed, fleet.allowed, fleet.fits) == (30, 97, True)
-    assert fleet.words == "web fleet 5 × 4 + others 10 = 30, of 97 that the database allows."
+    assert fleet.message == "web fleet 5 × 4 + others 10 = 30, of 97 that the database allows."
 
 
 def test_connections_are_bound_by_the_size_of_the_database() -> None:
     database = make_target(
         id=2,
         name="database",
-        now_size=1,
+        current_size=1,
         connection_limit=25,
         parts=(Part(group="database", percent=100, per_second=1.0),),
     )
@@ -96,11 +96,11 @@ def test_connections_are_bound_by_the_size_of_the_database() -> None:
 
 def test_connections_of_two_databases_are_bound_by_the_one_that_allows_fewer() -> None:
     part = (Part(group="database", percent=50, per_second=1.0),)
-    large = make_target(id=2, name="large", now_size=4, connection_limit=25, parts=part)
-    small = make_target(id=3, name="small", now_size=1, connection_limit=25, parts=part)
+    large = make_target(id=2, name="large", current_size=4, connection_limit=25, parts=part)
+    small = make_target(id=3, name="small", current_size=1, connection_limit=25, parts=part)
     fleet = capacity.connections(sizes={1: 10}, facts=make_facts(targets=(make_target(connections=4), large, small)))
 
-    assert (fleet.allowed, fleet.words) == (25, "web fleet 10 × 4 = 40, of 25 that small allows.")
+    assert (fleet.allowed, fleet.message) == (25, "web fleet 10 × 4 = 40, of 25 that small allows.")
 
 
 def test_connections_that_nobody_knows_the_limit_of_fit() -> None:

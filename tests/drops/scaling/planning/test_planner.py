@@ -18,7 +18,7 @@ MINUTE = timedelta(minutes=1)
 
 
 def database(**fields: Any) -> TargetInputs:
-    boring = {"id": 9, "name": "database", "unit": "ACUs", "tier": 0, "now_size": 1, "lead_seconds": 600}
+    boring = {"id": 9, "name": "database", "unit": "ACUs", "tier": 0, "current_size": 1, "lead_seconds": 600}
     return make_target(**boring | {"parts": (Part(group="database", percent=100, per_second=1000.0),)} | fields)
 
 
@@ -34,18 +34,18 @@ def test_size_is_demand_by_what_one_instance_can_do() -> None:
     # 500 units at 20 payments a second: 20 shoppers a second × 9 requests, and 3 for refreshed caches.
     line = only(make_facts())
 
-    assert (line.wanted, line.now_size, line.held_back) == (7, 2, False)  # 183 ÷ 30 = 6.1
+    assert (line.desired_size, line.current_size, line.needs_approval) == (7, 2, False)  # 183 ÷ 30 = 6.1
     assert line.reasons[:2] == ("web: 100 % of 183/s ÷ 30/s an instance = 6.1", "with 0 % headroom: 7")
 
 
 def test_headroom_comes_on_top() -> None:
-    assert only(make_facts(targets=(make_target(headroom_percent=50),))).wanted == 10  # 6.1 × 1.5 = 9.15
+    assert only(make_facts(targets=(make_target(headroom_percent=50),))).desired_size == 10  # 6.1 × 1.5 = 9.15
 
 
 def test_a_share_of_a_group_needs_only_that_share() -> None:
     half = make_target(parts=(Part(group="web", percent=50, per_second=30.0),))
 
-    assert only(make_facts(targets=(half,))).wanted == 4  # 3.05
+    assert only(make_facts(targets=(half,))).desired_size == 4  # 3.05
 
 
 def test_a_target_of_two_groups_adds_them_up() -> None:
@@ -53,22 +53,22 @@ def test_a_target_of_two_groups_adds_them_up() -> None:
         parts=(Part(group="web", percent=100, per_second=30.0), Part(group="hooks", percent=100, per_second=20.0))
     )
 
-    assert only(make_facts(targets=(both,))).wanted == 9  # 6.1 + 40 ÷ 20
+    assert only(make_facts(targets=(both,))).desired_size == 9  # 6.1 + 40 ÷ 20
 
 
 def test_a_lost_zone_leaves_enough() -> None:
-    assert only(make_facts(targets=(make_target(zones=3),))).wanted == 11  # the fullest of three zones has 4
+    assert only(make_facts(targets=(make_target(zones=3),))).desired_size == 11  # the fullest of three zones has 4
 
 
 def test_a_size_is_never_below_floor_and_baseline() -> None:
-    assert only(make_facts(targets=(make_target(floor=20),))).wanted == 20
-    assert only(make_facts(targets=(make_target(now_size=30),))).wanted == 30
+    assert only(make_facts(targets=(make_target(floor=20),))).desired_size == 20
+    assert only(make_facts(targets=(make_target(current_size=30),))).desired_size == 30
 
 
 def test_a_size_stops_at_the_ceiling_and_says_what_can_be_let_in() -> None:
     planned = plan(make_facts(targets=(make_target(ceiling=3),), baseline_per_second=5))
 
-    assert planned.lines[0].wanted == 3
+    assert planned.lines[0].desired_size == 3
     assert planned.warnings[-2:] == (
         "web fleet: 3 workers serve, 6.1 are needed: good for 9.8 shoppers a second.",
         "Even as planned, 9.8 shoppers a second can be let in. Raise these ceilings, or expect fewer.",
@@ -80,7 +80,7 @@ def test_a_single_process_is_not_believed_to_do_more_than_a_core() -> None:
         targets=(make_target(one_core=True, parts=(Part(group="web", percent=100, per_second=1000.0),)),)
     )
 
-    assert only(facts).wanted == 2  # 0.8 s of CPU ÷ 6.3 ms: 127 a second
+    assert only(facts).desired_size == 2  # 0.8 s of CPU ÷ 6.3 ms: 127 a second
     assert only(facts).reasons[0] == "web: 100 % of 183/s ÷ 127/s an instance = 1.4"
 
 
@@ -91,7 +91,7 @@ def test_a_single_process_is_not_believed_to_do_more_than_a_core() -> None:
     per_second=st.floats(0.5, 10_000),
     headroom=st.integers(0, 200),
     zones=st.integers(1, 6),
-    now_size=st.integers(0, 50),
+    current_size=st.integers(0, 50),
     floor=st.integers(0, 50),
     group=st.sampled_from(["edge", "gate", "web", "checkout", "database", "line redis"]),
 )
@@ -103,13 +103,13 @@ def test_size_is_enough_and_grows_with_the_crowd(
     per_second: Any,
     headroom: Any,
     zones: Any,
-    now_size: Any,
+    current_size: Any,
     floor: Any,
     group: str,
 ) -> None:
     part = Part(group=group, percent=100, per_second=per_second)
     target = make_target(
-        parts=(part,), headroom_percent=headroom, zones=zones, now_size=now_size, floor=floor, ceiling=10**9
+        parts=(part,), headroom_percent=headroom, zones=zones, current_size=current_size, floor=floor, ceiling=10**9
     )
     facts = make_facts(expected=expected, units=units, targets=(target,))
 
@@ -117,10 +117,10 @@ def test_size_is_enough_and_grows_with_the_crowd(
     (line,) = planned.lines
     need = planned.demand[group].per_second / per_second
 
-    left = line.wanted - ceil(line.wanted / zones) if zones > 1 else line.wanted
+    left = line.desired_size - ceil(line.desired_size / zones) if zones > 1 else line.desired_size
     assert left * (1 + 1e-6) >= need * (1 + headroom / 100) or left >= ceil(need * (1 + headroom / 100) - 1e-6)
-    assert line.wanted >= max(floor, now_size)
-    assert only(replace(facts, expected=min(10_000_000, expected + more))).wanted >= line.wanted
+    assert line.desired_size >= max(floor, current_size)
+    assert only(replace(facts, expected=min(10_000_000, expected + more))).desired_size >= line.desired_size
 
 
 @given(wanted=st.integers(0, 10_000), zones=st.integers(2, 6))
@@ -162,8 +162,8 @@ def test_a_lead_longer_than_what_is_left_starts_at_once_and_is_told() -> None:
 def test_a_target_that_is_there_already_is_not_told_to_be_late() -> None:
     late = GO - MINUTE / 2
     assert any("needs 60 s" in warning for warning in plan(make_facts(now=late)).warnings)
-    assert not any("needs 60 s" in w for w in plan(make_facts(now=late, targets=(make_target(ready_size=7),))).warnings)
-    assert not any("needs 60 s" in w for w in plan(make_facts(now=late, targets=(make_target(now_size=7),))).warnings)
+    for target in (make_target(ready_size=7), make_target(current_size=7)):
+        assert not any("needs 60 s" in warning for warning in plan(make_facts(now=late, targets=(target,))).warnings)
 
 
 # --- ops' ceilings ---------------------------------------------------------------------------------------------------
@@ -172,15 +172,15 @@ def test_a_target_that_is_there_already_is_not_told_to_be_late() -> None:
 def test_what_lies_beyond_ops_ceiling_waits_for_a_yes() -> None:
     line = only(make_facts(targets=(make_target(ops_ceiling=4),)))
 
-    assert (line.wanted, line.allowed, line.held_back) == (7, 4, True)
+    assert (line.desired_size, line.allowed, line.needs_approval) == (7, 4, True)
     assert "ops' ceiling is 4: more than that waits for a yes from ops" in line.reasons
 
 
-@pytest.mark.parametrize(("approved", "held_back"), [(6, True), (7, False), (9, False)])
-def test_a_yes_is_good_for_the_size_it_was_given_for(approved: int, held_back: bool) -> None:
+@pytest.mark.parametrize(("approved", "needs_approval"), [(6, True), (7, False), (9, False)])
+def test_a_yes_is_good_for_the_size_it_was_given_for(approved: int, needs_approval: bool) -> None:
     facts = make_facts(targets=(make_target(ops_ceiling=4),), approved={1: approved})
 
-    assert only(facts).held_back is held_back
+    assert only(facts).needs_approval is needs_approval
 
 
 # --- refusals --------------------------------------------------------------------------------------------------------
@@ -302,7 +302,7 @@ def test_cost_is_what_stands_above_the_baseline_from_its_start_to_the_end() -> N
     )
     facts = replace(facts, expected=400)  # fewer than units: the closing time ends it
     planned = plan(facts)
-    above = planned.lines[0].wanted - 2
+    above = planned.lines[0].desired_size - 2
 
     # From a minute before the go to 70 minutes after the lobby's opening: 81 minutes.
     assert planned.price == (above * Decimal("0.36") * 81 / 60).quantize(Decimal("0.01"))

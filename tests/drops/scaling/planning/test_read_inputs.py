@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 def make_target(*, group: str | None = "web", per_second: Any = 30, **fields: Any) -> Any:
     name = fields.pop("name", "web fleet")
     target = Target.objects.create(
-        **{"name": name, "kind": "gunicorn", "resource": name, "ceiling": 50, "lead_seconds": 5} | fields
+        **{"name": name, "provider": "gunicorn", "resource": name, "ceiling": 50, "lead_seconds": 5} | fields
     )
     if group:
         target.shares.create(group=group, per_second=per_second)
@@ -31,11 +31,12 @@ def make_step(*, target: Target, seconds: float, drop: Drop | None = None, **fie
     """A step that was ready so many seconds after its demand."""
     now = timezone.now()
     step = Step.objects.create(
-        **{"drop": drop or make_drop(), "target": target, "wanted": 6, "tier": 1, "starts_at": now, "needed_at": now}
+        **{"drop": drop or make_drop(), "target": target, "desired_size": 6, "tier": 1}
+        | {"starts_at": now, "needed_at": now}
         | {"state": "restored", "requested_at": now - timedelta(seconds=seconds), "ready_at": now, "ended_at": now}
         | fields
     )
-    Call.objects.create(target=target, step=step, act="apply", milliseconds=1, who="test")
+    Call.objects.create(target=target, step=step, operation="apply", milliseconds=1, actor="test")
     return step
 
 
@@ -65,7 +66,7 @@ def test_read_asks_the_database_what_it_allows() -> None:
 
 
 def test_read_leaves_out_what_it_cannot_plan_with_and_says_so() -> None:
-    make_target(name="odd", kind="abacus")
+    make_target(name="odd", provider="abacus")
     make_target(name="idle", group=None)
     make_target(name="off", enabled=False)
     found = read()
@@ -79,17 +80,17 @@ def test_read_leaves_out_what_it_cannot_plan_with_and_says_so() -> None:
 
 def test_read_takes_the_baseline_then_the_last_reading_then_the_floor() -> None:
     target = make_target(floor=3)
-    assert only().now_size == 3
-    Target.objects.update(seen={"size": 5, "serving": 5})
-    assert only().now_size == 5
+    assert only().current_size == 3
+    Target.objects.update(observed={"size": 5, "serving": 5})
+    assert only().current_size == 5
     Target.objects.filter(pk=target.pk).update(baseline={"workers": 4}, baseline_size=4)
-    assert only().now_size == 4
+    assert only().current_size == 4
 
 
 def test_read_counts_a_grown_fleet_as_ours() -> None:
     grown = make_target(name="web", connections=6, baseline={"workers": 1}, baseline_size=1, ready_size=8)
 
-    assert (only().now_size, read_inputs.standing(only())) == (1, 8)
+    assert (only().current_size, read_inputs.standing(only())) == (1, 8)
 
     grown.ready_size = None
     grown.save()
@@ -108,8 +109,8 @@ def test_read_learns_the_lead_time_from_moves_that_were_asked_for() -> None:
 
 def test_read_counts_what_other_drops_hold() -> None:
     target, mine = make_target(), make_drop()
-    make_step(target=target, seconds=9, state="holding", ended_at=None, wanted=9)
-    make_step(target=target, seconds=9, drop=mine, state="holding", ended_at=None, wanted=12)
+    make_step(target=target, seconds=9, state="holding", ended_at=None, desired_size=9)
+    make_step(target=target, seconds=9, drop=mine, state="holding", ended_at=None, desired_size=12)
 
     assert read(mine).targets[0].lowest_by_others == 9
 
@@ -117,7 +118,7 @@ def test_read_counts_what_other_drops_hold() -> None:
 def test_read_takes_a_price_as_set_or_from_the_table() -> None:
     make_target()
     assert only().price_per_hour is None
-    Target.objects.update(kind="ecs")
+    Target.objects.update(provider="ecs")
     assert (only().price_per_hour, only().price_reason) == (
         Decimal("0.04937"),
         "$0.04937 an hour: a Fargate task of 1 vCPU and 2 GB, Linux on x86: 0.04048 + 2 × 0.004445 (2026-11-24)",
@@ -135,7 +136,7 @@ def test_price_table_has_every_kind_that_has_a_price() -> None:
 
 def test_read_takes_what_ops_agreed_to() -> None:
     drop = make_drop()
-    ScalePlan.objects.create(drop=drop, expected=5, approved={"7": 40})
+    ScalePlan.objects.create(drop=drop, expected=5, approved_sizes={"7": 40})
 
     assert read(drop).approved == {7: 40}
 
@@ -193,7 +194,7 @@ def test_a_plan_of_rows_is_a_plan() -> None:
     make_target()
     planned = plan(read(make_drop(quantity=500), expected=20_000))
 
-    assert [(line.target, line.wanted, line.unit) for line in planned.lines] == [("web fleet", 8, "workers")]
+    assert [(line.target, line.desired_size, line.unit) for line in planned.lines] == [("web fleet", 8, "workers")]
     assert planned.problems == ()
 
 

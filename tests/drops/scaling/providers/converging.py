@@ -27,7 +27,7 @@ def bring(kind: Provider, state: State, *, looks: int = LOOKS) -> Way:
             if kind.is_ready(reading, state):
                 return way
             if not kind.is_same(reading.state, state):
-                way.words.append(kind.ask(state, key="one").words)
+                way.words.append(kind.apply(state, key="one").message)
         except OutcomeUnclear as fault:
             way.faults.append(str(fault))
     raise AssertionError(f"never READY: {way.readings[-3:]} {way.faults[-3:]}")

@@ -41,7 +41,7 @@ def bring(
     kube: Cluster, kind: Autoscaler | Deployment | ScaledObject, state: dict[str, Any], rounds: int = 10
 ) -> list[Reading]:
     """Ask for a state and let the cluster work until it stands; the readings on the way."""
-    kind.ask(state, key="one")
+    kind.apply(state, key="one")
     readings = []
     for _round in range(rounds):
         readings.append(kind.read())
@@ -56,7 +56,7 @@ def refused(
 ) -> str:
     """The sentence with which it refuses."""
     with pytest.raises(ApplyRefused) as caught:
-        kind.read() if call == "read" else kind.ask(state or {}, key="one")
+        kind.read() if call == "read" else kind.apply(state or {}, key="one")
     return str(caught.value)
 
 

@@ -22,7 +22,7 @@ def receiver(settings: Settings) -> Iterator[Any]:
 
 @pytest.fixture
 def kind(receiver: Any) -> Any:
-    return Webhook(where={"url": receiver.url, "status_url": receiver.status_url})
+    return Webhook(locator={"url": receiver.url, "status_url": receiver.status_url})
 
 
 def fault(sort: Any, call: Any, *words: Any, **more: Any) -> Any:
@@ -35,7 +35,7 @@ def test_read_tells_what_the_status_says(kind: Any, receiver: Any) -> None:
     reading = kind.read()
 
     assert (reading.state, reading.size, reading.serving, reading.moving) == ({"size": 2}, 2, 2, False)
-    assert reading.words == "all in one zone"
+    assert reading.message == "all in one zone"
     assert (receiver.told, receiver.requests[0][0]) == ([], "GET")
 
 
@@ -43,14 +43,14 @@ def test_a_target_is_ready_when_its_status_says_so_and_comes_back(kind: Any, rec
     baseline = kind.read().state
     state = kind.state_for(8, baseline=baseline)
 
-    asked = kind.ask(state, key="one")
+    asked = kind.apply(state, key="one")
 
-    assert (asked.request_id, asked.words) == ("request-7", "told; it answered 202")
+    assert (asked.request_id, asked.message) == ("request-7", "told; it answered 202")
     assert not kind.is_ready(kind.read(), state), "an accepted call is no readiness"
     receiver.catch_up()
     assert kind.is_ready(kind.read(), state)
 
-    kind.ask(baseline, key="two")
+    kind.apply(baseline, key="two")
     receiver.catch_up()
 
     assert kind.is_ready(kind.read(), baseline)
@@ -58,8 +58,8 @@ def test_a_target_is_ready_when_its_status_says_so_and_comes_back(kind: Any, rec
 
 
 def test_asking_again_carries_the_same_key_and_the_same_absolute_size(kind: Any, receiver: Any) -> None:
-    kind.ask({"size": 8}, key="one")
-    kind.ask({"size": 8}, key="one")
+    kind.apply({"size": 8}, key="one")
+    kind.apply({"size": 8}, key="one")
 
     assert receiver.keys == ["one", "one"]
     assert [told["size"] for told in receiver.told] == [8, 8]
@@ -70,7 +70,7 @@ def test_asking_again_carries_the_same_key_and_the_same_absolute_size(kind: Any,
 def test_a_receiver_that_accepts_and_does_nothing_is_not_ready(kind: Any, receiver: Any) -> None:
     receiver.deaf = True
 
-    kind.ask({"size": 8}, key="one")
+    kind.apply({"size": 8}, key="one")
 
     assert not kind.is_ready(kind.read(), {"size": 8})
 
@@ -110,14 +110,14 @@ def test_an_answer_that_is_no_object_is_unknown(kind: Any, receiver: Any, body: 
 def test_foreign_words_are_shown_in_one_short_line(kind: Any, receiver: Any) -> None:
     receiver.status = {"size": 2, "serving": 2, "words": "a\r\nb" + "x" * 500}
 
-    assert kind.read().words == "ab" + "x" * 118
+    assert kind.read().message == "ab" + "x" * 118
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_signature_that_is_not_accepted_is_refused(kind: Any, receiver: Any, status: int) -> None:
     receiver.manner = http(status, b'{"detail": "no"}')
 
-    assert fault(ApplyRefused, kind.ask, {"size": 8}, key="one") == (
+    assert fault(ApplyRefused, kind.apply, {"size": 8}, key="one") == (
         f"The receiver answered {status}: “no”. Have both sides the same secret and time?"
     )
 
@@ -139,7 +139,7 @@ def test_an_address_that_the_receiver_does_not_know_is_refused(kind: Any, receiv
 def test_not_now_is_unknown(kind: Any, receiver: Any, status: int) -> None:
     receiver.manner = http(status, b'{"error": "busy"}')
 
-    assert fault(OutcomeUnclear, kind.ask, {"size": 8}, key="one") == (
+    assert fault(OutcomeUnclear, kind.apply, {"size": 8}, key="one") == (
         f"The receiver answered {status}: “busy”. It is asked again."
     )
 
@@ -147,7 +147,7 @@ def test_not_now_is_unknown(kind: Any, receiver: Any, status: int) -> None:
 def test_a_quota_is_refused_in_the_receivers_words(kind: Any, receiver: Any) -> None:
     receiver.manner = http(422, json.dumps({"detail": "More than 6 is beyond the quota."}).encode())
 
-    assert fault(ApplyRefused, kind.ask, {"size": 8}, key="one") == (
+    assert fault(ApplyRefused, kind.apply, {"size": 8}, key="one") == (
         "The receiver refused with 422: “More than 6 is beyond the quota.”. Look at what it expects."
     )
 
@@ -155,7 +155,7 @@ def test_a_quota_is_refused_in_the_receivers_words(kind: Any, receiver: Any) -> 
 def test_a_redirect_to_a_private_address_is_refused(kind: Any, receiver: Any) -> None:
     receiver.manner = http(307, b"", Location="http://169.254.169.254/latest/meta-data/")
 
-    for call in (kind.read, lambda: kind.ask({"size": 8}, key="one")):
+    for call in (kind.read, lambda: kind.apply({"size": 8}, key="one")):
         assert "Redirects are not followed" in fault(ApplyRefused, call)
     assert len(receiver.requests) == 2
 
@@ -163,7 +163,7 @@ def test_a_redirect_to_a_private_address_is_refused(kind: Any, receiver: Any) ->
 def test_a_private_address_is_refused(kind: Any, receiver: Any, settings: Settings) -> None:
     settings.SCALING_PRIVATE_HOSTS = []
 
-    assert "is the private address 127.0.0.1" in fault(ApplyRefused, kind.ask, {"size": 8}, key="one")
+    assert "is the private address 127.0.0.1" in fault(ApplyRefused, kind.apply, {"size": 8}, key="one")
     assert receiver.requests == []
 
 
@@ -174,14 +174,14 @@ def test_a_receiver_that_never_ends_is_unknown(
     monkeypatch.setattr("drops.scaling.providers.webhook.SECONDS", 0.3)
     receiver.manner = manner
 
-    for call in (kind.read, lambda: kind.ask({"size": 8}, key="one")):
+    for call in (kind.read, lambda: kind.apply({"size": 8}, key="one")):
         assert fault(OutcomeUnclear, call) == "127.0.0.1 gave no complete response in 0.3 seconds."
 
 
 def test_a_receiver_that_breaks_off_is_unknown(kind: Any, receiver: Any) -> None:
     receiver.manner = "breaks off"
 
-    assert "lost the connection" in fault(OutcomeUnclear, kind.ask, {"size": 8}, key="one")
+    assert "lost the connection" in fault(OutcomeUnclear, kind.apply, {"size": 8}, key="one")
 
 
 def test_without_a_secret_nothing_is_sent(kind: Any, receiver: Any, settings: Settings) -> None:
@@ -194,13 +194,13 @@ def test_without_a_secret_nothing_is_sent(kind: Any, receiver: Any, settings: Se
 @pytest.mark.parametrize("field", ["url", "status_url"])
 @pytest.mark.parametrize("value", ["", None, "ftp://ops.example/", "https://a:b@ops.example/"])
 def test_check_names_the_address_that_is_wrong(field: str, value: str | None) -> None:
-    where = {"url": "https://ops.example/scale", "status_url": "https://ops.example/status"}
-    Webhook.check(where)
+    locator = {"url": "https://ops.example/scale", "status_url": "https://ops.example/status"}
+    Webhook.check(locator)
 
     with pytest.raises(BadLocator) as caught:
-        Webhook.check(where | {field: value})
+        Webhook.check(locator | {field: value})
 
-    assert list(caught.value.faults) == [field]
+    assert list(caught.value.errors) == [field]
 
 
 def test_one_receiver_is_one_resource_however_it_is_spelt() -> None:

@@ -17,7 +17,7 @@ CHANGES = ("ModifyDBInstance", "FailoverDBCluster")
 
 @pytest.fixture
 def kind() -> AuroraClass:
-    return AuroraClass(where=WHERE)
+    return AuroraClass(locator=WHERE)
 
 
 def changes(aws: Cloud) -> list[str]:
@@ -88,12 +88,12 @@ def test_a_failover_by_aws_in_mid_drop_is_no_drift_and_the_role_goes_home(aws: C
 def test_nothing_is_asked_while_something_moves(aws: Cloud, kind: AuroraClass) -> None:
     baseline = kind.read().state
     state = kind.state_for(8, baseline=baseline)
-    kind.ask(state, key="one")
+    kind.apply(state, key="one")
     aws.calls.clear()
 
-    waits = kind.ask(state, key="one")
+    waits = kind.apply(state, key="one")
 
-    assert waits.words == "waits: shop-b db.r7g.large reader (class pending)"
+    assert waits.message == "waits: shop-b db.r7g.large reader (class pending)"
     assert aws.asked(*CHANGES) == []
 
 
@@ -132,7 +132,7 @@ def test_a_cluster_without_a_reader_is_refused(aws: Cloud, kind: AuroraClass) ->
     del aws.instances["shop-b"]
 
     with pytest.raises(ApplyRefused, match="has no reader"):
-        kind.ask(kind.state_for(8, baseline=kind.read().state), key="one")
+        kind.apply(kind.state_for(8, baseline=kind.read().state), key="one")
     assert aws.asked(*CHANGES) == []
 
 
@@ -140,7 +140,7 @@ def test_waiting_changes_of_others_are_not_brought_about(aws: Cloud, kind: Auror
     aws.instances["shop-b"].others = {"EngineVersion": "17.9"}
 
     with pytest.raises(ApplyRefused, match="shop-b has changes waiting for its maintenance window \\(EngineVersion\\)"):
-        kind.ask(kind.state_for(8, baseline=kind.read().state), key="one")
+        kind.apply(kind.state_for(8, baseline=kind.read().state), key="one")
     assert aws.asked(*CHANGES) == []
 
 
@@ -218,14 +218,14 @@ def test_check_says_what_is_wrong_with_a_ladder(classes: Any, words: str) -> Non
     with pytest.raises(BadLocator) as caught:
         AuroraClass.check(WHERE | {"classes": classes})
 
-    assert caught.value.faults == {"classes": words}
+    assert caught.value.errors == {"classes": words}
 
 
 def test_check_tells_all_that_is_wrong_at_once() -> None:
     with pytest.raises(BadLocator) as caught:
         AuroraClass.check({"region": "x", "cluster": "", "classes": ""})
 
-    assert list(caught.value.faults) == ["region", "cluster", "classes"]
+    assert list(caught.value.errors) == ["region", "cluster", "classes"]
 
 
 @pytest.mark.parametrize("change", [{"wants": HUGE, "pending": 9}, {"wants": HUGE, "modifying": 9}])

@@ -16,7 +16,7 @@ WHERE = {"region": "eu-central-1", "cluster": "shop"}
 def kind(aws: Cloud) -> AuroraServerless:
     for instance in aws.instances.values():
         instance.klass = "db.serverless"
-    return AuroraServerless(where=WHERE)
+    return AuroraServerless(locator=WHERE)
 
 
 def test_a_baseline_of_half_an_acu_comes_back_exactly(aws: Cloud, kind: AuroraServerless) -> None:
@@ -58,26 +58,26 @@ def test_a_cluster_that_pauses_gets_its_pause_back(aws: Cloud, kind: AuroraServe
 
 def test_one_instance_that_lags_is_not_ready(aws: Cloud, kind: AuroraServerless) -> None:
     state = kind.state_for(8, baseline=kind.read().state)
-    kind.ask(state, key="one")
+    kind.apply(state, key="one")
     aws.instances["shop-a"].acu = 12.0
 
     reading = kind.read()
 
     assert reading.state == state
     assert not kind.is_ready(reading, state)
-    assert reading.words == "shop-a 6 ACU, shop-b 1 ACU"
+    assert reading.message == "shop-a 6 ACU, shop-b 1 ACU"
 
 
 def test_a_cluster_that_reports_no_capacity_is_not_ready(aws: Cloud, kind: AuroraServerless) -> None:
     baseline = kind.read().state
     aws.fault("GetMetricData", "lie", times=100)
     state = kind.state_for(2, baseline=baseline)
-    kind.ask(state, key="one")
+    kind.apply(state, key="one")
 
     reading = kind.read()
 
     assert (reading.serving, kind.is_ready(reading, state)) == (0, False)
-    assert "shop-b (available) has reported no capacity for five minutes" in reading.words
+    assert "shop-b (available) has reported no capacity for five minutes" in reading.message
 
 
 def test_an_accepted_call_that_did_nothing_is_asked_again(aws: Cloud, kind: AuroraServerless) -> None:
@@ -92,7 +92,7 @@ def test_an_accepted_call_that_did_nothing_is_asked_again(aws: Cloud, kind: Auro
 def test_changes_of_others_go_on_waiting(aws: Cloud, kind: AuroraServerless) -> None:
     aws.waiting = {"EngineVersion": "17.9"}
 
-    kind.ask(kind.state_for(8, baseline=kind.read().state), key="one")
+    kind.apply(kind.state_for(8, baseline=kind.read().state), key="one")
 
     assert aws.waiting == {"EngineVersion": "17.9"}
 
@@ -100,11 +100,11 @@ def test_changes_of_others_go_on_waiting(aws: Cloud, kind: AuroraServerless) -> 
 def test_instances_of_other_classes_do_not_count(aws: Cloud, kind: AuroraServerless) -> None:
     aws.instances["shop-a"].klass = "db.r7g.large"
 
-    assert kind.read().words.startswith("shop-b 0.5 ACU")
+    assert kind.read().message.startswith("shop-b 0.5 ACU")
 
 
 def test_the_cap_on_connections_is_told(aws: Cloud, kind: AuroraServerless) -> None:
-    assert "allows 2,000 connections at most" in kind.read().words
+    assert "allows 2,000 connections at most" in kind.read().message
 
 
 @pytest.mark.parametrize(
@@ -126,11 +126,11 @@ def test_a_cluster_that_has_no_minimum_is_refused(
 
 def test_an_unknown_cluster_is_refused(aws: Cloud, kind: AuroraServerless) -> None:
     with pytest.raises(ApplyRefused, match="There is no Aurora cluster other in eu-central-1"):
-        AuroraServerless(where=WHERE | {"cluster": "other"}).read()
+        AuroraServerless(locator=WHERE | {"cluster": "other"}).read()
 
 
 def test_sizes_are_shown_in_acu(kind: AuroraServerless) -> None:
-    assert [kind.words(size) for size in (1, 8, 17)] == ["0.5 ACU", "4 ACU", "8.5 ACU"]
+    assert [kind.format_size(size) for size in (1, 8, 17)] == ["0.5 ACU", "4 ACU", "8.5 ACU"]
 
 
 def test_an_impossible_capacity_is_unknown(aws: Cloud, kind: AuroraServerless) -> None:

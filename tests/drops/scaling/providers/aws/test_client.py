@@ -26,10 +26,10 @@ def fault_of(
     """Read a target whose service meets a fault; what was raised, and how often it was asked."""
     for instance in cloud.instances.values():
         instance.klass = "db.serverless"
-    make, where, operation = called
+    make, locator, operation = called
     cloud.fault(operation, kind, said, status=status, times=99)
     with pytest.raises((ApplyRefused, OutcomeUnclear)) as caught:
-        make(where=where).read()
+        make(locator=locator).read()
     return caught.value, cloud.asked(operation)
 
 
@@ -124,58 +124,58 @@ def test_who_does_not_answer_is_not_waited_for(
     ],
 )
 def test_the_wrong_region_is_told(aws: Cloud, called: Any, words: str) -> None:
-    make, where, _operation = called
+    make, locator, _operation = called
 
     with pytest.raises(ApplyRefused, match=words):
-        make(where=where | {"region": "eu-west-9"}).read()
+        make(locator=locator | {"region": "eu-west-9"}).read()
 
 
 def test_a_region_that_nobody_knows_is_told(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")  # nothing answers there
 
     with pytest.raises(ApplyRefused, match="boto3 knows no region eu-west-9"):
-        EcsService(where=ECS[1] | {"region": "eu-west-9"}).read()
+        EcsService(locator=ECS[1] | {"region": "eu-west-9"}).read()
     with pytest.raises(OutcomeUnclear, match="No answer from AWS to ecs:DescribeServices"):
-        EcsService(where=ECS[1]).read()
+        EcsService(locator=ECS[1]).read()
 
 
 def test_missing_credentials_are_told(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
 
     with pytest.raises(ApplyRefused, match="There are no AWS credentials"):
-        EcsService(where=ECS[1]).read()
+        EcsService(locator=ECS[1]).read()
 
 
 def test_an_unknown_profile_is_told(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "other")
 
     with pytest.raises(ApplyRefused, match="There are no AWS credentials"):
-        EcsService(where=ECS[1]).read()
+        EcsService(locator=ECS[1]).read()
 
 
 def test_an_endpoint_that_cannot_be_is_told(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "not an address")
 
     with pytest.raises(ApplyRefused, match="AWS_ENDPOINT_URL"):
-        EcsService(where=ECS[1]).read()
+        EcsService(locator=ECS[1]).read()
 
 
 def test_parameters_that_boto3_does_not_send_are_told(aws: Cloud) -> None:
     with pytest.raises(ApplyRefused, match="boto3 does not send lambda:PutProvisionedConcurrencyConfig"):
-        LambdaConcurrency(where=LAMBDA[1]).ask({"concurrency": -1}, key="one")
+        LambdaConcurrency(locator=LAMBDA[1]).apply({"concurrency": -1}, key="one")
 
 
 def test_without_boto3_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "botocore.session", None)
 
     with pytest.raises(Missing, match='Install the extra "aws"'):
-        EcsService(where=ECS[1]).read()
+        EcsService(locator=ECS[1]).read()
 
 
 def test_time_outs_are_short_and_nothing_is_tried_twice(aws: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "9")
 
-    config = EcsService(where=ECS[1])._client("ecs").meta.config
+    config = EcsService(locator=ECS[1])._client("ecs").meta.config
 
     assert (config.connect_timeout, config.read_timeout) == (2.0, 8.0)
     assert config.retries["total_max_attempts"] == 1

@@ -14,7 +14,7 @@ WHERE = {"region": "eu-central-1", "cluster": "shop", "service": "web"}
 
 @pytest.fixture
 def kind() -> EcsService:
-    return EcsService(where=WHERE)
+    return EcsService(locator=WHERE)
 
 
 def bounds_and_count(aws: Cloud) -> tuple[int | None, int | None, int]:
@@ -46,7 +46,7 @@ def test_a_service_grows_beyond_its_upper_bound_and_comes_back_exactly(aws: Clou
 
 
 def test_the_lower_bound_alone_moves_nothing_so_the_count_is_set_too(aws: Cloud, kind: EcsService) -> None:
-    kind.ask(kind.state_for(15, baseline=kind.read().state), key="one")
+    kind.apply(kind.state_for(15, baseline=kind.read().state), key="one")
 
     assert aws.asked("UpdateService", "RegisterScalableTarget") == ["RegisterScalableTarget", "UpdateService"]
     assert bounds_and_count(aws) == (15, 20, 15)
@@ -57,7 +57,7 @@ def test_on_the_way_down_the_count_comes_first(aws: Cloud, kind: EcsService) -> 
     bring(kind, kind.state_for(15, baseline=baseline))
     aws.calls.clear()
 
-    kind.ask(baseline, key="two")
+    kind.apply(baseline, key="two")
 
     assert aws.asked("UpdateService", "RegisterScalableTarget") == ["UpdateService", "RegisterScalableTarget"]
 
@@ -75,7 +75,7 @@ def test_what_failed_half_way_is_seen_as_ours_and_mended(
     for before, after in ((baseline, state), (state, baseline)):
         aws.fault(operation, fault, status=500)
         with contextlib.suppress(OutcomeUnclear):
-            kind.ask(after, key="one")
+            kind.apply(after, key="one")
         live = kind.read().state
 
         assert any(kind.is_same(live, one) for one in (before, after)) or kind.is_between(
@@ -107,7 +107,7 @@ def test_policies_may_go_on_counting_upwards(aws: Cloud, kind: EcsService) -> No
     aws.service.desired = 17  # the policies' doing
     busy = kind.read()
     again = kind.state_for(14, baseline=baseline)
-    kind.ask(again, key="two")
+    kind.apply(again, key="two")
 
     assert kind.is_same(busy.state, state)
     assert kind.is_ready(busy, state)
@@ -146,13 +146,13 @@ def test_a_plan_below_the_baseline_lowers_nothing(aws: Cloud, kind: EcsService) 
 )
 def test_tasks_that_find_no_place_are_told_with_what_helps(aws: Cloud, kind: EcsService, why: str, help_: str) -> None:
     aws.service.room, aws.service.why = 11, why
-    kind.ask(kind.state_for(15, baseline=kind.read().state), key="one")
+    kind.apply(kind.state_for(15, baseline=kind.read().state), key="one")
 
     reading = kind.read()
 
     assert (reading.serving, reading.moving) == (11, True)
-    assert reading.words.startswith("11 of 15 tasks serve. ")
-    assert help_ in reading.words
+    assert reading.message.startswith("11 of 15 tasks serve. ")
+    assert help_ in reading.message
 
 
 def test_a_daemon_is_refused(aws: Cloud, kind: EcsService) -> None:
@@ -164,7 +164,7 @@ def test_a_daemon_is_refused(aws: Cloud, kind: EcsService) -> None:
 
 def test_an_unknown_service_is_refused(aws: Cloud) -> None:
     with pytest.raises(ApplyRefused, match="There is no ECS service shop/other in eu-central-1"):
-        EcsService(where=WHERE | {"service": "other"}).read()
+        EcsService(locator=WHERE | {"service": "other"}).read()
 
 
 def test_a_count_that_was_accepted_and_not_taken_is_unknown(aws: Cloud, kind: EcsService) -> None:
@@ -173,7 +173,7 @@ def test_a_count_that_was_accepted_and_not_taken_is_unknown(aws: Cloud, kind: Ec
     aws.fault("UpdateService", "lie")
 
     with pytest.raises(OutcomeUnclear, match="accepted a count of 2 for shop/web and still says 15"):
-        kind.ask(baseline, key="one")
+        kind.apply(baseline, key="one")
     assert bounds_and_count(aws) == (15, 20, 15)
 
 
@@ -181,7 +181,7 @@ def test_check_names_each_field_that_cannot_be() -> None:
     with pytest.raises(BadLocator) as caught:
         EcsService.check({"region": "Frankfurt", "cluster": "arn:aws:ecs:eu-central-1:1:cluster/shop", "service": 7})
 
-    assert caught.value.faults == {
+    assert caught.value.errors == {
         "region": "Give a region of AWS, such as eu-central-1.",
         "cluster": "Give the ECS cluster by its name, not an address or ARN.",
         "service": "Give the ECS service by its name, not an address or ARN.",
@@ -198,7 +198,7 @@ def test_resource_is_the_same_for_the_same_service() -> None:
 def test_tasks_that_are_not_healthy_do_not_count(aws: Cloud, kind: EcsService) -> None:
     aws.service.balanced, aws.service.ill = True, 2
     state = kind.state_for(9, baseline=kind.read().state)
-    kind.ask(state, key="one")
+    kind.apply(state, key="one")
 
     aws.service.ill = 2
     ill, well = kind.read(), [kind.read(), kind.read()][-1]

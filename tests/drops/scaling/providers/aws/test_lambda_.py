@@ -12,7 +12,7 @@ WHERE = {"region": "eu-central-1", "function": "pay", "alias": "live"}
 
 @pytest.fixture
 def kind() -> LambdaConcurrency:
-    return LambdaConcurrency(where=WHERE)
+    return LambdaConcurrency(locator=WHERE)
 
 
 @pytest.mark.parametrize("before", [0, 5])
@@ -48,17 +48,17 @@ def test_an_answer_that_was_lost_is_read_back(aws: Cloud, kind: LambdaConcurrenc
 
 def test_the_accounts_concurrency_is_told_as_a_quota(aws: Cloud, kind: LambdaConcurrency) -> None:
     with pytest.raises(ApplyRefused, match="An AWS quota is used up: Specified ConcurrentExecutions"):
-        kind.ask({"concurrency": 901}, key="one")
+        kind.apply({"concurrency": 901}, key="one")
 
 
 def test_a_function_that_does_not_start_is_told(aws: Cloud, kind: LambdaConcurrency) -> None:
     aws.function.gives_up = "FUNCTION_ERROR_INIT_FAILURE"
-    kind.ask({"concurrency": 5}, key="one")
+    kind.apply({"concurrency": 5}, key="one")
 
     reading = kind.read()
 
     assert not kind.is_ready(reading, {"concurrency": 5})
-    assert "Lambda gave up: FUNCTION_ERROR_INIT_FAILURE." in reading.words
+    assert "Lambda gave up: FUNCTION_ERROR_INIT_FAILURE." in reading.message
 
 
 def test_an_alias_of_latest_is_refused(aws: Cloud, kind: LambdaConcurrency) -> None:
@@ -70,11 +70,11 @@ def test_an_alias_of_latest_is_refused(aws: Cloud, kind: LambdaConcurrency) -> N
 
 def test_an_unknown_alias_is_refused(aws: Cloud) -> None:
     with pytest.raises(ApplyRefused, match="There is no alias other of function pay in eu-central-1"):
-        LambdaConcurrency(where=WHERE | {"alias": "other"}).read()
+        LambdaConcurrency(locator=WHERE | {"alias": "other"}).read()
 
 
 def test_check_refuses_a_version_for_an_alias() -> None:
     with pytest.raises(BadLocator) as caught:
         LambdaConcurrency.check(WHERE | {"alias": "7"})
 
-    assert list(caught.value.faults) == ["alias"]
+    assert list(caught.value.errors) == ["alias"]

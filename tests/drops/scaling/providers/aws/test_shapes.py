@@ -43,16 +43,16 @@ def ecs_service(moto: Callable[..., Any]) -> EcsService:
         ServiceNamespace="ecs", ResourceId="service/shop/web", ScalableDimension="ecs:service:DesiredCount",
         MinCapacity=2, MaxCapacity=6,
     )  # fmt: skip
-    return EcsService(where={"region": REGION, "cluster": "shop", "service": "web"})
+    return EcsService(locator={"region": REGION, "cluster": "shop", "service": "web"})
 
 
 def test_ecs_takes_bounds_and_count(moto: Callable[..., Any], ecs_service: EcsService) -> None:
     baseline = ecs_service.read().state
     state = ecs_service.state_for(9, baseline=baseline)
 
-    asked = ecs_service.ask(state, key="one")
+    asked = ecs_service.apply(state, key="one")
     up = ecs_service.read()
-    ecs_service.ask(baseline, key="two")
+    ecs_service.apply(baseline, key="two")
 
     assert asked.request_id
     assert (up.state, up.size) == ({"min": 9, "max": 9, "desired": 9, "steered": False}, 9)
@@ -74,7 +74,7 @@ def test_policies_of_ecs_are_seen(moto: Callable[..., Any], ecs_service: EcsServ
 
 def test_an_unknown_ecs_cluster_is_refused(moto: Callable[..., Any]) -> None:
     with pytest.raises(ApplyRefused, match="There is no ECS service other/web in eu-central-1"):
-        EcsService(where={"region": REGION, "cluster": "other", "service": "web"}).read()
+        EcsService(locator={"region": REGION, "cluster": "other", "service": "web"}).read()
 
 
 def make_cluster(moto: Callable[..., Any], klass: str, **fields: Any) -> None:
@@ -91,11 +91,11 @@ def make_cluster(moto: Callable[..., Any], klass: str, **fields: Any) -> None:
 
 def test_aurora_serverless_takes_its_range(moto: Callable[..., Any]) -> None:
     make_cluster(moto, "db.serverless", ServerlessV2ScalingConfiguration={"MinCapacity": 0.5, "MaxCapacity": 4.0})
-    kind = AuroraServerless(where={"region": REGION, "cluster": "shop"})
+    kind = AuroraServerless(locator={"region": REGION, "cluster": "shop"})
     baseline = kind.read().state
     state = kind.state_for(9, baseline=baseline)
 
-    kind.ask(state, key="one")
+    kind.apply(state, key="one")
     moto("cloudwatch").put_metric_data(
         Namespace="AWS/RDS",
         MetricData=[
@@ -105,7 +105,7 @@ def test_aurora_serverless_takes_its_range(moto: Callable[..., Any]) -> None:
         ],
     )  # fmt: skip
     up = kind.read()
-    kind.ask(baseline, key="two")
+    kind.apply(baseline, key="two")
 
     assert (up.state, up.size, up.serving, kind.is_ready(up, state)) == ({"min": 4.5, "max": 4.5}, 9, 9, True)
     assert kind.read().state == baseline == {"min": 0.5, "max": 4.0}
@@ -113,7 +113,7 @@ def test_aurora_serverless_takes_its_range(moto: Callable[..., Any]) -> None:
 
 def test_aurora_classes_go_by_reader_and_failover(moto: Callable[..., Any]) -> None:
     make_cluster(moto, SMALL)
-    kind = AuroraClass(where={"region": REGION, "cluster": "shop", "classes": f"{SMALL} {LARGE}"})
+    kind = AuroraClass(locator={"region": REGION, "cluster": "shop", "classes": f"{SMALL} {LARGE}"})
     baseline = kind.read().state
 
     bring(kind, kind.state_for(4, baseline=baseline))
@@ -126,4 +126,4 @@ def test_aurora_classes_go_by_reader_and_failover(moto: Callable[..., Any]) -> N
 
 def test_an_unknown_function_is_refused(moto: Callable[..., Any]) -> None:
     with pytest.raises(ApplyRefused, match="There is no alias live of function pay in eu-central-1"):
-        LambdaConcurrency(where={"region": REGION, "function": "pay", "alias": "live"}).read()
+        LambdaConcurrency(locator={"region": REGION, "function": "pay", "alias": "live"}).read()

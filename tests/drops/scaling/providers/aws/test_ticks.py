@@ -34,13 +34,18 @@ def drop(aws: Cloud) -> Drop:
     aws.instances["shop-s"] = Instance("db.serverless")
     aws.service.pace, aws.function.pace = 15, 20
     drop = make_drop()
-    for key, where in WHERE.items():
+    for key, locator in WHERE.items():
         kind = PROVIDERS[key]
-        kind.check(where)
+        kind.check(locator)
         target = Target.objects.create(
-            name=key, kind=key, where=where, resource=kind.resource(where), ceiling=100, lead_seconds=kind.lead_seconds
+            name=key,
+            provider=key,
+            locator=locator,
+            resource=kind.resource(locator),
+            ceiling=100,
+            lead_seconds=kind.lead_seconds,
         )
-        make_step(target=target, drop=drop, wanted=WANTED[key], tier=kind.tier)
+        make_step(target=target, drop=drop, desired_size=WANTED[key], tier=kind.tier)
     return drop
 
 
@@ -61,10 +66,10 @@ def tick_until(state: str, *, most: Any = 60, **others: Any) -> None:
     for _tick in range(most):
         tick.run_once(actor="test")
         pass_time(20)  # what is to be tried again, is
-        states = dict(Step.objects.values_list("target__kind", "state"))
+        states = dict(Step.objects.values_list("target__provider", "state"))
         if states == wanted:
             return
-    raise AssertionError([states, list(Step.objects.values_list("target__kind", "message"))])
+    raise AssertionError([states, list(Step.objects.values_list("target__provider", "message"))])
 
 
 @pytest.mark.parametrize(
@@ -102,7 +107,7 @@ def test_all_targets_of_a_drop_grow_and_come_back_exactly(aws: Cloud, drop: Drop
     tick_until("restored")
 
     assert stands(aws) == before
-    assert set(Target.objects.values_list("baseline", "asked", "stopped_at")) == {(None, None, None)}
+    assert set(Target.objects.values_list("baseline", "desired", "stopped_at")) == {(None, None, None)}
     assert aws.writers_resized == 0
     assert not Alert.objects.filter(subject__endswith="drift").exists()
 
@@ -110,9 +115,9 @@ def test_all_targets_of_a_drop_grow_and_come_back_exactly(aws: Cloud, drop: Drop
 def test_calls_leave_their_request_ids(aws: Cloud, drop: Drop) -> None:
     tick_until("ready")
 
-    asked = Call.objects.filter(act="apply", target__kind="lambda").get()
+    asked = Call.objects.filter(operation="apply", target__provider="lambda").get()
     assert asked.request_id.startswith("request-")
-    assert (asked.before, asked.after, asked.fault) == ({"concurrency": 0}, {"concurrency": 50}, "")
+    assert (asked.before, asked.after, asked.error) == ({"concurrency": 0}, {"concurrency": 50}, "")
 
 
 @pytest.mark.parametrize(
@@ -130,8 +135,8 @@ def test_a_refusal_alerts_with_what_to_do_and_leaves_the_rest(
 
     tick_until("ready", ecs="requested")
 
-    target = Target.objects.get(kind="ecs")
-    assert target.fault.startswith(words)
+    target = Target.objects.get(provider="ecs")
+    assert target.error.startswith(words)
     assert words in Alert.objects.open().get(details__target=target.name).message
 
 
@@ -141,5 +146,5 @@ def test_what_somebody_else_changed_is_left_alone(aws: Cloud, drop: Drop) -> Non
 
     tick.run_once(actor="test")
 
-    assert Target.objects.get(stopped_at__isnull=False).kind == "aurora-serverless"
+    assert Target.objects.get(stopped_at__isnull=False).provider == "aurora-serverless"
     assert aws.range == {"MinCapacity": 3.0, "MaxCapacity": 16.0}

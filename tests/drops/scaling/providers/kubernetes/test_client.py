@@ -16,9 +16,9 @@ from tests.drops.scaling.providers.kube import WHERE, configure, refused, unknow
 
 def test_another_cluster_is_neither_read_nor_written(kube: Cluster) -> None:
     kube.uid = "11111111-1111-1111-1111-111111111111"
-    kind = Deployment(where=WHERE)
+    kind = Deployment(locator=WHERE)
 
-    for call in ("read", "ask"):
+    for call in ("read", "apply"):
         kube.calls.clear()
         assert refused(kind, call, {"replicas": 5}) == (
             "This is another cluster: its namespace “shop” has the uid 11111111-1111-1111-1111-111111111111. Choose "
@@ -29,13 +29,13 @@ def test_another_cluster_is_neither_read_nor_written(kube: Cluster) -> None:
 
 
 def test_an_unknown_name_is_told(kube: Cluster) -> None:
-    assert refused(Deployment(where=WHERE | {"name": "wbe"})) == (
+    assert refused(Deployment(locator=WHERE | {"name": "wbe"})) == (
         "There is no Deployment “wbe” in namespace “shop” (404). Put in the right name."
     )
 
 
 def test_an_unknown_namespace_is_told(kube: Cluster) -> None:
-    assert refused(Deployment(where=WHERE | {"namespace": "shpo"})) == (
+    assert refused(Deployment(locator=WHERE | {"namespace": "shpo"})) == (
         f"{kube.url} has no namespace “shpo”. Put in the right name, or the right context."
     )
 
@@ -53,7 +53,7 @@ def test_an_unknown_namespace_is_told(kube: Cluster) -> None:
 def test_a_missing_right_is_told_by_verb_and_resource(kube: Cluster, verb: str, plural: str, group: str) -> None:
     kube.denied = {(verb, plural)}
 
-    assert refused(Deployment(where=WHERE), "ask" if verb == "patch" else "read", {"replicas": 5}) == (
+    assert refused(Deployment(locator=WHERE), "apply" if verb == "patch" else "read", {"replicas": 5}) == (
         f"system:serviceaccount:shop:dropsite may not {verb} {plural} in namespace “shop” (403): grant the verb "
         f"“{verb}” on “{plural}” (API group “{group}”) in a Role."
     )
@@ -78,7 +78,7 @@ def status(code: Any, message: Any) -> Any:
 def test_a_refusal_is_a_sentence(kube: Cluster, answer: Any, sentence: str) -> None:
     kube.raw.append(answer)
 
-    assert sentence in refused(Deployment(where=WHERE))
+    assert sentence in refused(Deployment(locator=WHERE))
     assert len(kube.calls) == 1
 
 
@@ -97,7 +97,7 @@ def test_a_refusal_is_a_sentence(kube: Cluster, answer: Any, sentence: str) -> N
 def test_what_nobody_can_tell_is_unknown(kube: Cluster, answer: Any, sentence: str) -> None:
     kube.raw.append(answer)
 
-    assert sentence in unknown(Deployment(where=WHERE))
+    assert sentence in unknown(Deployment(locator=WHERE))
     assert len(kube.calls) == 1, "it is not asked again within one call"
 
 
@@ -105,13 +105,13 @@ def test_what_nobody_can_tell_is_unknown(kube: Cluster, answer: Any, sentence: s
 def test_a_number_that_is_none_is_unknown(kube: Cluster, garbage: Any) -> None:
     kube.things["deployments", "web"]["status"]["readyReplicas"] = garbage
 
-    assert "can't be read (status.readyReplicas)" in unknown(Deployment(where=WHERE))
+    assert "can't be read (status.readyReplicas)" in unknown(Deployment(locator=WHERE))
 
 
 def test_an_expired_token_is_told(kube: Cluster) -> None:
     kube.token = "the next one"
 
-    assert refused(Deployment(where=WHERE)) == (
+    assert refused(Deployment(locator=WHERE)) == (
         f"{kube.url} doesn't accept the credentials (401): the token has expired or is another cluster's. Renew it."
     )
 
@@ -120,18 +120,18 @@ def test_a_server_that_hangs_is_unknown(kube: Cluster, monkeypatch: pytest.Monke
     monkeypatch.setattr(client, "SECONDS", 0.3)
     kube.hang = threading.Event()
 
-    assert unknown(Deployment(where=WHERE)) == f"The API server {kube.url} gave no answer in time."
+    assert unknown(Deployment(locator=WHERE)) == f"The API server {kube.url} gave no answer in time."
 
 
 def test_a_server_that_is_not_there_is_unknown(kube: Cluster) -> None:
-    assert unknown(Deployment(where=WHERE | {"context": "elsewhere"})) == (
+    assert unknown(Deployment(locator=WHERE | {"context": "elsewhere"})) == (
         "The API server http://127.0.0.1:1 can't be reached (NewConnectionError). "
         "Is this the right address, and is it open?"
     )
 
 
 def test_a_context_that_is_not_configured_is_told(kube: Cluster) -> None:
-    assert refused(Deployment(where=WHERE | {"context": "nowhere"})).startswith(
+    assert refused(Deployment(locator=WHERE | {"context": "nowhere"})).startswith(
         "There is no usable configuration: Invalid kube-config file. Expected object with name nowhere in"
     )
 
@@ -142,14 +142,14 @@ def test_a_configuration_that_is_garbage_is_told(
 ) -> None:
     configure(monkeypatch, tmp_path, text)
 
-    assert refused(Deployment(where=WHERE)).startswith("There is no usable configuration: ")
+    assert refused(Deployment(locator=WHERE)).startswith("There is no usable configuration: ")
 
 
 def test_no_configuration_at_all_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KUBECONFIG", raising=False)
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
-    assert refused(Deployment(where=WHERE)) == (
+    assert refused(Deployment(locator=WHERE)) == (
         "There is no usable configuration: Service host/port is not set. Set KUBECONFIG, or run in a pod with a "
         "service account."
     )
@@ -160,4 +160,4 @@ def test_without_the_extra_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, k
     monkeypatch.setitem(sys.modules, "kubernetes", None)
 
     with pytest.raises(Missing, match=r'Install the extra "kubernetes": deploy/requirements/kubernetes\.txt'):
-        PROVIDERS[key](where=WHERE).read()
+        PROVIDERS[key](locator=WHERE).read()

@@ -9,20 +9,20 @@ from tests.drops.scaling.providers.kube import WHERE, bring, refused, spec
 
 def test_a_scaled_object_is_ready_when_keda_and_its_hpa_have_acted(kube: Cluster) -> None:
     kube.scale_by_keda("web", minReplicaCount=1, maxReplicaCount=9)
-    kind = ScaledObject(where=WHERE)
+    kind = ScaledObject(locator=WHERE)
 
     readings = bring(kube, kind, kind.state_for(6, baseline=kind.read().state))
 
     assert [(reading.serving, reading.moving) for reading in readings][-1] == (6, False)
-    assert "KEDA has not carried the bounds over to its HPA yet" in readings[0].words
-    assert "the HPA has not acted on its minimum yet" in readings[1].words
+    assert "KEDA has not carried the bounds over to its HPA yet" in readings[0].message
+    assert "the HPA has not acted on its minimum yet" in readings[1].message
     assert kube.patches == [("scaledobjects/web", {"spec": {"minReplicaCount": 6, "maxReplicaCount": 9}})]
 
 
 def test_bounds_that_were_not_set_come_back_as_not_set(kube: Cluster) -> None:
     kube.scale_by_keda("web")
     kube.things["deployments", "web"]["spec"]["replicas"] = 1
-    kind = ScaledObject(where=WHERE)
+    kind = ScaledObject(locator=WHERE)
     baseline = kind.read().state
     before = dict(spec(kube, "scaledobjects"))
 
@@ -47,14 +47,14 @@ def test_a_bound_that_need_not_move_stays_unset() -> None:
 def test_a_paused_scaled_object_is_not_raised_but_can_be_brought_back(kube: Cluster, note: str) -> None:
     kube.scale_by_keda("web", minReplicaCount=4, maxReplicaCount=9)
     kube.things["scaledobjects", "web"]["metadata"]["annotations"] = {f"autoscaling.keda.sh/{note}": "true"}
-    kind = ScaledObject(where=WHERE)
+    kind = ScaledObject(locator=WHERE)
     sentence = f"It is paused by the annotation “autoscaling.keda.sh/{note}”: take it away, or nothing is scaled"
 
-    assert refused(kind, "ask", {"min": 6, "max": 9}) == sentence
-    assert sentence in kind.read().words
+    assert refused(kind, "apply", {"min": 6, "max": 9}) == sentence
+    assert sentence in kind.read().message
     assert kube.patches == []
 
-    kind.ask({"min": 2, "max": 9}, key="two")
+    kind.apply({"min": 2, "max": 9}, key="two")
 
     assert spec(kube, "scaledobjects")["minReplicaCount"] == 2
 
@@ -62,7 +62,7 @@ def test_a_paused_scaled_object_is_not_raised_but_can_be_brought_back(kube: Clus
 def test_a_scaled_object_that_idles_elsewhere_is_not_raised(kube: Cluster) -> None:
     kube.scale_by_keda("web", minReplicaCount=1, maxReplicaCount=9, idleReplicaCount=0)
 
-    assert refused(ScaledObject(where=WHERE), "ask", {"min": 6, "max": 9}) == (
+    assert refused(ScaledObject(locator=WHERE), "apply", {"min": 6, "max": 9}) == (
         "idleReplicaCount is set: without load KEDA goes there, not to the minimum; take it out for a drop"
     )
 
@@ -73,22 +73,22 @@ def test_what_keda_finds_wrong_is_told(kube: Cluster) -> None:
         {"type": "Ready", "status": "False", "message": "failed to ensure HPA is correctly created"}
     ]
 
-    assert "KEDA is not ready: failed to ensure HPA is correctly created" in ScaledObject(where=WHERE).read().words
+    assert "KEDA is not ready: failed to ensure HPA is correctly created" in ScaledObject(locator=WHERE).read().message
 
 
 def test_a_scaled_object_without_its_hpa_is_moving(kube: Cluster) -> None:
     kube.scale_by_keda("web", minReplicaCount=1)
     del kube.things["scaledobjects", "web"]["status"]["hpaName"]
 
-    reading = ScaledObject(where=WHERE).read()
+    reading = ScaledObject(locator=WHERE).read()
 
     assert reading.moving
-    assert "KEDA has made no HPA of it yet" in reading.words
+    assert "KEDA has made no HPA of it yet" in reading.message
 
 
 def test_a_cluster_without_keda_says_so(kube: Cluster) -> None:
     kube.has_keda = False
 
-    assert refused(ScaledObject(where=WHERE)) == (
+    assert refused(ScaledObject(locator=WHERE)) == (
         "This cluster knows no scaledobjects of “keda.sh” (404). Is it installed there?"
     )

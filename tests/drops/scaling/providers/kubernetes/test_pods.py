@@ -29,7 +29,7 @@ def test_check_names_the_field_that_is_wrong(field: str, value: Any) -> None:
     with pytest.raises(BadLocator) as caught:
         Deployment.check(WHERE | {field: value})
 
-    assert list(caught.value.faults) == [field]
+    assert list(caught.value.errors) == [field]
 
 
 def test_check_accepts_what_is_right() -> None:

@@ -59,10 +59,10 @@ def spec(emulator: KubernetesEmulator, resource: str, name: str = "web") -> dict
 
 
 def test_a_deployment_is_read_and_patched(emulator: KubernetesEmulator) -> None:
-    kind = PROVIDERS["kubernetes"](where=WHERE)
+    kind = PROVIDERS["kubernetes"](locator=WHERE)
 
     reading = kind.read()
-    kind.ask(kind.state_for(5, baseline=reading.state), key="one")
+    kind.apply(kind.state_for(5, baseline=reading.state), key="one")
 
     assert (reading.state, reading.serving, reading.moving) == ({"replicas": 2}, 2, False)
     assert spec(emulator, "apps/v1/deployments") == {**WORKLOAD["spec"], "replicas": 5}
@@ -75,10 +75,10 @@ def test_an_hpa_is_read_and_patched(emulator: KubernetesEmulator) -> None:
         "spec": {"minReplicas": 2, "maxReplicas": 4, "scaleTargetRef": SCALED},
         "status": {"desiredReplicas": 2},
     }
-    kind = PROVIDERS["hpa"](where=WHERE)
+    kind = PROVIDERS["hpa"](locator=WHERE)
 
     reading = kind.read()
-    kind.ask(kind.state_for(6, baseline=reading.state), key="one")
+    kind.apply(kind.state_for(6, baseline=reading.state), key="one")
 
     assert kind.is_ready(reading, {"min": 2, "max": 4})
     assert spec(emulator, resource) == {"minReplicas": 6, "maxReplicas": 6, "scaleTargetRef": SCALED}
@@ -87,16 +87,16 @@ def test_an_hpa_is_read_and_patched(emulator: KubernetesEmulator) -> None:
 def test_a_scaled_object_is_patched_and_what_was_not_set_is_taken_away_again(emulator: KubernetesEmulator) -> None:
     resource = "keda.sh/v1alpha1/scaledobjects"
     emulator.objects[resource, "shop", "web"] = {"metadata": {"name": "web"}, "spec": {"scaleTargetRef": SCALED}}
-    kind = PROVIDERS["keda"](where=WHERE)
+    kind = PROVIDERS["keda"](locator=WHERE)
     baseline = kind.read().state
 
-    kind.ask(kind.state_for(120, baseline=baseline), key="one")
+    kind.apply(kind.state_for(120, baseline=baseline), key="one")
     assert spec(emulator, resource) == {"minReplicaCount": 120, "maxReplicaCount": 120, "scaleTargetRef": SCALED}
-    kind.ask(baseline, key="two")
+    kind.apply(baseline, key="two")
 
     assert spec(emulator, resource) == {"scaleTargetRef": SCALED}
 
 
 def test_what_is_not_there_is_refused(emulator: KubernetesEmulator) -> None:
     with pytest.raises(ApplyRefused):
-        PROVIDERS["kubernetes"](where=WHERE | {"name": "wbe"}).read()
+        PROVIDERS["kubernetes"](locator=WHERE | {"name": "wbe"}).read()

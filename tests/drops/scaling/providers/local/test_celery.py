@@ -35,14 +35,14 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def pool(worker: Path) -> Iterator[Celery]:
     """Its pool, at one process."""
-    kind = Celery(where={"worker": f"{QUEUE}@%h"})
+    kind = Celery(locator={"worker": f"{QUEUE}@%h"})
     yield kind
     until(lambda: is_down(kind), "the pool at its baseline")
 
 
 def is_down(kind: Celery) -> bool:
     """Ask for one process, as often as it takes: some may be busy or starting."""
-    kind.ask(ONE, key="k")
+    kind.apply(ONE, key="k")
     return kind.is_ready(kind.read(), ONE)
 
 
@@ -50,28 +50,28 @@ def test_read_tells_the_size_and_the_processes(pool: Celery) -> None:
     reading = pool.read()
 
     assert (reading.state, reading.size, reading.serving, reading.moving) == (ONE, 1, 1, False)
-    assert reading.words == "1 processes run"
+    assert reading.message == "1 processes run"
     assert reading.cpu_seconds is None or reading.cpu_seconds > 0
 
 
 def test_ask_grows_and_shrinks_to_a_size(pool: Celery) -> None:
-    grown = pool.ask(THREE, key="k").words
+    grown = pool.apply(THREE, key="k").message
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
-    shrunk = pool.ask(ONE, key="k").words
+    shrunk = pool.apply(ONE, key="k").message
     until(lambda: pool.is_ready(pool.read(), ONE), "one process")
 
     assert (grown, shrunk) == ("1 → 3 processes", "3 → 1 processes")
 
 
 def test_ask_again_changes_nothing(pool: Celery) -> None:
-    said = [pool.ask(THREE, key="k").words for _ in range(3)]
+    said = [pool.apply(THREE, key="k").message for _ in range(3)]
 
     assert said == ["1 → 3 processes", "3 → 3 processes", "3 → 3 processes"]
     assert pool.read().size == 3
 
 
 def test_pool_that_was_only_asked_to_grow_is_not_ready(pool: Celery) -> None:
-    pool.ask(THREE, key="k")
+    pool.apply(THREE, key="k")
     reading = pool.read()
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
 
@@ -79,26 +79,26 @@ def test_pool_that_was_only_asked_to_grow_is_not_ready(pool: Celery) -> None:
 
 
 def test_ask_to_shrink_again_before_it_is_done_ends_no_more_than_that(pool: Celery) -> None:
-    pool.ask(THREE, key="k")
+    pool.apply(THREE, key="k")
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
     for size in (2, 1):
-        pool.ask({"processes": size}, key="k")  # the first that was told to go may still be on its way
+        pool.apply({"processes": size}, key="k")  # the first that was told to go may still be on its way
     until(lambda: not pool.read().moving, "as many processes as there are to be")
 
     assert pool.read().size in {1, 2}
 
 
 def test_busy_processes_are_let_finish(pool: Celery, worker: Path) -> None:
-    pool.ask(THREE, key="k")
+    pool.apply(THREE, key="k")
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
     go, begun = worker / "go", [worker / f"begun-{number}" for number in (1, 2)]
     for path in begun:
         current_app.send_task("tests.stay_busy", args=[str(path), str(go)], queue=QUEUE)
     until(lambda: all(path.exists() for path in begun), "two busy processes")
-    said = pool.ask(ONE, key="k").words
+    said = pool.apply(ONE, key="k").message
     between = pool.read().state
     until(lambda: not pool.read().moving, "the idle process to go")
-    busy = pool.ask(ONE, key="k").words
+    busy = pool.apply(ONE, key="k").message
     go.touch()
     until(lambda: is_down(pool), "one process")
 
@@ -112,8 +112,8 @@ def test_busy_processes_are_let_finish(pool: Celery, worker: Path) -> None:
 def test_processes_that_start_are_not_told_to_go_before_they_can_hear_it(pool: Celery, worker: Path) -> None:
     slow = worker / "slow"
     slow.touch()
-    pool.ask(THREE, key="k")
-    young, told = pool.read(), pool.ask(ONE, key="k").words
+    pool.apply(THREE, key="k")
+    young, told = pool.read(), pool.apply(ONE, key="k").message
     slow.unlink()
     until(lambda: is_down(pool), "one process")
 
@@ -151,7 +151,7 @@ def test_worker_that_is_not_there_is_unknown(worker: Path, monkeypatch: pytest.M
     monkeypatch.setattr(module, "SECONDS", 0.2)
 
     with pytest.raises(OutcomeUnclear, match=r"^No worker nobody@here answered in .* s\. Look whether it runs"):
-        Celery(where={"worker": "nobody@here"}).read()
+        Celery(locator={"worker": "nobody@here"}).read()
 
 
 def test_broker_that_is_away_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -159,7 +159,7 @@ def test_broker_that_is_away_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(module, "current_app", away)
 
     with pytest.raises(OutcomeUnclear, match=r"^The broker can't be reached \(\w+\)\. Look at BROKER_URL\.$"):
-        Celery(where={"worker": "nobody@here"}).read()
+        Celery(locator={"worker": "nobody@here"}).read()
 
 
 def test_pool_of_threads_is_refused(tmp_path: Path) -> None:
@@ -168,13 +168,13 @@ def test_pool_of_threads_is_refused(tmp_path: Path) -> None:
         fleets.celery(tmp_path, f"threads-{os.getpid()}", pool="threads") as node,
         pytest.raises(ApplyRefused, match=said),
     ):
-        Celery(where={"worker": node}).read()
+        Celery(locator={"worker": node}).read()
 
 
 def test_pool_under_autoscale_is_refused(tmp_path: Path) -> None:
     said, words = "not supported with autoscale", ["--autoscale", "4,1"]
     with fleets.celery(tmp_path, f"auto-{os.getpid()}", words=words) as node, pytest.raises(ApplyRefused, match=said):
-        Celery(where={"worker": node}).ask(THREE, key="k")
+        Celery(locator={"worker": node}).apply(THREE, key="k")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ TWO, THREE = {"workers": 2}, {"workers": 3}
 
 
 def kind_at(path: Path) -> Gunicorn:
-    return Gunicorn(where={"socket": str(path)})
+    return Gunicorn(locator={"socket": str(path)})
 
 
 def is_at(fleet: Gunicorn, state: dict[str, int]) -> bool:
@@ -49,21 +49,21 @@ def test_read_tells_what_is_wanted_and_what_serves(fleet: Gunicorn) -> None:
     reading = fleet.read()
 
     assert (reading.state, reading.size, reading.serving, reading.moving) == ({"workers": 1}, 1, 1, False)
-    assert reading.words == "1 of 1 workers serve"
+    assert reading.message == "1 of 1 workers serve"
     assert reading.cpu_seconds is None or reading.cpu_seconds > 0
     assert fleet.is_ready(reading, {"workers": 1})
 
 
 def test_ask_grows_and_shrinks_to_a_size(fleet: Gunicorn) -> None:
     for state in (THREE, {"workers": 1}):
-        fleet.ask(state, key="k")
+        fleet.apply(state, key="k")
         until(partial(is_at, fleet, state), str(state))
 
     assert fleet.read().serving == 1
 
 
 def test_ask_again_changes_nothing(fleet: Gunicorn) -> None:
-    said = [fleet.ask(THREE, key="k").words for _ in range(3)]
+    said = [fleet.apply(THREE, key="k").message for _ in range(3)]
 
     assert said == ["1 → 3 workers", "3 → 3 workers", "3 → 3 workers"]
     assert fleet.read().size == 3
@@ -74,7 +74,7 @@ def test_connection_that_is_open_while_workers_start_leaves_no_traceback(fleet: 
         idle.connect(str(folder / "fleet.ctl"))
         idle.sendall(ControlProtocol.encode_message({"id": 1, "command": "show stats"}))
         ControlProtocol.read_message(idle)
-        fleet.ask(TWO, key="k")
+        fleet.apply(TWO, key="k")
         until(lambda: fleet.is_ready(fleet.read(), TWO), "two workers")
 
     said = (folder / "log").read_text()
@@ -87,7 +87,7 @@ def test_worker_that_still_loads_is_not_ready(folder: Path) -> None:
         kind = kind_at(path)
         until(lambda: kind.read().serving == 1, "the first worker")
         (folder / "may-load").unlink()
-        kind.ask(TWO, key="k")
+        kind.apply(TWO, key="k")
         until(lambda: not kind.read().moving, "the second worker's process")
         loading = kind.read()
         (folder / "may-load").touch()
@@ -101,7 +101,7 @@ def test_cpu_seconds_count_workers_that_are_gone(folder: Path) -> None:
         kind = kind_at(path)
         until(lambda: kind.read().serving == 2, "both workers")
         before = kind.read().cpu_seconds
-        kind.ask({"workers": 1}, key="k")
+        kind.apply({"workers": 1}, key="k")
         until(lambda: kind.is_ready(kind.read(), {"workers": 1}), "one worker")
         after = kind.read().cpu_seconds
 
@@ -168,7 +168,7 @@ def test_ask_whose_answer_was_lost_has_one_effect(folder: Path) -> None:
     with fleets.gunicorn(folder) as path:
         until(lambda: kind_at(path).read().serving == 1, "the first worker")
         with between(path, folder / "b", spoil=spoil):
-            kind_at(folder / "b").ask(THREE, key="k")
+            kind_at(folder / "b").apply(THREE, key="k")
         until(lambda: not kind_at(path).read().moving, "the fleet to settle")
         size = kind_at(path).read().size
 
