@@ -37,7 +37,7 @@ PRODUCTION = {
     "SHUFFLE_KEY": "04" * 32,
     "SELLER": "A seller",
     "LOG_LEVEL": "CRITICAL",
-    # makemigrations compares with the history in a database too, but missing migrations are found without one.
+    # makemigrations would also read the history in a database. It finds missing migrations without one.
     "PYTHONWARNINGS": "ignore:Got an error checking a consistent migration history",
 }
 NOT_INHERITED = {"DEMO", "STRIPE_API_BASE"}
@@ -54,11 +54,12 @@ class Result(NamedTuple):
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a tool, of the virtual environment if it has it, with the settings of a deployment."""
-    program = BIN / arguments[0]
-    command = [str(program) if program.exists() else arguments[0], *arguments[1:]]
+    name, *options = arguments
+    if (BIN / name).exists():
+        name = str(BIN / name)
     inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
     return subprocess.run(
-        command,
+        [name, *options],
         cwd=ROOT,
         env={**inherited, **PRODUCTION},
         stdin=subprocess.DEVNULL,

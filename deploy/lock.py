@@ -1,7 +1,7 @@
 """`make lock`: compile pyproject.toml to requirements with hashes, one file for each way to install Dropsite.
 
-dev.txt is everything, both extras included, and decides all versions; the others are constrained by it, so that any of
-them can be installed together. No file contains the address of a package registry.
+dev.txt is everything, both extras included, and decides all versions; the others are constrained by it, so
+that any of them can be installed together. No file contains the address of a package registry.
 """
 
 import os
@@ -21,24 +21,38 @@ FILES = {  # file name: what it adds to the project's own dependencies; dev.txt 
 
 
 def compile_file(name: str, *, output: Path, constraints: Path, options: tuple[str, ...] = ()) -> str:
-    """Compile one file to `output`, keeping the versions it has where they fit. What uv printed if it failed, or ""."""
-    words = [str(UV), "pip", "compile", "pyproject.toml", *FILES[name], *options, "--universal", "--generate-hashes"]
-    words += ["--no-header", "--no-annotate", "--quiet", "--output-file", str(output)]
+    """Compile one file to `output`, keeping the versions that it has where they fit.
+
+    Return uv's output if it failed, otherwise an empty string.
+    """
+    command = [str(UV), "pip", "compile", "pyproject.toml", *FILES[name], *options]
+    command += ["--universal", "--generate-hashes", "--no-header", "--no-annotate", "--quiet"]
+    command += ["--output-file", str(output)]
     if name != "dev.txt":
-        words += ["--constraint", str(constraints)]
-    quiet = os.environ | {"UV_SYSTEM_CERTS": "1", "UV_NO_PROGRESS": "1"}
-    done = subprocess.run(
-        words, cwd=ROOT, env=quiet, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+        command += ["--constraint", str(constraints)]
+    process = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | {"UV_SYSTEM_CERTS": "1", "UV_NO_PROGRESS": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
     )
-    return done.stdout if done.returncode else ""
+    if process.returncode == 0:
+        return ""
+    return process.stdout
 
 
 def main() -> int:
-    """1 if a file could not be compiled."""
+    """Return the exit code: 1 if a file could not be compiled."""
     for name in FILES:
-        options = tuple(sys.argv[1:]) if name == "dev.txt" else ()
+        options: tuple[str, ...] = ()
+        if name == "dev.txt":
+            options = tuple(sys.argv[1:])
         constraints = REQUIREMENTS / "dev.txt"
-        if failure := compile_file(name, output=REQUIREMENTS / name, constraints=constraints, options=options):
+        failure = compile_file(name, output=REQUIREMENTS / name, constraints=constraints, options=options)
+        if failure:
             print(f"{name} could not be compiled:\n{failure}", file=sys.stderr)
             return 1
     return 0

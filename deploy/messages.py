@@ -1,8 +1,8 @@
 """`make messages`: collect every text that shoppers read into locale/<language>/LC_MESSAGES/django.po.
 
-Python and templates are searched for gettext's functions and tags; translations that exist are kept, and compiled for
-Django and the gate, which read the same catalogue. `make messages NEW=de` begins a language. Pure Python (Babel), since
-GNU gettext, which Django's makemessages calls, is missing on many machines.
+Python and templates are searched for gettext's functions and tags; translations that exist are kept, and
+compiled for Django and the gate, which read the same catalogue. `make messages NEW=de` begins a language.
+Pure Python (Babel), since GNU gettext, which Django's makemessages calls, is missing on many machines.
 """
 
 import argparse
@@ -48,7 +48,7 @@ VARIABLE = re.compile(r"{{\s*(\w+)\s*}}")
 
 
 def main(arguments: list[str]) -> int:
-    """Update every catalogue, or with --check only tell whether they are current."""
+    """Update every catalogue, or with --check only compare. Return the exit code: 1 if one is out of date."""
     parser = argparse.ArgumentParser(prog="python -m deploy.messages", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail if a catalogue is out of date")
     parser.add_argument("--new", metavar="LANGUAGE", help="begin a catalogue for this language")
@@ -57,7 +57,11 @@ def main(arguments: list[str]) -> int:
     languages = {"en"} | {path.parts[-3] for path in LOCALE.glob("*/LC_MESSAGES/django.po")}
     if options.new:
         languages.add(options.new)
-    outdated = [language for language in sorted(languages) if not update(language, template, check=options.check)]
+    outdated = []
+    for language in sorted(languages):
+        is_current = update(language, template, check=options.check)
+        if not is_current:
+            outdated.append(language)
     if options.check and outdated:
         sys.stdout.write(f"These catalogues are out of date: {', '.join(outdated)}. Run `make messages`.\n")
         return 1
@@ -75,10 +79,11 @@ def collect() -> Catalog:
 
 
 def update(language: str, template: Catalog, *, check: bool) -> bool:
-    """Bring one language's catalogue up to date; whether it was already."""
+    """Bring one language's catalogue up to date, unless only to `check`. Return whether it was already."""
     path = LOCALE / language / "LC_MESSAGES" / "django.po"
     catalogue = Catalog(locale=language, project="Dropsite", charset="utf-8", fuzzy=False)
-    catalogue.msgid_bugs_address = catalogue.last_translator = catalogue.language_team = ""  # Babel's are placeholders
+    # Babel would fill these with placeholders.
+    catalogue.msgid_bugs_address = catalogue.last_translator = catalogue.language_team = ""
     if path.exists():
         with path.open("rb") as file:
             catalogue = read_po(file, locale=language)
@@ -105,11 +110,15 @@ def compile_catalogue(path: Path, catalogue: Catalog) -> None:
 
 def ids(catalogue: Catalog) -> set[tuple[str | None, str | tuple[str, ...]]]:
     """Return what identifies each message: its context and its text, or its texts for one and for many."""
-    return {
-        (message.context, tuple(message.id) if isinstance(message.id, (list, tuple)) else message.id)
-        for message in catalogue
-        if message.id
-    }
+    found: set[tuple[str | None, str | tuple[str, ...]]] = set()
+    for message in catalogue:
+        if not message.id:
+            continue
+        if isinstance(message.id, (list, tuple)):
+            found.add((message.context, tuple(message.id)))
+        else:
+            found.add((message.context, message.id))
+    return found
 
 
 def extract_template(

@@ -4,7 +4,8 @@ from django.apps import AppConfig
 
 from dropsite.celery import app
 
-__all__ = ["DropsiteConfig", "app"]  # tasks that web hands out go to this Celery app's broker, not to Celery's default
+# `app` is imported so that web processes enqueue tasks at its broker, not at Celery's default.
+__all__ = ["DropsiteConfig", "app"]
 
 
 class DropsiteConfig(AppConfig):

@@ -4,8 +4,13 @@ from celery.beat import Scheduler as CeleryScheduler
 
 
 class Scheduler(CeleryScheduler):
-    """Sleep until a task is due. Celery's own wakes up 10 ms early and spins, which costs more than sending."""
+    """Sleep until a task is due.
+
+    Celery's own wakes up 10 ms early and spins, which costs more than sending.
+    """
 
     def adjust(self, n: float, drift: float = 0.001) -> float:
-        """Return the seconds to sleep until a task is due in `n`: slightly more, because no timer is exact."""
-        return n + drift if n and n > 0 else n
+        """Return the seconds to sleep before a task that is due in `n`: slightly more, as no timer is exact."""
+        if n and n > 0:
+            return n + drift
+        return n

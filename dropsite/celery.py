@@ -1,4 +1,7 @@
-"""The Celery application. Each queue is a group of its own; what is due is a row, which a tick of beat looks for."""
+"""The Celery application.
+
+Each queue is a group of its own; what is due is a row, which a tick of beat looks for.
+"""
 
 import logging
 import logging.config

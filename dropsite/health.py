@@ -1,4 +1,7 @@
-"""What must work before this process takes requests. Not Stripe: without it, pages, waiting room and holds work."""
+"""The services that a process needs before it takes requests.
+
+Stripe isn't one of them: without it, pages, waiting room and holds work.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -88,7 +91,8 @@ def check_redis(url: str) -> None:
 @cache
 def client(url: str) -> redis.Redis:
     """Return the client of a server; it reconnects by itself."""
-    return redis.Redis.from_url(url, socket_timeout=REDIS_TIMEOUT_SECONDS, socket_connect_timeout=REDIS_TIMEOUT_SECONDS)
+    timeout = REDIS_TIMEOUT_SECONDS
+    return redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
 
 
 def check_static_files() -> None:

@@ -49,7 +49,7 @@ def build_config(*, level: str, log_format: str) -> dict[str, Any]:
             # A bad request is answered with a page that says so; it isn't an event for the log.
             "django.request": console("ERROR"),
             "django.security.csrf": console("ERROR"),
-            # The pool logs every failed attempt while Postgres is down; a request without a connection logs it once.
+            # The pool would log every failed attempt while Postgres is down; a failed request logs it once.
             "psycopg.pool": console("ERROR"),
             # Somebody pays for a fleet that grows, so its changes are logged at every level.
             "drops.scaling": console("INFO"),

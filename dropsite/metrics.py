@@ -2,7 +2,8 @@
 
 /metrics/scaling.json  for KEDA's metrics-api scaler and its like
     {"queues": {"checkout": {"oldest_seconds": 0.0, "rows": 0}, …}, "checkout_slots": {"all", "busy", "free"},
-     "fleets": {"web": {"workers", "serving", "saturation", "waiting", "fault"}, …}, "targets": {name: {"ready", …}}}
+     "fleets": {"web": {"workers", "serving", "saturation", "waiting", "fault"}, …},
+     "targets": {name: {"ready", …}}}
 /metrics/prometheus    the same figures in Prometheus' text format
 
 For programs on this machine, or with SCALING_METRICS_TOKEN as a bearer token. The edge passes neither.
@@ -110,7 +111,7 @@ def read_figures(*, now: datetime) -> dict[str, Any]:
 
 
 def is_allowed(request: HttpRequest) -> bool:
-    """Whether a program may ask: with the token if one is set, otherwise from this machine and not through the edge."""
+    """Whether a program may ask: with the token if one is set, otherwise from this machine, past the edge."""
     if settings.SCALING_METRICS_TOKEN:
         expected = f"Bearer {settings.SCALING_METRICS_TOKEN}".encode()
         return hmac.compare_digest(request.headers.get("Authorization", "").encode(), expected)
@@ -139,5 +140,7 @@ def queues(*, now: datetime) -> dict[str, dict[str, Any]]:
 def backlog(rows: QuerySet[Any], since: str, *, now: datetime) -> dict[str, Any]:
     """Return the number of rows and the age of the oldest in seconds; 0 if there is none."""
     found = rows.aggregate(rows=Count("pk"), since=Min(since))
-    age = (now - found["since"]).total_seconds() if found["since"] else 0.0
-    return {"oldest_seconds": round(max(0.0, age), 1), "rows": found["rows"]}
+    age = 0.0
+    if found["since"]:
+        age = max(0.0, (now - found["since"]).total_seconds())
+    return {"oldest_seconds": round(age, 1), "rows": found["rows"]}

@@ -21,7 +21,8 @@ def problem_details(exc: Exception, context: dict[str, Any]) -> HttpResponse | N
     response.data = problems.body(status=response.status_code, detail=detail, errors=errors)
     response.content_type = problems.MEDIA_TYPE
     if response.status_code == 404:
-        return caching.public(response, seconds=1)  # the same for everybody, so a crowd behind a bad link costs nothing
+        # The same for everybody, so a crowd that follows a bad link costs nothing.
+        return caching.public(response, seconds=1)
     return caching.private(response)
 
 
@@ -35,16 +36,19 @@ def describe(exc: Exception) -> tuple[str, list[dict[str, str]]]:
         return _("Some fields aren't valid. Each is listed with its reason."), list(flatten_errors(exc.detail))
     if isinstance(exc, exceptions.APIException):
         return str(exc.detail), []
-    return (
-        str(exc) if isinstance(exc, PermissionDenied) and str(exc) else _("You don't have access to this page.")
-    ), []
+    if isinstance(exc, PermissionDenied) and str(exc):
+        return str(exc), []
+    return _("You don't have access to this page."), []
 
 
 def flatten_errors(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
     """Flatten DRF's nested details into {"field", "detail"}; a nested field is "outer.inner"."""
     if isinstance(detail, dict):
         for name, inner in detail.items():
-            yield from flatten_errors(inner, f"{field}.{name}" if field else str(name))
+            full_name = str(name)
+            if field:
+                full_name = f"{field}.{name}"
+            yield from flatten_errors(inner, full_name)
     elif isinstance(detail, list):
         for inner in detail:
             yield from flatten_errors(inner, field)

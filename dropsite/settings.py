@@ -17,10 +17,10 @@ from dropsite import logs
 
 ROOT = Path(__file__).resolve().parent.parent
 
-need = Env(eager=False)  # what has no default; all that is missing is told at once, below
+need = Env(eager=False)  # variables without a default; need.seal() below lists all that are missing
 env = Env()
 
-# --- where it runs -------------------------------------------------------------------------------------------------
+# --- where it runs ------------------------------------------------------------------------------------------
 DEMO = env.bool("DEMO", False)  # local servers, the sandbox for Stripe, cookies over plain http
 DEBUG = False
 SECRET_KEY = need.str("SECRET_KEY")
@@ -29,20 +29,20 @@ ALLOWED_HOSTS: list[str] = need.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [SHOP_ORIGIN]
 LOG_LEVEL = env.str("LOG_LEVEL", "WARNING")
 LOG_FORMAT = env.str("LOG_FORMAT", "text" if DEMO else "json", validate=validate.OneOf(["json", "text"]))
-RUN_DIR = env.str("RUN_DIR", "")  # where this machine's control sockets lie
+RUN_DIR = env.str("RUN_DIR", "")  # the folder of this machine's control sockets
 
 DATABASE = need.dj_db_url("DATABASE_URL")
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 4)  # connections per process
 LINE_REDIS_URL = need.str("LINE_REDIS_URL")
 BROKER_URL = need.str("BROKER_URL")
 
-# --- keys ----------------------------------------------------------------------------------------------------------
+# --- keys ---------------------------------------------------------------------------------------------------
 TICKET_KEYS = need.str("TICKET_KEYS")  # "kid:hex,kid:hex": the first signs, all verify
 PASS_KEYS = need.str("PASS_KEYS")
 HOLD_KEYS = need.str("HOLD_KEYS")
 SHUFFLE_KEY = need.str("SHUFFLE_KEY")
 
-# --- Stripe --------------------------------------------------------------------------------------------------------
+# --- Stripe -------------------------------------------------------------------------------------------------
 STRIPE_SECRET_KEY = need.str("STRIPE_SECRET_KEY")
 STRIPE_PUBLISHABLE_KEY = need.str("STRIPE_PUBLISHABLE_KEY")
 STRIPE_WEBHOOK_SECRETS: list[str] = need.list("STRIPE_WEBHOOK_SECRET")  # several while a secret is rotated
@@ -53,28 +53,29 @@ STRIPE_READ_SECONDS = env.float("STRIPE_READ_SECONDS", 10.0)
 STRIPE_CALLS_PER_SECOND = env.int("STRIPE_CALLS_PER_SECOND", 80)  # in all
 STRIPE_CALLS_PER_OPERATION = env.int("STRIPE_CALLS_PER_OPERATION", 20)  # per second, of each kind of call
 
-# --- the shop ------------------------------------------------------------------------------------------------------
+# --- the shop -----------------------------------------------------------------------------------------------
 SHOP_NAME = env.str("SHOP_NAME", "Dropsite")
 SHOP_TIME_ZONE = env.str("SHOP_TIME_ZONE", "Europe/Berlin")
 SELLER = env.str("SELLER", "").replace("\\n", "\n")
 MAIL_FROM = env.str("MAIL_FROM", "shop@localhost")
-SHIPPING_RATES = env.json("SHIPPING_RATES", {"home": 490, "europe": 1290, "world": 2490})  # minor units, per order
+# By zone, in minor units per order.
+SHIPPING_RATES = env.json("SHIPPING_RATES", {"home": 490, "europe": 1290, "world": 2490})
 SHIPPING_HOME = env.str("SHIPPING_HOME", "DE")  # the country that the zone "home" means
 TAX_PERCENT = env.decimal("TAX_PERCENT", Decimal(19))  # contained in the prices
-CHECKOUT_SLOTS = env.int("CHECKOUT_SLOTS", 200)  # shoppers between pass and payment at one time, all drops together
-READY_PER_SECOND = env.int("READY_PER_SECOND", 25)  # shoppers a second that the stack at its baseline can admit
+CHECKOUT_SLOTS = env.int("CHECKOUT_SLOTS", 200)  # shoppers between pass and payment, in all drops together
+READY_PER_SECOND = env.int("READY_PER_SECOND", 25)  # shoppers that the stack at its baseline can admit
 
-# --- pre-scaling ---------------------------------------------------------------------------------------------------
-SCALING_TICK_SECONDS = env.float("SCALING_TICK_SECONDS", 15.0)  # between two looks at everything that is scaled
-SCALING_GO_SECONDS = env.float("SCALING_GO_SECONDS", 600.0)  # before the lobby opens, everything must be READY
-SCALING_EXPECT = env.int("SCALING_EXPECT", 0)  # shoppers that the demo's drop is prepared for; 0: it is not
-SCALING_METRICS_TOKEN = env.str("SCALING_METRICS_TOKEN", "")  # of /metrics/scaling.json; empty: this machine only
+# --- pre-scaling --------------------------------------------------------------------------------------------
+SCALING_TICK_SECONDS = env.float("SCALING_TICK_SECONDS", 15.0)  # between two ticks of pre-scaling
+SCALING_GO_SECONDS = env.float("SCALING_GO_SECONDS", 600.0)  # from the go / no-go to the lobby's opening
+SCALING_EXPECT = env.int("SCALING_EXPECT", 0)  # shoppers that the demo's drop is pre-scaled for; 0: none
+SCALING_METRICS_TOKEN = env.str("SCALING_METRICS_TOKEN", "")  # of /metrics/; empty: this machine only
 OPS_MAIL = env.str("OPS_MAIL", "")  # the address that alerts are sent to
 OPS_WEBHOOK_URL = env.str("OPS_WEBHOOK_URL", "")  # where alerts are posted, signed
 OPS_WEBHOOK_SECRET = env.str("OPS_WEBHOOK_SECRET", "")
 EDGE_ACCESS_LOG = env.str("EDGE_ACCESS_LOG", "")  # from which a drop's requests are counted afterwards
-SCALING_WEBHOOK_SECRET = env.str("SCALING_WEBHOOK_SECRET", "")  # signs what targets of the kind "webhook" are asked
-SCALING_PRIVATE_HOSTS: list[str] = env.list("SCALING_PRIVATE_HOSTS", [])  # hosts of webhooks that may be private
+SCALING_WEBHOOK_SECRET = env.str("SCALING_WEBHOOK_SECRET", "")  # signs calls to targets of the kind "webhook"
+SCALING_PRIVATE_HOSTS: list[str] = env.list("SCALING_PRIVATE_HOSTS", [])  # webhooks' hosts; may be private
 
 try:
     need.seal()
@@ -92,7 +93,7 @@ if not STRIPE_API_BASE.startswith("https://"):
 if OPS_WEBHOOK_URL and not OPS_WEBHOOK_SECRET:
     sys.exit("Dropsite can't start. OPS_WEBHOOK_SECRET: OPS_WEBHOOK_URL needs a secret to sign with.")
 
-# --- Django --------------------------------------------------------------------------------------------------------
+# --- Django -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "dropsite.backoffice.apps.BackOfficeConfig",
     "django.contrib.auth",
@@ -146,14 +147,14 @@ TEMPLATES: list[dict[str, Any]] = [
     },
 ]
 
-# The pool replaces Django's own persistent connections; without the timeout a busy pool would hang a request for 30 s.
+# The pool replaces Django's persistent connections. Without the timeout, a busy pool would block for 30 s.
 DATABASES = {
     "default": DATABASE
     | {
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
             "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5},
-            # Statements are prepared: planning each anew costs Postgres more than running it.
+            # Statements are prepared: planning each one again costs Postgres more than running it.
             "server_side_binding": True,
             "prepare_threshold": 1,
         },
@@ -176,7 +177,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = env.path("STATIC_ROOT", ROOT / "var" / "static")
 MEDIA_URL = "/media/"
 MEDIA_ROOT = env.path("MEDIA_ROOT", ROOT / "var" / "media")
-MEDIA_ORIGIN = env.str("MEDIA_ORIGIN", "")  # where a storage elsewhere serves pictures from: pages may show them
+MEDIA_ORIGIN = env.str("MEDIA_ORIGIN", "")  # the origin of pictures in a storage elsewhere
 STORAGES = {
     "default": env.json("MEDIA_STORAGE", {"BACKEND": "django.core.files.storage.FileSystemStorage"}),
     "staticfiles": {"BACKEND": "shop.core.static_storage.HashedFiles"},
@@ -189,7 +190,7 @@ EMAIL_USE_TLS, EMAIL_USE_SSL = EMAIL.get("EMAIL_USE_TLS", False), EMAIL.get("EMA
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = MAIL_FROM
 
-# --- safety --------------------------------------------------------------------------------------------------------
+# --- safety -------------------------------------------------------------------------------------------------
 SECURE_COOKIES = SHOP_ORIGIN.startswith("https://")
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_NAME = "__Host-session" if SECURE_COOKIES else "session"
@@ -221,7 +222,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# --- REST framework ------------------------------------------------------------------------------------------------
+# --- REST framework -----------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [],
     "DEFAULT_PERMISSION_CLASSES": [],
@@ -239,7 +240,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
 
-# --- Celery --------------------------------------------------------------------------------------------------------
+# --- Celery -------------------------------------------------------------------------------------------------
 CELERY_BROKER_URL = BROKER_URL
 CELERY_TIMEZONE = "UTC"
 CELERY_TASK_IGNORE_RESULT = True
@@ -258,12 +259,12 @@ CELERY_TASK_ROUTES = {
     "payments.*": {"queue": "capture"},
     "shop.send_due_emails": {"queue": "mail"},
 }
-# Celery would throw the whole pool away before and after each task, and each new one costs a backend of Postgres and
-# five threads. The pool is kept; dropsite.celery gives the connection back to it after a task.
+# Celery would throw the whole pool away before and after each task, and each new one costs a backend of
+# Postgres and five threads. The pool is kept; dropsite.celery gives the connection back to it after a task.
 CELERY_DB_REUSE_MAX = 2**31
 CELERY_BROKER_TRANSPORT_OPTIONS = {
     "visibility_timeout": 300,  # longer than any task
-    "polling_interval": 5,  # how long one look at the queues waits for a message; each costs worker and broker
+    "polling_interval": 5,  # seconds that one poll waits for a message; each costs worker and broker
     "unacked_restore_interval": 5,
     "unacked_restore_throttle": 1,
     "socket_timeout": 10,
@@ -274,7 +275,10 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 
 
 def every(seconds: float, task: str, queue: str) -> dict[str, Any]:
-    """One entry of beat's schedule. A tick that nobody took within its interval is dropped: the next does its work."""
+    """Return an entry of beat's schedule.
+
+    A tick that no worker took within its interval is dropped: the next one does its work.
+    """
     return {"task": task, "schedule": timedelta(seconds=seconds), "options": {"queue": queue, "expires": seconds}}
 
 
@@ -290,5 +294,5 @@ CELERY_BEAT_SCHEDULE = {
     "watch emails": every(60, "shop.watch_emails", "background"),
 }
 
-# --- logs ----------------------------------------------------------------------------------------------------------
+# --- logs ---------------------------------------------------------------------------------------------------
 LOGGING = logs.build_config(level=LOG_LEVEL, log_format=LOG_FORMAT)

@@ -22,16 +22,19 @@ def live(request: HttpRequest) -> HttpResponse:
 def ready(request: HttpRequest) -> HttpResponse:
     """Whether this process can serve requests, and if not, what is missing."""
     faults = health.find_problems()
-    return JsonResponse(
-        {"ready": not faults, "faults": faults},
-        status=503 if faults else 200,
-        headers={"Cache-Control": "no-store"},
-    )
+    status = 200
+    if faults:
+        status = 503
+    body = {"ready": not faults, "faults": faults}
+    return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
 
 
 @require_safe
 def api_docs(request: HttpRequest) -> HttpResponse:
-    """Show the API's schema. Swagger UI's pictures are data: URLs, which the CSP allows; it needs nothing unsafe."""
+    """Show the API's schema.
+
+    Swagger UI's pictures are data: URLs, which the CSP allows; it needs nothing unsafe.
+    """
     return render(request, "api/docs.html")
 
 
@@ -59,7 +62,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     )
     if request.method not in {"GET", "HEAD"} or request.path.startswith("/admin/"):
         return response
-    return caching.public(response, seconds=1)  # wrong for everybody, so a crowd behind a bad link costs nothing
+    # The same for everybody, so a crowd that follows a bad link costs nothing.
+    return caching.public(response, seconds=1)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -3,7 +3,7 @@
 demo      all of it, with a drop that opens in a minute, until Ctrl-C
 reset     delete the demo's data: the next demo starts from scratch
 servers   only Postgres and the two Redis servers, until Ctrl-C; var/servers/env has their addresses
-test      run pytest (arguments after --) on servers of its own, then remove them; --lane for lanes side by side
+test      run pytest (arguments after --) on servers of its own, then remove them; see --lane
 ops       run the tests marked `ops` on Debian's own nginx and Postgres; needs root
 """
 
@@ -45,14 +45,17 @@ def main() -> int:
     parser.add_argument("command", choices=["demo", "reset", "servers", "test", "ops"])
     parser.add_argument("--crowd", type=int, metavar="N", help="simulated shoppers in the demo (DEMO_CROWD, 150)")
     parser.add_argument(
-        "--lane", action="append", choices=lanes.LANES, default=[], help="run these tests; can be repeated"
+        "--lane",
+        action="append",
+        choices=lanes.LANES,
+        default=[],
+        help="run these tests; several lanes run side by side",
     )
     parser.add_argument("pytest_arguments", nargs="*", metavar="-- PYTEST", help="arguments for pytest")
     options = parser.parse_intermixed_args()  # as `test --lane unit -- -k line`
     try:
         if options.command == "demo":
-            crowd = demo.crowd_size() if options.crowd is None else options.crowd
-            return demo.run(crowd=crowd)
+            return demo.run(crowd=options.crowd)
         if options.command == "test":
             return testing.run(options.pytest_arguments, chosen=options.lane)
         if options.command == "ops":

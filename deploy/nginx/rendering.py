@@ -81,11 +81,11 @@ def render(environment: Mapping[str, str] = os.environ) -> str:
     hosts = _split(environment["ALLOWED_HOSTS"])
     default_listen = f"127.0.0.1:{environment.get('PORT_EDGE') or DEFAULT_EDGE_PORT}"
     listen = _split(environment.get("EDGE_LISTEN")) or [default_listen]
-    access_log = environment.get("EDGE_ACCESS_LOG")
-    has_limits = environment.get("EDGE_LIMITS") == "1"
+    listen_flags = ""
+    if certificate:
+        listen_flags = "ssl"
     values = {
-        # By default, root's nginx runs its workers as another user, who can't read a private folder.
-        "USER": f"user root {grp.getgrgid(0).gr_name};" if os.geteuid() == 0 else "",
+        "USER": _user(),
         "WORKERS": environment.get("EDGE_WORKERS") or "auto",
         "CONNECTIONS": str(connections(environment)),
         "FOLDER": str(edge_folder(environment)),
@@ -93,22 +93,33 @@ def render(environment: Mapping[str, str] = os.environ) -> str:
         "NAMES": " ".join(hosts),
         "STATIC": environment["STATIC_ROOT"].rstrip("/"),
         "MEDIA": environment["MEDIA_ROOT"].rstrip("/"),
-        "ACCESS_LOG": f"{access_log} json" if access_log else "off",
-        "LIMITS": "    limit_req zone=addresses burst=500 nodelay;" if has_limits else "",
+        "ACCESS_LOG": "off",
+        "LIMITS": "",
         "TLS": _tls(certificate, environment.get("EDGE_CERTIFICATE_KEY")),
-        "LISTEN": _listen(listen, "ssl" if certificate else ""),
-        "LISTEN_DEFAULT": _listen(listen, "ssl default_server" if certificate else "default_server"),
+        "LISTEN": _listen(listen, listen_flags),
+        "LISTEN_DEFAULT": _listen(listen, f"{listen_flags} default_server".lstrip()),
         "REDIRECT": _redirect(_split(environment.get("EDGE_REDIRECT")), hosts),
         "TRUST": _trust(_split(environment.get("EDGE_TRUSTED"))),
         "PROTO": "$request_scheme",
         "PAGES": PAGES_LOCATION.format(folder=PAGES, hashes=_style_hashes()),
     }
+    if environment.get("EDGE_ACCESS_LOG"):
+        values["ACCESS_LOG"] = f"{environment['EDGE_ACCESS_LOG']} json"
+    if environment.get("EDGE_LIMITS") == "1":
+        values["LIMITS"] = "    limit_req zone=addresses burst=500 nodelay;"
     for name, default_port in DEFAULT_PORTS.items():
         port = environment.get(f"PORT_{name}") or default_port
         addresses = _split(environment.get(f"UPSTREAM_{name}")) or [f"127.0.0.1:{port}"]
         values[name] = " ".join(f"server {address};" for address in addresses)
     template = (HERE / "nginx.conf.template").read_text()
     return re.sub(r"%\{([A-Z_]+)\}", lambda match: values[match[1]], template)
+
+
+def _user() -> str:
+    """Return the user of the workers: root's nginx would choose one who can't read a private folder."""
+    if os.geteuid() != 0:
+        return ""
+    return f"user root {grp.getgrgid(0).gr_name};"
 
 
 def _split(text: str | None) -> list[str]:

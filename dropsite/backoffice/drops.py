@@ -1,4 +1,4 @@
-"""The admin page of a drop, with what only this app may read: orders and money, beside waiting room and stock."""
+"""The admin page of a drop, with the orders and the money that only this app may read."""
 
 from datetime import datetime
 from typing import Any
@@ -17,4 +17,6 @@ class DropWithOverviewAdmin(DropAdmin):
 
     def panel(self, request: HttpRequest, drop: Drop, now: datetime) -> dict[str, Any]:
         panel = super().panel(request, drop, now)
-        return panel | ({"overview": overview.read(drop=drop, now=now)} if drop.announced_at else {})
+        if drop.announced_at:
+            panel["overview"] = overview.read(drop=drop, now=now)
+        return panel

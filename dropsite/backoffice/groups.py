@@ -1,4 +1,7 @@
-"""The two groups of admin users and their permissions. Created after each migration; nothing is ever taken away."""
+"""The two groups of admin users and their permissions.
+
+Created after each migration; nothing is ever taken away.
+"""
 
 from typing import Any
 
@@ -8,8 +11,8 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.management import create_contenttypes
 
 APPS = ("shop", "drops", "scaling", "payments")
-# Group: {model: permissions besides "view"}. Shoppers' names and addresses are for ops only. A pause is started with
-# "add" and ended with "change". Everyone sees all of pre-scaling; only ops change it.
+# Group: {model: permissions besides "view"}. Shoppers' names and addresses are for ops only. A pause is
+# started with "add" and ended with "change". Everyone sees all of pre-scaling; only ops change it.
 CATALOGUE_AND_DROPS = (
     "drop",
     "edition",

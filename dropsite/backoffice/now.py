@@ -22,7 +22,8 @@ from payments.processing import rate_limit
 from shop.core.datetimes import format_duration
 from shop.core.models import Alert, Email
 
-BUSY_SECONDS, IDLE_SECONDS = 5, 60  # between two loads of the page; an open tab must not keep an idle shop busy
+# Between two loads of the page. An open tab must not keep an idle shop busy.
+BUSY_SECONDS, IDLE_SECONDS = 5, 60
 SOON_LIMIT = timedelta(minutes=15)
 TICK_LIMIT = timedelta(seconds=5)  # a gatekeeper ticks a running drop once a second
 SLOW_TICK_LIMIT = timedelta(seconds=30)  # and every other drop every ten; it stops for ended ones
@@ -33,7 +34,7 @@ PAYING_LIMIT = timedelta(minutes=2)
 
 @dataclass(frozen=True)
 class QueueAge:
-    """How long the oldest row of a kind has waited, and how long it may wait."""
+    """The age of the oldest row of a kind, and the greatest age that is normal."""
 
     name: str
     since: datetime | None
@@ -46,7 +47,9 @@ class QueueAge:
 
     @property
     def text(self) -> str:
-        return "none" if self.since is None else format_duration(max(self.now - self.since, timedelta()))
+        if self.since is None:
+            return "none"
+        return format_duration(max(self.now - self.since, timedelta()))
 
 
 def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
@@ -55,7 +58,9 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
         raise PermissionDenied
     now = timezone.now()
     drop = queries.drop_of_the_moment(drops=Drop.objects.announced(), now=now)
-    current = overview.read(drop=drop, now=now) if drop is not None else None
+    current = None
+    if drop is not None:
+        current = overview.read(drop=drop, now=now)
     seconds = refresh_seconds(current)
     context = {
         **admin_site.each_context(request),
@@ -73,13 +78,18 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
 
 
 def scaling_context(drop: Drop | None, *, now: datetime) -> dict[str, Any]:
-    """Return the state of pre-scaling: its heartbeat while one is needed, and the drop's scale plan."""
-    row, needed = heartbeat.current(), heartbeat.has_work()
-    most = heartbeat.max_age()
+    """Return pre-scaling's heartbeat, while one is needed, and the drop's scale plan."""
+    row = heartbeat.current()
+    ticked_at = None
+    if heartbeat.has_work():
+        ticked_at = row.ticked_at
+    scale_plan = None
+    if drop is not None:
+        scale_plan = ScalePlan.objects.filter(drop=drop).first()
     return {
         "heartbeat": row,
-        "heartbeat_age": QueueAge("last pre-scaling tick", row.ticked_at if needed else None, now, most),
-        "scale_plan": ScalePlan.objects.filter(drop=drop).first() if drop is not None else None,
+        "heartbeat_age": QueueAge("last pre-scaling tick", ticked_at, now, heartbeat.max_age()),
+        "scale_plan": scale_plan,
     }
 
 
@@ -94,12 +104,14 @@ def gatekeeper_age(current: overview.Overview | None, *, now: datetime) -> Queue
 
 
 def refresh_seconds(current: overview.Overview | None) -> int:
-    """Return the seconds until the page reloads: few while something happens or is about to, payments included."""
+    """Return the seconds until the page reloads: few while a drop runs, will soon, or is being paid for."""
     if current is None:
         return IDLE_SECONDS
     soon = current.next_change is not None and current.next_change - current.now < SOON_LIMIT
     busy_holds = any(count for state, count in current.holds if state in Hold.BUSY)
-    return BUSY_SECONDS if current.phase in lifecycle.RUNNING_PHASES or soon or busy_holds else IDLE_SECONDS
+    if current.phase in lifecycle.RUNNING_PHASES or soon or busy_holds:
+        return BUSY_SECONDS
+    return IDLE_SECONDS
 
 
 def queue_ages(*, now: datetime) -> list[QueueAge]:
@@ -108,7 +120,8 @@ def queue_ages(*, now: datetime) -> list[QueueAge]:
     unsent = Attempt.objects.filter(state=Attempt.State.QUEUED).aggregate(at=Min("created_at"))["at"]
     unprocessed = Event.objects.filter(state=Event.State.STORED).aggregate(at=Min("received_at"))["at"]
     unsent_email = Email.objects.filter(sent_at=None).aggregate(at=Min("created_at"))["at"]
-    paying = Payment.objects.filter(order__hold__state=Hold.State.PAYING).aggregate(at=Min("order__created_at"))["at"]
+    payments = Payment.objects.filter(order__hold__state=Hold.State.PAYING)
+    paying = payments.aggregate(at=Min("order__created_at"))["at"]
     return [
         age("oldest attempt not sent to Stripe", unsent, most=rate_limit.HALVE_AFTER),
         age("oldest Stripe event not processed", unprocessed, most=UNPROCESSED_LIMIT),

@@ -1,4 +1,7 @@
-"""The admin site: merchandisers set up drops here, and ops watch them. Every page is in the shop's time zone."""
+"""The admin site: merchandisers set up drops here, and ops watch them.
+
+Every page is in the shop's time zone.
+"""
 
 from collections.abc import Callable
 from functools import partial, wraps
@@ -31,7 +34,9 @@ class BackOffice(admin.AdminSite):
         def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             with timezone.override(settings.SHOP_TIME_ZONE):
                 response = guarded(request, *args, **kwargs)
-                return response.render() if isinstance(response, SimpleTemplateResponse) else response
+                if isinstance(response, SimpleTemplateResponse):
+                    return response.render()
+                return response
 
         return cast(View, page)
 

@@ -95,13 +95,16 @@ def create_drop(
     """Return a new drop of an item with all its editions, not announced yet."""
     product = Product.objects.get(slug=item.slug)
     opens_at = timezone.now() + opens_in
+    closes_at = None
+    if closes_after:
+        closes_at = opens_at + closes_after
     drop = Drop.objects.create(
         product=product,
         slug=slug,
         title=item.name,
         opens_at=opens_at,
         lobby_opens_at=opens_at - lobby_before,
-        closes_at=opens_at + closes_after if closes_after else None,
+        closes_at=closes_at,
     )
     for position, piece in enumerate(item.pieces):
         variant = Variant.objects.get(sku=piece.sku)

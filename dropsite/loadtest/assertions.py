@@ -1,4 +1,4 @@
-"""What must be true of a crowd's sessions, judged from the pages alone."""
+"""Assertions about a crowd's sessions, judged from the pages alone."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -10,7 +10,7 @@ MAX_EXAMPLES = 3
 
 
 class Assertion(NamedTuple):
-    """What should be true, whether it is, and what was seen."""
+    """A statement that should be true (its name), whether it is, and what was seen."""
 
     name: str
     ok: bool

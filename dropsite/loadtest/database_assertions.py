@@ -1,4 +1,4 @@
-"""What must be true of the shop's rows after a rehearsal.
+"""Assertions about the shop's rows after a rehearsal.
 
 The invariants hold, and what the pages told the crowd agrees with the rows.
 """
@@ -42,7 +42,9 @@ def wait_for_payments(*, drop: Drop) -> Assertion:
     while unfinished and time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
         unfinished = describe_unfinished(drop=drop)
-    failures = [unfinished] if unfinished else []
+    failures = []
+    if unfinished:
+        failures.append(unfinished)
     return from_failures(
         "every payment is finished", failures, passed="nothing is being paid, captured or voided any more"
     )

@@ -1,4 +1,4 @@
-"""Where a rehearsal must not run: it pays with test cards and would sell real stock."""
+"""The guard against rehearsals in production: a rehearsal pays with test cards and would sell real stock."""
 
 from ipaddress import ip_address
 from urllib.parse import urlsplit

@@ -40,11 +40,14 @@ def create(*, units: int) -> Drop:
         variants = list(product.variants.all())[: min(MAX_EDITIONS, units)]
         share, remainder = divmod(units, len(variants))
         for number, variant in enumerate(variants):
+            quantity = share
+            if number < remainder:
+                quantity += 1
             Edition.objects.create(
                 drop=drop,
                 variant=variant,
                 price=PRICE_CENTS,
-                quantity=share + 1 if number < remainder else share,
+                quantity=quantity,
                 limit_per_order=drop.limit_per_order,
                 position=number,
             )

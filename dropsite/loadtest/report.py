@@ -43,7 +43,7 @@ TARGET_MEMORY_MIB = 1024
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a rehearsal found out. If `cost` is None, `cost_unavailable` says why it couldn't be measured."""
+    """The findings of a rehearsal. If `cost` is None, `cost_unavailable` says why it couldn't be measured."""
 
     slug: str
     seed: int
@@ -99,6 +99,9 @@ def summarise_durations(sessions: Sequence[Session]) -> dict[str, dict[str, floa
 
 def as_json(result: Result) -> dict[str, Any]:
     """Return the report for programs."""
+    cost = None
+    if result.cost:
+        cost = _cost_as_json(result.cost)
     return {
         "slug": result.slug,
         "seed": result.seed,
@@ -111,7 +114,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "answers": dict(result.site.routes),
         "holds_left_open": result.open_holds,
         "checks": [assertion._asdict() for assertion in result.assertions],
-        "cost": _cost_as_json(result.cost) if result.cost else None,
+        "cost": cost,
         "ok": not result.failed,
     }
 
@@ -174,9 +177,13 @@ def _responses(result: Result) -> str:
 
 def _cost_table(cost: Cost, *, orders: int, shoppers: int) -> str:
     def row(name: str, seconds: float, memory_mib: float | None) -> str:
-        per_order = f"{seconds * 1000 / orders:.1f}" if orders else "–"
+        per_order = "–"
+        if orders:
+            per_order = f"{seconds * 1000 / orders:.1f}"
         per_shopper = f"{seconds * 1000 / max(1, shoppers):.2f}"
-        memory = "" if memory_mib is None else f"{memory_mib:.0f}"
+        memory = ""
+        if memory_mib is not None:
+            memory = f"{memory_mib:.0f}"
         return f"{name:<16}{seconds:>9.2f}{per_order:>11}{per_shopper:>12}{memory:>10}"
 
     by_cpu = sorted(cost.cpu_seconds.items(), key=lambda item: -item[1])
@@ -197,12 +204,13 @@ def _cost_table(cost: Cost, *, orders: int, shoppers: int) -> str:
 
 
 def _statement_counts(cost: Cost, *, orders: int, shoppers: int) -> list[str]:
-    per_order = f"{cost.statements / orders:.1f} per order, " if orders else ""
-    per_shopper = f"{cost.statements / max(1, shoppers):.1f} per shopper"
+    shares = f"{cost.statements / max(1, shoppers):.1f} per shopper"
+    if orders:
+        shares = f"{cost.statements / orders:.1f} per order, {shares}"
     commands = ", ".join(f"{server} {count}" for server, count in cost.redis_commands.items())
     transactions = f"{cost.transaction_statements} that begin or end transactions"
     return [
-        f"SQL statements: {cost.statements} ({per_order}{per_shopper}), and {transactions}",
+        f"SQL statements: {cost.statements} ({shares}), and {transactions}",
         f"Redis commands: {commands}",
     ]
 
@@ -228,7 +236,11 @@ def _targets(cost: Cost, *, orders: int, shoppers: int) -> str:
 def _assertions(result: Result) -> str:
     rows = ["Checks"]
     for assertion in result.assertions:
-        status = "ok" if assertion.ok else "FAILED"
-        detail = f": {assertion.detail}" if assertion.detail else ""
-        rows.append(f"{status:<8}{assertion.name}{detail}")
+        status = "ok"
+        if not assertion.ok:
+            status = "FAILED"
+        row = f"{status:<8}{assertion.name}"
+        if assertion.detail:
+            row += f": {assertion.detail}"
+        rows.append(row)
     return "\n".join(rows)

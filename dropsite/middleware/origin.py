@@ -13,7 +13,7 @@ CSRF_EXEMPT_PREFIXES = ("/webhooks/", "/api/")
 
 
 class OriginMiddleware:
-    """Accept Sec-Fetch-Site: same-origin, or without that header an Origin of ours; refuse everything else."""
+    """Accept requests with Sec-Fetch-Site: same-origin, or without that header, with an Origin of ours."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

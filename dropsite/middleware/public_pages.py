@@ -13,7 +13,10 @@ ALLOWED_VARY = {"", "accept", "accept-encoding", "accept-language"}
 
 
 class PersonalPageMarkedPublic(AssertionError):
-    """A response is marked public but was made for one visitor. That is a bug of ours; no page is better than this."""
+    """A response is marked public but was made for one visitor.
+
+    That is a bug of ours; no page is better than this.
+    """
 
 
 class PublicPagesMiddleware:

@@ -1,4 +1,4 @@
-"""An id for each request, the edge's own if it sent one, returned in the response and added to every log line."""
+"""An id for each request: the edge's if it sent one. It is in the response and in every log line."""
 
 import re
 import uuid
@@ -17,8 +17,10 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        sent = request.META.get("HTTP_X_REQUEST_ID", "")  # request.headers would cache every header at this point
-        request_id = sent if WELL_FORMED.fullmatch(sent) else uuid.uuid4().hex
+        # From META: request.headers would cache every header at this point.
+        request_id = request.META.get("HTTP_X_REQUEST_ID", "")
+        if not WELL_FORMED.fullmatch(request_id):
+            request_id = uuid.uuid4().hex
         request.META["HTTP_X_REQUEST_ID"] = request_id
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)

@@ -1,1 +1,1 @@
-"""What `python -m deploy.local` does: the demo, the tests, and finding a browser for them."""
+"""The commands of `python -m deploy.local`: the demo, and the tests with a browser for them."""

@@ -23,7 +23,7 @@ QUIET_START_SECONDS = 45  # afterwards the programs' logs are shown, which may e
 REQUEST_TIMEOUT_SECONDS = 5
 DEFAULT_CROWD = 150
 NEEDED_PROGRAMS = ("edge", "web", "gate", "demo")  # when these are up, the shop can be visited
-# One machine, one visitor: what the demo gives each group. Production has its own values.
+# The sizes of the groups on one machine, for one visitor. Production has its own values.
 SIZES = {
     "EDGE_WORKERS": "1",
     "WEB_WORKERS": "1",
@@ -67,9 +67,11 @@ def fetch(url: str) -> bytes | None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
         with opener.open(url, timeout=REQUEST_TIMEOUT_SECONDS) as response:
-            return bytes(response.read()) if response.status == 200 else None
+            if response.status == 200:
+                return bytes(response.read())
     except OSError:  # includes everything that urllib raises
-        return None
+        pass
+    return None
 
 
 def welcome(variables: dict[str, str]) -> None:
@@ -83,7 +85,7 @@ def welcome(variables: dict[str, str]) -> None:
 
 
 def describe_opening(shop: str) -> str:
-    """Return when the drop opens that `manage.py demo` has just announced, as the shop's API says."""
+    """Return when the newly announced drop opens, as a sentence; empty if the shop's API has no such drop."""
     drops = json.loads(fetch(f"{shop}api/v1/drops/") or "{}").get("results", [])
     for drop in drops:
         if drop["phase"] in {"announced", "lobby"}:
@@ -120,8 +122,10 @@ def crowd_size() -> int:
     return int(size)
 
 
-def run(*, crowd: int) -> int:
+def run(*, crowd: int | None) -> int:
     """Run the demo until it is interrupted; return the exit code. Raises: BadPort, StackError."""
+    if crowd is None:
+        crowd = crowd_size()
     port_numbers = ports.configured()
     folder = environment.DEMO_FOLDER
     if environment.is_running(folder):

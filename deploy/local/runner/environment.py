@@ -1,5 +1,4 @@
-"""The environment variables of a local stack, which are also written to its state folder for people and
-manage.py.
+"""The environment variables of a local stack, also written to its state folder for people and manage.py.
 
 It imports little, and only from the standard library: manage.py imports this before anything else.
 """
@@ -51,7 +50,7 @@ def run_folder(folder: Path) -> Path:
 
 
 def postgres_folder(folder: Path) -> Path:
-    """Return the folder of Postgres' files, which root keeps outside the state folder (see servers/postgres.py)."""
+    """Return the folder of Postgres' files: outside the state folder for root (see servers/postgres.py)."""
     if os.geteuid():
         return folder / "postgres"
     name = f"dropsite-{sha256(bytes(folder.resolve())).hexdigest()[:12]}"
@@ -78,7 +77,9 @@ def _new_secrets() -> dict[str, str]:
 def _secrets(folder: Path) -> dict[str, str]:
     """Return the secrets of a state folder; those that it lacks are made and stored."""
     path = folder / "secrets.json"
-    stored = json.loads(path.read_text()) if path.exists() else {}
+    stored: dict[str, str] = {}
+    if path.exists():
+        stored = json.loads(path.read_text())
     complete = _new_secrets() | stored
     if complete != stored:
         write_private(path, json.dumps(complete, indent=1))

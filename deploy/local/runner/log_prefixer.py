@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 NAME_WIDTH = 13
-DIED_STATES = {b"PROCESS_STATE_EXITED", b"PROCESS_STATE_BACKOFF", b"PROCESS_STATE_UNKNOWN"}
+DIED_STATES = {b"PROCESS_STATE_EXITED", b"PROCESS_STATE_UNKNOWN"}
 
 
 class PrefixedLog:
@@ -37,9 +37,10 @@ class PrefixedLog:
         """Remember which program died unexpectedly; write a line when it is started again, or given up."""
         name = header[b"processname"]
         was_expected = header.get(b"expected") == b"1"
-        if event in DIED_STATES and not was_expected:
-            did_not_start = event == b"PROCESS_STATE_BACKOFF"
-            self.deaths[name] = b"it did not start" if did_not_start else b"it had ended"
+        if event == b"PROCESS_STATE_BACKOFF" and not was_expected:
+            self.deaths[name] = b"it did not start"
+        elif event in DIED_STATES and not was_expected:
+            self.deaths[name] = b"it had ended"
         elif event == b"PROCESS_STATE_EXITED" and header.get(b"from_state") == b"RUNNING":
             # A program that ends with code 0 is restarted too, unless it runs only once.
             self.deaths[name] = b"it had ended"

@@ -30,7 +30,7 @@ def _postgres(environment: Mapping[str, str]) -> bool:
     pid_file = postgres_folder(Path(environment["STACK_FOLDER"])) / "data/postmaster.pid"
     if not pid_file.read_text().rstrip().endswith("ready"):
         return False
-    # The file of a killed server says "ready" too. A live one answers "R" (authentication request) to this packet.
+    # The file of a killed server says "ready" too. A live one answers "R" (an authentication request).
     url = urlsplit(environment["DATABASE_URL"])
     user = (url.username or "").encode()
     database = url.path[1:].encode()

@@ -112,9 +112,12 @@ def _has_failed(name: str, info: Mapping[str, Any]) -> bool:
 
 
 def _is_up(name: str, info: Mapping[str, Any] | None, variables: Mapping[str, str]) -> bool:
-    # Supervisor calls a program RUNNING after a second; its probe may succeed earlier.
-    states = {"STARTING", "RUNNING", "EXITED"} if name in probes.PROBES else {"RUNNING", "EXITED"}
-    return info is not None and info["statename"] in states and probes.is_up(name, variables)
+    if info is None:
+        return False
+    states = {"RUNNING", "EXITED"}
+    if name in probes.PROBES:
+        states.add("STARTING")  # supervisor calls it RUNNING after a second; its probe may succeed earlier
+    return info["statename"] in states and probes.is_up(name, variables)
 
 
 class Stack(RunningStack):
@@ -223,7 +226,8 @@ class Stack(RunningStack):
             deadline = time.monotonic() + STOP_TIMEOUT_SECONDS
             while self._supervisord.poll() is None:
                 if time.monotonic() > deadline:
-                    self._supervisord.kill()  # the kernel then ends the programs (see processes.die_with_parent)
+                    # The kernel then ends the programs: see processes.die_with_parent.
+                    self._supervisord.kill()
                     self._supervisord.wait()
                     break
                 self.supervisor.wake()

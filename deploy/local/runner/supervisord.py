@@ -71,14 +71,17 @@ def _user_line() -> str:
 
 
 def _program_section(name: str, program: Program, python: str) -> str:
+    restart, start_seconds, stop_as_group = "true", 1, "false"
+    if program.once:
+        # It is a child of the process that waited for its needs: both get the signal.
+        restart, start_seconds, stop_as_group = "false", 0, "true"
     return PROGRAM_SECTION.format(
         name=name,
         python=python,
         stop_signal=program.stop,
-        restart="false" if program.once else "true",
-        start_seconds=0 if program.once else 1,
-        # A program that runs once is a child of the process that waited for its needs: both get the signal.
-        stop_as_group="true" if program.once else "false",
+        restart=restart,
+        start_seconds=start_seconds,
+        stop_as_group=stop_as_group,
     )
 
 

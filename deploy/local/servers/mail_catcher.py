@@ -93,18 +93,22 @@ class Mailbox:
         unfinished.rename(self.folder / f"{number}.eml")
         self._add(str(number), content)
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802 aiosmtpd's
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         self.store(envelope.original_content or b"")
         return "250 Stored"
 
 
 def _body(message: EmailMessage, kind: str) -> str:
     body = message.get_body(preferencelist=(kind,))
-    return str(body.get_content()).replace("\r\n", "\n") if body else ""
+    if body is None:
+        return ""
+    return str(body.get_content()).replace("\r\n", "\n")
 
 
 def _page(title: str, body: str, *, refresh: bool = False) -> web.Response:
-    refresh_tag = '<meta http-equiv="refresh" content="5">' if refresh else ""
+    refresh_tag = ""
+    if refresh:
+        refresh_tag = '<meta http-equiv="refresh" content="5">'
     text = (
         f'<!doctype html><html lang="en"><meta charset="utf-8">{refresh_tag}<title>{escape(title)}</title>'
         f'<meta name="viewport" content="width=device-width"><style>{STYLE}</style>{body}</html>'
@@ -114,11 +118,11 @@ def _page(title: str, body: str, *, refresh: bool = False) -> web.Response:
 
 
 def _row(mail: Mail) -> str:
-    repeat = " (repeat of an earlier email)" if mail.repeat else ""
-    return (
-        f'<tr><td>{mail.received[11:19]}<td><a href="/mails/{mail.id}/">{escape(mail.subject or "no subject")}</a>'
-        f"{repeat}<td>{escape(', '.join(mail.recipients))}"
-    )
+    time_of_day = mail.received[11:19]
+    link = f'<a href="/mails/{mail.id}/">{escape(mail.subject or "no subject")}</a>'
+    if mail.repeat:
+        link += " (repeat of an earlier email)"
+    return f"<tr><td>{time_of_day}<td>{link}<td>{escape(', '.join(mail.recipients))}"
 
 
 def pages(mailbox: Mailbox) -> web.Application:

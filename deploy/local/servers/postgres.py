@@ -37,7 +37,7 @@ UNSAFE_OPTIONS = {
     "full_page_writes": "off",
     "max_connections": "300",  # several test processes, each with up to 32
 }
-DISPOSABLE = {"POSTGRES_DISPOSABLE": "1"}  # the setting of a stack that needn't survive a crash of the machine
+DISPOSABLE = {"POSTGRES_DISPOSABLE": "1"}  # of a stack that needn't survive a crash of the machine
 
 
 def other_user() -> dict[str, Any]:
@@ -53,7 +53,10 @@ def make_home(home: Path) -> None:
     home.mkdir(parents=True, exist_ok=True)
     if home.is_symlink() or home.stat().st_uid != os.geteuid():
         sys.exit(f"{home} belongs to another user: remove it, or start as its owner.")
-    home.chmod(0o755 if os.geteuid() == 0 else 0o700)
+    if os.geteuid() == 0:
+        home.chmod(0o755)  # the user nobody must be able to read it
+    else:
+        home.chmod(0o700)
 
 
 def binaries(home: Path) -> Path:

@@ -1,7 +1,8 @@
 """One API request, from the keys and limits to the response on disk.
 
 outage? → API key → rate limits → faults before → replay of the idempotency key's response
-                                       └─▶ parameters → operation → log, with the response → faults after → response
+                                       │
+                                       └─▶ parameters → operation → log → faults after → response
 """
 
 import base64
@@ -105,15 +106,19 @@ class Api:
         if operation.allows_publishable_key:
             # Browsers send the key as a parameter.
             api_key = api_key or raw_params.pop("key", "")
+        if not isinstance(api_key, str):
+            api_key = ""  # `key[…]=` was sent
         is_public = api_key in (self._config.publishable_key, self._live_publishable_key)
+        if is_public:
+            idempotency_key = None
         return ApiRequest(
             operation=operation,
             object_id=http_request.path_params.get("id", ""),
             path=http_request.url.path,
             raw_params=raw_params,
-            idempotency_key=None if is_public else idempotency_key,
+            idempotency_key=idempotency_key,
             request_id=request_id,
-            api_key=api_key if isinstance(api_key, str) else "",
+            api_key=api_key,
             is_public=is_public,
             livemode=api_key == self._live_publishable_key,
         )
@@ -155,12 +160,14 @@ class Api:
                 raise errors.unrecognized_url("POST", request.path)
 
     def _acquire_locks(self, request: ApiRequest) -> tuple[str, str]:
-        """Lock the idempotency key and the object for this request, and return them; empty where there is none.
+        """Lock the idempotency key and the object for this request, and return them, empty if there is none.
 
         Raises ApiError if another request has one of them.
         """
         key = request.idempotency_key or ""
-        object_id = request.object_id if request.operation.method == "POST" else ""
+        object_id = ""
+        if request.operation.method == "POST":
+            object_id = request.object_id
         if key in self._keys_in_use:
             raise errors.idempotency_key_in_use(key)
         if object_id in self._locked_objects:
@@ -177,8 +184,10 @@ class Api:
         Raises ApiError if the key was first used for a different request.
         """
         key = request.idempotency_key
-        saved = self._store.find_response(key) if key else None
-        if key is None or saved is None:
+        if not key:
+            return None
+        saved = self._store.find_response(key)
+        if saved is None:
             return None
         if saved.path != request.path:
             raise errors.idempotency_mismatch(key, path=saved.path)
@@ -190,7 +199,7 @@ class Api:
     async def _execute(
         self, request: ApiRequest, transaction: Transaction, faults_before: list[Fault], faults_after: list[Fault]
     ) -> tuple[ApiResponse, Transaction]:
-        """Run the operation and commit its changes together with the response that the idempotency key keeps."""
+        """Run the operation and commit its changes, with the response that the idempotency key keeps."""
         saved_body: StripeObject | None = None
         try:
             await faults.inject([fault for fault in faults_before if fault.kind == "error"], saved=True)
@@ -198,7 +207,8 @@ class Api:
             response = ApiResponse(status=200, body=objects.to_json(saved_body))
         except ApiError as error:
             response = _error_response(error)
-            saved_body = {"error": error.error} if error.saved else None
+            if error.saved:
+                saved_body = {"error": error.error}
             if not error.commits:
                 transaction = Transaction(self._store)
         if any(fault.kind == "error" and fault.is_saved() for fault in faults_after):
@@ -240,7 +250,7 @@ class Api:
 def _error_response(error: ApiError) -> ApiResponse:
     headers = dict(error.headers)
     if error.status >= 500:
-        headers["Stripe-Should-Retry"] = "false" if error.saved else "true"
+        headers["Stripe-Should-Retry"] = str(not error.saved).lower()
     return ApiResponse(status=error.status, body=objects.to_json({"error": error.error}), headers=headers)
 
 
@@ -261,7 +271,9 @@ def _flatten(params: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     """Return nested parameters as pairs again: `a[b]` and its value."""
     pairs: list[tuple[str, str]] = []
     for key, value in params.items():
-        name = f"{prefix}[{key}]" if prefix else key
+        name = key
+        if prefix:
+            name = f"{prefix}[{key}]"
         if isinstance(value, dict):
             pairs.extend(_flatten(value, name))
         else:

@@ -78,7 +78,9 @@ class Sandbox:
 def build(settings: Config) -> Components:
     """Return the components of one process, with the log replayed. Raises WalError."""
     wal = WriteAheadLog(settings.folder)
-    subscribed = settings.webhook_events if settings.webhook_url else None
+    subscribed = None
+    if settings.webhook_url:
+        subscribed = settings.webhook_events
     store = Store(wal, subscribed=subscribed)
     store.load()
     injector = faults.FaultInjector()

@@ -1,4 +1,7 @@
-"""Stripe's test cards: what each of them does, and its error. No card number is stored outside this module."""
+"""Stripe's test cards: what each of them does, and its error.
+
+No card number is stored outside this module.
+"""
 
 import hashlib
 import time
@@ -16,7 +19,7 @@ class Decline(NamedTuple):
 
 class Card(NamedTuple):
     name: str
-    """What follows `pm_card_` in the id of Stripe's test payment method."""
+    """The id of Stripe's test payment method, without its prefix `pm_card_`."""
     number: str
     decline: Decline | None = None
     requires_authentication: bool = False
@@ -104,7 +107,10 @@ TEST_PAYMENT_METHOD_PREFIX = "pm_card_"
 
 
 def validate(*, number: str, exp_month: int, exp_year: int, cvc: str | None) -> Card:
-    """Return the test card with this number. Raises ApiError for details that no card can have, as Stripe does."""
+    """Return the test card with this number.
+
+    Raises ApiError for details that no card can have, as Stripe does.
+    """
     digits = number.replace(" ", "").replace("-", "")
     if not (digits.isascii() and digits.isdigit() and 12 <= len(digits) <= 19):
         raise errors.card_error(
@@ -119,7 +125,9 @@ def validate(*, number: str, exp_month: int, exp_year: int, cvc: str | None) -> 
         )
     _validate_expiry(exp_month, exp_year)
     card = BY_NUMBER.get(digits, UNKNOWN_CARD)
-    cvc_length = 4 if card.brand == "amex" else 3
+    cvc_length = 3
+    if card.brand == "amex":
+        cvc_length = 4
     if cvc is not None and not (cvc.isascii() and cvc.isdigit() and len(cvc) == cvc_length):
         raise errors.card_error(
             code="invalid_cvc", message="Your card's security code is invalid.", param="cvc", saved=False
@@ -128,11 +136,13 @@ def validate(*, number: str, exp_month: int, exp_year: int, cvc: str | None) -> 
 
 
 def four_digit_year(year: int) -> int:
-    return year + 2000 if year < 100 else year
+    if year < 100:
+        return year + 2000
+    return year
 
 
 def fingerprint(digits: str, *, key: str) -> str:
-    """Return 16 characters that are the same for the same number and key, and that don't reveal the number."""
+    """Return 16 characters that depend on number and key, and that don't reveal the number."""
     return hashlib.blake2b(digits.encode(), key=key.encode()[:64], digest_size=8).hexdigest()
 
 

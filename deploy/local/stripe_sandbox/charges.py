@@ -30,12 +30,12 @@ def create(*, intent: StripeObject, payment_method: StripeObject, decline: Decli
         id=objects.new_id("ch_"),
         amount=intent["amount"],
         billing_details=payment_method["billing_details"],
-        calculated_statement_descriptor=None if decline else "DROPSITE SANDBOX",
+        calculated_statement_descriptor="DROPSITE SANDBOX",
         captured=False,
         currency=intent["currency"],
         description=intent["description"],
-        failure_code=decline.code if decline else None,
-        failure_message=decline.message if decline else None,
+        failure_code=None,
+        failure_message=None,
         metadata=intent["metadata"],
         outcome=_outcome(decline),
         paid=decline is None,
@@ -43,15 +43,25 @@ def create(*, intent: StripeObject, payment_method: StripeObject, decline: Decli
         payment_method=payment_method["id"],
         receipt_email=intent["receipt_email"],
         shipping=intent["shipping"],
-        status="failed" if decline else "succeeded",
+        status="succeeded",
     )
-    charge["refunds"] = {"data": [], "has_more": False, "object": "list", "url": f"/v1/charges/{charge['id']}/refunds"}
-    can_be_captured = intent["capture_method"] == "manual" and not decline
+    if decline:
+        charge |= {
+            "calculated_statement_descriptor": None,
+            "failure_code": decline.code,
+            "failure_message": decline.message,
+            "status": "failed",
+        }
+    refunds_url = f"/v1/charges/{charge['id']}/refunds"
+    charge["refunds"] = {"data": [], "has_more": False, "object": "list", "url": refunds_url}
+    capture_before = None
+    if intent["capture_method"] == "manual" and not decline:
+        capture_before = charge["created"] + AUTHORISATION_SECONDS
     charge["payment_method_details"] = {
         "card": objects.charge_card(
             payment_method["card"],
             amount=intent["amount"],
-            capture_before=charge["created"] + AUTHORISATION_SECONDS if can_be_captured else None,
+            capture_before=capture_before,
             approved=decline is None,
         ),
         "type": "card",
@@ -70,7 +80,7 @@ def release(charge: StripeObject) -> StripeObject:
     return charge | {"amount_refunded": charge["amount"], "refunded": True}
 
 
-def capture_before(charge: StripeObject) -> int:
+def authorised_until(charge: StripeObject) -> int:
     """Return the Unix time at which the authorisation expires."""
     return int(charge["payment_method_details"]["card"]["capture_before"])
 
@@ -78,9 +88,12 @@ def capture_before(charge: StripeObject) -> int:
 def _outcome(decline: Decline | None) -> StripeObject:
     if decline is None:
         return APPROVED_OUTCOME
+    network_decline_code = "05"
+    if decline.decline_code == "insufficient_funds":
+        network_decline_code = "51"
     return APPROVED_OUTCOME | {
         "advice_code": decline.advice_code,
-        "network_decline_code": "51" if decline.decline_code == "insufficient_funds" else "05",
+        "network_decline_code": network_decline_code,
         "network_status": "declined_by_network",
         "reason": decline.decline_code,
         "seller_message": "The bank did not return any further details with this decline.",

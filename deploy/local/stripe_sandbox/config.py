@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 class ConfigError(Exception):
-    """The sandbox can't start with these settings; the message is one sentence for the person who started it."""
+    """The sandbox can't start with these settings. The message is for the person who started it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,9 +31,14 @@ class Config:
 
     @property
     def hosts(self) -> frozenset[str]:
-        """The accepted values of the Host header. Others are refused, so that no foreign name can point here."""
+        """The accepted values of the Host header.
+
+        Others are refused, so that no foreign name can point here.
+        """
         own = urlsplit(self.origin)
-        port = f":{own.port}" if own.port else ""
+        port = ""
+        if own.port:
+            port = f":{own.port}"
         return frozenset({own.netloc, f"127.0.0.1{port}", f"localhost{port}"})
 
 

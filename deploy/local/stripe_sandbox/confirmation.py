@@ -84,7 +84,7 @@ def _may_redirect(intent: StripeObject) -> bool:
 def _choose_payment_method(
     transaction: Transaction, intent: StripeObject, params: dict[str, Any], *, account: str
 ) -> tuple[StripeObject, Card, str | None]:
-    """Return the payment method to charge, its test card, and the URL that the bank may send the shopper back to."""
+    """Return the payment method to charge, its test card, and the URL to which the bank may return the shopper."""
     return_url = params.get("return_url")
     if "confirmation_token" in params:
         if "payment_method" in params:
@@ -113,7 +113,10 @@ def _choose_payment_method(
 def _require_action(
     transaction: Transaction, intent: StripeObject, payment_method: StripeObject, return_url: str | None
 ) -> StripeObject:
-    """Ask for 3-D Secure. The sandbox has no page for it, so the intent can only be canceled or confirmed again."""
+    """Ask for 3-D Secure.
+
+    The sandbox has no page for it, so the intent can only be canceled or confirmed again.
+    """
     if return_url:
         next_action: StripeObject = {
             "redirect_to_url": {

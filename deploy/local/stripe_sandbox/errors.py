@@ -37,7 +37,10 @@ def doc_url(code: str) -> str:
 
 
 def invalid_request(message: str, *, code: str | None = None, param: str | None = None) -> ApiError:
-    """The request is malformed. As at Stripe, its idempotency key stays free, because execution never began."""
+    """The request is malformed.
+
+    As at Stripe, its idempotency key stays free, because execution never began.
+    """
     return ApiError(400, saved=False, type="invalid_request_error", message=message, code=code, param=param)
 
 

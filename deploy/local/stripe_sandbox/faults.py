@@ -1,4 +1,7 @@
-"""Fault injection for tests and the demo. Faults last until they are used up, cleared, or the sandbox restarts."""
+"""Fault injection for tests and the demo.
+
+Faults last until they are used up, cleared, or the sandbox restarts.
+"""
 
 import asyncio
 import itertools
@@ -32,10 +35,13 @@ class Fault:
     when: str = "before"
     """`before` the request is executed, or `after` it has been."""
     times: int | None = 1
-    """How many calls it affects; None means all."""
+    """The number of calls that it affects; None means all."""
     seconds: float = 0.0
     saved: bool | None = None
-    """Whether the idempotency key keeps an error. None: yes after the execution (as at Stripe), no before it."""
+    """Whether the idempotency key keeps an error.
+
+    None: yes after the execution (as at Stripe), no before it.
+    """
     id: int = 0
 
     def is_saved(self) -> bool:
@@ -46,7 +52,7 @@ class Fault:
 
 @dataclass(kw_only=True)
 class WebhookFaults:
-    """How webhook deliveries are disturbed."""
+    """Faults of webhook deliveries."""
 
     hold: bool = False
     """Nothing is delivered while this is true."""

@@ -127,7 +127,7 @@ def capture(transaction: Transaction, intent: StripeObject, params: dict[str, An
             reason = "it has already been captured"
         raise errors.unexpected_state(f"This PaymentIntent could not be captured because {reason}.", intent=intent)
     charge = transaction.store.get("charge", intent["latest_charge"])
-    if charges.capture_before(charge) <= objects.unix_time():
+    if charges.authorised_until(charge) <= objects.unix_time():
         expire(transaction, intent)
         raise errors.rejected(
             "This PaymentIntent could not be captured because its authorization has expired.",

@@ -66,19 +66,21 @@ def page(
 def _after_cursor(ids: list[str], params: dict[str, Any], *, noun: str) -> list[str]:
     """Return the ids on the page's side of the cursor, nearest first.
 
-    That is the newer ones with `ending_before`, the older ones with `starting_after`, and all without a cursor.
-    Raises ApiError if the cursor isn't among the ids.
+    That is the newer ones with `ending_before`, the older ones with `starting_after`, and all without a
+    cursor. Raises ApiError if the cursor isn't among the ids.
     """
-    backwards = "ending_before" in params
-    name = "ending_before" if backwards else "starting_after"
-    if name not in params:
+    if "ending_before" in params:
+        name = "ending_before"
+    elif "starting_after" in params:
+        name = "starting_after"
+    else:
         return ids[::-1]
     try:
         # Searched from the end, because cursors are mostly recent.
         position = len(ids) - 1 - ids[::-1].index(params[name])
     except ValueError:
         raise errors.resource_missing(noun, params[name], param=name, status=400) from None
-    if backwards:
+    if name == "ending_before":
         return ids[position + 1 :]
     return ids[:position][::-1]
 
@@ -112,7 +114,9 @@ def _expand(transaction: Transaction, obj: StripeObject, path: str, names: list[
         raise errors.invalid_request(f"This property cannot be expanded ({path}).", param="expand")
     if not rest:
         return
-    items = value if isinstance(value, list) else [value]
+    items = value
+    if not isinstance(value, list):
+        items = [value]
     for item in items:
         if item:
             _expand(transaction, item, path, rest)

@@ -14,7 +14,10 @@ API_VERSION = "2026-10-28.endive"
 JSON_ENCODER = json.JSONEncoder(separators=(",", ":"), check_circular=False)
 BASE62_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 SPEC: dict[str, dict[str, Any]] = json.loads((Path(__file__).parent / "stripe_spec.json").read_text())
-"""`objects`: Stripe's example of each object. `parameters`: the names that Stripe accepts for each operation."""
+"""`objects`: Stripe's example of each object.
+
+`parameters`: the names that Stripe accepts for each operation.
+"""
 
 EMPTY_ADDRESS: StripeObject = dict.fromkeys(("city", "country", "line1", "line2", "postal_code", "state"))
 EMPTY_BILLING_DETAILS: StripeObject = {
@@ -60,7 +63,7 @@ INITIAL_FIELDS: dict[str, StripeObject] = {
     },
     "payment_method": {"billing_details": EMPTY_BILLING_DETAILS, "metadata": {}},
 }
-"""What replaces the example values of stripe_spec.json in a new object."""
+"""Values of a new object that differ from the examples in stripe_spec.json."""
 
 
 def new(object_type: str, **fields: Any) -> StripeObject:
@@ -84,7 +87,7 @@ def unix_time() -> int:
 
 
 def to_json(value: object) -> str:
-    """Encode compactly, and always the same way: an object that is read back and encoded again is the same text."""
+    """Encode compactly. An object that is read back and encoded again is the same text."""
     return JSON_ENCODER.encode(value)
 
 
@@ -93,9 +96,12 @@ def payment_method_card(
 ) -> StripeObject:
     """Return the `card` of a payment method."""
     example: StripeObject = SPEC["objects"]["payment_method"]["card"]
+    cvc_check = None
+    if has_cvc:
+        cvc_check = "unchecked"
     return example | {
         "brand": brand,
-        "checks": NO_CHECKS | {"cvc_check": "unchecked" if has_cvc else None},
+        "checks": NO_CHECKS | {"cvc_check": cvc_check},
         "display_brand": brand,
         "exp_month": exp_month,
         "exp_year": exp_year,
@@ -110,21 +116,33 @@ def payment_method_card(
 
 
 def charge_card(card: StripeObject, *, amount: int, capture_before: int | None, approved: bool) -> StripeObject:
-    """Return the `card` of a charge's payment_method_details. `capture_before` is None without manual capture."""
+    """Return the `card` of a charge's payment_method_details.
+
+    `capture_before` is None without manual capture.
+    """
     example: StripeObject = SPEC["objects"]["charge"]["payment_method_details"]["card"]
     copied = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "regulated_status")
     details = example | {name: card[name] for name in copied}
+    cvc_check = None
+    if card["checks"]["cvc_check"]:
+        cvc_check = "pass"
     details |= {
-        "amount_authorized": amount if approved else None,
-        "authorization_code": new_id("", 6).upper() if approved else None,
-        "checks": card["checks"] | {"cvc_check": "pass" if card["checks"]["cvc_check"] else None},
+        "amount_authorized": None,
+        "authorization_code": None,
+        "checks": card["checks"] | {"cvc_check": cvc_check},
         "installments": None,
         "network": card["brand"],
-        "network_transaction_id": new_id("", 15).upper() if approved else None,
+        "network_transaction_id": None,
         "overcapture": {"maximum_amount_capturable": amount, "status": "unavailable"},
         "three_d_secure": None,
         "wallet": None,
     }
+    if approved:
+        details |= {
+            "amount_authorized": amount,
+            "authorization_code": new_id("", 6).upper(),
+            "network_transaction_id": new_id("", 15).upper(),
+        }
     if capture_before is not None:
         details["capture_before"] = capture_before
     return details

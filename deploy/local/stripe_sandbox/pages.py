@@ -1,4 +1,4 @@
-"""What browsers load: stripe.js, the card frame, and a page with the test cards and the latest intents."""
+"""The browsers' side: stripe.js, the card frame, and a page with the test cards and the latest intents."""
 
 import html
 from collections.abc import Awaitable, Callable

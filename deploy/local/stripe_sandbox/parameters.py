@@ -1,4 +1,4 @@
-"""Request parameters: Stripe's form encoding (`metadata[order]=7`) parsed, and validated with Stripe's errors."""
+"""Request parameters: Stripe's form encoding (`metadata[order]=7`), validated with Stripe's errors."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -48,9 +48,11 @@ def parse(raw: Mapping[str, Any], *, schema: Schema, operation: str, required: t
     unsupported = [name for name in raw if name not in schema]
     unknown = [name for name in unsupported if name not in known_at_stripe]
     if unknown:
-        plural = "s" if len(unknown) > 1 else ""
+        noun = "parameter"
+        if len(unknown) > 1:
+            noun = "parameters"
         raise errors.invalid_request(
-            f"Received unknown parameter{plural}: {', '.join(unknown)}", code="parameter_unknown", param=unknown[0]
+            f"Received unknown {noun}: {', '.join(unknown)}", code="parameter_unknown", param=unknown[0]
         )
     if unsupported:
         raise errors.invalid_request(
@@ -84,7 +86,9 @@ def string(value: Any, name: str) -> str:
 
 def emptyable(value: Any, name: str) -> str | None:
     """Return a string; None for the empty string, which unsets the field."""
-    return string(value, name) if value else None
+    if not value:
+        return None
+    return string(value, name)
 
 
 def integer(value: Any, name: str) -> int:

@@ -13,7 +13,7 @@ def new(card: StripeObject) -> StripeObject:
 
 
 def from_data(data: dict[str, Any], *, account: str) -> tuple[StripeObject, str]:
-    """Return an unsaved payment method for the card details in `payment_method_data`, and its test card's name.
+    """Return an unsaved payment method with the card details of `data`, and its test card's name.
 
     `account` keys the card's fingerprint.
     """
@@ -43,7 +43,7 @@ def from_data(data: dict[str, Any], *, account: str) -> tuple[StripeObject, str]
 
 
 def find(store: Store, payment_method_id: str, *, account: str, param: str) -> tuple[StripeObject, str]:
-    """Return the payment method and its test card's name; a `pm_card_…` id makes a new, unsaved payment method.
+    """Return the payment method and its test card's name. A `pm_card_…` id makes a new, unsaved one.
 
     Raises ApiError if there is none.
     """

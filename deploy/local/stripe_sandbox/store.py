@@ -1,7 +1,8 @@
-"""The sandbox's state: held in memory, and changed only by a Transaction that is committed as one record of the log.
+"""The sandbox's state, held in memory. Only a Transaction changes it, committed as one record of the log.
 
-Objects are held as JSON text. Events and idempotent responses are written once and rarely read, so memory holds only
-their location in the write-ahead log. Nothing here awaits: other requests see all of a transaction or nothing of it.
+Objects are held as JSON text. Events and idempotent responses are written once and rarely read, so memory
+holds only their location in the write-ahead log. Nothing here awaits: other requests see all of a transaction
+or nothing of it.
 """
 
 import json

@@ -1,8 +1,8 @@
 """The write-ahead log: a file of JSON lines, each a record with everything that one request changed.
 
-A record is on disk before the response to its request leaves, so `kill -9` and a power cut lose neither a payment nor
-an idempotency key. A record is written at once and synced together with its neighbours: one fdatasync per turn of the
-event loop, however many records it wrote.
+A record is on disk before the response to its request leaves, so `kill -9` and a power cut lose neither a
+payment nor an idempotency key. A record is written at once and synced together with its neighbours: one
+fdatasync per turn of the event loop, however many records it wrote.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ class WalError(Exception):
 
 
 class Location(NamedTuple):
-    """Where a record is in the file, in bytes."""
+    """The position of a record in the file, in bytes."""
 
     offset: int
     length: int
@@ -88,7 +88,7 @@ class WriteAheadLog:
         return self._end > COMPACTION_BYTES
 
     def compact(self, records: Iterable[list[tuple[str, str]]]) -> None:
-        """Replace the whole file by these records, atomically: a crash leaves either the old file or the new one."""
+        """Replace the whole file by these records, atomically: a crash leaves the old file or the new one."""
         old_file, old_end = self._file, self._end
         new_path = self._path.with_suffix(".new")
         new_path.unlink(missing_ok=True)

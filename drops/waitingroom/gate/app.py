@@ -93,8 +93,11 @@ def refuse(gate: GateContext, slug: str, request: Request, refused: GateRefused)
     if request.wants_json:
         detail = f"{refused.title} {refused.reason}"
         return http.problem(refused.status, detail, retry=refused.retry, **refused.members)
+    theme: dict[str, str] = {}
     drop = gate.cache.drops.get(slug)
-    return gate.pages.refusal(refused, slug=slug, theme=drop.theme if drop else {})
+    if drop is not None:
+        theme = drop.theme
+    return gate.pages.refusal(refused, slug=slug, theme=theme)
 
 
 def wrong_method(slug: str, request: Request, methods: tuple[str, ...]) -> Response:
@@ -105,7 +108,7 @@ def wrong_method(slug: str, request: Request, methods: tuple[str, ...]) -> Respo
 
 
 async def status(gate: GateContext, slug: str, request: Request) -> Response:
-    """Respond to `GET /line/<slug>/status.json`: the same for everybody, so the edge caches it for a second."""
+    """Respond to `GET /line/<slug>/status.json`, the same for everybody: the edge caches it for a second."""
     drop = await gate.cache.get(slug)
     if drop is None or not drop.status_json:
         return http.problem(503, _(texts.UNKNOWN), retry=UNKNOWN_RETRY_SECONDS)

@@ -1,6 +1,6 @@
 """Joins that arrive together become one call of the join script per drop.
 
-While a call is under way the next joins gather, so a crowd costs Redis one command per round trip and process.
+While a call is under way the next joins gather: a crowd costs Redis one command per round trip and process.
 """
 
 import asyncio
@@ -58,7 +58,10 @@ class JoinBatcher:
             del self.workers[slug]
 
     async def _send(self, slug: str, clients: list[str]) -> list[Outcome]:
-        """Run the join script. Return an outcome for each client key, whatever happens: none may wait for ever."""
+        """Run the join script.
+
+        Return an outcome for each client key, whatever happens: none may wait for ever.
+        """
         try:
             indices = await lua.run_async(self.redis, *lua.join_call(slug, clients))
             if len(indices) != len(clients):

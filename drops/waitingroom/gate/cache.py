@@ -1,7 +1,7 @@
 """A gate process's copy of the drops in Redis, at most a second old for every drop that is asked for.
 
-Statuses, refusals to enter and pages come from here, so the crowd never reaches Redis through them. While Redis is
-unreachable the copy is good for another 15 s; after that the gate answers 503.
+Statuses, refusals to enter and pages come from here, so the crowd never reaches Redis through them. While
+Redis is unreachable the copy is good for another 15 s; after that the gate answers 503.
 """
 
 import asyncio
@@ -27,7 +27,10 @@ MAX_UNKNOWN_SLUGS = 10_000  # a crawl through made-up slugs must not fill the me
 
 @dataclass(slots=True)
 class CachedDrop:
-    """A drop's waiting room as Redis has it. `cursor` and what follows are zero or None until they are known."""
+    """A drop's waiting room as Redis has it.
+
+    `cursor` and what follows are zero or None until they are known.
+    """
 
     fields: dict[bytes, bytes]
     status_json: bytes
@@ -56,7 +59,9 @@ def parse(fields: dict[bytes, bytes], status_json: bytes | None) -> CachedDrop |
         document = status.decode(status_json or b"")
     except status.UnreadableStatus:
         document = None
-    seed = fields.get(b"seed")
+    seed = None
+    if fields.get(b"seed"):
+        seed = bytes.fromhex(fields[b"seed"].decode())
     return CachedDrop(
         fields=fields,
         status_json=status_json or b"",
@@ -65,7 +70,7 @@ def parse(fields: dict[bytes, bytes], status_json: bytes | None) -> CachedDrop |
         cursor=int(fields.get(b"cursor", 0)),
         lobby_opens=float(fields.get(b"lobby", 0)),
         n=int(fields.get(b"n", 0)),
-        seed=bytes.fromhex(seed.decode()) if seed else None,
+        seed=seed,
         closed=fields.get(b"closed") == b"1",
         paused=fields.get(b"paused") == b"1",
     )
@@ -101,7 +106,7 @@ class DropCache:
         return self.drops.get(slug)
 
     async def keep_fresh(self) -> None:
-        """Refresh the drops that are asked for, until cancelled; an unexpected error is logged and doesn't end it."""
+        """Refresh the drops that are asked for, until cancelled. An unexpected error is logged; it goes on."""
         failing = False
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
@@ -162,7 +167,7 @@ class DropCache:
             self.unknown_until[slug] = now + UNKNOWN_SECONDS
 
     def _parse(self, slug: str, fields: dict[bytes, bytes], status_json: bytes | None) -> CachedDrop | None:
-        """Parse a drop; one that is unreadable counts as unknown, so that it doesn't keep others from being read."""
+        """Parse a drop. An unreadable one counts as unknown, so that the others can still be read."""
         try:
             drop = parse(fields, status_json)
         except ValueError:

@@ -23,8 +23,8 @@ class GateContext:
 
     def __init__(self, config: GateConfig) -> None:
         self.config = config
-        # One retry, at once: a connection that Redis closed while it was idle is not a failure. Both scripts that are
-        # called here may safely run twice.
+        # One retry, at once: a connection that Redis closed while it was idle is not a failure. Both scripts
+        # that are called here may safely run twice.
         pool = BlockingConnectionPool.from_url(
             config.redis_url,
             max_connections=MAX_CONNECTIONS,
@@ -40,7 +40,10 @@ class GateContext:
         self.refresher: asyncio.Task[None] | None = None
 
     def start(self) -> None:
-        """Start refreshing the cache. A gate starts without Redis, too, and responds 503 until it is reachable."""
+        """Start refreshing the cache.
+
+        A gate starts without Redis, too, and responds 503 until it is reachable.
+        """
         self.refresher = asyncio.create_task(self.cache.keep_fresh())
 
     async def stop(self) -> None:

@@ -28,20 +28,26 @@ async def enter(gate: GateContext, slug: str, request: Request) -> Response:
     """Respond to `POST /line/<slug>/enter`. Raises: GateRefused."""
     pass_ = await _request_pass(gate, slug, _read_ticket(gate, slug, request))
     pick = f"/drops/{slug}/pick/"
-    response = http.json_response({"pick": pick}) if request.wants_json else http.redirect(pick)
+    if request.wants_json:
+        response = http.json_response({"pick": pick})
+    else:
+        response = http.redirect(pick)
     secure = gate.config.secure
-    left = max(1, min(tickets.PASS_SECONDS, math.ceil(pass_.ends - time())))
+    name = keys.cookie("pass", slug, secure)
     value = tickets.sign_pass(pass_, slug, gate.config.pass_keys)
-    response.cookies.append(http.set_cookie(keys.cookie("pass", slug, secure), value, seconds=left, secure=secure))
+    left = max(1, min(tickets.PASS_SECONDS, math.ceil(pass_.ends - time())))
+    response.cookies.append(http.set_cookie(name, value, seconds=left, secure=secure))
     return response
 
 
 def _read_ticket(gate: GateContext, slug: str, request: Request) -> Ticket:
     value = request.cookie(keys.cookie("ticket", slug, gate.config.secure))
+    if not value:
+        raise GateRefused(texts.NO_TICKET)
     try:
         return tickets.read_ticket(value, slug, gate.config.ticket_keys)
     except tickets.InvalidSignature:
-        raise GateRefused(texts.FORGED if value else texts.NO_TICKET) from None
+        raise GateRefused(texts.FORGED) from None
 
 
 async def _request_pass(gate: GateContext, slug: str, ticket: Ticket) -> Pass:

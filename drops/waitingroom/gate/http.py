@@ -1,7 +1,8 @@
 """HTTP as the gate needs it: a request's headers, cookies and form; responses, and a drop's cookies.
 
-By hand, without a framework, because this is the hot path: a whole join costs 74–121 µs of a process's CPU, to which
-a framework's routing, request and response objects would be added each time. Nothing is parsed before it is used.
+By hand, without a framework, because this is the hot path: a whole join costs 74–121 µs of a process's CPU,
+to which a framework's routing, request and response objects would be added each time. Nothing is parsed
+before it is used.
 """
 
 import json
@@ -103,7 +104,7 @@ def json_response(body: Mapping[str, Any]) -> Response:
 
 
 def problem(status: int, detail: str, *, retry: int | None = None, **members: Any) -> Response:
-    """Return problem details (RFC 9457), as shop.core.problems does; `retry` seconds also go into Retry-After."""
+    """Return problem details (RFC 9457), as shop.core.problems does. `retry` is also sent as Retry-After."""
     body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail} | members
     headers: list[Header] = [(b"content-type", b"application/problem+json"), NO_STORE]
     if retry is not None:
@@ -113,7 +114,10 @@ def problem(status: int, detail: str, *, retry: int | None = None, **members: An
 
 
 def page(status: int, html: str, *, style_source: str, retry: int | None = None, refresh: str = "") -> Response:
-    """Return a private page. Its CSP allows no script, and of styles only the shop's own and that of `style_source`."""
+    """Return a private page.
+
+    Its CSP allows no script, and of styles only the shop's own and that of `style_source`.
+    """
     policy = (
         f"default-src 'none'; style-src 'self' {style_source}; font-src 'self'; img-src 'self'; "
         "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"

@@ -55,7 +55,9 @@ def _set_cookies(response: Response, slug: str, ticket: str, index: int, *, secu
 def _client_key(given: str) -> str:
     """Return the key by which a retry is recognised; a random one if the client sent none."""
     key = given.lower()
-    return key if CLIENT_KEY.fullmatch(key) else secrets.token_hex(16)
+    if CLIENT_KEY.fullmatch(key):
+        return key
+    return secrets.token_hex(16)
 
 
 async def _index(gate: GateContext, slug: str, client: str) -> int:

@@ -14,8 +14,9 @@ class Language:
 
     def activate(self, code: str, *, folder: Path) -> None:
         """Translate into the language from now on; without a catalogue of it, texts stay in English."""
-        language, _, region = code.partition("-")
-        locale = f"{language}_{region.upper()}" if region else language
+        locale, _, region = code.partition("-")
+        if region:
+            locale = f"{locale}_{region.upper()}"
         self.catalogue = catalogues.translation(DOMAIN, folder, [locale], fallback=True)
 
     def gettext(self, message: str) -> str:

@@ -47,14 +47,11 @@ class Pages:
     def line(self, slug: str, drop: CachedDrop, panel: Panel) -> Response:
         """Return a shopper's panel as a page of its own."""
         title = drop.theme.get("title") or slug
-        keep = [_(texts.KEEP)] if panel.count else []
-        if panel.count and panel.refresh:
-            keep.append(_(texts.AGAIN).format(seconds=panel.refresh))
         main = self._fill(
             "line",
             {"title": title, "lead": panel.lead, "slug": slug, "to_drop": _(texts.TO_DROP)},
             count=_count(panel.count),
-            keep=f'<p class="small">{escape(" ".join(keep))}</p>' if keep else "",
+            keep=_keep(panel),
             notes="\n".join(f"<p>{escape(note)}</p>" for note in panel.notes),
             editions=_rows(panel.editions),
             action=self._action(slug, panel),
@@ -63,7 +60,10 @@ class Pages:
         return http.page(200, html, style_source=source, refresh=str(panel.refresh or ""))
 
     def refusal(self, refused: GateRefused, *, slug: str, theme: Mapping[str, str]) -> Response:
-        """Return a refusal as a page. It returns to the line by itself, unless it offers the join button once more."""
+        """Return a refusal as a page.
+
+        It returns to the line by itself, unless it offers the join button once more.
+        """
         back = f"/line/{slug}/"
         if refused.key:
             action = self._join(slug, refused.key)
@@ -130,6 +130,16 @@ def _count(count: str) -> str:
     size = min(len(count), 9)
     label = f'<span class="visually-hidden">{escape(_(texts.PLACE))} </span>'
     return f'<p class="count chars-{size}">{label}{escape(count)}</p>'
+
+
+def _keep(panel: Panel) -> str:
+    """Return what a shopper with a place may do meanwhile: close the page, or wait until it reloads."""
+    if not panel.count:
+        return ""
+    text = _(texts.KEEP)
+    if panel.refresh:
+        text += " " + _(texts.AGAIN).format(seconds=panel.refresh)
+    return f'<p class="small">{escape(text)}</p>'
 
 
 def _rows(rows: tuple[tuple[str, str], ...]) -> str:

@@ -12,7 +12,7 @@ from drops.waitingroom.gate.language import ngettext
 from drops.waitingroom.protocol import status
 from drops.waitingroom.protocol.status import Status
 
-HOPELESS_AHEAD_PER_PIECE = 3  # people in front per piece left: from there on the page says that waiting is in vain
+HOPELESS_AHEAD_PER_PIECE = 3  # from so many people in front per piece, the page says that a piece is unlikely
 MAX_WAIT_MINUTES = 120  # longer waits are given in hours
 
 
@@ -29,13 +29,18 @@ class Panel:
 
 
 def build(drop: CachedDrop, index: int | None, now: float, jitter: float) -> Panel:
-    """Return the panel for ticket `index`, or for a visitor without one. `jitter`, 0 to 1, spreads the refreshes."""
+    """Return the panel for ticket `index`, or for a visitor without one.
+
+    `jitter`, 0 to 1, spreads the refreshes.
+    """
     document = drop.status
     if document is not None and document["phase"] in status.ENDED_PHASES:
         return _over_panel(document)  # nothing more will happen, however old the document
     if document is None or not status.is_fresh(document, now):
         return Panel(_(texts.RECONNECTING), refresh=10)
-    place = drop.place(index) if index is not None else None
+    place = None
+    if index is not None:
+        place = drop.place(index)
     panel = _phase_panel(drop, document, index, place)
     if document["sentence"] and document["sentence"] != panel.lead:
         panel = replace(panel, notes=(*panel.notes, document["sentence"]))
@@ -82,7 +87,10 @@ def _place_panel(drop: CachedDrop, document: Status, index: int, place: int) -> 
     """Return the panel for a shopper whose place is known."""
     drawn = index < drop.n
     number = f"{place + 1:,}"  # places count from 0, people from 1
-    note = _(texts.DRAWN).format(n=number, all=f"{drop.n:,}") if drawn else _(texts.LATE).format(n=number)
+    if drawn:
+        note = _(texts.DRAWN).format(n=number, all=f"{drop.n:,}")
+    else:
+        note = _(texts.LATE).format(n=number)
     if _is_paused(drop, document):
         return Panel(_(texts.PAUSED_NOW), notes=(note,), editions=_editions(document))
     ahead = place - drop.cursor
@@ -93,7 +101,9 @@ def _place_panel(drop: CachedDrop, document: Status, index: int, place: int) -> 
         wait = _(texts.FEW).format(n=f"{left:,}")
     else:
         wait = _wait(document, place)
-    notes = (note,) if ahead == 0 else (wait, note)
+    notes: tuple[str, ...] = (wait, note)
+    if ahead == 0:
+        notes = (note,)
     return Panel(_ahead(ahead, about=drawn), count=f"{ahead + 1:,}", notes=notes, editions=_editions(document))
 
 
@@ -102,7 +112,10 @@ def _is_paused(drop: CachedDrop, document: Status) -> bool:
 
 
 def _ahead(ahead: int, *, about: bool) -> str:
-    """Return how many people are in front. Drawn places are approximate, so their number has two significant digits."""
+    """Return how many people are in front.
+
+    Drawn places are approximate, so their number has two significant digits.
+    """
     if ahead == 0:
         return _(texts.NEXT)
     if not about or ahead < 10:
@@ -131,7 +144,9 @@ def _editions(document: Status) -> tuple[tuple[str, str], ...]:
 
 
 def format_time(at: float) -> str:
-    """Return a unix second as text, in UTC: without JavaScript the page can't know the shopper's time zone."""
+    """Return a unix second as text. In UTC: without JavaScript, the shopper's time zone is unknown."""
     when = datetime.fromtimestamp(at, UTC)
-    time = f"{when:%H:%M:%S}" if when.second else f"{when:%H:%M}"
+    time = f"{when:%H:%M}"
+    if when.second:
+        time = f"{when:%H:%M:%S}"
     return _(texts.MOMENT).format(time=time, day=when.day, month=_(texts.MONTHS[when.month - 1]), year=when.year)

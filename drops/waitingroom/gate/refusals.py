@@ -13,7 +13,9 @@ CROWDED_RETRY_SECONDS = 1  # the gatekeeper's next tick raises the counter's lim
 
 
 class GateRefused(Exception):
-    """Nothing was done. `values` fill the reason, `members` go into the problem for scripts, `retry` is in seconds.
+    """Nothing was done.
+
+    `values` fill the reason, `members` go into the problem for scripts, `retry` is in seconds.
 
     `key` is the client key of a join that may be sent again unchanged: the page offers the button once more.
     """

@@ -1,4 +1,7 @@
-"""Every sentence that the gate shows, in one place. They are marked here, and translated where they are used."""
+"""Every sentence that the gate shows, in one place.
+
+They are marked here, and translated where they are used.
+"""
 
 from typing import NamedTuple
 

@@ -3,8 +3,8 @@
 allowance = entered + room            room = max(0, min(ceilings) − waiting passes)
 cursor    = cursor + as many places as use up the allowance, a call window after the last step, never back
 
-A ceiling is a number of shoppers who may be in with a pass and without a hold. Ceilings of all drops together (checkout
-slots, payment rate, ready capacity) are divided among the drops by what each can use.
+A ceiling is a number of shoppers who may be in with a pass and without a hold. Ceilings of all drops together
+(checkout slots, payment rate, ready capacity) are divided among the drops by what each can use.
 """
 
 from collections.abc import Sequence
@@ -63,8 +63,10 @@ def compute_allowances(
     shares = divide_fairly(max(0, lowest_shared.shoppers - waiting), wanted)
     allocations = []
     for demand, bound, room, share in zip(demands, own, rooms, shares, strict=True):
-        ruling = bound if room <= share else lowest_shared
-        allocations.append(Allocation(demand.entered + min(room, share), ruling))
+        if room <= share:
+            allocations.append(Allocation(demand.entered + room, bound))
+        else:
+            allocations.append(Allocation(demand.entered + share, lowest_shared))
     return allocations
 
 
@@ -74,7 +76,7 @@ def lowest(bounds: Sequence[Bound]) -> Bound:
 
 
 def divide_fairly(total: int, wanted: Sequence[int]) -> list[int]:
-    """Divide a total: small wishes are met, the others get equal shares, and what nobody wants is spread over all."""
+    """Divide a total: small wishes are met, larger ones get equal shares, and any surplus is spread over all."""
     shares = [0] * len(wanted)
     left = total
     smallest_first = sorted(range(len(wanted)), key=lambda i: wanted[i])
@@ -82,23 +84,28 @@ def divide_fairly(total: int, wanted: Sequence[int]) -> list[int]:
         shares[i] = min(wanted[i], left // (len(wanted) - done))
         left -= shares[i]
     for i in range(len(wanted)):
-        extra = 1 if i < left % len(wanted) else 0
-        shares[i] += left // len(wanted) + extra
+        shares[i] += left // len(wanted)
+        if i < left % len(wanted):
+            shares[i] += 1
     return shares
 
 
 def shoppers_for_stock(*, free: int, taken: int, holds: int) -> int:
-    """Return how many shoppers the free units are enough for, if each wants as many as the `taken` in `holds` holds."""
-    units_per_hold = max(1.0, taken / holds) if holds else 1.0
+    """Return how many shoppers the free units are enough for. Each wants as many as an average hold has so far."""
+    units_per_hold = 1.0
+    if holds:
+        units_per_hold = max(1.0, taken / holds)
     # The subtraction undoes rounding up of a float that is a hair too large: 55 × 1.2 is 66.
     return ceil(free * admission.OVERBOOKING_FACTOR / units_per_hold - 1e-9)
 
 
 def next_cursor(*, cursor: int, joined: int, entered: int, allowance: int, since: float | None) -> int:
-    """Return the new cursor. `since`: seconds since it last moved or the allowance was last used up, None for never.
+    """Return the new cursor.
 
-    Only some of the called shoppers enter, and after a loss some indices belong to nobody: steps grow by the share that
-    has entered so far.
+    `since`: seconds since it last moved or the allowance was last used up, None for never.
+
+    Only some of the called shoppers enter, and after a loss some indices belong to nobody: steps grow by the
+    share that has entered so far.
     """
     unused = allowance - entered
     if unused <= 0 or (since is not None and since < CALL_WINDOW_SECONDS):
@@ -110,5 +117,5 @@ def next_cursor(*, cursor: int, joined: int, entered: int, allowance: int, since
 
 
 def next_counter_limit(*, joined: int, limit: int, per_second: float) -> int:
-    """Return how far the counter may go: some seconds of joins ahead, and never below the committed `limit`."""
+    """Return the counter's new limit: some seconds of joins ahead, never below the committed `limit`."""
     return max(limit, joined + max(MIN_LEASED_INDICES, ceil(per_second * COUNTER_LEASE_SECONDS)))

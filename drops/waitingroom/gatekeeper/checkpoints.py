@@ -23,8 +23,8 @@ FIELDS = (
     "reason",
 )
 
-# SQL, as the ORM can't update many rows, each with its own values and greatest(), behind a condition on another table.
-# `counter_limit` and `cursor` were promised to shoppers, so they never go back.
+# SQL, as the ORM can't update many rows, each with its own values and greatest(), behind a condition on
+# another table. `counter_limit` and `cursor` were promised to shoppers, so they never go back.
 COMMIT = f"""
     WITH {leader.RENEWAL}
     UPDATE drops_checkpoint c
@@ -78,7 +78,7 @@ def commit(*, term: int, checkpoints: Sequence[Checkpoint]) -> None:
 
 
 def seal(*, term: int, drop: Drop, n: int) -> bool:
-    """Commit how many indices the shuffle covers, if the drop has opened and hasn't ended; return whether it was done.
+    """Commit how many indices the shuffle covers, if the drop has opened and not ended; return whether it had.
 
     `drop` is refreshed in any case: another gatekeeper may have sealed it, or a person closed it.
     """

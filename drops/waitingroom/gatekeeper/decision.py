@@ -16,7 +16,10 @@ RATE_DECAY = 0.8  # per tick, while fewer join
 
 @dataclass
 class JoinRate:
-    """The leader's memory of a drop's counts from tick to tick. For a new leader, the rate of joins starts at 0."""
+    """The leader's memory of a drop's counts from tick to tick.
+
+    For a new leader, the rate of joins starts at 0.
+    """
 
     entered_at: dict[int, int] = field(default_factory=dict)  # unix second → entries
     joined: int = 0
@@ -25,7 +28,7 @@ class JoinRate:
 
 
 def update_counter(snapshot: DropSnapshot, rate: JoinRate) -> None:
-    """Copy Redis' counts to the checkpoint, or decide where counting resumes if they were lost, and raise the limit."""
+    """Copy Redis' counts to the checkpoint, or decide where counting resumes if they are lost. Raise the limit."""
     checkpoint, redis = snapshot.checkpoint, snapshot.redis
     checkpoint.tick += 1
     if redis is None:
@@ -69,14 +72,14 @@ def is_ahead_of_postgres(snapshot: DropSnapshot, redis: lua.WaitingRoomState) ->
 
 
 def recent_entries(redis: lua.WaitingRoomState, known: dict[int, int]) -> dict[int, int]:
-    """Return the entries of the last two minutes by second, including `known` ones that Redis has lost since."""
+    """Return the entries of the last two minutes by second, with the `known` ones that Redis has lost."""
     since = redis.now - tickets.PASS_SECONDS
     seconds = {second for second in (*redis.entered_at, *known) if second > since}
     return {second: max(redis.entered_at.get(second, 0), known.get(second, 0)) for second in seconds}
 
 
 def decide(*, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot], active: Sequence[Ceiling]) -> None:
-    """Move allowance and cursor of the drops that admit shoppers, and record which of the `active` ceilings rules."""
+    """Move allowance and cursor of the drops that admit shoppers, and record which ceiling rules."""
     admitting = [snapshot for snapshot in due if is_admitting(snapshot)]
     idle = [snapshot for snapshot in due if not is_admitting(snapshot)]
     for snapshot in idle:
@@ -93,7 +96,7 @@ def decide(*, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot], active
 
 
 def is_admitting(snapshot: DropSnapshot) -> bool:
-    """Whether anybody may enter now: the drop is live, everybody knows the shuffle, and Redis is reachable."""
+    """Whether anybody may enter now: the drop is live, the shuffle is known, and Redis is reachable."""
     sealed_at = snapshot.drop.sealed_at
     if snapshot.phase is not Phase.LIVE or snapshot.redis is None or sealed_at is None:
         return False
@@ -114,16 +117,18 @@ def apply_allocation(snapshot: DropSnapshot, allocated: allocation.Allocation) -
     """Set the checkpoint's allowance, and call the next places."""
     checkpoint = snapshot.checkpoint
     checkpoint.allowance, checkpoint.reason = allocated.allowance, allocated.bound.reason[:200]
-    moved = checkpoint.cursor_moved_at
+    since = None
+    if checkpoint.cursor_moved_at is not None:
+        since = (snapshot.now - checkpoint.cursor_moved_at).total_seconds()
     cursor = allocation.next_cursor(
         cursor=checkpoint.cursor,
         joined=checkpoint.joined,
         entered=checkpoint.entered,
         allowance=checkpoint.allowance,
-        since=(snapshot.now - moved).total_seconds() if moved else None,
+        since=since,
     )
-    # Shoppers turned away while the allowance was used up get a head start: the call window passes before the cursor
-    # moves again.
+    # Shoppers turned away while the allowance was used up get a head start: the call window passes before the
+    # cursor moves again.
     if cursor > checkpoint.cursor or checkpoint.allowance <= checkpoint.entered:
         checkpoint.cursor_moved_at = snapshot.now
     checkpoint.cursor = cursor

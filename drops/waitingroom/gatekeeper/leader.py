@@ -1,15 +1,15 @@
-"""Which gatekeeper leads: one row, won by one guarded UPDATE and kept by renewing it with every tick's commit.
+"""The gatekeepers' leadership: one row, won by one guarded UPDATE and renewed with every tick's commit.
 
-The term increases each time the row changes hands. A gatekeeper with an older term can neither commit (WHERE term =
-its own) nor publish (Redis refuses an older term), however long it slept.
+The term increases each time the row changes hands. A gatekeeper with an older term can neither commit (WHERE
+term = its own) nor publish (Redis refuses an older term), however long it slept.
 """
 
 from django.db import connection
 
 LEASE_SECONDS = 5  # without a renewal for this long, another gatekeeper may take over
 
-# The beginning of every statement by which the leader commits: it renews the lease. If the lead is lost, `leader` has
-# no row, and a statement that joins it changes nothing.
+# The beginning of every statement by which the leader commits: it renews the lease. If the lead is lost,
+# `leader` has no row, and a statement that joins it changes nothing.
 RENEWAL = f"""
     leader AS (
         UPDATE drops_leadership SET until = now() + interval '{LEASE_SECONDS} seconds'

@@ -1,10 +1,11 @@
 """The gatekeeper's loop: one leader looks after all drops; Postgres first, Redis second.
 
-A tick reads the drops and what Redis holds of each, decides, commits the checkpoints in one guarded statement, and only
-then publishes to Redis. If a process dies in between, the next tick of any gatekeeper continues from the commit.
+A tick reads the drops and what Redis holds of each, decides, commits the checkpoints in one guarded
+statement, and only then publishes to Redis. If a process dies in between, the next tick of any gatekeeper
+continues from the commit.
 
-The seal takes three steps: Redis closes the lobby and returns N, revealing nothing; Postgres commits N by its own
-clock; then the secret is published.
+The seal takes three steps: Redis closes the lobby and returns N, revealing nothing; Postgres commits N by its
+own clock; then the secret is published.
 """
 
 import logging
@@ -51,7 +52,7 @@ class DropMemory:
 
 
 def connect(url: str) -> Redis:
-    """Return a client of the waiting room's Redis with short timeouts: a tick that waited long would lose the lead."""
+    """Return a client of the waiting room's Redis. Its timeouts are short: a long tick would lose the lead."""
     return Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
@@ -63,7 +64,7 @@ class Gatekeeper:
         self.holder = holder
         self.clock = clock
         self.term: int | None = None
-        self.newest_term = 0  # that Redis knows of: greater than Postgres', if Postgres was restored from a backup
+        self.newest_term = 0  # that Redis knows of: above Postgres' own after a restore from a backup
         self.memory: dict[UUID, DropMemory] = {}
         self.outages = faults.Outages(clock)
         self.alerting = faults.Alerting()
@@ -138,7 +139,7 @@ class Gatekeeper:
     # --- one tick
 
     def is_due(self, snapshot: DropSnapshot) -> bool:
-        """Whether a drop is processed in this tick: always while it runs, otherwise after a change and now and then."""
+        """Whether to process a drop in this tick: always while it runs, otherwise in a new phase or now and then."""
         memory = self.memory.setdefault(snapshot.drop.pk, DropMemory())
         if snapshot.phase in lifecycle.RUNNING_PHASES or snapshot.phase != memory.phase:
             return True
@@ -156,7 +157,7 @@ class Gatekeeper:
         checkpoints.commit(term=self.leading_term(), checkpoints=[snapshot.checkpoint for snapshot in due])
         for snapshot in due:
             record_ending(snapshot)
-            # Only after the commit: a gatekeeper that has lost the lead without knowing it also sees a newer Redis.
+            # Only after the commit: a gatekeeper that has unknowingly lost the lead sees a newer Redis, too.
             if snapshot.is_redis_ahead:
                 faults.alert_older_postgres(snapshot)
         self.alerting.check_payment_rate(due, active)
@@ -166,7 +167,7 @@ class Gatekeeper:
                     self.publish(snapshot)
 
     def add_editions(self, due: Sequence[DropSnapshot]) -> None:
-        """Add the editions, read again for drops that are new or in a new phase: otherwise they don't change."""
+        """Add the editions. They are read again for new drops and in new phases; otherwise they don't change."""
         changed = [snapshot.drop for snapshot in due if self.memory[snapshot.drop.pk].phase != snapshot.phase]
         prefetch_related_objects(changed, "editions__variant")
         for drop in changed:
@@ -205,7 +206,10 @@ class Gatekeeper:
         memory.phase, memory.published_at = snapshot.phase, self.clock()
 
     def seal(self, snapshot: DropSnapshot) -> None:
-        """Close the lobby and commit its size. Raises: lua.ScriptRefused, RedisError, with nothing committed."""
+        """Close the lobby and commit its size.
+
+        Raises: lua.ScriptRefused, RedisError, with nothing committed.
+        """
         n = lua.close_lobby(self.redis, snapshot.drop.slug, term=self.leading_term())
         checkpoints.seal(term=self.leading_term(), drop=snapshot.drop, n=n)
         snapshot.phase = lifecycle.phase(drop=snapshot.drop, now=snapshot.now)
@@ -239,14 +243,16 @@ def active_ceilings(due: Sequence[DropSnapshot]) -> list[Ceiling]:
 
 
 def seconds_to_next_tick(every: Sequence[DropSnapshot]) -> float:
-    """Return the seconds to the next tick: few while a drop runs, and never beyond the next change by the clock."""
+    """Return the seconds to the next tick: few while a drop runs, and never beyond the next phase."""
     running = any(snapshot.phase in lifecycle.RUNNING_PHASES for snapshot in every)
-    waits = [RUNNING_TICK_SECONDS if running else IDLE_TICK_SECONDS]
+    wait = IDLE_TICK_SECONDS
+    if running:
+        wait = RUNNING_TICK_SECONDS
     for snapshot in every:
         change = lifecycle.next_change(drop=snapshot.drop, now=snapshot.now)
         if change is not None:
-            waits.append((change - snapshot.now).total_seconds())
-    return min(waits)
+            wait = min(wait, (change - snapshot.now).total_seconds())
+    return wait
 
 
 def record_ending(snapshot: DropSnapshot) -> None:

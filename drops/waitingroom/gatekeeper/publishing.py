@@ -37,7 +37,10 @@ def publish(*, redis: Redis, term: int, snapshot: DropSnapshot) -> None:
 
 
 def adopt(*, redis: Redis, term: int, snapshot: DropSnapshot, counter: int) -> None:
-    """Adopt the Redis server for the drop; counting resumes at `counter`. Raises: lua.ScriptRefused, RedisError."""
+    """Adopt the Redis server for the drop; counting resumes at `counter`.
+
+    Raises: lua.ScriptRefused, RedisError.
+    """
     drop, checkpoint = snapshot.drop, snapshot.checkpoint
     lua.adopt(
         redis,
@@ -88,6 +91,9 @@ def build_status(snapshot: DropSnapshot) -> Status:
     """Return the status document."""
     drop, checkpoint = snapshot.drop, snapshot.checkpoint
     proof = queries.draw_proof(drop=drop)
+    secret = None
+    if proof.secret is not None:
+        secret = proof.secret.hex()
     return Status(
         v=documents.VERSION,
         epoch=checkpoint.epoch,
@@ -101,7 +107,7 @@ def build_status(snapshot: DropSnapshot) -> Status:
         closes=unix_seconds(drop.closes_at),
         sealed=proof.n,
         commitment=proof.commitment.hex(),
-        secret=proof.secret.hex() if proof.secret else None,
+        secret=secret,
         cursor=checkpoint.cursor,
         joined=checkpoint.joined,
         rate=admission_rate(snapshot),
@@ -113,7 +119,9 @@ def build_status(snapshot: DropSnapshot) -> Status:
 
 def unix_seconds(at: datetime | None) -> float | None:
     """Return a time in unix seconds, None for none."""
-    return at.timestamp() if at else None
+    if at is None:
+        return None
+    return at.timestamp()
 
 
 def edition_statuses(snapshot: DropSnapshot) -> list[EditionStatus]:
@@ -144,8 +152,8 @@ def poll_rule(snapshot: DropSnapshot) -> PollRule:
 def admission_rate(snapshot: DropSnapshot) -> float:
     """Return the shoppers admitted per second, over the last half minute or since the first one.
 
-    Before the first one, it is the rate at which admission will start: pages near the head of the line poll within
-    seconds.
+    Before the first one, it is the rate at which admission will start, so pages near the head of the line
+    poll within seconds.
     """
     if snapshot.phase is Phase.LIVE and not snapshot.checkpoint.entered:
         return float(settings.READY_PER_SECOND)

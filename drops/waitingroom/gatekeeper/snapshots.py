@@ -17,13 +17,13 @@ from drops.waitingroom.protocol import lua, tickets
 PUBLISHED_AFTER_END = timedelta(minutes=10)
 KEYS_KEPT_AFTER_END = timedelta(hours=1)
 
-# How long shoppers of a drop take from entering to their hold: CHOOSING_MEANS times the mean. Of times that are spread
-# at random around a mean, 98 of 100 are below four times the mean (e⁻⁴ are above).
+# How long shoppers of a drop take from entering to their hold: CHOOSING_MEANS times the mean. Of times that
+# are spread at random around a mean, 98 of 100 are below four times the mean (e⁻⁴ are above).
 CHOOSING_MEANS = 4
 MIN_CHOOSING_SECONDS = 20
 MIN_FIRST_HOLDS = 20  # with fewer first holds the mean isn't used: a pass counts for its whole time
 
-# SQL, as the ORM can't aggregate over an aggregate: each hold is compared with what its whole drop took on average.
+# SQL, as the ORM can't aggregate over an aggregate: each hold is compared with the average of its drop.
 COUNT_HOLDS = """
     SELECT drop_id,
            count(*),
@@ -54,8 +54,8 @@ COUNT_HOLDS = """
 class HoldCounts:
     """Holds of a drop. `busy` ones are open or being paid for.
 
-    `choosing_seconds` is the time after entering within which nearly all shoppers of this drop place a hold, if they
-    place one. `recent` holds belong to entries of that time.
+    `choosing_seconds` is the time after entering within which nearly all shoppers of this drop place a hold,
+    if they place one. `recent` holds belong to entries of that time.
     """
 
     live: int = 0
@@ -66,7 +66,7 @@ class HoldCounts:
 
 @dataclass
 class DropSnapshot:
-    """A drop in a tick: its row, its checkpoint (as committed, then as decided), and what was read about it."""
+    """A drop in a tick: its row, its checkpoint (first as committed, then as decided), and its counts."""
 
     drop: Drop
     checkpoint: Checkpoint
@@ -74,7 +74,7 @@ class DropSnapshot:
     now: datetime
     editions: list[Edition] = field(default_factory=list)  # with their variants
     redis: lua.WaitingRoomState | None = None  # None: Redis is unreachable
-    entered_at: dict[int, int] = field(default_factory=dict)  # unix second → entries, also those that Redis has lost
+    entered_at: dict[int, int] = field(default_factory=dict)  # unix second → entries, with those lost by Redis
     adopt_from: int | None = None  # where counting resumes, if the Redis server is to be adopted
     is_redis_ahead: bool = False  # of Postgres: see decision.is_ahead_of_postgres
     counts: dict[int, stock.UnitCounts] = field(default_factory=dict)  # by edition id
@@ -101,8 +101,10 @@ class DropSnapshot:
         return max(0, self.entered_within(self.holds.choosing_seconds) - self.holds.recent)
 
     def entered_within(self, seconds: float) -> int:
-        """Return how many entered in the last `seconds` (at most 120), by the clock of Redis, which recorded them."""
-        now = self.redis.now if self.redis else self.now.timestamp()
+        """Return how many entered in the last `seconds` (at most 120), by the clock of Redis."""
+        now = self.now.timestamp()
+        if self.redis is not None:
+            now = self.redis.now
         return sum(count for at, count in self.entered_at.items() if at > now - seconds)
 
 
@@ -144,7 +146,10 @@ def deletable_checkpoints() -> list[Checkpoint]:
 
 
 def count_stock_and_holds(*, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
-    """Add the stock of the drops that are due, and the holds of every drop: they share the checkout. Two queries."""
+    """Add the stock of the drops that are due, and the holds of every drop: they share the checkout.
+
+    Two queries.
+    """
     counts = stock.counts_of(drops=[snapshot.drop for snapshot in due])
     for snapshot in due:
         snapshot.counts = {edition.pk: counts[edition.pk] for edition in snapshot.editions if edition.pk in counts}

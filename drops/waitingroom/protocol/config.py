@@ -1,4 +1,4 @@
-"""The gate's configuration from the environment: names and meanings as in dropsite/settings.py, without Django."""
+"""The gate's configuration from the environment, as in dropsite/settings.py but without Django."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

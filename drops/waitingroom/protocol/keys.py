@@ -1,6 +1,6 @@
 """Names of the waiting room's Redis keys and cookies. docs/architecture.md lists which process writes which.
 
-The braces make Redis Cluster keep all keys of a drop on one node, as a script that uses several of them needs.
+The braces keep all keys of a drop on one node of a Redis Cluster, since scripts use several of them.
 """
 
 import re
@@ -46,7 +46,12 @@ def all_of(slug: str) -> list[str]:
 
 
 def cookie(kind: str, slug: str, secure: bool) -> str:
-    """Return the name of a drop's cookie. `kind` is one of COOKIE_KINDS; `secure` is false only over plain http."""
+    """Return the name of a drop's cookie.
+
+    `kind` is one of COOKIE_KINDS; `secure` is false only over plain http.
+    """
     if kind not in COOKIE_KINDS:
         raise ValueError(kind)
-    return f"__Host-{kind}-{slug}" if secure else f"{kind}-{slug}"
+    if secure:
+        return f"__Host-{kind}-{slug}"
+    return f"{kind}-{slug}"

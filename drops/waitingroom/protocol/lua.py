@@ -1,7 +1,7 @@
-"""The scripts that settle the waiting room's races inside Redis, and typed calls of them, for gatekeeper and gate.
+"""The scripts that decide the waiting room's races inside Redis, with typed calls for gatekeeper and gate.
 
-The first lines of each script (lua/*.lua) describe its arguments and replies. Here a reply becomes a value or a
-ScriptRefused; a Redis that is unreachable stays redis.exceptions.RedisError.
+The first lines of each script (lua/*.lua) describe its arguments and replies. Here a reply becomes a value or
+a ScriptRefused; a Redis that is unreachable stays redis.exceptions.RedisError.
 """
 
 import json
@@ -147,7 +147,9 @@ def _checked(script: Script, reply: Any) -> list[Any]:
 
 
 def _text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+    if isinstance(value, bytes):
+        return value.decode()
+    return value
 
 
 class Entry(NamedTuple):
@@ -158,7 +160,10 @@ class Entry(NamedTuple):
 
 
 def join_call(slug: str, clients: Sequence[str]) -> tuple[Script, list[str], Sequence[str]]:
-    """Return how to run JOIN. It replies with an index per client key, -1 where the counter would pass its limit."""
+    """Return how to run JOIN.
+
+    It replies with an index per client key, -1 where the counter would pass its limit.
+    """
     return JOIN, [keys.state(slug), keys.clients(slug)], clients
 
 
@@ -170,7 +175,7 @@ def enter_call(slug: str, index: int, place: int) -> tuple[Script, list[str], li
 def join(redis: Redis, slug: str, clients: Sequence[str]) -> list[int]:
     """Return an index for each client key.
 
-    Raises: NotAdopted, DropClosed, LobbyNotOpen, CounterLimitReached (if even one didn't fit below the limit).
+    Raises: NotAdopted, DropClosed, LobbyNotOpen, CounterLimitReached (if even one didn't fit below it).
     """
     indices = run(redis, *join_call(slug, clients))
     if -1 in indices:
@@ -187,7 +192,10 @@ def enter(redis: Redis, slug: str, *, index: int, place: int) -> Entry:
 
 
 def close_lobby(redis: Redis, slug: str, *, term: int) -> int:
-    """Take the first step of the seal and return N, the same N each time. Raises: NotAdopted, OutdatedTerm."""
+    """Take the first step of the seal and return N, the same N each time.
+
+    Raises: NotAdopted, OutdatedTerm.
+    """
     (n,) = run(redis, CLOSE_LOBBY, [keys.state(slug)], [term])
     return int(n)
 
@@ -213,7 +221,9 @@ def publish(
     seal: Seal | None = None,
     theme: Mapping[str, str] | None = None,
 ) -> None:
-    """Write what Postgres has committed. `limit`, `cursor` and `allowance` never fall, whatever is passed here.
+    """Write what Postgres has committed.
+
+    `limit`, `cursor` and `allowance` never fall, whatever is passed here.
 
     `status` is the encoded document, `theme` the title and colours of the page without JavaScript.
 
@@ -250,32 +260,39 @@ def adopt(
 ) -> None:
     """Adopt the server for a drop's waiting room, for the first time or again.
 
-    Counting resumes at `counter`: the limit committed before this adoption. The new `limit`, `epoch` and `run_id` are
-    committed before this call. What the server still has (the indices of clients, the times of entries) stays.
+    Counting resumes at `counter`: the limit committed before this adoption. The new `limit`, `epoch` and
+    `run_id` are committed before this call. What the server still has (the indices of clients, the times of
+    entries) stays.
 
     Raises: RunIdMismatch, OutdatedTerm.
     """
     numbers = {"epoch": epoch, "counter": counter, "limit": limit, "cursor": cursor, "allowance": allowance}
+    texts = {"lobby": str(lobby), "paused": str(int(paused))} | _seal_fields(seal) | _theme_fields(theme)
     fields = {
         "most": numbers | {"entered": entered, "closed": int(closed)},
-        "set": {"lobby": str(lobby), "paused": str(int(paused))} | _seal_fields(seal) | _theme_fields(theme),
-        "unset": [] if seal else ["seed", "n"],
+        "set": texts,
+        "unset": [name for name in ("seed", "n") if name not in texts],
     }
     run(redis, ADOPT, keys.all_of(slug), [run_id, term, str(drop), json.dumps(fields), status])
 
 
 def _seal_fields(seal: Seal | None) -> dict[str, str]:
-    return {} if seal is None else {"seed": seal.seed.hex(), "n": str(seal.n)}
+    if seal is None:
+        return {}
+    return {"seed": seal.seed.hex(), "n": str(seal.n)}
 
 
 def _theme_fields(theme: Mapping[str, str] | None) -> dict[str, str]:
-    return {} if theme is None else {"look": json.dumps(theme, ensure_ascii=False)}
+    if theme is None:
+        return {}
+    return {"look": json.dumps(theme, ensure_ascii=False)}
 
 
 class WaitingRoomState(NamedTuple):
     """A server's data on a drop, read in one transaction.
 
-    `entered_at` counts entries by unix second, at least those of the last 120 s. `fields` is empty on a fresh server.
+    `entered_at` counts entries by unix second, at least those of the last 120 s.
+    `fields` is empty on a fresh server.
     """
 
     run_id: str

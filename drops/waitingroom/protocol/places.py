@@ -1,4 +1,6 @@
-"""The shuffle: which place a lobby ticket gets. Pure arithmetic that anyone can repeat (layouts: docs/verifying.md).
+"""The shuffle: which place a lobby ticket gets.
+
+Pure arithmetic that anyone can repeat (layouts: docs/verifying.md).
 
 secret     = HMAC-SHA256(SHUFFLE_KEY, drop id ‖ nonce)        fixed when the drop is announced
 commitment = SHA-256(secret)                                  published then

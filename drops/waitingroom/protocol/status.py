@@ -1,7 +1,7 @@
-"""The status document, version 1: what everybody may know of a drop's waiting room, and what a page derives from it.
+"""The status document, version 1: the public state of a drop's waiting room, and what pages derive from it.
 
-The gatekeeper writes it once a second, the gate serves it, drop pages and simulated crowds read it. It contains nothing
-about any one visitor.
+The gatekeeper writes it once a second, the gate serves it, drop pages and simulated crowds read it. It
+contains nothing about any one visitor.
 """
 
 import json
@@ -18,7 +18,10 @@ Band = Literal["in", "low", "held", "gone"]
 
 
 class PollRule(TypedDict):
-    """Poll again after clamp(least, x, most) seconds. x is wait ÷ share; while nobody is admitted, the places ahead."""
+    """Poll again after clamp(least, x, most) seconds.
+
+    x is the wait divided by `share`; while nobody is admitted, the number of places ahead.
+    """
 
     least: int
     most: int
@@ -36,7 +39,10 @@ class EditionStatus(TypedDict):
 
 
 class Status(TypedDict):
-    """Times are unix seconds, secret and commitment hex digits. (epoch, tick) only grows: an older one is ignored."""
+    """Times are unix seconds, secret and commitment hex digits.
+
+    (epoch, tick) only grows: an older one is ignored.
+    """
 
     v: int
     epoch: int
@@ -93,7 +99,8 @@ def is_fresh(status: Status, now: float) -> bool:
 def expected_wait(status: Status, place: int) -> tuple[float, float] | None:
     """Return the shortest and longest likely wait of a place, in seconds; None while nobody is admitted.
 
-    It assumes the pace of the last 30 s, which may rise by a quarter or fall by a third as holds are released or paid.
+    It assumes the pace of the last 30 s. As holds are released or paid, that may rise by a quarter or fall by
+    a third.
     """
     ahead = place - status["cursor"]
     if ahead < 0:
@@ -105,12 +112,14 @@ def expected_wait(status: Status, place: int) -> tuple[float, float] | None:
 
 
 def max_poll_seconds(waiting: float) -> float:
-    """Return the longest time between two polls of a live drop: the shorter the line, the sooner it hears news."""
+    """Return the longest time between two polls of a live drop: the shorter the line, the shorter."""
     return min(POLL["most"], max(SHORTEST_MAX_SECONDS, waiting / POLLS_PER_SECOND))
 
 
 def poll_seconds(status: Status, place: int | None, now: float, jitter: float) -> float:
-    """Return the seconds until the next poll. `place` is None before the seal or without a ticket; `jitter` is 0 to 1.
+    """Return the seconds until the next poll.
+
+    `place` is None before the seal or without a ticket; `jitter` is 0 to 1.
 
     Before an opening everybody comes back within the 3 s after it, each at a moment of their own.
     """

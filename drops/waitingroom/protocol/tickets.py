@@ -1,8 +1,9 @@
 """Signed values: tickets, passes, and the tokens of holds and orders. Pure; bytes in, text out.
 
-A value is `1.<kid>.<payload>.<mac>`, both base64url without padding. The MAC is the first 16 bytes of HMAC-SHA256 over
-`purpose 00 "1" 00 kid 00 scope 00 payload`, so a value is valid for one purpose and one scope only (the slug for
-tickets and passes, "" otherwise). Of a purpose's keys the first signs and all verify: that is how they are rotated.
+A value is `1.<kid>.<payload>.<mac>`, both base64url without padding. The MAC is the first 16 bytes of
+HMAC-SHA256 over `purpose 00 "1" 00 kid 00 scope 00 payload`, so a value is valid for one purpose and one
+scope only (the slug for tickets and passes, "" otherwise). Of a purpose's keys the first signs and all
+verify: that is how they are rotated.
 """
 
 import hmac
@@ -61,7 +62,9 @@ def sign(purpose: str, scope: str, payload: bytes, keyring: Keyring) -> str:
 
 def read(purpose: str, scope: str, value: str, keyring: Keyring) -> bytes:
     """Verify a value and return its payload. Raises: InvalidSignature."""
-    parts = value.split(".") if len(value) <= MAX_VALUE_LENGTH and value.isascii() else []
+    if len(value) > MAX_VALUE_LENGTH or not value.isascii():
+        raise InvalidSignature
+    parts = value.split(".")
     if len(parts) != 4 or parts[0] != VERSION or parts[1] not in keyring.keys:
         raise InvalidSignature
     _, kid, text, mac = parts
@@ -94,7 +97,10 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """Permission to place a hold. `entered` is the unix second of the entry, `cursor` that moment's: place < cursor."""
+    """Permission to place a hold.
+
+    `entered` is the unix second of the entry, `cursor` that moment's: place < cursor.
+    """
 
     ticket: bytes
     index: int
@@ -109,7 +115,10 @@ class Pass:
 
 
 def issue(slug: str, index: int, client_key: bytes, keyring: Keyring) -> Ticket:
-    """Return the ticket of an index. The same client key gets the same id while the signing key stays the same."""
+    """Return the ticket of an index.
+
+    The same client key gets the same id while the signing key stays the same.
+    """
     message = b"id\0" + slug.encode() + b"\0" + index.to_bytes(4) + client_key
     return Ticket(hmac.digest(keyring.keys[keyring.signer], message, "sha256")[:16], index)
 
@@ -131,7 +140,10 @@ def sign_pass(pass_: Pass, slug: str, keyring: Keyring) -> str:
 
 
 def read_pass(value: str, slug: str, keyring: Keyring) -> Pass:
-    """Return the pass in a cookie, which may have ended: that is for the caller to check. Raises: InvalidSignature."""
+    """Return the pass in a cookie, which may have ended: that is for the caller to check.
+
+    Raises: InvalidSignature.
+    """
     return Pass(*_unpack(_PASS, read("pass", slug, value, keyring)))
 
 

@@ -1,1 +1,1 @@
-"""What a rehearsal costs the stack it runs against."""
+"""The cost of a rehearsal to the stack that it runs against."""

@@ -17,7 +17,10 @@ class FrequentStatement:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a rehearsal used. `memory_mib` is by program, at the moment when the shop's total was largest."""
+    """The resources that a rehearsal used.
+
+    `memory_mib` is by program, at the moment when the shop's total was largest.
+    """
 
     cpu_seconds: dict[str, float]  # by program
     crowd_cpu_seconds: float

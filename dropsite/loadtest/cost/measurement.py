@@ -46,7 +46,9 @@ class CostMeasurement:
     def __init__(self) -> None:
         self.own_statements = 0  # sent by the load test itself, which the shop doesn't pay for
         run_dir = os.environ.get("RUN_DIR", "")
-        self._sampler = ProcessSampler(SupervisorClient(Path(run_dir))) if run_dir else None
+        self._sampler = None
+        if run_dir:
+            self._sampler = ProcessSampler(SupervisorClient(Path(run_dir)))
         self._statements_before: dict[int, StatementCount] = {}
         self._commands_before: dict[str, int] = {}
         self._crowd_cpu_before = 0.0
@@ -108,9 +110,10 @@ def _difference(before: dict[int, StatementCount], after: dict[int, StatementCou
     """Return what was executed between two counts."""
     executed = []
     for query_id, count in after.items():
-        earlier = before.get(query_id)
-        calls = count.calls - (earlier.calls if earlier else 0)
-        milliseconds = count.milliseconds - (earlier.milliseconds if earlier else 0.0)
+        calls, milliseconds = count.calls, count.milliseconds
+        if query_id in before:
+            calls -= before[query_id].calls
+            milliseconds -= before[query_id].milliseconds
         if calls > 0:
             executed.append(count._replace(calls=calls, milliseconds=milliseconds))
     return executed

@@ -124,8 +124,11 @@ class ProcessSampler:
         for name, tree in trees.items():
             key = (name, tree[0].pid)
             seconds = sum(process.own_seconds + process.ended_children_seconds for process in tree)
-            # A process that is missing in the first sample was started later, so all its time counts.
-            self.first_seconds.setdefault(key, seconds if is_first_sample else 0.0)
+            if is_first_sample:
+                self.first_seconds[key] = seconds
+            else:
+                # A process that is missing in the first sample was started later, so all its time counts.
+                self.first_seconds.setdefault(key, 0.0)
             self.last_seconds[key] = max(seconds, self.last_seconds.get(key, 0.0))
 
     def _record_memory(self, trees: Trees) -> None:
@@ -148,5 +151,7 @@ def _supervisor_tree(trees: Trees, processes: dict[int, Process]) -> Trees:
     for tree in trees.values():
         if tree:
             supervisor = processes.get(tree[0].parent)
-            return {SUPERVISOR: [supervisor._replace(ended_children_seconds=0.0)]} if supervisor else {}
+            if supervisor is None:
+                return {}
+            return {SUPERVISOR: [supervisor._replace(ended_children_seconds=0.0)]}
     return {}

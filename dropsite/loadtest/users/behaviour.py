@@ -1,4 +1,4 @@
-"""What each simulated shopper intends to do, drawn from a seed: the same seed gives the same crowd.
+"""The intentions of simulated shoppers, drawn from a seed: the same seed gives the same crowd.
 
 A behaviour holds intentions and fractions of time, never seconds: how fast a crowd acts is its Pace.
 """
@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Leaves(StrEnum):
-    """Where a shopper leaves for good."""
+    """The point at which a shopper leaves for good."""
 
     NEVER = "never"
     IN_LINE = "in line"
@@ -21,7 +21,7 @@ class Leaves(StrEnum):
 
 
 class AtHold(StrEnum):
-    """What a shopper does with a hold."""
+    """A shopper's intention with a hold."""
 
     PAY = "pay"
     LAPSE = "lapse"
@@ -29,7 +29,7 @@ class AtHold(StrEnum):
 
 
 class Card(StrEnum):
-    """Which card a shopper pays with."""
+    """The kind of card that a shopper pays with."""
 
     GOOD = "good"
     DECLINED_ONCE = "declined once"

@@ -111,7 +111,9 @@ class Site:
 
     def record(self, response: Response | None, method: str, path: str) -> None:
         """Count a response, or the lack of one."""
-        status = str(response.status) if response else NO_RESPONSE
+        status = NO_RESPONSE
+        if response:
+            status = str(response.status)
         self.responses[status] += 1
         self.routes[f"{method} {IDENTIFIER.sub('…', path)} {status}"] += 1
         if response and response.status == 500:
@@ -141,8 +143,10 @@ class Browser:
             "Origin": self.site.origin,
             "Sec-Fetch-Site": "same-origin",
             "Referer": urljoin(self.site.origin, page),
-            "Accept": JSON_ACCEPT if script else HTML_ACCEPT,
+            "Accept": HTML_ACCEPT,
         }
+        if script:
+            headers["Accept"] = JSON_ACCEPT
         return await self.request("POST", path, data=data, headers=headers)
 
     async def request(

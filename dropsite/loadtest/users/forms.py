@@ -68,7 +68,9 @@ class _FormParser(HTMLParser):
             self._add_control(self._form, tag, attributes)
 
     def _add_control(self, form: Form, tag: str, attributes: Attributes) -> None:
-        default_kind = "text" if tag == "input" else tag
+        default_kind = tag
+        if tag == "input":
+            default_kind = "text"
         kind = attributes.get("type", default_kind).lower()
         control = Control(attributes["name"], kind, attributes.get("value", ""), attributes=attributes)
         if kind in {"radio", "checkbox"}:

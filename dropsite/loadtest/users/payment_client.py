@@ -77,8 +77,10 @@ class PaymentClient:
             raise HoldExpired
         if response.status != 200:
             raise UnexpectedPage(f"the checkout page answered {response.status}")
+        self.seconds_left = 0.0
         timer = TIMER.search(response.text)
-        self.seconds_left = float(timer["ends"]) - float(timer["now"]) if timer else 0.0
+        if timer:
+            self.seconds_left = float(timer["ends"]) - float(timer["now"])
         form = forms.find(response.text, ending=ending)
         if form is None:
             raise UnexpectedPage(f"the checkout page has no form to {ending}")
@@ -92,7 +94,7 @@ class PaymentClient:
         data = form.default_data()
         data |= {name: value for name, value in self._address().items() if form.enabled(name)}
         data["confirmation_token"] = await self.card_frame.create_token(self.browser, card_number)
-        presses = 2 if twice else 1
+        presses = 1 + int(twice)
         self.session.events["pressed Pay"] += presses
         responses = await asyncio.gather(
             *(self.browser.post(form.action, data, page=self.hold_url, script=True) for _ in range(presses))

@@ -1,4 +1,4 @@
-"""What a shopper reads on the pick page and on the order page."""
+"""Reading the pick page and the order page as a shopper does."""
 
 import re
 from html import unescape

@@ -1,4 +1,4 @@
-"""What happened to each simulated shopper: what the report counts and the assertions compare."""
+"""The sessions of simulated shoppers, which the report counts and the assertions compare."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -8,7 +8,7 @@ from dropsite.loadtest.users.behaviour import Behaviour
 
 
 class Outcome(StrEnum):
-    """How a session ended."""
+    """The end of a session."""
 
     PLACED = "has an order"
     PAID_AND_LEFT = "paid and left"
@@ -50,4 +50,6 @@ class Session:
 
     @property
     def index(self) -> int | None:
-        return self.indices[0] if self.indices else None
+        if not self.indices:
+            return None
+        return self.indices[0]

@@ -27,7 +27,7 @@ REFUSED_HOLD_STATUSES = frozenset({200, 302, 303, 403, 409, 410})  # what a hold
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """How fast a crowd acts, in seconds; `lapses`: whether it waits for its holds to lapse."""
+    """The speed of a crowd, in seconds; `lapses`: whether it waits for its holds to lapse."""
 
     lobby: float  # early shoppers arrive within this period
     late: float  # late shoppers arrive within this period after the opening
@@ -82,9 +82,10 @@ class Shopper:
         except SessionEnded as ended:
             self.session.outcome = ended.outcome
         except OutOfTime:
-            # A drop that isn't the rehearsal's own goes on without us, so being in its line is no failure.
-            is_waiting = self.session.step == IN_LINE and not self.pace.lapses
-            self.session.outcome = Outcome.STILL_IN_LINE if is_waiting else Outcome.OUT_OF_TIME
+            self.session.outcome = Outcome.OUT_OF_TIME
+            if self.session.step == IN_LINE and not self.pace.lapses:
+                # A drop that isn't the rehearsal's own goes on without us: still being in line is fine.
+                self.session.outcome = Outcome.STILL_IN_LINE
         except (UnexpectedPage, KeyError, ValueError) as error:
             self.session.outcome = Outcome.UNEXPECTED_PAGE
             self.session.problems.append(f"{self.session.step}: {error}")
@@ -122,8 +123,9 @@ class Shopper:
 
     def _opening(self) -> float:
         """Return when the drop opens, on the monotonic clock."""
-        seconds_left = self.status.opens - time() if self.status else 0.0
-        return monotonic() + seconds_left
+        if self.status is None:
+            return monotonic()
+        return monotonic() + self.status.opens - time()
 
     async def _arrive(self) -> None:
         """Come early or late, as intended, and load the drop page."""
@@ -182,8 +184,9 @@ class Shopper:
         return cookies.get(name) or cookies.get(f"__Host-{name}")
 
     def _ended_outcome(self) -> Outcome:
-        is_sold_out = self.status is not None and self.status.phase == "sold out"
-        return Outcome.SOLD_OUT if is_sold_out else Outcome.CLOSED
+        if self.status is not None and self.status.phase == "sold out":
+            return Outcome.SOLD_OUT
+        return Outcome.CLOSED
 
     async def _wait_for_turn(self) -> None:
         """Wait in line until the shopper has a pass. Raises: SessionEnded."""
@@ -192,7 +195,9 @@ class Shopper:
             status = await self.poll_status()
             if status.has_ended:
                 raise SessionEnded(self._ended_outcome())
-            place = None if self.session.index is None else status.place_of(self.session.index)
+            place = None
+            if self.session.index is not None:
+                place = status.place_of(self.session.index)
             self.session.place = place
             if self.behaviour.leaves is Leaves.IN_LINE and place is not None:
                 raise SessionEnded(Outcome.LEFT)
@@ -245,7 +250,9 @@ class Shopper:
         page = await self.browser.get(pick_path)
         if self.behaviour.leaves is Leaves.AT_PICKING:
             raise SessionEnded(Outcome.LEFT)
-        form = forms.find(page.text, ending="/hold/") if page.status == 200 else None
+        form = None
+        if page.status == 200:
+            form = forms.find(page.text, ending="/hold/")
         if form is None:
             return await self._hold_url(page)
         await self._think(self.pace.picking)
@@ -256,7 +263,9 @@ class Shopper:
         started = monotonic()
         response = await self.browser.post(form.action, data, page=pick_path)
         self.session.hold_seconds = monotonic() - started
-        offer = forms.find(response.text, ending="/hold/") if response.status == 409 else None
+        offer = None
+        if response.status == 409:
+            offer = forms.find(response.text, ending="/hold/")
         if offer:
             self.session.events["offered fewer"] += 1
             response = await self.browser.post(offer.action, offer.default_data(), page=form.action)
@@ -267,8 +276,9 @@ class Shopper:
 
         Raises: SessionEnded, UnexpectedPage.
         """
-        is_redirect = response.status in {302, 303}
-        location = response.headers.get("Location", "") if is_redirect else ""
+        location = ""
+        if response.status in {302, 303}:
+            location = response.headers.get("Location", "")
         if "/holds/" in location:
             self._record("held")
             return location
@@ -347,8 +357,9 @@ class Shopper:
                 return Outcome.PLACED
             self._record("declined")
             if state == "over":
-                is_declined = self.behaviour.card is Card.DECLINED_ALWAYS
-                return Outcome.DECLINED if is_declined else Outcome.VOIDED
+                if self.behaviour.card is Card.DECLINED_ALWAYS:
+                    return Outcome.DECLINED
+                return Outcome.VOIDED
             await self._think(self.pace.typing)
             form = await payment.load_form()
         return Outcome.DECLINED

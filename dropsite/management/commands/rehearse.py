@@ -81,14 +81,17 @@ class Command(BaseCommand):
 
     def _run(self, drop: Drop, *, shoppers: int, seed: int, is_own_drop: bool) -> report.Result:
         self._write(f"{shoppers} shoppers on {settings.SHOP_ORIGIN}/drops/{drop.slug}/, seed {seed}")
+        pace, seconds = BRISK_PACE, OWN_DROP_SECONDS
+        if not is_own_drop:
+            pace, seconds = BRISK_PACE.hurried(), EXISTING_DROP_SECONDS
         crowd = Crowd(
             origin=settings.SHOP_ORIGIN,
             slug=drop.slug,
             card_frame=CardFrame(settings.STRIPE_API_BASE, settings.STRIPE_PUBLISHABLE_KEY),
             shoppers=shoppers,
             seed=seed,
-            pace=BRISK_PACE if is_own_drop else BRISK_PACE.hurried(),
-            seconds=OWN_DROP_SECONDS if is_own_drop else EXISTING_DROP_SECONDS,
+            pace=pace,
+            seconds=seconds,
             log=self._write,
         )
         started = time.monotonic()
