@@ -57,7 +57,7 @@ class Alert(OutboxMessage):
     MAX_TRIES = 50
 
     source = models.CharField(max_length=40)  # what raised it: "scaling", "payments", "mail"
-    subject = models.CharField(max_length=120)  # "target:3 drift", "drop:0-kg no go"
+    subject = models.CharField(max_length=120)  # "target:3 drift", "drop:0-kg no-go"
     message = models.TextField()
     details = models.JSONField(default=dict)  # names for machines: {"drop": slug, "target": name}
     resolved_at = models.DateTimeField(null=True)

@@ -84,7 +84,7 @@ def add_scaled_drop() -> dict[str, str]:
         expected=20000,
         plan=plan,
         planned_at=needed,
-        verdict="no go",
+        verdict="no-go",
         verdict_at=needed,
         shoppers_per_second=310,
         verdict_messages=["Web on ECS has 9 tasks of 24 tasks: it is under way, but later than its lead time."],

@@ -19,7 +19,7 @@ from drops.scaling.planning import capacity, read_inputs
 from drops.scaling.providers import ProviderError
 
 State = Step.State
-GO, NO_GO = "go", "no go"
+GO, NO_GO = "go", "no-go"
 STALE_TICKS = 3  # without a reading, after which a target's size counts as unknown
 MAX_INTEGER = 2**31 - 1  # of the database
 
@@ -92,7 +92,7 @@ def check(*, scale_plan: ScalePlan, now: datetime) -> Readiness:
     # The time is that of the first tick with this verdict.
     row.exclude(verdict=readiness.verdict).update(verdict=readiness.verdict, verdict_at=Now())
     row.update(verdict_messages=list(readiness.messages), shoppers_per_second=reachable)
-    alert_subject = f"drop:{readiness.drop.slug} no go"
+    alert_subject = f"drop:{readiness.drop.slug} no-go"
     if readiness.verdict == GO:
         alerts.resolve(subject=alert_subject)
     else:

@@ -177,7 +177,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'scale plan',
                 'verbose_name_plural': 'scale plans',
                 'permissions': [('act_on_scaling', 'Can approve plans, restore now, and pause pre-scaling')],
-                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('verdict', ''), ('verdict_at', None)), models.Q(('verdict__in', ['go', 'no go']), ('verdict_at__isnull', False)), _connector='OR'), name='a_verdict_has_its_time')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('verdict', ''), ('verdict_at', None)), models.Q(('verdict__in', ['go', 'no-go']), ('verdict_at__isnull', False)), _connector='OR'), name='a_verdict_has_its_time')],
             },
         ),
         migrations.AddIndex(

@@ -25,7 +25,7 @@ class ScalePlan(models.Model):
     approved_sizes = models.JSONField(default=dict, editable=False)  # {target id: size} above ops' ceilings
     approved_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
     approved_at = models.DateTimeField(null=True, editable=False)
-    verdict = models.CharField(max_length=5, blank=True, editable=False)  # "go", "no go"; empty: not decided yet
+    verdict = models.CharField(max_length=5, blank=True, editable=False)  # "go", "no-go"; empty: not decided yet
     verdict_at = models.DateTimeField(null=True, editable=False)
     verdict_messages = models.JSONField(default=list, editable=False)  # which target isn't ready, why, and what to do
     # What the ready capacity can admit; None: nothing was scaled.
@@ -41,7 +41,7 @@ class ScalePlan(models.Model):
             models.CheckConstraint(
                 name="a_verdict_has_its_time",
                 condition=Q(verdict="", verdict_at=None)
-                | (Q(verdict__in=["go", "no go"]) & Q(verdict_at__isnull=False)),
+                | (Q(verdict__in=["go", "no-go"]) & Q(verdict_at__isnull=False)),
             ),
         ]
 

@@ -50,7 +50,7 @@ def test_status_shows_heartbeat_targets_steps_verdict_and_alerts() -> None:
     drop = make_drop()
     make_step(target=target, seconds=5, drop=drop, state="holding", ended_at=None)
     ScalePlan.objects.create(
-        drop=drop, expected=9, verdict="no go", verdict_at=now, verdict_messages=["It is late."], shoppers_per_second=12
+        drop=drop, expected=9, verdict="no-go", verdict_at=now, verdict_messages=["It is late."], shoppers_per_second=12
     )
     Alert.objects.create(source="scaling", subject="heartbeat", message="Something is wrong.")
     Heartbeat.objects.create(ticked_at=now, actor="beat", paused_at=now, paused_reason="a rehearsal")
@@ -59,6 +59,6 @@ def test_status_shows_heartbeat_targets_steps_verdict_and_alerts() -> None:
     assert "Last tick: 0 s ago, by beat. Pre-scaling is paused: a rehearsal" in text
     assert ["web", "fleet", "gunicorn", "6", "6", "2", "6"] in [line.split() for line in text.splitlines()]
     assert f"{drop.slug}  web fleet        6  holding" in text
-    assert f"{drop.slug}: no go\n  It is late.\n  12 shoppers a second can be admitted." in text
+    assert f"{drop.slug}: no-go\n  It is late.\n  12 shoppers a second can be admitted." in text
     assert text.endswith("Open alerts:\n  Something is wrong.")
     assert report.status_as_text(now=now, drop=make_drop()).count("holding") == 0

@@ -181,7 +181,7 @@ def test_page_asks_for_the_desks_door_first(client: Client, desk: Desk) -> None:
 
 def test_page_tells_how_pre_scaling_stands(desk: Desk) -> None:
     drop = make_drop(phase="lobby")
-    ScalePlan.objects.create(drop=drop, expected=20_000, verdict="no go", verdict_at=timezone.now())
+    ScalePlan.objects.create(drop=drop, expected=20_000, verdict="no-go", verdict_at=timezone.now())
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), actor="beat", paused_reason="")
 
     answer = desk("merchandisers").get(PAGE)

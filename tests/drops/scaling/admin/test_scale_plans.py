@@ -189,7 +189,7 @@ def test_page_after_a_move_shows_its_calls_and_times(desk: Desk, drop: Drop, tar
 
 def test_no_go_shows_which_target_and_what_is_reachable(desk: Desk, drop: Drop) -> None:
     ScalePlan.objects.update(
-        verdict="no go",
+        verdict="no-go",
         verdict_at=timezone.now(),
         verdict_messages=["web-fleet has 2 taps of 9 taps."],
         shoppers_per_second=25,

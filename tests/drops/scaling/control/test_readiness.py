@@ -66,12 +66,12 @@ def test_check_decides_no_go_with_target_and_reason(prepared: Drop, cloud: Cloud
 
     found = verdict(prepared)
     step = Step.objects.get()
-    assert (found.verdict, step.state) == ("no go", "degraded")
+    assert (found.verdict, step.state) == ("no-go", "degraded")
     assert found.verdict_messages[0] == (
         f"web has 2 instances of {step.desired_size} instances: The quota is used up. Ask for more."
     )
     assert ready_ceiling().shoppers == found.shoppers_per_second * 10 == settings.READY_PER_SECOND * 10
-    alert = Alert.objects.get(subject=f"drop:{prepared.slug} no go")
+    alert = Alert.objects.get(subject=f"drop:{prepared.slug} no-go")
     consequence = f"The drop still sells: {found.shoppers_per_second} shoppers a second can be admitted."
     assert alert.message.splitlines()[-1] == consequence
     assert Email.objects.filter(about=f"alert:{alert.pk}").count() == 1
@@ -112,7 +112,7 @@ def test_check_admits_less_than_the_baseline_only_if_less_is_known_to_serve(
     pass_time(400)
     tick.run_once(actor="test")
     assert ready_ceiling().shoppers == settings.READY_PER_SECOND * 10 / 2
-    assert verdict(prepared).verdict == "no go"
+    assert verdict(prepared).verdict == "no-go"
 
 
 def test_tick_lifts_the_ceiling_of_a_drop_that_is_over(prepared: Drop, cloud: Cloud) -> None:
@@ -159,7 +159,7 @@ def test_check_of_a_plan_with_problems_leaves_the_baseline(prepared: Drop, cloud
     tick.run_once(actor="test")
 
     found = verdict(prepared)
-    assert (found.verdict, found.shoppers_per_second, ready_ceiling()) == ("no go", None, None)
+    assert (found.verdict, found.shoppers_per_second, ready_ceiling()) == ("no-go", None, None)
     assert found.verdict_messages == found.plan["problems"]
 
 
