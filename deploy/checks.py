@@ -104,7 +104,9 @@ CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "templates (djlint)": tool("djlint", "templates", "--lint", "--quiet"),
     "texts (make messages)": tool("python", "-m", "deploy.messages", "--check"),
     "migrations": tool("python", "manage.py", "makemigrations", "--check", "--dry-run"),
-    "deployment (check --deploy)": tool("python", "manage.py", "check", "--deploy", "--fail-level", "WARNING"),
+    "deployment (check --deploy)": tool(
+        "python", "manage.py", "check", "--deploy", "--fail-level", "WARNING"
+    ),
     "requirements": check_requirements,
 }
 

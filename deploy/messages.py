@@ -50,7 +50,9 @@ VARIABLE = re.compile(r"{{\s*(\w+)\s*}}")
 def main(arguments: list[str]) -> int:
     """Update every catalogue, or with --check only compare. Return the exit code: 1 if one is out of date."""
     parser = argparse.ArgumentParser(prog="python -m deploy.messages", description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; fail if a catalogue is out of date")
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; fail if a catalogue is out of date"
+    )
     parser.add_argument("--new", metavar="LANGUAGE", help="begin a catalogue for this language")
     options = parser.parse_args(arguments)
     template = collect()
@@ -93,7 +95,9 @@ def update(language: str, template: Catalog, *, check: bool) -> bool:
     if not check:
         catalogue.update(template, no_fuzzy_matching=True)
         catalogue.obsolete.clear()
-        catalogue.header_comment = f"# The texts that shoppers read, in {catalogue.locale}: see `make messages`."
+        catalogue.header_comment = (
+            f"# The texts that shoppers read, in {catalogue.locale}: see `make messages`."
+        )
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             write_po(file, catalogue, no_location=True, sort_output=True, width=110)

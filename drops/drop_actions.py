@@ -4,9 +4,9 @@
                            │  ▲
                          pause resume
 
-An announcement fixes what shoppers rely on: product, address, currency, times, limits, editions with their price
-and quantity, and the commitment to the shuffle. It also makes every unit. Each action is guarded by the database's
-clock, is safe to repeat, and writes its audit entry in the same transaction.
+An announcement fixes what shoppers rely on: product, address, currency, times, limits, editions with their
+price and quantity, and the commitment to the shuffle. It also makes every unit. Each action is guarded by the
+database's clock, is safe to repeat, and writes its audit entry in the same transaction.
 """
 
 import secrets
@@ -71,7 +71,9 @@ def time_problems(*, drop: Drop, now: datetime) -> list[str]:
     elif drop.opens_at is not None and drop.lobby_opens_at >= drop.opens_at:
         problems.append("Lobby opens: the lobby must open before the drop does. Choose an earlier time.")
     if drop.closes_at is not None and drop.opens_at is not None and drop.closes_at <= drop.opens_at:
-        problems.append("Closes: the drop would close before it opens. Choose a later time, or leave it empty.")
+        problems.append(
+            "Closes: the drop would close before it opens. Choose a later time, or leave it empty."
+        )
     return problems
 
 
@@ -91,7 +93,9 @@ def edition_problems(*, drop: Drop, edition: Edition) -> list[str]:
         problems.append(f"Edition {sku}: the variant belongs to another product. Choose one of this drop's.")
     if edition.price < min_charge:
         lowest = money.format_amount(amount=min_charge, currency=drop.currency)
-        problems.append(f"Price of {sku}: the lowest amount that Stripe charges is {lowest}. Raise the price.")
+        problems.append(
+            f"Price of {sku}: the lowest amount that Stripe charges is {lowest}. Raise the price."
+        )
     if not 1 <= edition.limit_per_order <= drop.limit_per_order:
         problems.append(
             f"Limit per order of {sku}: choose a number from 1 to {drop.limit_per_order}, the drop's own limit."
@@ -148,7 +152,10 @@ def announce(*, drop: Drop, actor: AbstractBaseUser | None) -> Drop:
 
 
 def mark_announced(*, drop: Drop) -> None:
-    """Write the announcement, the commitment and, for a listed drop, its number. Raises NotReady if too late."""
+    """Write the announcement, the commitment and, for a listed drop, its number.
+
+    Raises NotReady if too late.
+    """
     nonce = secrets.token_bytes(16)
     secret = places.secret(bytes.fromhex(settings.SHUFFLE_KEY), drop.pk, nonce)
     number = next_number() if drop.listed else None
@@ -162,8 +169,8 @@ def mark_announced(*, drop: Drop) -> None:
 
 def next_number() -> int:
     """Return the number for the next listed drop, in the caller's transaction."""
-    # The lock is held until that transaction ends, so that two announcements at once get two numbers. A sequence
-    # would leave a gap when an announcement fails.
+    # The lock is held until that transaction ends, so that two announcements at once get two numbers. A
+    # sequence would leave a gap when an announcement fails.
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [NUMBERING_LOCK_ID])
     highest = Drop.objects.aggregate(highest=Max("number"))["highest"]

@@ -216,8 +216,9 @@ def fill(*, hold: Hold, edition: Edition, quantity: int, quantities: Mapping[int
 
 def take_free(*, hold: Hold, edition: Edition, quantity: int) -> int:
     """Move up to `quantity` free units to the hold in one statement; return how many."""
-    # SKIP LOCKED passes over units that other transactions are taking. Each starts at a random number and wraps
-    # round at the end; otherwise hundreds at once would all try the lowest numbers, and skip the same rows.
+    # SKIP LOCKED passes over units that other transactions are taking. Each starts at a random number and
+    # wraps round at the end; otherwise hundreds at once would all try the lowest numbers and skip the same
+    # locked rows.
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -298,7 +299,10 @@ def pay(*, hold: Hold) -> None:
 
 
 def reopen(*, hold: Hold) -> None:
-    """Let the shopper pay again after a decline, for at least two minutes. Raises HoldOver if the hold ended."""
+    """Let the shopper pay again after a decline, for at least two minutes.
+
+    Raises HoldOver if the hold ended.
+    """
     updated = Hold.objects.filter(pk=hold.pk, state=PAYING).update(state=OPEN, expires_at=time_to_pay())
     if not updated and locked_state(hold=hold) != OPEN:
         raise HoldOver

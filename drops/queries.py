@@ -1,4 +1,4 @@
-"""Reads for a drop's page, the front page, the archive and the API, in as many queries for 30 rows as for 1."""
+"""Reads for a drop's page, the front page, the archive and the API. The number of queries is constant."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -127,7 +127,9 @@ def cached_page(*, slug: str) -> DropPage:
 
 @cached(TTLCache(MAX_CACHED_DROPS, FIXED_PARTS_CACHE_SECONDS), condition=Condition())
 def cached_fixed_parts(*, drop_id: UUID) -> Drop:
-    """Read what the announcement fixed: the drop, its editions, its product with pictures. Up to five seconds old.
+    """Read what the announcement fixed: the drop, its editions, its product with pictures.
+
+    Up to five seconds old.
 
     The drop is shared between threads: change nothing in it.
     """

@@ -31,7 +31,10 @@ NO_UNITS = UnitCounts(free=0, held=0, sold=0, withheld=0)
 
 
 def counts(*, drop: Drop) -> dict[int, UnitCounts]:
-    """Count the drop's units by edition id, in one query. Editions of a draft, without units, are left out."""
+    """Count the drop's units by edition id, in one query.
+
+    Editions of a draft, without units, are left out.
+    """
     return counts_of(drops=[drop])
 
 

@@ -16,7 +16,9 @@ from drops.waitingroom.protocol.tickets import InvalidSignature, Keyring, Pass
 
 class NoPass(HoldRefused):
     title = _("You need to enter the drop first.")
-    reason = _("Your two minutes to choose are up, or you entered in another browser. Enter again; your place is kept.")
+    reason = _(
+        "Your two minutes to choose are up, or you entered in another browser. Enter again; your place is kept."
+    )
     status = 403
 
 

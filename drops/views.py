@@ -206,7 +206,7 @@ def set_cookie(response: HttpResponse, kind: str, slug: str, value: str, *, http
 
 
 def held_text(hold: Hold) -> str:
-    """Return what a hold owns, for a shopper: the numbers, or how many pieces if they are of several editions."""
+    """Return a hold's units as text: their numbers, or how many pieces if they are of several editions."""
     units = list(hold.units.values_list("edition_id", "number"))
     bought = hold.state == Hold.State.ALLOCATED
     if len({edition for edition, _number in units}) > 1:

@@ -10,7 +10,7 @@ class Scheduler(CeleryScheduler):
     """
 
     def adjust(self, n: float, drift: float = 0.001) -> float:
-        """Return the seconds to sleep before a task that is due in `n`: slightly more, as no timer is exact."""
+        """Return the seconds to sleep for a task that is due in `n`: a little more, as timers are inexact."""
         if n and n > 0:
             return n + drift
         return n

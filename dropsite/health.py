@@ -97,5 +97,9 @@ def client(url: str) -> redis.Redis:
 
 def check_static_files() -> None:
     """Check that the manifest exists, from which pages take the names of static files."""
-    if isinstance(staticfiles_storage, HashedFilesMixin) and not getattr(staticfiles_storage, "hashed_files", None):
-        raise ServiceNotReady("The manifest of static files is missing; run manage.py collectstatic and start again.")
+    if isinstance(staticfiles_storage, HashedFilesMixin) and not getattr(
+        staticfiles_storage, "hashed_files", None
+    ):
+        raise ServiceNotReady(
+            "The manifest of static files is missing; run manage.py collectstatic and start again."
+        )

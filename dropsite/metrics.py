@@ -58,7 +58,9 @@ class FiguresCollector(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         queues = self.figures["queues"]
-        yield gauge("queue_oldest_seconds", "Age of the oldest row that waits", "queue", queues, "oldest_seconds")
+        yield gauge(
+            "queue_oldest_seconds", "Age of the oldest row that waits", "queue", queues, "oldest_seconds"
+        )
         yield gauge("queue_rows", "Rows that wait for a queue's workers", "queue", queues, "rows")
         slots = GaugeMetricFamily("dropsite_checkout_slots", "Checkout slots", labels=["state"])
         for state in ("busy", "free"):
@@ -70,7 +72,9 @@ class FiguresCollector(Collector):
             yield gauge(f"target_{name}", text, "target", self.figures["targets"], name)
 
 
-def gauge(name: str, text: str, label: str, rows: dict[str, dict[str, Any]], figure: str) -> GaugeMetricFamily:
+def gauge(
+    name: str, text: str, label: str, rows: dict[str, dict[str, Any]], figure: str
+) -> GaugeMetricFamily:
     """Return one figure of several rows, by their names. A row that doesn't know it is left out."""
     family = GaugeMetricFamily(f"dropsite_{name}", text, labels=[label])
     for row_name, row in rows.items():

@@ -33,7 +33,9 @@ def describe(exc: Exception) -> tuple[str, list[dict[str, str]]]:
     if isinstance(exc, exceptions.NotAcceptable):
         return _("This is available as application/json only. Accept that, or */*."), []
     if isinstance(exc, exceptions.ValidationError):
-        return _("Some fields aren't valid. Each is listed with its reason."), list(flatten_errors(exc.detail))
+        return _("Some fields aren't valid. Each is listed with its reason."), list(
+            flatten_errors(exc.detail)
+        )
     if isinstance(exc, exceptions.APIException):
         return str(exc.detail), []
     if isinstance(exc, PermissionDenied) and str(exc):

@@ -86,9 +86,13 @@ except EnvValidationError as error:
 
 if not STRIPE_API_BASE.startswith("https://"):
     if not DEMO:
-        sys.exit("Dropsite can't start. STRIPE_API_BASE: only the Stripe sandbox uses plain http, and it needs DEMO=1.")
+        sys.exit(
+            "Dropsite can't start. STRIPE_API_BASE: only the Stripe sandbox uses plain http, and it needs DEMO=1."
+        )
     if "_live_" in STRIPE_SECRET_KEY:
-        sys.exit("Dropsite can't start. STRIPE_SECRET_KEY is a live key, and STRIPE_API_BASE is the Stripe sandbox.")
+        sys.exit(
+            "Dropsite can't start. STRIPE_SECRET_KEY is a live key, and STRIPE_API_BASE is the Stripe sandbox."
+        )
 
 if OPS_WEBHOOK_URL and not OPS_WEBHOOK_SECRET:
     sys.exit("Dropsite can't start. OPS_WEBHOOK_SECRET: OPS_WEBHOOK_URL needs a secret to sign with.")
@@ -279,7 +283,11 @@ def every(seconds: float, task: str, queue: str) -> dict[str, Any]:
 
     A tick that no worker took within its interval is dropped: the next one does its work.
     """
-    return {"task": task, "schedule": timedelta(seconds=seconds), "options": {"queue": queue, "expires": seconds}}
+    return {
+        "task": task,
+        "schedule": timedelta(seconds=seconds),
+        "options": {"queue": queue, "expires": seconds},
+    }
 
 
 CELERY_BEAT_SCHEDULE = {

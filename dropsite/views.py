@@ -42,7 +42,9 @@ def refuse(request: HttpRequest, *, status: int, detail: str) -> HttpResponse:
     """Answer with the page of that status, or with problem details if the client asks for JSON."""
     if problems.is_wanted(request):
         return problems.response(status=status, detail=detail)
-    return caching.private(render(request, [f"{status}.html", "refusal.html"], {"title": detail}, status=status))
+    return caching.private(
+        render(request, [f"{status}.html", "refusal.html"], {"title": detail}, status=status)
+    )
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -83,7 +85,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
 def csrf_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form whose CSRF token is missing or expired."""
     return form_refused(
-        request, _("The form has expired, or cookies are turned off. Go back, reload the page and send it again.")
+        request,
+        _("The form has expired, or cookies are turned off. Go back, reload the page and send it again."),
     )
 
 

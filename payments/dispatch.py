@@ -1,4 +1,6 @@
-"""Enqueueing an order for a worker at once. Best effort: a periodic sweep picks up anything that the broker loses.
+"""Enqueueing an order for a worker at once.
+
+Best effort: a periodic sweep picks up anything that the broker loses.
 
 So nobody waits for a broker that is down: each process tries once, on a connection of its own, and then
 leaves the broker alone for a while.

@@ -1,4 +1,4 @@
-"""Invariants: what must be true of stock and money at any moment, as SQL; and a comparison with Stripe's own list.
+"""Invariants: rules of stock and money that hold at any moment, as SQL; and a comparison with Stripe's list.
 
 Used by tests, load tests and a periodic task. A check returns the rows that break its rule, so no rows are
 good news.

@@ -1,4 +1,7 @@
-"""Tasks of the queues `checkout` and `capture`. Each may run twice at once; sweeps find what the broker loses."""
+"""Tasks of the queues `checkout` and `capture`.
+
+Each may run twice at once; sweeps find what the broker loses.
+"""
 
 import random
 
@@ -62,7 +65,7 @@ def watch_money(**_: object) -> int:
 
 
 def rate_limited_wait() -> float:
-    """Return how many seconds a rate-limited order waits: a random time, so that orders don't come back together."""
+    """Return how many seconds a rate-limited order waits: at random, so that orders don't return together."""
     return random.uniform(MIN_WAIT_SECONDS, MAX_WAIT_SECONDS)
 
 

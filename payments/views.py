@@ -26,7 +26,12 @@ from payments.processing import gateway, webhooks
 from shop.core import caching, problems
 
 STALLED_AFTER = timedelta(seconds=10)  # without a change; then the order page asks a worker to advance it
-STATES_THAT_STALL = (Payment.State.CONFIRMING, Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.VOIDING)
+STATES_THAT_STALL = (
+    Payment.State.CONFIRMING,
+    Payment.State.AUTHORISED,
+    Payment.State.CAPTURING,
+    Payment.State.VOIDING,
+)
 
 
 @require_safe
@@ -141,15 +146,21 @@ def has_stalled(payment: Payment) -> bool:
     return payment.state in STATES_THAT_STALL and last_seen < timezone.now() - STALLED_AFTER
 
 
-def invalid_form(request: HttpRequest, *, details: HoldDetails, token: str, form: CheckoutForm) -> HttpResponse:
+def invalid_form(
+    request: HttpRequest, *, details: HoldDetails, token: str, form: CheckoutForm
+) -> HttpResponse:
     """Answer 422 with what is wrong, field by field. Everything that was entered stays."""
     if problems.is_wanted(request):
         detail = _("Please check the marked fields. You haven't been charged.")
-        errors = [{"field": name, "detail": str(text)} for name, texts in form.errors.items() for text in texts]
+        errors = [
+            {"field": name, "detail": str(text)} for name, texts in form.errors.items() for text in texts
+        ]
         return problems.response(status=422, detail=detail, errors=errors)
     country = choose_country(requested=form.data.get("country"), order=details.order)
     price = pricing.quote(items=details.items, currency=details.hold.currency, country=country)
-    return rendering.render_checkout(request, details=details, token=token, form=form, quote=price, status=422)
+    return rendering.render_checkout(
+        request, details=details, token=token, form=form, quote=price, status=422
+    )
 
 
 def refused(request: HttpRequest, *, hold: Hold, token: str, refusal: CheckoutRefused) -> HttpResponse:

@@ -13,7 +13,9 @@ from django.utils.safestring import SafeString
 from shop.core import theme_css
 from shop.core.models import Alert, AuditEntry, Email  # noqa: F401  # Django looks for an app's models here
 
-COLOUR = RegexValidator(rf"^{theme_css.COLOUR.pattern}\Z", "Enter a colour such as #d8b04c: # and six digits 0–9, a–f.")
+COLOUR = RegexValidator(
+    rf"^{theme_css.COLOUR.pattern}\Z", "Enter a colour such as #d8b04c: # and six digits 0–9, a–f."
+)
 
 
 class Product(models.Model):

@@ -14,7 +14,10 @@ from shop.models import Product, Variant
 
 @dataclass(frozen=True)
 class Theme:
-    """A page's theme. `css` is in the page byte for byte; `source` allows it; `font` is a static file or empty."""
+    """A page's theme.
+
+    `css` is in the page byte for byte; `source` allows it; `font` is a static file or empty.
+    """
 
     css: SafeString
     source: str
@@ -29,7 +32,9 @@ def build(product: Product, swatches: Iterable[Variant] = ()) -> Theme:
     for variant in swatches:
         if variant.swatch:
             css += f".swatch-{variant.pk}{{--swatch:{theme_css.checked(variant.swatch)}}}"
-    return Theme(css=SafeString(css), source=theme_css.csp_source(css), ground=product.ground, font=typeface.file)
+    return Theme(
+        css=SafeString(css), source=theme_css.csp_source(css), ground=product.ground, font=typeface.file
+    )
 
 
 def render(

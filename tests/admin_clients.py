@@ -12,8 +12,12 @@ from django.test.utils import CaptureQueriesContext
 
 Desk = Callable[..., Client]
 SECONDS = 20
-# When a planned drop's lobby opens, the drop opens and closes, as a browser sends it: far off, in no doubtful hour.
-TIMES = {"lobby_opens_at": "2040-01-02T08:30", "opens_at": "2040-01-02T09:00", "closes_at": "2040-01-02T21:00"}
+# The times of a planned drop, as a browser sends them: far off, and not in an hour that clocks skip.
+TIMES = {
+    "lobby_opens_at": "2040-01-02T08:30",
+    "opens_at": "2040-01-02T09:00",
+    "closes_at": "2040-01-02T21:00",
+}
 PLAIN = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
 

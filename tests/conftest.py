@@ -1,7 +1,7 @@
 """What tests share: databases, a browser, threads that race. `make test` has started Postgres and two Redis.
 
-Each test process has a database and Redis databases of its own. The first test that asks for `stack` starts the
-whole shop, which it then speaks to as a visitor does.
+Each test process has a database and Redis databases of its own. The first test that asks for `stack` starts
+the whole shop, which it then speaks to as a visitor does.
 """
 
 import gc
@@ -44,7 +44,9 @@ SECONDS = 30
 Race = Callable[[int, Callable[[int], object]], list[Any]]
 
 databases.choose_redis()
-settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the usual one takes 0.3 s on purpose
+settings.PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.MD5PasswordHasher"
+]  # the usual one takes 0.3 s on purpose
 gc.set_threshold(20_000, 50, 50)  # tests leave little garbage: looking for it more rarely saves time
 
 
@@ -74,7 +76,7 @@ def transactional_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) 
 
 @pytest.fixture
 def db(request: pytest.FixtureRequest) -> None:
-    """The database inside a transaction that is rolled back, unless the test also asks for `transactional_db`."""
+    """The database, in a transaction that is rolled back unless the test asks for `transactional_db`, too."""
     request.getfixturevalue("transactional_db" if "transactional_db" in request.fixturenames else "db")
 
 
@@ -125,7 +127,9 @@ def stack() -> Iterator[RunningStack]:
     """The running shop: `.environment`, `.pid(program)`, `.kill(program)`, `.wait_until_up()`."""
     folder = os.environ.get("TEST_STACK")
     if not folder:
-        pytest.fail("This test needs the whole shop: run it by `make test`, or `python -m deploy.local test -- …`.")
+        pytest.fail(
+            "This test needs the whole shop: run it by `make test`, or `python -m deploy.local test -- …`."
+        )
     own = f"{folder}-{databases.worker_number()}"
     with Stack(folder=Path(own), settings=demo.SIZES) as running:
         yield running

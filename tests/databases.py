@@ -17,7 +17,13 @@ from psycopg import sql
 
 MIGRATING = 8_203_145  # the number of an advisory lock: one process migrates while the others wait
 # Rows that Django makes after each migration and that no test changes. To make them again takes 0.3 s.
-KEPT_TABLES = ("django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions")
+KEPT_TABLES = (
+    "django_migrations",
+    "django_content_type",
+    "auth_permission",
+    "auth_group",
+    "auth_group_permissions",
+)
 
 
 def worker_number() -> int:
@@ -31,7 +37,10 @@ def run_id() -> str:
 
 
 def choose_redis() -> None:
-    """Point this process, and the programs that it starts, to Redis databases of its own. Database 0 stays free."""
+    """Point this process, and the programs that it starts, to Redis databases of its own.
+
+    Database 0 stays free.
+    """
     number = int(os.environ.get("TEST_REDIS_BASE", "1")) + worker_number()
     for variable in ("LINE_REDIS_URL", "BROKER_URL"):
         url = urlsplit(os.environ[variable])._replace(path=f"/{number}").geturl()
@@ -47,7 +56,9 @@ def create() -> str:
         server.execute("SELECT pg_advisory_lock(%s)", [MIGRATING])  # until this connection is closed
         template = _template(server)
         drop(name)
-        server.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+        server.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+        )
     _use(name)
     return name
 
@@ -67,7 +78,9 @@ def _template(server: psycopg.Connection) -> str:
     if found != (run_id(),):
         connection.creation.create_test_db(verbosity=0, autoclobber=True, serialize=False)
         disconnect()  # a database that somebody is connected to can't be copied
-        server.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(run_id())))
+        server.execute(
+            sql.SQL("COMMENT ON DATABASE {} IS {}").format(sql.Identifier(name), sql.Literal(run_id()))
+        )
     return name
 
 

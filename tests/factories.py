@@ -26,13 +26,22 @@ def make_product(**fields: Any) -> Product:
     pictures = fields.pop("pictures", 0)
     number = next(SERIAL)
     product = Product.objects.create(
-        **{"name": f"Object {number}", "slug": f"object-{number}-{uuid.uuid4().hex[:8]}", "tagline": "It exists."}
+        **{
+            "name": f"Object {number}",
+            "slug": f"object-{number}-{uuid.uuid4().hex[:8]}",
+            "tagline": "It exists.",
+        }
         | {"story": "Somebody made it.", "facts": "Steel, 1 kg."}
         | fields
     )
     Picture.objects.bulk_create(
         Picture(
-            product=product, image=f"pictures/{product.slug}-{i}.jpg", width=1280, height=1600, alt="It.", position=i
+            product=product,
+            image=f"pictures/{product.slug}-{i}.jpg",
+            width=1280,
+            height=1600,
+            alt="It.",
+            position=i,
         )
         for i in range(pictures)
     )
@@ -44,7 +53,11 @@ def make_variant(*, product: Product, **fields: Any) -> Variant:
     number = next(SERIAL)
     return Variant.objects.create(
         product=product,
-        **{"sku": f"SKU-{number}-{uuid.uuid4().hex[:6]}", "options": {"size": f"S{number}"}, "position": number}
+        **{
+            "sku": f"SKU-{number}-{uuid.uuid4().hex[:6]}",
+            "options": {"size": f"S{number}"},
+            "position": number,
+        }
         | fields,
     )
 
@@ -63,7 +76,7 @@ def make_edition(*, drop: Drop, **fields: Any) -> Edition:
 def make_drop(*, phase: str = "announced", quantity: int = 3, editions: int = 1, **fields: Any) -> Drop:
     """Create a drop in `phase`, announced by default, with `editions` of `quantity` units each at 96.00.
 
-    A sealed drop has N = 100 and opened five minutes ago. "sold out" has all units withheld, "draft" has no units.
+    A sealed drop has N = 100 and opened five minutes ago. A sold-out one has no unit free, a draft no units.
     """
     now, number = timezone.now(), next(SERIAL)
     lobby, opens = TIMES.get(phase, LIVE)
@@ -109,7 +122,7 @@ def _bring_to(drop: Drop, phase: str, now: datetime) -> None:
 
 
 def make_pass(*, drop: Drop, index: int = 0, **fields: Any) -> tickets.Pass:
-    """Return a pass for the ticket of `index`, entered just now; its place is the index, the cursor one above."""
+    """Return a pass for the ticket of `index`, entered just now: its place is the index, just called."""
     place = fields.get("place", index)
     return tickets.Pass(
         **{"ticket": sha256(f"{drop.slug} {index}".encode()).digest()[:16], "index": index, "place": place}
@@ -119,7 +132,7 @@ def make_pass(*, drop: Drop, index: int = 0, **fields: Any) -> tickets.Pass:
 
 
 def make_hold(*, drop: Drop, index: int = 0, quantities: dict[int, int] | None = None, **fields: Any) -> Hold:
-    """Place a hold, of one unit of the first edition by default; `state` and other fields are set afterwards."""
+    """Place a hold, by default of one unit of the first edition; then set `state` and other fields."""
     pass_ = fields.pop("pass_", None) or make_pass(drop=drop, index=index)
     first = drop.editions.order_by("position", "pk").first()
     if quantities is None:

@@ -4,8 +4,9 @@ unit      rules, pages and pure functions, on Postgres and Redis
 servers   whatever starts servers of its own: a sandbox, nginx, a stand-in for a cloud
 journeys  the whole shop, as its visitors meet it, and whatever needs a browser
 
-A test's lane follows from its fixtures: one that asks for `stack` or `browser` is a journey, one that asks for
-`server_lane`, by another fixture or by its folder's conftest, belongs to the servers; the rest are unit tests.
+A test's lane follows from its fixtures: one that asks for `stack` or `browser` is a journey, and one that
+asks for `server_lane` (by another fixture, or by its folder's conftest) belongs to the servers. The rest are
+unit tests.
 """
 
 import json
@@ -26,7 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "long: begins first, so that the others don't wait for it in the end")
-    config.addinivalue_line("markers", "ops: also run by `make verify-ops`, on Debian's own nginx and Postgres")
+    config.addinivalue_line(
+        "markers", "ops: also run by `make verify-ops`, on Debian's own nginx and Postgres"
+    )
     for lane in LANES:
         config.addinivalue_line("markers", f"{lane}: belongs to this lane; follows from the test's fixtures")
 

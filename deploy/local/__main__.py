@@ -40,10 +40,14 @@ def reset() -> int:
 def main() -> int:
     """Return the exit code."""
     parser = argparse.ArgumentParser(
-        prog="python -m deploy.local", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m deploy.local",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("command", choices=["demo", "reset", "servers", "test", "ops"])
-    parser.add_argument("--crowd", type=int, metavar="N", help="simulated shoppers in the demo (DEMO_CROWD, 150)")
+    parser.add_argument(
+        "--crowd", type=int, metavar="N", help="simulated shoppers in the demo (DEMO_CROWD, 150)"
+    )
     parser.add_argument(
         "--lane",
         action="append",

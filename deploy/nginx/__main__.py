@@ -15,7 +15,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.nginx", description=__doc__)
     action = parser.add_mutually_exclusive_group()
     action.add_argument("--out", type=Path, metavar="FILE", help="write it to this file")
-    action.add_argument("--test", action="store_true", help="write it into the edge's folder and have nginx check it")
+    action.add_argument(
+        "--test", action="store_true", help="write it into the edge's folder and have nginx check it"
+    )
     action.add_argument("--run", action="store_true", help="write it into the edge's folder and run nginx")
     args = parser.parse_args()
     try:

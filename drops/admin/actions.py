@@ -31,8 +31,8 @@ class DropAction(Action):
 ANNOUNCE = DropAction(
     name="announce",
     label="Announce",
-    warning="Shoppers will see the drop. After that, its product, address, currency, times, limits, prices and "
-    "quantities can't be changed.",
+    warning="Shoppers will see the drop. After that, its product, address, currency, times, limits, prices "
+    "and quantities can't be changed.",
     done="The drop is announced.",
     permission="drops.change_drop",
     phases=(Phase.DRAFT,),
@@ -79,7 +79,10 @@ def available_actions(*, request: HttpRequest, drop: Drop, phase: Phase) -> list
 
 
 def is_offered(action: DropAction, *, phase: Phase, paused: bool) -> bool:
-    """Whether the action makes sense. A drop can also be paused before it opens, which its phase doesn't show."""
+    """Whether the action makes sense.
+
+    A drop can also be paused before it opens, which its phase doesn't show.
+    """
     if action is PAUSE and paused:
         return False
     if action is RESUME and paused:
@@ -109,14 +112,17 @@ def action_page(request: HttpRequest, *, admin_site: AdminSite, drop_id: object,
         "drop": drop,
         "problems": problems,
         "editions": [
-            (edition, money.format_amount(amount=edition.price, currency=drop.currency)) for edition in editions
+            (edition, money.format_amount(amount=edition.price, currency=drop.currency))
+            for edition in editions
         ],
     }
     status = 422 if form.errors else 200
     return TemplateResponse(request, "admin/drops/drop/action.html", context, status=status)
 
 
-def run(request: HttpRequest, *, admin_site: AdminSite, drop: Drop, action: DropAction, reason: str) -> HttpResponse:
+def run(
+    request: HttpRequest, *, admin_site: AdminSite, drop: Drop, action: DropAction, reason: str
+) -> HttpResponse:
     """Take the action and return to the drop's page, or explain on a page of its own why it was refused."""
     try:
         action.do(drop, person(request), reason)

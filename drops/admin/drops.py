@@ -1,7 +1,7 @@
 """The admin page of a drop: a draft's form, or what the announcement fixed; its actions; its scale plan.
 
-Once a drop is announced, its form saves nothing but the title: no click, and no form left open since the morning,
-can change its stock.
+Once a drop is announced, its form saves nothing but the title: no click, and no form left open since the
+morning, can change its stock.
 """
 
 from datetime import datetime
@@ -86,7 +86,11 @@ class DropAdmin(AuditedAdmin[Drop]):
     def get_fieldsets(self, request: HttpRequest, obj: Drop | None = None) -> Any:
         crowd = (("Crowd", {"fields": ("expected",)}),) if may_edit_expected(request, obj) else ()
         if obj is not None and obj.announced_at:
-            return ((None, {"fields": ("title",)}), *crowd, ("Fixed by the announcement", {"fields": FIXED_FIELDS}))
+            return (
+                (None, {"fields": ("title",)}),
+                *crowd,
+                ("Fixed by the announcement", {"fields": FIXED_FIELDS}),
+            )
         return (
             (None, {"fields": ("title", "slug", "product", "listed")}),
             ("Times", {"fields": TIMES}),
@@ -114,7 +118,9 @@ class DropAdmin(AuditedAdmin[Drop]):
         if obj.announced_at:
             obj.save(update_fields=form.changed_data or ["title"])
             if "opens_at" in request.POST:
-                messages.warning(request, "The drop has been announced in the meantime: only its title was saved.")
+                messages.warning(
+                    request, "The drop has been announced in the meantime: only its title was saved."
+                )
         else:
             super().save_model(request, obj, form, change)
 
@@ -150,11 +156,15 @@ class DropAdmin(AuditedAdmin[Drop]):
         """Delete a draft, or explain why an announced drop can't be deleted."""
         drop = self.get_object(request, object_id)
         if drop is not None and drop.announced_at and self.has_view_permission(request, drop):
-            reason = f"“{drop}” has been announced and may have orders, so it can't be deleted. Close it instead."
+            reason = (
+                f"“{drop}” has been announced and may have orders, so it can't be deleted. Close it instead."
+            )
             return refusal_page(request, admin_site=self.admin_site, about=drop, why=[reason])
         return super().delete_view(request, object_id, extra_context)
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         if kwargs.get("change"):
             context |= self.panel(request, context["original"], timezone.now())
         return super().render_change_form(request, context, *args, **kwargs)
@@ -176,7 +186,9 @@ class DropAdmin(AuditedAdmin[Drop]):
         return [
             path(
                 f"<uuid:drop_id>/{name}/",
-                self.admin_site.admin_view(partial(actions.action_page, admin_site=self.admin_site, name=name)),
+                self.admin_site.admin_view(
+                    partial(actions.action_page, admin_site=self.admin_site, name=name)
+                ),
                 name=f"drops_drop_{name}",
             )
             for name in actions.ACTIONS

@@ -79,9 +79,13 @@ class DropForm(ModelForm[Drop]):
         values = super().clean() or self.cleaned_data
         lobby, opens, closes = (values.get(name) for name in TIMES)
         if lobby and opens and lobby >= opens:
-            self.add_error("lobby_opens_at", "The lobby must open before the drop does. Choose an earlier time.")
+            self.add_error(
+                "lobby_opens_at", "The lobby must open before the drop does. Choose an earlier time."
+            )
         if closes and opens and closes <= opens:
-            self.add_error("closes_at", "The drop would close before it opens. Choose a later time, or leave it empty.")
+            self.add_error(
+                "closes_at", "The drop would close before it opens. Choose a later time, or leave it empty."
+            )
         return values
 
 

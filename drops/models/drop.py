@@ -29,7 +29,10 @@ class DropQuerySet(models.QuerySet["Drop"]):
         return self.announced().filter(listed=True)
 
     def not_closed(self) -> Self:
-        """Announced drops that weren't closed, by hand or by the clock. They may be sold out: units can come back."""
+        """Announced drops that weren't closed, by hand or by the clock.
+
+        They may be sold out: units can come back.
+        """
         return self.announced().filter(Q(closes_at=None) | Q(closes_at__gt=Now()), closed_at=None)
 
     def ended(self, *, ago: timedelta = timedelta(0)) -> Self:
@@ -72,7 +75,9 @@ class Drop(models.Model):
     )
     title = models.CharField(max_length=80)
     number = models.PositiveIntegerField(null=True, editable=False, unique=True)  # of listed drops
-    listed = models.BooleanField(default=True, help_text="Shown on the front page, in the archive and in the API.")
+    listed = models.BooleanField(
+        default=True, help_text="Shown on the front page, in the archive and in the API."
+    )
     currency = models.CharField(max_length=3, default="EUR")
     limit_per_order = models.PositiveSmallIntegerField(
         default=1,
@@ -80,7 +85,9 @@ class Drop(models.Model):
         help_text="The maximum number of pieces in one order, all editions together.",
     )
     hold_seconds = models.PositiveIntegerField(
-        "length of a hold in seconds", default=300, validators=[MinValueValidator(10), MaxValueValidator(3600)]
+        "length of a hold in seconds",
+        default=300,
+        validators=[MinValueValidator(10), MaxValueValidator(3600)],
     )
 
     announced_at = models.DateTimeField(null=True, editable=False)
@@ -105,7 +112,10 @@ class Drop(models.Model):
                 name="announced_drop_has_times_and_commitment",
                 condition=Q(announced_at=None)
                 | Q(
-                    lobby_opens_at__isnull=False, opens_at__isnull=False, nonce__isnull=False, commitment__isnull=False
+                    lobby_opens_at__isnull=False,
+                    opens_at__isnull=False,
+                    nonce__isnull=False,
+                    commitment__isnull=False,
                 ),
             ),
             models.CheckConstraint(
@@ -121,7 +131,9 @@ class Drop(models.Model):
                 condition=Q(sealed=None, sealed_at=None)
                 | Q(sealed__isnull=False, sealed_at__isnull=False, announced_at__isnull=False),
             ),
-            models.CheckConstraint(name="drop_limit_per_order_is_positive", condition=Q(limit_per_order__gte=1)),
+            models.CheckConstraint(
+                name="drop_limit_per_order_is_positive", condition=Q(limit_per_order__gte=1)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -173,7 +185,9 @@ class Pause(models.Model):
     class Meta:
         ordering = ["began_at"]
         constraints = [
-            models.UniqueConstraint(fields=["drop"], condition=Q(ended_at=None), name="one_open_pause_per_drop")
+            models.UniqueConstraint(
+                fields=["drop"], condition=Q(ended_at=None), name="one_open_pause_per_drop"
+            )
         ]
 
     def __str__(self) -> str:
@@ -196,7 +210,9 @@ class Edition(models.Model):
             models.UniqueConstraint(fields=["drop", "variant"], name="one_edition_per_drop_and_variant"),
             models.CheckConstraint(name="edition_price_is_positive", condition=Q(price__gt=0)),
             models.CheckConstraint(name="edition_quantity_is_positive", condition=Q(quantity__gt=0)),
-            models.CheckConstraint(name="edition_limit_per_order_is_positive", condition=Q(limit_per_order__gte=1)),
+            models.CheckConstraint(
+                name="edition_limit_per_order_is_positive", condition=Q(limit_per_order__gte=1)
+            ),
         ]
 
     def __str__(self) -> str:

@@ -132,7 +132,9 @@ class HoldLine(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["hold", "edition"], name="one_line_per_hold_and_edition"),
             models.CheckConstraint(name="hold_line_quantity_is_positive", condition=Q(quantity__gt=0)),
-            models.CheckConstraint(name="withheld_is_at_most_quantity", condition=Q(withheld__lte=F("quantity"))),
+            models.CheckConstraint(
+                name="withheld_is_at_most_quantity", condition=Q(withheld__lte=F("quantity"))
+            ),
         ]
 
     def __str__(self) -> str:

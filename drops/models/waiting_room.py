@@ -23,7 +23,10 @@ class Leadership(models.Model):
 
 
 class Checkpoint(models.Model):
-    """A drop's waiting room as last committed. Redis follows this row and can be rebuilt from it at any time."""
+    """A drop's waiting room as last committed.
+
+    Redis follows this row and can be rebuilt from it at any time.
+    """
 
     drop = models.OneToOneField(Drop, models.CASCADE, primary_key=True, related_name="checkpoint")
     term = models.PositiveBigIntegerField(default=0)
@@ -41,7 +44,9 @@ class Checkpoint(models.Model):
 
     class Meta:
         constraints = [
-            models.CheckConstraint(name="joined_is_within_counter_limit", condition=Q(joined__lte=F("counter_limit")))
+            models.CheckConstraint(
+                name="joined_is_within_counter_limit", condition=Q(joined__lte=F("counter_limit"))
+            )
         ]
 
     def __str__(self) -> str:
@@ -56,10 +61,14 @@ class Ceiling(models.Model):
 
     class Kind(models.TextChoices):
         PAYMENT_RATE = "payment rate"  # what the payments of the next seconds can take
-        READY_CAPACITY = "ready capacity"  # what the targets that are READY can take, in place of READY_PER_SECOND
+        READY_CAPACITY = (
+            "ready capacity"  # what the targets that are READY can take, in place of READY_PER_SECOND
+        )
         OPERATOR = "operator"
 
-    drop = models.ForeignKey(Drop, models.CASCADE, null=True, related_name="ceilings")  # null: all drops together
+    drop = models.ForeignKey(
+        Drop, models.CASCADE, null=True, related_name="ceilings"
+    )  # null: all drops together
     kind = models.CharField(max_length=20, choices=Kind)
     shoppers = models.PositiveIntegerField()
     reason = models.CharField(max_length=200)
@@ -68,7 +77,9 @@ class Ceiling(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["drop", "kind"], name="one_ceiling_per_drop_and_kind", nulls_distinct=False)
+            models.UniqueConstraint(
+                fields=["drop", "kind"], name="one_ceiling_per_drop_and_kind", nulls_distinct=False
+            )
         ]
 
     def __str__(self) -> str:

@@ -17,5 +17,7 @@ class BackOfficeConfig(AdminConfig):
         import_module("dropsite.backoffice.drops")
         import_module("dropsite.backoffice.holds")
         post_migrate.connect(
-            groups.create_groups, sender=apps.get_app_config("payments"), dispatch_uid="dropsite.backoffice.groups"
+            groups.create_groups,
+            sender=apps.get_app_config("payments"),
+            dispatch_uid="dropsite.backoffice.groups",
         )

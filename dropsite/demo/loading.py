@@ -50,7 +50,9 @@ def load() -> None:
     load_users(password=os.environ["DEMO_ADMIN_PASSWORD"])
 
 
-def announce_next(*, opens_in: timedelta, lobby_before: timedelta, closes_after: timedelta, expected: int) -> Drop:
+def announce_next(
+    *, opens_in: timedelta, lobby_before: timedelta, closes_after: timedelta, expected: int
+) -> Drop:
     """Close the demo's running drops, then announce one of the next product.
 
     Pre-scale it for `expected` shoppers, unless that is 0.
@@ -90,7 +92,12 @@ def free_slug(*, item: Item) -> str:
 
 
 def create_drop(
-    *, item: Item, slug: str, opens_in: timedelta, lobby_before: timedelta, closes_after: timedelta | None = None
+    *,
+    item: Item,
+    slug: str,
+    opens_in: timedelta,
+    lobby_before: timedelta,
+    closes_after: timedelta | None = None,
 ) -> Drop:
     """Return a new drop of an item with all its editions, not announced yet."""
     product = Product.objects.get(slug=item.slug)
@@ -108,7 +115,9 @@ def create_drop(
     )
     for position, piece in enumerate(item.pieces):
         variant = Variant.objects.get(sku=piece.sku)
-        Edition.objects.create(drop=drop, variant=variant, price=item.price, quantity=piece.quantity, position=position)
+        Edition.objects.create(
+            drop=drop, variant=variant, price=item.price, quantity=piece.quantity, position=position
+        )
     return drop
 
 
@@ -131,7 +140,12 @@ def load_item(*, item: Item) -> None:
     for position, piece in enumerate(item.pieces):
         Variant.objects.get_or_create(
             sku=piece.sku,
-            defaults={"product": product, "options": piece.options, "swatch": piece.swatch, "position": position},
+            defaults={
+                "product": product,
+                "options": piece.options,
+                "swatch": piece.swatch,
+                "position": position,
+            },
         )
     for position, shot in enumerate(item.shots):
         if not Picture.objects.filter(product=product, alt=shot.alt).exists():

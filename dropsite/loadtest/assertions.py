@@ -72,7 +72,9 @@ def _same_index_on_rejoining(sessions: Sequence[Session]) -> Assertion:
 
 def _no_unexpected_page(sessions: Sequence[Session]) -> Assertion:
     failures = [
-        f"shopper {session.behaviour.number}, {problem}" for session in sessions for problem in session.problems
+        f"shopper {session.behaviour.number}, {problem}"
+        for session in sessions
+        for problem in session.problems
     ]
     passed = "every response was one that shoppers may expect"
     return from_failures("no page was unexpected", failures, passed=passed)

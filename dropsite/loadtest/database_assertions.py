@@ -121,7 +121,9 @@ def _placed_orders_are_paid(sessions: Sequence[Session], orders: dict[str, Order
         elif (order.payment.state, order.hold.state) != (Payment.State.CAPTURED, Hold.State.ALLOCATED):
             failures.append(f"{order.number}: payment {order.payment.state}, hold {order.hold.state}")
     return from_failures(
-        "everyone shown a confirmed order has paid for it", failures, passed=f"{len(placed)} shoppers and orders"
+        "everyone shown a confirmed order has paid for it",
+        failures,
+        passed=f"{len(placed)} shoppers and orders",
     )
 
 

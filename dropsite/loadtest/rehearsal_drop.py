@@ -72,11 +72,15 @@ def create_product() -> Product:
     )
     if created:
         for number, size in enumerate(SIZES):
-            Variant.objects.create(product=product, sku=f"REHEARSAL-{size}", options={"size": size}, position=number)
+            Variant.objects.create(
+                product=product, sku=f"REHEARSAL-{size}", options={"size": size}, position=number
+            )
         image = io.BytesIO()
         Image.new("RGB", PICTURE_SIZE, product.signal).save(image, "JPEG", quality=40)
         Picture.objects.create(
-            product=product, image=ContentFile(image.getvalue(), "rehearsal.jpg"), alt="A plain surface in one colour."
+            product=product,
+            image=ContentFile(image.getvalue(), "rehearsal.jpg"),
+            alt="A plain surface in one colour.",
         )
     return product
 

@@ -19,7 +19,11 @@ class OriginMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if request.method in SAFE_METHODS or request.path.startswith(CSRF_EXEMPT_PREFIXES) or is_same_origin(request):
+        if (
+            request.method in SAFE_METHODS
+            or request.path.startswith(CSRF_EXEMPT_PREFIXES)
+            or is_same_origin(request)
+        ):
             return self.get_response(request)
         return cross_site_refused(request)
 

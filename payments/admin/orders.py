@@ -64,7 +64,9 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     def hold_state(self, order: Order) -> str:
         return order.hold.state
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         order = context["original"]
         context |= {
             "hold": order.hold,

@@ -41,7 +41,10 @@ def one_line_field(autocomplete: str, *, max_length: int, **options: Any) -> for
 
 
 class CountrySelect(forms.Select):
-    """A list of countries. Its thirty options cost as much as the rest of the page, so their HTML is cached."""
+    """A list of countries.
+
+    Its thirty options cost as much as the rest of the page, so their HTML is cached.
+    """
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         attributes = self.build_attrs({**self.attrs, "name": name}, attrs)
@@ -70,10 +73,14 @@ class CheckoutForm(forms.Form):
     )
     name = one_line_field("name", label=_("Name"), max_length=120)
     line1 = one_line_field("address-line1", label=_("Address line 1"), max_length=120)
-    line2 = one_line_field("address-line2", label=_("Address line 2 (optional)"), max_length=120, required=False)
+    line2 = one_line_field(
+        "address-line2", label=_("Address line 2 (optional)"), max_length=120, required=False
+    )
     postcode = one_line_field("postal-code", label=_("Postcode"), max_length=16, required=False)
     city = one_line_field("address-level2", label=_("Town or city"), max_length=80)
-    region = one_line_field("address-level1", label=_("State or region (optional)"), max_length=80, required=False)
+    region = one_line_field(
+        "address-level1", label=_("State or region (optional)"), max_length=80, required=False
+    )
     country = forms.ChoiceField(
         label=_("Country"),
         choices=lambda: countries(order=None),

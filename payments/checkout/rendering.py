@@ -49,7 +49,9 @@ def render_checkout(
         "stripe_js": settings.STRIPE_JS_URL,
         "stripe_key": settings.STRIPE_PUBLISHABLE_KEY,
     }
-    page = pages.render_for_hold(request, "payments/checkout.html", details=details, context=context, status=status)
+    page = pages.render_for_hold(
+        request, "payments/checkout.html", details=details, context=context, status=status
+    )
     return allow_card_form(page)
 
 

@@ -29,10 +29,13 @@ class Event(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="a_stored_event_is_not_processed_yet",
-                condition=Q(state="stored", processed_at=None) | (~Q(state="stored") & Q(processed_at__isnull=False)),
+                condition=Q(state="stored", processed_at=None)
+                | (~Q(state="stored") & Q(processed_at__isnull=False)),
             )
         ]
-        indexes = [models.Index(fields=["received_at"], condition=Q(state="stored"), name="events_to_process")]
+        indexes = [
+            models.Index(fields=["received_at"], condition=Q(state="stored"), name="events_to_process")
+        ]
 
     def __str__(self) -> str:
         return f"{self.id} {self.type}"

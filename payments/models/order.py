@@ -119,7 +119,8 @@ class Payment(models.Model):
             ),
             models.CheckConstraint(
                 name="a_captured_payment_has_its_time",
-                condition=Q(state="captured", captured_at__isnull=False) | (~Q(state="captured") & Q(captured_at=None)),
+                condition=Q(state="captured", captured_at__isnull=False)
+                | (~Q(state="captured") & Q(captured_at=None)),
             ),
         ]
         indexes = [

@@ -39,7 +39,7 @@ class LineItem:
 
     @property
     def words(self) -> str:
-        """Return "No. 37 of 500" or "No. 37 and No. 41 of 500"; the quantity alone, once they left the hold."""
+        """Return "No. 37 of 500" or "No. 37 and No. 41 of 500"; the quantity once they have left the hold."""
         if not self.numbers:
             return str(self.quantity)
         return numbered(numbers=self.numbers, of=self.of)

@@ -19,7 +19,9 @@ from shop.core import caching
 from shop.models import Picture, Product
 
 
-def render_order(request: HttpRequest, *, details: OrderDetails, token: str, order_status: OrderStatus) -> HttpResponse:
+def render_order(
+    request: HttpRequest, *, details: OrderDetails, token: str, order_status: OrderStatus
+) -> HttpResponse:
     """Render the order page for the order's present status."""
     order, hold = details.order, details.hold
     can_pay_again = order_status.name == StatusName.DECLINED and hold.is_payable(now=timezone.now())

@@ -1,4 +1,7 @@
-"""An order's status as its shopper reads it. Orders have no state of their own: it is derived from hold and payment."""
+"""An order's status as its shopper reads it.
+
+Orders have no state of their own: it is derived from hold and payment.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,7 +26,9 @@ DECLINE_MESSAGES: dict[str, Promise] = {
         "Your bank wants to confirm this payment with you, which this shop can't do. "
         "You haven't been charged; please use another card."
     ),
-    Attempt.CARD_AGAIN: _("Your card details couldn't be read. Please enter them again. You haven't been charged."),
+    Attempt.CARD_AGAIN: _(
+        "Your card details couldn't be read. Please enter them again. You haven't been charged."
+    ),
 }
 DECLINED_MESSAGE = _("Your bank declined the payment. You haven't been charged.")
 ASKING_MESSAGE = _(

@@ -56,7 +56,9 @@ def advance_order(*, order_id: int, states: Collection[str] = tuple(STEPS)) -> s
     except (StateChanged, gateway.OutcomeUnknown):
         pass  # a sweep comes back to it
     except gateway.StripeRefused as refused:
-        log.error("order %s, payment %s: Stripe refused our request: %s", payment.order, payment.state, refused)
+        log.error(
+            "order %s, payment %s: Stripe refused our request: %s", payment.order, payment.state, refused
+        )
         money_alerts.request_refused(payment, refused)
     finally:
         if payment.state in STEPS:  # nobody needs the lease of an order whose payment is final

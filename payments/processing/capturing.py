@@ -12,7 +12,13 @@ from drops import holds
 from payments.models import Attempt, LedgerEntry, Payment
 from payments.orders import emails
 from payments.processing import gateway, money_alerts, rate_limit
-from payments.processing.transitions import change_state, end_attempt, idempotency_key, live_attempt, retrieve_intent
+from payments.processing.transitions import (
+    change_state,
+    end_attempt,
+    idempotency_key,
+    live_attempt,
+    retrieve_intent,
+)
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +84,9 @@ def cancel_intent(payment: Payment) -> bool:
     if intent.status == "canceled":
         record_void(payment)
     else:
-        log.error("order %s: its payment must be voided, but its PaymentIntent is %s", payment.order, intent.status)
+        log.error(
+            "order %s: its payment must be voided, but its PaymentIntent is %s", payment.order, intent.status
+        )
         if intent.status == "succeeded":
             money_alerts.charged_but_to_be_voided(payment)
     return False

@@ -73,7 +73,9 @@ def resolve_finished() -> int:
 def _raise(payment: Payment, fault: str, message: str) -> None:
     order = payment.order
     details = {"order": order.number, "state": str(payment.state), "drop": order.hold.drop.slug}
-    alerts.raise_alert(source=SOURCE, subject=f"order:{order.number} {fault}", message=message, details=details)
+    alerts.raise_alert(
+        source=SOURCE, subject=f"order:{order.number} {fault}", message=message, details=details
+    )
 
 
 def _described(payment: Payment) -> str:

@@ -1,7 +1,7 @@
 """Stripe's events: stored as they come, then processed in batches. They arrive twice, late and in any order.
 
 stored ─▶ processed
-└──▶ ignored     of a different mode or deployment, of a type that we don't use, or of an intent that isn't ours
+└──▶ ignored     from a different mode or deployment, of an unused type, or about an intent that isn't ours
 """
 
 import json
@@ -51,8 +51,8 @@ def receive(*, body: bytes, signature: str) -> None:
 
 def insert(event: Event) -> None:
     """Insert the event, unless it is stored already: Stripe sends each one until it gets an answer."""
-    # bulk_create(ignore_conflicts=True) would do the same in a transaction, and its three round trips take as long as
-    # everything else about the request.
+    # bulk_create(ignore_conflicts=True) would do the same in a transaction, and its three round trips take as
+    # long as everything else about the request.
     with connection.cursor() as cursor:
         cursor.execute(
             """
@@ -108,6 +108,8 @@ def process_stored() -> list[int]:
             return []
     stored = Event.objects.filter(state=Event.State.STORED, received_at__lt=Now() - PROCESS_AFTER)
     ours = Payment.objects.filter(intent_id__in=stored.values("intent_id"))
-    foreign = stored.filter(received_at__lt=Now() - IGNORE_AFTER).exclude(intent_id__in=ours.values("intent_id"))
+    foreign = stored.filter(received_at__lt=Now() - IGNORE_AFTER).exclude(
+        intent_id__in=ours.values("intent_id")
+    )
     foreign.update(state=Event.State.IGNORED, reason="unknown intent", processed_at=Now())
     return list(ours.values_list("order_id", flat=True))

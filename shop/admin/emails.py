@@ -17,7 +17,18 @@ class EmailAdmin(ReadOnlyAdmin[Email]):
     list_filter = (("sent_at", admin.EmptyFieldListFilter), "kind")
     search_fields = ("to", "subject", "about")
     ordering = ("-created_at",)
-    fields = ("kind", "about", "to", "subject", "created_at", "due_at", "sent_at", "tries", "last_error", "text")
+    fields = (
+        "kind",
+        "about",
+        "to",
+        "subject",
+        "created_at",
+        "due_at",
+        "sent_at",
+        "tries",
+        "last_error",
+        "text",
+    )
     actions = ("send_again",)
 
     def has_send_permission(self, request: HttpRequest) -> bool:

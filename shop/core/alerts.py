@@ -8,9 +8,9 @@
     )
     alerts.resolve(subject=f"order:{order.number} capture")
 
-Raise an alert as often as the fault is seen: while it is open, only its message is updated, and nothing is sent again.
-Resolve it where the fault is seen to be over. Raised again later, it is a new alert, and is sent again. Both functions
-only write rows, in the caller's transaction; a worker sends them (`send_due`).
+Raise an alert as often as the fault is seen: while it is open, only its message is updated, and nothing is
+sent again. Resolve it where the fault is seen to be over. Raised again later, it is a new alert, and is sent
+again. Both functions only write rows, in the caller's transaction; a worker sends them (`send_due`).
 """
 
 import json
@@ -28,7 +28,9 @@ from shop.core.models import Alert
 WEBHOOK_SECONDS = 5.0  # for one call, from looking up the name to the last byte
 
 
-def raise_alert(*, source: str, subject: str, message: str, details: Mapping[str, str] | None = None) -> Alert:
+def raise_alert(
+    *, source: str, subject: str, message: str, details: Mapping[str, str] | None = None
+) -> Alert:
     """Open the alert and write its email, or update the message of the one that is open.
 
     `source` is the part of the system that raises it: "scaling", "payments", "waitingroom", "mail".

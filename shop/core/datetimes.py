@@ -21,8 +21,8 @@ def parse_local_time(typed: datetime, *, zone: ZoneInfo) -> datetime:
     first_offset, second_offset = first.utcoffset() or timedelta(), second.utcoffset() or timedelta()
     if first_offset == second_offset:
         return first
-    # PEP 495: fold=0 has the offset from before the change. It is the larger one when clocks go back and an hour comes
-    # twice, the smaller one when they go forward and an hour is skipped.
+    # PEP 495: fold=0 has the offset from before the change. It is the larger one when clocks go back and an
+    # hour comes twice, the smaller one when they go forward and an hour is skipped.
     comes_twice = first_offset > second_offset
     early, late = sorted((first.astimezone(UTC), second.astimezone(UTC)))
     time = f"{date_format(typed, 'j M Y H:i')}"
@@ -49,7 +49,7 @@ def format_from_now(moment: datetime, *, now: datetime) -> str:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Return a duration as exactly as it matters: seconds below an hour, else the largest one or two units."""
+    """Return a duration as text: with seconds below an hour, otherwise in the largest one or two units."""
     if duration >= timedelta(hours=1):
         start = datetime(2001, 1, 1, tzinfo=UTC)
         return timesince(start, start + duration, depth=1 if duration >= timedelta(days=2) else 2)

@@ -63,6 +63,8 @@ def watch() -> int:
         return 0
     noun = "email" if count == 1 else "emails"
     reason = found["last_error"] or "no worker has tried; check the workers of the queue “mail”"
-    message = f"{count} {noun} can't be sent: {reason}. Check EMAIL_URL and the mail server. They are tried again."
+    message = (
+        f"{count} {noun} can't be sent: {reason}. Check EMAIL_URL and the mail server. They are tried again."
+    )
     alerts.raise_alert(source="mail", subject=ALERT_SUBJECT, message=message)
     return count

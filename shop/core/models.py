@@ -27,7 +27,10 @@ class OutboxMessage(models.Model):
 
 
 class Email(OutboxMessage):
-    """An email that is to be sent, or was. A repeat is recognised by its Message-ID, which is made from the id."""
+    """An email that is to be sent, or was.
+
+    A repeat is recognised by its Message-ID, which is made from the id.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=40)
@@ -38,7 +41,9 @@ class Email(OutboxMessage):
     html = models.TextField()
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["kind", "about"], name="one_email_of_each_kind_about_one_thing")]
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "about"], name="one_email_of_each_kind_about_one_thing")
+        ]
         indexes = [models.Index(fields=["due_at"], condition=Q(sent_at=None), name="emails_to_send")]
 
     def __str__(self) -> str:

@@ -1,16 +1,25 @@
 """Amounts of money: integers in the currency's smallest unit, as Stripe counts it, and their text for people.
 
-The exponents are Stripe's: docs.stripe.com/currencies, "Zero-decimal currencies" and "Three-decimal currencies".
-ISK and UGX have no decimals in shops but two at Stripe, so they are not in the table.
+The exponents are Stripe's: docs.stripe.com/currencies, "Zero-decimal currencies" and "Three-decimal
+currencies". ISK and UGX have no decimals in shops but two at Stripe, so they are not in the table.
 """
 
 from decimal import Decimal
 
 DECIMALS = 2  # of every currency that isn't named below
 EXPONENTS = dict.fromkeys(
-    ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"), 0
+    ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"),
+    0,
 ) | dict.fromkeys(("BHD", "JOD", "KWD", "OMR", "TND"), 3)
-SYMBOLS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "KRW": "₩", "INR": "₹", "CHF": "CHF\N{NO-BREAK SPACE}"}
+SYMBOLS = {
+    "EUR": "€",
+    "USD": "$",
+    "GBP": "£",
+    "JPY": "¥",
+    "KRW": "₩",
+    "INR": "₹",
+    "CHF": "CHF\N{NO-BREAK SPACE}",
+}
 
 
 def exponent(*, currency: str) -> int:

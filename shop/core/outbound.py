@@ -1,9 +1,10 @@
 """Signed HTTP to addresses that somebody typed in: ops' webhook, and scale targets behind a webhook.
 
-Calls are signed as Standard Webhooks are, so that any of their libraries can verify them. They are safe against the
-address: https only (plain http in the demo); redirects are not followed; a private address is refused unless its host
-is in SCALING_PRIVATE_HOSTS; the name is looked up once, and the call connects to the very addresses that were checked;
-time and size are limited in total, so that a receiver that hangs or trickles can't block a worker. No proxy is used.
+Calls are signed as Standard Webhooks are, so that any of their libraries can verify them. They are safe
+against the address: https only (plain http in the demo); redirects are not followed; a private address is
+refused unless its host is in SCALING_PRIVATE_HOSTS; the name is looked up once, and the call connects to the
+very addresses that were checked; time and size are limited in total, so that a receiver that hangs or
+trickles can't block a worker. No proxy is used.
 
 docs/decisions/0011 says why this is not libcurl.
 """
@@ -33,7 +34,9 @@ CALL_SECONDS = 10.0  # from looking up the name to the last byte
 MAX_RESPONSE_BYTES = 64 * 1024
 MAX_URL_LENGTH = 2000
 PORTS = {"https": 443, "http": 80}
-KEY_CHARACTERS = frozenset(string.ascii_letters + string.digits + "-_:")  # no dot: it separates what is signed
+KEY_CHARACTERS = frozenset(
+    string.ascii_letters + string.digits + "-_:"
+)  # no dot: it separates what is signed
 # Networks whose addresses carry an IPv4 address in their last 4 bytes: NAT64, IPv4-compatible.
 EMBEDDING_NETWORKS = (ipaddress.ip_network("64:ff9b::/96"), ipaddress.ip_network("::/96"))
 
@@ -49,7 +52,10 @@ class AddressBlocked(OutboundError):
 
 
 class NoResponse(OutboundError):
-    """Whether the call arrived is unknown: time-out, connection lost, garbage. Repeat it with the same key."""
+    """Whether the call arrived is unknown: time-out, connection lost, garbage.
+
+    Repeat it with the same key.
+    """
 
 
 @dataclass(frozen=True)
@@ -66,7 +72,9 @@ class Response:
         try:
             return json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise NoResponse(f"The receiver answered {self.status} with something that isn't JSON.") from error
+            raise NoResponse(
+                f"The receiver answered {self.status} with something that isn't JSON."
+            ) from error
 
 
 def post(*, url: str, body: bytes, secret: str, key: str, seconds: float = CALL_SECONDS) -> Response:
@@ -83,7 +91,10 @@ def get(*, url: str, secret: str, seconds: float = CALL_SECONDS) -> Response:
 
 
 def sign(*, secret: str, key: str, at: int, body: bytes) -> str:
-    """Return the header `webhook-signature` (standardwebhooks.com). Raises AddressBlocked without a secret."""
+    """Return the header `webhook-signature` (standardwebhooks.com).
+
+    Raises AddressBlocked without a secret.
+    """
     signed = b"%s.%d.%s" % (key.encode(), at, body)
     return "v1," + base64.b64encode(hmac.digest(_secret_bytes(secret), signed, hashlib.sha256)).decode()
 
@@ -102,7 +113,9 @@ def check(*, url: str) -> SplitResult:
     if not host:
         raise AddressBlocked("The address names no host.")
     if "@" in parts.netloc:
-        raise AddressBlocked("The address must not contain a user name or password: calls are signed instead.")
+        raise AddressBlocked(
+            "The address must not contain a user name or password: calls are signed instead."
+        )
     return parts
 
 
@@ -162,7 +175,7 @@ def _send(*, method: str, url: str, body: bytes | None, headers: dict[str, str],
         **headers,
     }
     call = _Call(method=method, parts=parts, body=body, headers=headers, until=time.monotonic() + seconds)
-    # A look-up has no time limit, and a socket's limit starts again with each byte; but a thread can be left behind.
+    # A look-up has no time limit, and a socket's starts again with each byte; a thread can be left behind.
     threading.Thread(target=call.run, name="outbound call", daemon=True).start()
     try:
         return call.future.result(timeout=seconds)
@@ -270,7 +283,10 @@ class _Call:
         raise NoResponse(f"{host} can't be reached: {reason}.") from failure
 
     def _addresses(self) -> list[Address]:
-        """Look the host up, once. Raises AddressBlocked for a private address of a host that isn't allowed."""
+        """Look the host up, once.
+
+        Raises AddressBlocked for a private address of a host that isn't allowed.
+        """
         host = self.parts.hostname or ""
         try:
             rows = socket.getaddrinfo(host, port(self.parts), type=socket.SOCK_STREAM)

@@ -1,8 +1,10 @@
-"""The outbox: messages are rows first. A worker claims those that are due, sends them, and marks them as sent.
+"""The outbox: messages are rows first.
 
-There are two transports: SMTP (shop.core.emails) and the signed webhook of alerts (shop.core.alerts). Each sends its
-own kind of row through `send_due` here. A crash between sending and marking sends a message twice, under the same id,
-so that its receiver can recognise the repeat.
+A worker claims those that are due, sends them, and marks them as sent.
+
+There are two transports: SMTP (shop.core.emails) and the signed webhook of alerts (shop.core.alerts). Each
+sends its own kind of row through `send_due` here. A crash between sending and marking sends a message twice,
+under the same id, so that its receiver can recognise the repeat.
 """
 
 import logging
@@ -29,7 +31,7 @@ class NotSent(Exception):
 
 
 def put_email(*, kind: str, about: str, to: str, subject: str, text: str, html: str) -> None:
-    """Write an email to be sent, in the caller's transaction; one per kind and thing, a second one is ignored."""
+    """Write an email to be sent, in the caller's transaction. A second one of the same kind is ignored."""
     email = Email(kind=kind, about=about, to=to, subject=subject, text=text, html=html)
     Email.objects.bulk_create([email], ignore_conflicts=True)
 

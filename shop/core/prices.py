@@ -15,7 +15,9 @@ def parse_price(text: str, *, currency: str) -> int:
     symbol = money.SYMBOLS.get(currency, currency).strip()
     named = re.sub(r"[\d.,'\s-]", "", text).upper()
     if named and named not in {currency, symbol}:
-        raise ValidationError(f"The drop sells in {currency}, but this price is in “{named}”. Enter it in {currency}.")
+        raise ValidationError(
+            f"The drop sells in {currency}, but this price is in “{named}”. Enter it in {currency}."
+        )
     digits = re.sub(r"[^\d.,-]", "", text)
     if digits.count(",") == 1 and "." not in digits:
         digits = digits.replace(",", ".")  # a decimal comma

@@ -1,7 +1,7 @@
 """Problem details (RFC 9457): the refusal that a program gets, and whether a program is asking.
 
-`type` is about:blank, so `title` is the status's own name; `detail` says what to do. Refused fields are listed in the
-extension member `errors`, a list of {"field", "detail"}.
+`type` is about:blank, so `title` is the status's own name; `detail` says what to do. Refused fields are
+listed in the extension member `errors`, a list of {"field", "detail"}.
 """
 
 from collections.abc import Mapping, Sequence

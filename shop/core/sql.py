@@ -12,7 +12,7 @@ M = TypeVar("M", bound=models.Model)
 def columns(model: type[models.Model], table: str = "") -> str:
     """Return the model's columns as SQL text, each with the table's name or alias if one is given.
 
-    Name them instead of writing `*`: a prepared statement with a `*` fails once a migration has added a column.
+    Name them instead of writing `*`: a prepared statement with `*` fails when a migration adds a column.
     """
     prefix = f"{table}." if table else ""
     return ", ".join(f'{prefix}"{field.column}"' for field in fields(model))

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 
-# Only the shop's own scripts: Django's own option for imports would also rewrite those that other apps bundle.
+# Only the shop's own scripts: Django's option for imports would also rewrite the other apps' bundles.
 OWN_SCRIPTS = ("shop/js/*.js",)
 IMPORT = (r'(?P<matched>from "(?P<url>\.{1,2}/[a-z./]+\.js)")', 'from "%(url)s"')
 

@@ -10,7 +10,10 @@ COLOUR = re.compile(r"#[0-9a-f]{6}")
 
 @dataclass(frozen=True)
 class Typeface:
-    """A display typeface: family, weight, and static file. The stylesheet itself loads the one without a file."""
+    """A display typeface: family, weight, and static file.
+
+    The stylesheet itself loads the one without a file.
+    """
 
     family: str
     weight: int
@@ -23,7 +26,9 @@ TYPEFACES = {
     "abril-fatface": Typeface("Abril Fatface", 400, "shop/fonts/abril-fatface-latin-400-normal.woff2"),
     "archivo-black": Typeface("Archivo Black", 400, "shop/fonts/archivo-black-latin-400-normal.woff2"),
     "overpass": Typeface("Overpass", 700, "shop/fonts/overpass-latin-700-normal.woff2"),
-    "barlow-condensed": Typeface("Barlow Condensed", 600, "shop/fonts/barlow-condensed-latin-600-normal.woff2"),
+    "barlow-condensed": Typeface(
+        "Barlow Condensed", 600, "shop/fonts/barlow-condensed-latin-600-normal.woff2"
+    ),
 }
 
 

@@ -55,7 +55,9 @@ def running_edge() -> Iterator[Edge]:
         Upstream(lambda path: Response()) as hooks,
     ):
         port_numbers = ports.free() | {"PORT_WEB": web.port, "PORT_GATE": gate.port, "PORT_HOOKS": hooks.port}
-        stack = Stack(folder=folder, programs=["edge"], port_numbers=port_numbers, settings={"EDGE_WORKERS": "2"})
+        stack = Stack(
+            folder=folder, programs=["edge"], port_numbers=port_numbers, settings={"EDGE_WORKERS": "2"}
+        )
         try:
             with stack:
                 yield Edge(port=port_numbers["PORT_EDGE"], web=web, gate=gate, hooks=hooks, stack=stack)
@@ -92,7 +94,9 @@ def test_metrics_are_not_reachable(edge: Edge, path: str) -> None:
 
 
 def test_pages_are_requested_without_cookies_query_and_language(edge: Edge) -> None:
-    reply = send(edge.port, f"{edge.path}?utm=1", Cookie="session=1", Authorization="Basic x", Accept_Language="de")
+    reply = send(
+        edge.port, f"{edge.path}?utm=1", Cookie="session=1", Authorization="Basic x", Accept_Language="de"
+    )
 
     received = edge.web.requests[0]
     assert (reply.status, reply.body, received.path) == (200, edge.path, edge.path)
@@ -102,7 +106,9 @@ def test_pages_are_requested_without_cookies_query_and_language(edge: Edge) -> N
 
 
 def test_pages_are_cached_for_all_queries_hosts_and_encodings_together(edge: Edge) -> None:
-    edge.web.respond = lambda path: Response(body=path, headers=PAGE | {"Cache-Control": "public, s-maxage=60"})
+    edge.web.respond = lambda path: Response(
+        body=path, headers=PAGE | {"Cache-Control": "public, s-maxage=60"}
+    )
     encodings = ["gzip", "gzip, deflate, br", "br;q=1.0, gzip;q=0.8", "GZIP", "", "br", "gzip;q=0", "deflate"]
 
     for number, encoding in enumerate(encodings):
@@ -115,14 +121,19 @@ def test_pages_are_cached_for_all_queries_hosts_and_encodings_together(edge: Edg
     "path",
     [f"/drops/x/{page}/" for page in ("pick", "hold", "mine")]
     + [f"/de/{page}/" for page in ("drops/x/mine", "holds/t", "orders/t")]
-    + [f"/{page}" for page in ("holds/t/", "orders/t/state.json", "admin/", "admin/drops/drop/?q=1", "healthz/ready")],
+    + [
+        f"/{page}"
+        for page in ("holds/t/", "orders/t/state.json", "admin/", "admin/drops/drop/?q=1", "healthz/ready")
+    ],
 )
 def test_private_paths_always_reach_web_with_cookies(edge: Edge, path: str) -> None:
     edge.web.respond = lambda path: Response(body="mine", headers=PAGE)  # even if the app allowed caching
 
     replies = [send(edge.port, path, Cookie="session=1") for _ in range(3)]
 
-    assert [(received.path, received.headers["Cookie"]) for received in edge.web.requests] == [(path, "session=1")] * 3
+    assert [(received.path, received.headers["Cookie"]) for received in edge.web.requests] == [
+        (path, "session=1")
+    ] * 3
     assert [reply.headers["X-Cache"] for reply in replies] == [None] * 3
 
 
@@ -136,7 +147,9 @@ def test_line_paths_reach_the_gate_with_cookies(edge: Edge, path: str) -> None:
 
 
 def test_webhooks_reach_hooks_unchanged(edge: Edge) -> None:
-    reply = send(edge.port, "/webhooks/stripe/", method="POST", body="x" * 300_000, Stripe_Signature="t=1,v1=a")
+    reply = send(
+        edge.port, "/webhooks/stripe/", method="POST", body="x" * 300_000, Stripe_Signature="t=1,v1=a"
+    )
 
     assert reply.status == 200
     assert edge.hooks.requests[0].headers["Stripe-Signature"] == "t=1,v1=a"
@@ -144,7 +157,8 @@ def test_webhooks_reach_hooks_unchanged(edge: Edge) -> None:
 
 def test_large_bodies_are_refused_except_for_the_admin(edge: Edge) -> None:
     refused = [
-        send(edge.port, path, method="POST", body="x" * 40_000).status for path in ("/holds/t/pay/", "/line/x/join")
+        send(edge.port, path, method="POST", body="x" * 40_000).status
+        for path in ("/holds/t/pay/", "/line/x/join")
     ]
 
     assert refused == [413, 413]
@@ -167,7 +181,11 @@ def test_unknown_hosts_are_refused(edge: Edge) -> None:
 
 def test_address_and_request_id_are_passed_on(edge: Edge) -> None:
     reply = send(
-        edge.port, "/orders/t/", X_Request_ID="abcdefgh12", X_Forwarded_For="6.6.6.6", X_Forwarded_Proto="https"
+        edge.port,
+        "/orders/t/",
+        X_Request_ID="abcdefgh12",
+        X_Forwarded_For="6.6.6.6",
+        X_Forwarded_Proto="https",
     )
 
     headers = edge.web.requests[0].headers
@@ -209,7 +227,10 @@ def test_crowd_without_the_shield_reaches_web_all_at_once(edge: Edge) -> None:
         return Response(body="new", headers=PAGE)
 
     port = ports.free()["PORT_EDGE"]
-    environment = edge.stack.environment | {"EDGE_FOLDER": str(edge.stack.run / "careless"), "PORT_EDGE": str(port)}
+    environment = edge.stack.environment | {
+        "EDGE_FOLDER": str(edge.stack.run / "careless"),
+        "PORT_EDGE": str(port),
+    }
     folder = rendering.prepare(environment)
     config = (folder / "nginx.conf").read_text()
     shield = f"upstream shield {{ server unix:{folder}/shield.sock;"
@@ -259,7 +280,9 @@ def test_status_is_cached_without_cookies_and_served_ten_seconds_without_the_gat
     seconds.
     """
     path = f"/line/{edge.path.removeprefix('/drops/')}status.json"
-    edge.gate.respond = lambda path: Response(body=str(time.time()), headers={"Cache-Control": "public, s-maxage=1"})
+    edge.gate.respond = lambda path: Response(
+        body=str(time.time()), headers={"Cache-Control": "public, s-maxage=1"}
+    )
 
     reply = send(edge.port, f"{path}?t=1", Cookie="ticket-x=1")
     edge.gate.respond = lambda path: Response(status=502)
@@ -284,7 +307,8 @@ def test_tier_that_is_down_gets_our_own_error_page() -> None:
     try:
         with Stack(folder=folder, programs=["edge"], port_numbers=port_numbers):
             replies = [
-                send(port_numbers["PORT_EDGE"], path) for path in ("/", "/orders/t/", "/line/x/", "/api/v1/drops/")
+                send(port_numbers["PORT_EDGE"], path)
+                for path in ("/", "/orders/t/", "/line/x/", "/api/v1/drops/")
             ]
     finally:
         remove(folder)

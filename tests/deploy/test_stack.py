@@ -30,7 +30,10 @@ def folder(request: pytest.FixtureRequest) -> Iterator[Path]:
 
 
 def runs(stack: Stack, name: str) -> bool:
-    """Whether supervisor takes the program for started. One that ends before is started again later and later."""
+    """Whether supervisor takes the program for started.
+
+    One that ends before is started again later and later.
+    """
     return bool(stack.supervisor.program_info()[name]["statename"] == "RUNNING")
 
 
@@ -118,7 +121,9 @@ def test_no_process_is_left_when_the_launcher_ends(folder: Path, number: int, pr
         "    print('up', flush=True)\n"
         "    time.sleep(600)"
     )
-    launcher = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True)
+    launcher = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, start_new_session=True
+    )
     with launcher:
         assert launcher.stdout is not None
         assert launcher.stdout.readline() == b"up\n"
@@ -126,7 +131,9 @@ def test_no_process_is_left_when_the_launcher_ends(folder: Path, number: int, pr
         os.killpg(launcher.pid, number)
         launcher.wait(SECONDS)
 
-    until(lambda: not [process for process in started if process.is_running() and process.status() != "zombie"])
+    until(
+        lambda: not [process for process in started if process.is_running() and process.status() != "zombie"]
+    )
     until(lambda: not environment.is_running(folder))
     assert len(started) > len(programs) + 1
 
@@ -170,7 +177,10 @@ def test_refuse_busy_names_the_port_and_its_setting() -> None:
 
 @pytest.mark.parametrize(
     ("variables", "message"),
-    [({"PORT_WEB": "x"}, "PORT_WEB=x is not a port"), ({"PORT_WEB": "8000"}, "PORT_EDGE and PORT_WEB are the same")],
+    [
+        ({"PORT_WEB": "x"}, "PORT_WEB=x is not a port"),
+        ({"PORT_WEB": "8000"}, "PORT_EDGE and PORT_WEB are the same"),
+    ],
 )
 def test_configured_refuses_invalid_ports(variables: dict[str, str], message: str) -> None:
     with pytest.raises(ports.BadPort, match=message):

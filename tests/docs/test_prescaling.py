@@ -1,4 +1,4 @@
-"""docs/prescaling.md: its new kind of target works as printed, and the IAM policy names every call that is made."""
+"""docs/prescaling.md: its new kind of target works as printed, and the IAM policy names every call."""
 
 import json
 import re
@@ -44,7 +44,9 @@ def group(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     client = boto3.client("autoscaling", region_name="eu-central-1")
-    client.create_launch_configuration(LaunchConfigurationName="web", ImageId="ami-12345678", InstanceType="t3.small")
+    client.create_launch_configuration(
+        LaunchConfigurationName="web", ImageId="ami-12345678", InstanceType="t3.small"
+    )
     client.create_auto_scaling_group(
         AutoScalingGroupName="web",
         LaunchConfigurationName="web",
@@ -80,9 +82,14 @@ def test_new_kind_refuses_what_is_not_there_with_a_sentence(kind: type[Provider]
 def test_policy_names_every_call_that_is_made() -> None:
     code = "\n".join(file.read_text() for file in (ROOT / "drops/scaling/providers").rglob("*.py"))
     calls = re.findall(r'self\.call\(\s*"([a-z0-9-]+)",\s*"([a-z_]+)"', code)
-    camel = {(IAM.get(service, service), name.title().replace("_", "").replace("Db", "DB")) for service, name in calls}
+    camel = {
+        (IAM.get(service, service), name.title().replace("_", "").replace("Db", "DB"))
+        for service, name in calls
+    }
 
-    actions = {action for statement in json.loads(block("json"))["Statement"] for action in statement["Action"]}
+    actions = {
+        action for statement in json.loads(block("json"))["Statement"] for action in statement["Action"]
+    }
 
     assert len(calls) > 10
     assert actions == {f"{service}:{name}" for service, name in camel}

@@ -16,5 +16,7 @@ def test_the_code_in_the_docs_gives_the_places_of_the_vectors() -> None:
     cases = json.loads((ROOT / "tests/data/shuffle-vectors.json").read_text())["cases"]
 
     for case in (case for case in cases if not case["beacon"]):
-        given = [[index, place(case["secret"], case["drop"], case["n"], index)] for index, _ in case["places"]]
+        given = [
+            [index, place(case["secret"], case["drop"], case["n"], index)] for index, _ in case["places"]
+        ]
         assert given == case["places"], case["note"]

@@ -55,7 +55,10 @@ def test_find_problems_names_an_opening_in_the_past() -> None:
     ("field", "sentence"),
     [
         ("lobby_opens_at", "Lobby opens: the lobby must open before the drop does. Choose an earlier time."),
-        ("closes_at", "Closes: the drop would close before it opens. Choose a later time, or leave it empty."),
+        (
+            "closes_at",
+            "Closes: the drop would close before it opens. Choose a later time, or leave it empty.",
+        ),
     ],
 )
 def test_find_problems_names_times_in_the_wrong_order(field: str, sentence: str) -> None:
@@ -66,17 +69,23 @@ def test_find_problems_names_times_in_the_wrong_order(field: str, sentence: str)
 
 
 def test_find_problems_names_a_currency_that_cannot_be_charged() -> None:
-    assert problems(make_draft(currency="XYZ"))[0].startswith("Currency: “XYZ” can't be charged. Choose one of AED, ")
+    assert problems(make_draft(currency="XYZ"))[0].startswith(
+        "Currency: “XYZ” can't be charged. Choose one of AED, "
+    )
 
 
 @pytest.mark.parametrize(
     ("currency", "price", "lowest"), [("EUR", 49, "€0.50"), ("JPY", 49, "¥50"), ("GBP", 29, "£0.30")]
 )
-def test_find_problems_names_a_price_below_what_stripe_charges(currency: str, price: int, lowest: str) -> None:
+def test_find_problems_names_a_price_below_what_stripe_charges(
+    currency: str, price: int, lowest: str
+) -> None:
     drop = make_draft(editions=0, currency=currency)
     edition = make_edition(drop=drop, price=price)
 
-    sentence = f"Price of {edition.variant.sku}: the lowest amount that Stripe charges is {lowest}. Raise the price."
+    sentence = (
+        f"Price of {edition.variant.sku}: the lowest amount that Stripe charges is {lowest}. Raise the price."
+    )
     assert problems(drop) == [sentence]
     Edition.objects.filter(pk=edition.pk).update(price=price + 1)
     assert problems(drop) == []
@@ -136,7 +145,14 @@ def test_announce_fixes_the_drop_and_makes_its_units() -> None:
     secret = places.secret(bytes.fromhex(settings.SHUFFLE_KEY), drop.pk, bytes(drop.nonce or b""))
     assert bytes(drop.commitment or b"") == sha256(secret).digest()
     assert lifecycle.phase(drop=drop, now=timezone.now()) == lifecycle.Phase.ANNOUNCED
-    assert list(Unit.objects.filter(edition__drop=drop).values_list("number", flat=True)) == [1, 2, 3, 1, 2, 3]
+    assert list(Unit.objects.filter(edition__drop=drop).values_list("number", flat=True)) == [
+        1,
+        2,
+        3,
+        1,
+        2,
+        3,
+    ]
     assert Checkpoint.objects.filter(drop=drop).count() == 1
     entry = AuditEntry.objects.get()
     assert (entry.actor, entry.about, entry.action) == (actor, f"drop:{drop.slug}", "announced")
@@ -153,7 +169,9 @@ def test_announce_refuses_an_unready_drop_and_changes_nothing() -> None:
     with pytest.raises(drop_actions.NotReady) as refusal:
         drop_actions.announce(drop=draft, actor=None)
 
-    assert refusal.value.problems == ["Editions: there are none. Add at least one, with its price and quantity."]
+    assert refusal.value.problems == [
+        "Editions: there are none. Add at least one, with its price and quantity."
+    ]
     draft.refresh_from_db()
     assert draft.announced_at is None
     assert AuditEntry.objects.count() == 0
@@ -220,7 +238,9 @@ def test_two_announcements_at_once_get_two_numbers(race: Race) -> None:
 
     race(4, lambda i: drop_actions.announce(drop=drafts[i], actor=None))
 
-    numbers = sorted(draft.number or 0 for draft in Drop.objects.filter(pk__in=[draft.pk for draft in drafts]))
+    numbers = sorted(
+        draft.number or 0 for draft in Drop.objects.filter(pk__in=[draft.pk for draft in drafts])
+    )
     assert numbers == list(range(numbers[0], numbers[0] + 4))
     assert numbers[0] > 0
 

@@ -18,7 +18,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.ops]
 
 def place(drop: Drop, quantity: int = 1, index: int = 0, **fields: Any) -> Hold:
     edition = drop.editions.order_by("pk")[0]
-    return holds.place(drop=drop, pass_=make_pass(drop=drop, index=index, **fields), quantities={edition.pk: quantity})
+    return holds.place(
+        drop=drop, pass_=make_pass(drop=drop, index=index, **fields), quantities={edition.pk: quantity}
+    )
 
 
 def free(drop: Drop) -> int:
@@ -310,7 +312,9 @@ def test_place_refuses_more_than_the_editions_own_limit() -> None:
         holds.place(drop=drop, pass_=make_pass(drop=drop), quantities={edition.pk: 2})
 
 
-@pytest.mark.parametrize(("paused", "seconds", "payable"), [(False, -5, True), (False, 5, False), (True, 5, True)])
+@pytest.mark.parametrize(
+    ("paused", "seconds", "payable"), [(False, -5, True), (False, 5, False), (True, 5, True)]
+)
 def test_is_payable_until_the_expiry_or_in_a_pause(paused: bool, seconds: int, payable: bool) -> None:
     drop = make_drop(phase="live")
     hold = place(drop)

@@ -118,7 +118,9 @@ def test_something_is_left_while_a_held_unit_may_come_back() -> None:
 
 @pytest.mark.django_db
 def test_querysets_split_drops_by_announcement_and_end() -> None:
-    slugs = {phase: make_drop(phase=phase).slug for phase in ("draft", "announced", "live", "sold out", "closed")}
+    slugs = {
+        phase: make_drop(phase=phase).slug for phase in ("draft", "announced", "live", "sold out", "closed")
+    }
     cancelled = make_drop(phase="cancelled").slug
     unlisted = make_drop(phase="live", listed=False).slug
     past = make_drop(phase="live", closes_at=datetime.now(UTC) - SECOND).slug
@@ -137,7 +139,9 @@ def test_querysets_split_drops_by_announcement_and_end() -> None:
 @pytest.mark.parametrize("field", ["sold_out_at", "closed_at", "cancelled_at", "closes_at"])
 def test_ended_counts_from_the_first_end(field: str) -> None:
     drop = make_drop(phase="live")
-    Drop.objects.update(opens_at=datetime.now(UTC) - 3 * MINUTE, lobby_opens_at=datetime.now(UTC) - 4 * MINUTE)
+    Drop.objects.update(
+        opens_at=datetime.now(UTC) - 3 * MINUTE, lobby_opens_at=datetime.now(UTC) - 4 * MINUTE
+    )
     Drop.objects.update(**{field: datetime.now(UTC) - MINUTE})
     drop.refresh_from_db()
 

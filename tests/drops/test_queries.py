@@ -32,8 +32,19 @@ def walk(page: queries.DropPage | None) -> object:
     """Read everything that a template shows."""
     assert page is not None
     renditions = [list(picture.renditions.all()) for picture in page.pictures]
-    names = [(row.name, row.edition.variant.sku, row.edition.drop.currency, row.band) for row in page.editions]
-    return page.product.name, page.phase, page.proof, page.quantity, page.sold, page.sold_out_after, names, renditions
+    names = [
+        (row.name, row.edition.variant.sku, row.edition.drop.currency, row.band) for row in page.editions
+    ]
+    return (
+        page.product.name,
+        page.phase,
+        page.proof,
+        page.quantity,
+        page.sold,
+        page.sold_out_after,
+        names,
+        renditions,
+    )
 
 
 def test_page_has_editions_with_counts_and_bands() -> None:
@@ -182,7 +193,9 @@ def test_archive_has_twenty_drops_a_page() -> None:
 
 def test_archive_takes_as_many_queries_for_three_drops_as_for_one() -> None:
     def read() -> object:
-        return [list(row.drop.product.pictures.all()) for row in queries.archive(page=1, now=timezone.now()).drops]
+        return [
+            list(row.drop.product.pictures.all()) for row in queries.archive(page=1, now=timezone.now()).drops
+        ]
 
     costs = []
     for _ in range(3):

@@ -41,6 +41,8 @@ def ticks_a_task(kind: type[Any]) -> float:
     return ticks / len(sent)
 
 
-@pytest.mark.parametrize(("kind", "least", "most"), [(beat.Scheduler, 1, 2), (celery_beat.Scheduler, 5, 1000)])
+@pytest.mark.parametrize(
+    ("kind", "least", "most"), [(beat.Scheduler, 1, 2), (celery_beat.Scheduler, 5, 1000)]
+)
 def test_sleep_until_a_task_is_due(kind: Any, least: int, most: int) -> None:
     assert least <= ticks_a_task(kind) <= most

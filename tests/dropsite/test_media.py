@@ -20,7 +20,9 @@ def look(**variables: str) -> list[str]:
     """The address of a picture, and where pages may show pictures from."""
     environment = os.environ | {"DJANGO_SETTINGS_MODULE": "dropsite.settings"} | variables
     command = [sys.executable, "-c", LOOK]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout.split()
+    return subprocess.run(
+        command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True
+    ).stdout.split()
 
 
 def test_pictures_lie_in_a_folder_and_pages_show_only_those() -> None:

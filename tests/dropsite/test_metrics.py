@@ -61,7 +61,9 @@ def test_figures_are_for_nobody_else(client: Client, asked: dict[str, str], path
 
 
 @pytest.mark.parametrize("path", [PATH, PROMETHEUS])
-def test_token_opens_from_anywhere_and_nothing_else_does(client: Client, settings: Settings, path: str) -> None:
+def test_token_opens_from_anywhere_and_nothing_else_does(
+    client: Client, settings: Settings, path: str
+) -> None:
     settings.SCALING_METRICS_TOKEN = "s3cret-é"
 
     assert client.get(path, HTTP_AUTHORIZATION="Bearer s3cret-é", REMOTE_ADDR="10.0.0.7").status_code == 200
@@ -88,7 +90,11 @@ def test_prometheus_reads_the_same_figures(client: Client) -> None:
 
     assert answer["Content-Type"].startswith("text/plain")
     families = text_string_to_metric_families(answer.content.decode())
-    samples = {(sample.name, *sample.labels.values()): sample.value for family in families for sample in family.samples}
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in families
+        for sample in family.samples
+    }
     assert samples["dropsite_queue_rows", "capture"] == 1
     assert samples["dropsite_checkout_slots", "free"] == client.get(PATH).json()["checkout_slots"]["free"]
     assert samples["dropsite_target_size", target.name] == 3
@@ -101,7 +107,13 @@ def test_queues_return_the_oldest_row_of_each() -> None:
     drop = make_drop(phase="live", quantity=9)
     for index, seconds in enumerate([-60, 4, 65]):  # still good, may not be reclaimed yet, lapsed
         make_hold(drop=drop, index=index, expires_at=now - timedelta(seconds=seconds))
-    make_hold(drop=drop, index=9, state=Hold.State.RELEASED, expires_at=now - timedelta(seconds=900), quantities=None)
+    make_hold(
+        drop=drop,
+        index=9,
+        state=Hold.State.RELEASED,
+        expires_at=now - timedelta(seconds=900),
+        quantities=None,
+    )
     for seconds, sent in [(-30, None), (20, None), (90, None), (500, now)]:
         mail = Email.objects.create(kind="test", about=f"{seconds}", to="a@b.example", sent_at=sent)
         Email.objects.filter(pk=mail.pk).update(due_at=now - timedelta(seconds=seconds))

@@ -36,7 +36,9 @@ def test_give_each_request_a_name() -> None:
     assert first != second
 
 
-@pytest.mark.parametrize(("given", "kept"), [("edge-0123456789", True), ("short", False), ("a\nb: c 12345", False)])
+@pytest.mark.parametrize(
+    ("given", "kept"), [("edge-0123456789", True), ("short", False), ("a\nb: c 12345", False)]
+)
 def test_keep_the_edges_name_if_it_is_well_formed(given: str, kept: bool) -> None:
     request = ask.get("/", headers={"X-Request-ID": given})
 
@@ -86,7 +88,13 @@ def test_say_as_a_problem_that_another_site_posted_if_a_script_asks() -> None:
 
 @pytest.mark.parametrize(
     ("accepts", "packed"),
-    [("gzip, br", True), ("br;q=1, gzip;q=0.5", True), ("gzip;q=0", False), ("gzip; q=0, br", False), ("br", False)],
+    [
+        ("gzip, br", True),
+        ("br;q=1, gzip;q=0.5", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0, br", False),
+        ("br", False),
+    ],
 )
 def test_compress_public_pages_for_who_takes_it(accepts: str, packed: bool) -> None:
     view = PublicPagesMiddleware(answer_with(Cache_Control="public, max-age=0, s-maxage=1"))
@@ -115,7 +123,9 @@ def test_leave_personal_pages_uncompressed() -> None:
     assert not page.has_header("Content-Encoding")
 
 
-@pytest.mark.parametrize("personal", [{"cookie": "csrf"}, {"Vary": "Cookie"}, {"Vary": "Accept-Encoding, cookie"}])
+@pytest.mark.parametrize(
+    "personal", [{"cookie": "csrf"}, {"Vary": "Cookie"}, {"Vary": "Accept-Encoding, cookie"}]
+)
 def test_break_a_public_page_that_is_made_for_one_visitor(personal: dict[str, str]) -> None:
     view = PublicPagesMiddleware(answer_with(Cache_Control="public, s-maxage=1", **personal))
 

@@ -48,7 +48,14 @@ def ask(path: str, drop: Drop) -> tuple[Any, Any]:
 @pytest.mark.parametrize("phase", PHASES)
 def test_show_everybody_the_same_page(phase: Any) -> None:
     drop = make_drop(phase=phase, pictures=1)
-    paths = ["/", f"/drops/{drop.slug}/", f"/drops/{drop.slug}/check/", "/archive/", "/how/", "/api/v1/drops/"]
+    paths = [
+        "/",
+        f"/drops/{drop.slug}/",
+        f"/drops/{drop.slug}/check/",
+        "/archive/",
+        "/how/",
+        "/api/v1/drops/",
+    ]
 
     for path in [*paths, f"/api/v1/drops/{drop.slug}/", "/api/v1/schema/", "/api/v1/docs/", "/nothing/"]:
         for answer in ask(path, drop):

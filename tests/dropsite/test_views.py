@@ -12,7 +12,13 @@ from django.urls import path
 
 from dropsite import urls, views
 
-FAULTS = {"400": BadRequest, "403": PermissionDenied, "404": Http404, "500": ZeroDivisionError, "503": OperationalError}
+FAULTS = {
+    "400": BadRequest,
+    "403": PermissionDenied,
+    "404": Http404,
+    "500": ZeroDivisionError,
+    "503": OperationalError,
+}
 
 
 def stumble(request: HttpRequest, kind: str) -> HttpResponse:
@@ -20,7 +26,11 @@ def stumble(request: HttpRequest, kind: str) -> HttpResponse:
     raise FAULTS[kind]
 
 
-urlpatterns = [path("stumble/<str:kind>/", stumble), path("api/v1/stumble/<str:kind>/", stumble), *urls.urlpatterns]
+urlpatterns = [
+    path("stumble/<str:kind>/", stumble),
+    path("api/v1/stumble/<str:kind>/", stumble),
+    *urls.urlpatterns,
+]
 handler400, handler403, handler404, handler500 = (
     views.bad_request,
     views.forbidden,

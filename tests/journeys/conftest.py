@@ -1,4 +1,7 @@
-"""Journeys: a browser, or plain HTTP, against the running shop. Pictures of what was seen lie in var/artefacts/."""
+"""Journeys: a browser, or plain HTTP, against the running shop.
+
+Pictures of what was seen lie in var/artefacts/.
+"""
 
 import json
 import re
@@ -45,7 +48,8 @@ def announced(inside: Inside, *, opens_in: float, lobby_before: float, **more: f
     """Announce the demo's next drop, which closes the one before; its slug. `more`: its other options."""
     options = {"opens_in": opens_in, "lobby_before": lobby_before, **more}
     said = inside.manage(
-        "demo", *(word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value)))
+        "demo",
+        *(word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", str(value))),
     )
     found = re.search(r"^(\S+) opens at", said, re.MULTILINE)
     assert found, said
@@ -93,7 +97,10 @@ def tell(page: Page) -> None:
 
 @pytest.fixture
 def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
-    """`visit("phone")`: a page of a new visitor. Errors in the console or in scripts fail the test at its end."""
+    """`visit("phone")`: a page of a new visitor.
+
+    Errors in the console or in scripts fail the test at its end.
+    """
     contexts: list[BrowserContext] = []
     faults: list[str] = []
 
@@ -131,10 +138,14 @@ def look(request: pytest.FixtureRequest) -> Look:
     def run(page: Page, name: str) -> None:
         width = page.viewport_size["width"] if page.viewport_size else 0
         page.screenshot(path=ARTEFACTS / f"{name}-{width}.png")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, f"{name} is wider than the window"
-        # The card form's frame is another origin's; what preload reads of style sheets, it would write inline.
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, (
+            f"{name} is wider than the window"
+        )
+        # The card form's frame is another origin's, and preloaded style sheets would be written inline.
         found = Axe().run(page, options={"iframes": False, "preload": False})
-        broken = [(rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found.response["violations"]]
+        broken = [
+            (rule["id"], [node["target"] for node in rule["nodes"]]) for rule in found.response["violations"]
+        ]
         assert broken == [], name
 
     return run

@@ -1,7 +1,8 @@
 """A process inside the running shop, which calls functions and commands there for the tests.
 
-`python manage.py …` spends 1.5 s on starting Django; this process starts it once. It is told a call in a line of JSON
-and answers in one: {"call": "module:function", "arguments": {…}} → {"result": …} or {"error": "traceback"}.
+`python manage.py …` spends 1.5 s on starting Django; this process starts it once. It is told a call in a line
+of JSON and answers in one: {"call": "module:function", "arguments": {…}} → {"result": …} or {"error":
+"traceback"}.
 """
 
 import importlib
@@ -37,11 +38,16 @@ class Inside:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
         self.process.communicate(timeout=20)  # closes its input, which ends it
 
     def call(self, function: Callable[..., Result], **arguments: object) -> Result:
-        """Call a function of a module there; arguments and result pass through JSON. Fails the test if it raises."""
+        """Call a function of a module there; arguments and result pass through JSON.
+
+        Fails the test if it raises.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         name = f"{function.__module__}:{function.__name__}"

@@ -30,10 +30,22 @@ class Scaled(NamedTuple):
 
 
 SCALED = (
-    Scaled("Aurora, half ACUs", "aurora-serverless", ECS, "database", 0, before=4, wanted=32, ahead=9, took=3),
+    Scaled(
+        "Aurora, half ACUs", "aurora-serverless", ECS, "database", 0, before=4, wanted=32, ahead=9, took=3
+    ),
     Scaled("Gate on ECS", "ecs", ECS | {"service": "gate"}, "gate", 1, before=4, wanted=12, ahead=6, took=2),
     Scaled("Web on ECS", "ecs", ECS | {"service": "web"}, "web", 1, before=6, wanted=24, ahead=6, took=9),
-    Scaled("Checkout on ECS", "ecs", ECS | {"service": "checkout"}, "checkout", 2, before=2, wanted=9, ahead=3, took=1),
+    Scaled(
+        "Checkout on ECS",
+        "ecs",
+        ECS | {"service": "checkout"},
+        "checkout",
+        2,
+        before=2,
+        wanted=9,
+        ahead=3,
+        took=1,
+    ),
 )
 
 
@@ -46,7 +58,7 @@ def add_person(name: str, group: str) -> None:
 
 
 def add_scaled_drop() -> dict[str, str]:
-    """Make a drop that is over, with the steps, calls and cost that it left; the ids of it and of the late target.
+    """Make a drop that is over, with its steps, calls and cost. Return its id and that of the late target.
 
     Its targets are switched off, so that no tick touches them.
     """
@@ -87,7 +99,9 @@ def add_scaled_drop() -> dict[str, str]:
         verdict="no-go",
         verdict_at=needed,
         shoppers_per_second=310,
-        verdict_messages=["Web on ECS has 9 tasks of 24 tasks: it is under way, but later than its lead time."],
+        verdict_messages=[
+            "Web on ECS has 9 tasks of 24 tasks: it is under way, but later than its lead time."
+        ],
     )
     return {"drop": str(drop.pk), "target": str(Target.objects.get(name="Web on ECS").pk)}
 

@@ -1,4 +1,4 @@
-"""What a browser has to fetch, through the edge: HTML, CSS, own script and the hero, as they go over the wire."""
+"""Page weight over the wire, through the edge: HTML, CSS, the shop's scripts and the hero picture."""
 
 import gzip
 import re

@@ -39,7 +39,9 @@ def page(shop: str, visit: Visit) -> Page:
         (0, "0:00"),
     ],
 )
-def test_remaining_is_rounded_down_and_exact_at_the_end(shop: str, page: Page, seconds: float, text: str) -> None:
+def test_remaining_is_rounded_down_and_exact_at_the_end(
+    shop: str, page: Page, seconds: float, text: str
+) -> None:
     assert page.evaluate(REMAINING, [f"{shop}/static/shop/js/clock.js", seconds]) == text
 
 

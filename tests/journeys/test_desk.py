@@ -1,4 +1,4 @@
-"""A merchandiser plans, announces, pauses and closes a drop at the desk, in a browser under the strict policy."""
+"""A merchandiser plans, announces, pauses and closes a drop in the admin, under the strict policy."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -40,7 +40,9 @@ def test_plan_and_run_a_drop(merchandiser: Page) -> None:
     page.locator("#id_opens_at").fill("2035-10-28T09:00")
     page.get_by_role("button", name="Save and continue editing").click()
 
-    expect(page.locator(".errorlist")).to_contain_text("comes twice in Europe/Berlin, when the clocks go back")
+    expect(page.locator(".errorlist")).to_contain_text(
+        "comes twice in Europe/Berlin, when the clocks go back"
+    )
     keep(page, "refused")
     page.locator("#id_lobby_opens_at").fill("2035-10-28T08:30")
     page.get_by_role("button", name="Save and continue editing").click()

@@ -1,4 +1,4 @@
-"""The line in the drop's page, told things by a status document of our making: what it believes, says and asks."""
+"""The line in the drop's page, for status documents made by the tests: its texts and its requests."""
 
 import time
 from collections.abc import Callable
@@ -50,7 +50,9 @@ def ask_again(page: Page) -> None:
 
 
 def test_says_place_wait_and_reason(told: Any, look: Look) -> None:
-    page, _tell = told(index=20_000, cursor=19_400, sentence="As many people as can pay at once are choosing.")
+    page, _tell = told(
+        index=20_000, cursor=19_400, sentence="As many people as can pay at once are choosing."
+    )
 
     expect(state(page)).to_have_attribute("data-now", "waiting")
     expect(state(page).locator("[data-slot=place]")).to_have_text("601")

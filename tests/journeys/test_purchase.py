@@ -1,4 +1,4 @@
-"""A stranger buys one piece on the running shop, a decline on the way; and gets as far as can be without script."""
+"""A purchase on the running shop, with one decline on the way; and as far as possible without script."""
 
 import re
 
@@ -60,7 +60,9 @@ def wait_for_mail(stack: RunningStack, words: str) -> None:
 
 
 @pytest.mark.parametrize("size", ["phone", "desktop"])
-def test_buys_one_after_a_decline(size: str, stack: RunningStack, lobby: str, visit: Visit, look: Look) -> None:
+def test_buys_one_after_a_decline(
+    size: str, stack: RunningStack, lobby: str, visit: Visit, look: Look
+) -> None:
     shop = stack.environment["SHOP_ORIGIN"]
     page = visit(size)
     page.goto(shop)
@@ -95,7 +97,9 @@ def test_gets_to_the_card_form_without_script(shop: str, lobby: str, visit: Visi
     page.goto(f"{shop}/drops/{lobby}/")
     page.get_by_role("button", name="Join the line").click()
     page.wait_for_url(f"**/line/{lobby}/")
-    page.get_by_role("button", name="Enter the drop").click()  # the page renews itself until the button is there
+    page.get_by_role(
+        "button", name="Enter the drop"
+    ).click()  # the page renews itself until the button is there
     page.wait_for_url("**/pick/")
     page.get_by_role("button", name="Hold one").click()
     page.wait_for_url("**/holds/*/")

@@ -18,7 +18,15 @@ def read_report(path: Path) -> dict[str, Any]:
 
 def test_rehearse_sells_a_drop_of_its_own(inside: Inside, tmp_path: Path) -> None:
     output = inside.manage(
-        "rehearse", "--units", "12", "--shoppers", "40", "--seed", "3", "--json", str(tmp_path / "report.json")
+        "rehearse",
+        "--units",
+        "12",
+        "--shoppers",
+        "40",
+        "--seed",
+        "3",
+        "--json",
+        str(tmp_path / "report.json"),
     )
 
     report = read_report(tmp_path / "report.json")

@@ -33,7 +33,9 @@ def test_page_and_program_look_again_at_the_same_time(shop: str, visit: Visit, r
     phases = ["announced", "lobby", "opening", "live", "paused"]
     cases: list[dict[str, Any]] = [
         {"document": DOCUMENT | {"phase": phase, "rate": rate}, "place": place, "jitter": jitter}
-        for phase, place, jitter in itertools.product(phases, [None, 0, 99, 100, 101, 500, 90_000], [0.0, 0.5, 0.99])
+        for phase, place, jitter in itertools.product(
+            phases, [None, 0, 99, 100, 101, 500, 90_000], [0.0, 0.5, 0.99]
+        )
     ]
     page = visit("phone")
     page.goto(f"{shop}/how/")
@@ -63,7 +65,13 @@ def test_page_looks_less_often_in_a_hidden_tab_and_after_failures(
 ) -> None:
     page = visit("phone")
     page.goto(f"{shop}/how/")
-    asked = {"status": DOCUMENT, "phase": "live", "times": {"lobby": 0, "opens": 0}, "now": NOW, "jitter": 0.5}
+    asked = {
+        "status": DOCUMENT,
+        "phase": "live",
+        "times": {"lobby": 0, "opens": 0},
+        "now": NOW,
+        "jitter": 0.5,
+    }
 
     pause = page.evaluate(
         "async ([asked, module]) => (await import(module)).pollDelay(asked)",

@@ -1,4 +1,4 @@
-"""Pre-scaling on the running shop: this machine's own fleets and pool grow before a lobby and shrink after the drop."""
+"""Pre-scaling on the running shop: this machine's fleets and pool grow before a lobby, and shrink later."""
 
 import re
 from collections.abc import Iterator
@@ -19,7 +19,11 @@ FLEETS = ("gate", "web", "checkout")
 def prepared(inside: Inside) -> Iterator[str]:
     """A drop at which a crowd is expected. Afterwards, every target is at its baseline again."""
     yield announced(inside, opens_in=34, lobby_before=4, closes_after=4, expected=150)
-    until(lambda: "No steps are under way" in inside.manage("scale", "status"), "the baseline again", seconds=SECONDS)
+    until(
+        lambda: "No steps are under way" in inside.manage("scale", "status"),
+        "the baseline again",
+        seconds=SECONDS,
+    )
 
 
 def processes(stack: RunningStack) -> dict[str, int]:
@@ -44,7 +48,9 @@ def test_fleets_grow_before_the_lobby_and_shrink_after_the_drop(
     stack: RunningStack, inside: Inside, shop: str, prepared: str
 ) -> None:
     baseline = processes(stack)
-    grown = until(lambda: at_planned_size(stack, inside, prepared, "ready", "holding"), "all there", seconds=SECONDS)
+    grown = until(
+        lambda: at_planned_size(stack, inside, prepared, "ready", "holding"), "all there", seconds=SECONDS
+    )
     phase = read_json(f"{shop}/api/v1/drops/{prepared}/")["phase"]
     held = until(lambda: at_planned_size(stack, inside, prepared, "holding"), "all held", seconds=SECONDS)
     status = inside.manage("scale", "status", "--drop", prepared)

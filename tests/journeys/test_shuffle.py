@@ -32,7 +32,9 @@ def test_browser_draws_what_python_draws(shop: str, visit: Visit) -> None:
 
     found = page.evaluate(REDO, {"cases": VECTORS["cases"], "module": f"{shop}/static/shop/js/shuffle.js"})
 
-    assert found == [{key: case[key] for key in ("commitment", "seed", "places")} for case in VECTORS["cases"]]
+    assert found == [
+        {key: case[key] for key in ("commitment", "seed", "places")} for case in VECTORS["cases"]
+    ]
 
 
 def test_check_page_redoes_the_draw(shop: str, live_drop: str, visit: Visit, look: Look) -> None:

@@ -10,7 +10,9 @@ from tests.deploy.stripe_sandbox import process
 
 
 @pytest.fixture(scope="session")
-def sandbox_process(server_lane: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[process.SandboxProcess]:
+def sandbox_process(
+    server_lane: None, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[process.SandboxProcess]:
     with process.SandboxProcess(tmp_path_factory.mktemp("sandbox")) as running:
         yield running
 

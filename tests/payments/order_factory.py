@@ -31,8 +31,10 @@ def submit(hold: Hold, token: str, total: int = TOTAL) -> Order:
 
 
 def make_order(sandbox: SandboxProcess, card: str = "visa", quantity: int = 1) -> Order:
-    """An order of one unit whose attempt waits to be sent; `card` is one of the sandbox's pm_card_ shortcuts."""
-    return submit(make_hold(drop=make_drop(phase="live", quantity=quantity)), sandbox.token(f"pm_card_{card}"))
+    """Return an order of one unit with an unsent attempt. `card` is a name after pm_card_ in the sandbox."""
+    return submit(
+        make_hold(drop=make_drop(phase="live", quantity=quantity)), sandbox.token(f"pm_card_{card}")
+    )
 
 
 def states(order: Order) -> tuple[str, str]:

@@ -36,7 +36,9 @@ def test_compare_with_stripe_finds_no_fault_in_an_order_that_goes_on_at_the_same
     assert states(order) == ("captured" if steps is None else "authorised", "allocated")
 
 
-def test_compare_with_stripe_finds_an_amount_that_our_rows_contradict(sandbox: process.SandboxProcess) -> None:
+def test_compare_with_stripe_finds_an_amount_that_our_rows_contradict(
+    sandbox: process.SandboxProcess,
+) -> None:
     order = make_order(sandbox)
     advance.advance_order(order_id=order.pk)
     assert broken(order) == ()
@@ -46,7 +48,9 @@ def test_compare_with_stripe_finds_an_amount_that_our_rows_contradict(sandbox: p
     assert broken(order) == (f"{order.number}: Stripe received 10090, our rows say 10091",)
 
 
-def test_compare_with_stripe_finds_money_on_an_intent_that_no_row_has(sandbox: process.SandboxProcess) -> None:
+def test_compare_with_stripe_finds_money_on_an_intent_that_no_row_has(
+    sandbox: process.SandboxProcess,
+) -> None:
     order = make_order(sandbox)
     advance.advance_order(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id

@@ -33,7 +33,9 @@ def broker() -> Iterator[None]:
 
 def unsent_order(sandbox: SandboxProcess, *, seconds: int) -> Order:
     order = make_order(sandbox)
-    Attempt.objects.filter(payment__order=order).update(created_at=F("created_at") - timedelta(seconds=seconds))
+    Attempt.objects.filter(payment__order=order).update(
+        created_at=F("created_at") - timedelta(seconds=seconds)
+    )
     return order
 
 
@@ -54,10 +56,14 @@ def test_confirm_order_enqueues_nothing_after_a_decline(sandbox: SandboxProcess)
     assert (queued("checkout"), queued("capture")) == ([], [])
 
 
-@pytest.mark.parametrize(("task", "queue"), [(tasks.confirm_order, "checkout"), (tasks.advance_order, "capture")])
+@pytest.mark.parametrize(
+    ("task", "queue"), [(tasks.confirm_order, "checkout"), (tasks.advance_order, "capture")]
+)
 def test_rate_limited_order_is_enqueued_again(sandbox: SandboxProcess, task: Any, queue: str) -> None:
     order = make_order(sandbox)
-    Bucket.objects.create(name="create", tokens=0, filled_at=timezone.now() + timedelta(minutes=1))  # stays empty
+    Bucket.objects.create(
+        name="create", tokens=0, filled_at=timezone.now() + timedelta(minutes=1)
+    )  # stays empty
 
     task(order_id=order.pk)
 

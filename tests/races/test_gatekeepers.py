@@ -1,4 +1,4 @@
-"""Several gatekeepers at one Postgres and Redis: one leads, and an older term changes nothing, however late."""
+"""Several gatekeepers at one Postgres and Redis: one leads, and an older term never changes anything."""
 
 import os
 import random
@@ -79,7 +79,9 @@ def test_a_released_lead_is_free_at_once(transactional_db: None) -> None:
     assert try_to_lead("c") is None
 
 
-def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(transactional_db: None, line_redis: Redis) -> None:
+def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(
+    transactional_db: None, line_redis: Redis
+) -> None:
     drop = make_drop(phase="live")
     old, new = Gatekeeper(redis=line_redis, holder="old"), Gatekeeper(redis=line_redis, holder="new")
     old.run_once()
@@ -93,7 +95,9 @@ def test_a_gatekeeper_that_slept_commits_and_publishes_nothing(transactional_db:
     assert (Checkpoint.objects.values().get(), lua.read_state(line_redis, drop.slug).fields) == before
 
 
-def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(transactional_db: None, line_redis: Redis) -> None:
+def test_a_gatekeeper_that_slept_between_commit_and_redis_is_refused(
+    transactional_db: None, line_redis: Redis
+) -> None:
     drop = make_drop(phase="live")
     old, new = Gatekeeper(redis=line_redis, holder="old"), Gatekeeper(redis=line_redis, holder="new")
     old.run_once()
@@ -161,7 +165,9 @@ def committed(keeper: Gatekeeper, drop: Drop) -> list[int]:
         keeper.term = None
         return []
     try:
-        publishing.adopt(redis=keeper.redis, term=keeper.term, snapshot=due[0], counter=due[0].checkpoint.counter_limit)
+        publishing.adopt(
+            redis=keeper.redis, term=keeper.term, snapshot=due[0], counter=due[0].checkpoint.counter_limit
+        )
         publishing.publish(redis=keeper.redis, term=keeper.term, snapshot=due[0])
     except lua.OutdatedTerm:
         keeper.term = None
@@ -182,14 +188,16 @@ def test_control_commits_without_the_term_lose_ticks(race: Race, line_redis: Red
     assert Checkpoint.objects.get(drop=drop).tick < 4 * ROUNDS
 
 
-def test_the_process_takes_the_lead_and_releases_it_at_term(transactional_db: None, line_redis: Redis) -> None:
+def test_the_process_takes_the_lead_and_releases_it_at_term(
+    transactional_db: None, line_redis: Redis
+) -> None:
     drop = make_drop(phase="lobby")
     settings = connection.settings_dict
-    url = (
-        f"postgres://{settings['USER']}:{settings['PASSWORD']}@{settings['HOST']}:{settings['PORT']}/{settings['NAME']}"
-    )
+    url = f"postgres://{settings['USER']}:{settings['PASSWORD']}@{settings['HOST']}:{settings['PORT']}/{settings['NAME']}"
     command = [sys.executable, "manage.py", "gatekeeper"]
-    process = subprocess.Popen(command, env=os.environ | {"DATABASE_URL": url}, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command, env=os.environ | {"DATABASE_URL": url}, stderr=subprocess.PIPE, text=True
+    )
     try:
         wait_until(process, lambda: line_redis.exists(keys.status(drop.slug)))
         assert Leadership.objects.get().until > timezone.now()

@@ -30,7 +30,9 @@ def wrong(drop: Drop) -> Any:
 
 def place(drop: Drop, quantity: int = 1) -> Any:
     edition = drop.editions.get()
-    return lambda i: holds.place(drop=drop, pass_=make_pass(drop=drop, index=i), quantities={edition.pk: quantity})
+    return lambda i: holds.place(
+        drop=drop, pass_=make_pass(drop=drop, index=i), quantities={edition.pk: quantity}
+    )
 
 
 def test_last_unit_goes_to_one_shopper(race: Race) -> None:

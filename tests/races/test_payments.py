@@ -29,7 +29,9 @@ def wrong(order: Order) -> Any:
     return [(check.name, check.detail) for check in invariants.check(drop=order.hold.drop) if not check.ok]
 
 
-def test_paying_twice_at_once_makes_one_order_and_one_attempt(race: Race, sandbox: process.SandboxProcess) -> None:
+def test_paying_twice_at_once_makes_one_order_and_one_attempt(
+    race: Race, sandbox: process.SandboxProcess
+) -> None:
     hold = make_hold(drop=make_drop(phase="live", quantity=1))
     tokens = [sandbox.token() for _tab in range(4)]
 
@@ -42,7 +44,9 @@ def test_paying_twice_at_once_makes_one_order_and_one_attempt(race: Race, sandbo
     assert wrong(results[0]) == []
 
 
-def test_paying_twice_the_careless_way_makes_two_attempts(race: Race, sandbox: process.SandboxProcess) -> None:
+def test_paying_twice_the_careless_way_makes_two_attempts(
+    race: Race, sandbox: process.SandboxProcess
+) -> None:
     """Control: read the hold, then write, without the guard of the winning UPDATE."""
     hold = make_hold(drop=make_drop(phase="live", quantity=1))
     order = submit(hold, sandbox.token())
@@ -82,7 +86,9 @@ def test_advancing_at_once_without_the_lease_still_captures_once(
     race: Race, sandbox: process.SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lease saves work; the guards alone keep the money right."""
-    monkeypatch.setattr(advance, "acquire_lease", lambda order_id: Order.objects.get(pk=order_id).leased_until)
+    monkeypatch.setattr(
+        advance, "acquire_lease", lambda order_id: Order.objects.get(pk=order_id).leased_until
+    )
     order = make_order(sandbox)
 
     race(4, lambda _i: advance.advance_order(order_id=order.pk))
@@ -97,7 +103,7 @@ def test_advancing_at_once_without_the_lease_still_captures_once(
 def test_allocating_at_once_succeeds_for_all_but_voids_the_careless_way(
     race: Race, sandbox: process.SandboxProcess
 ) -> None:
-    """Control: code that takes 0 rows for an answer assumes the units are gone, and would void a paid order."""
+    """Control: code that concludes from 0 rows that the units are gone would void a paid order."""
     order = make_order(sandbox)
 
     def careful(_i: Any) -> Any:
@@ -113,7 +119,9 @@ def test_allocating_at_once_succeeds_for_all_but_voids_the_careless_way(
     assert Counter(race(4, careless)) == {"capture": 1, "void": 3}
 
 
-def test_withdrawing_while_the_attempt_is_sent_ends_one_way(race: Race, sandbox: process.SandboxProcess) -> None:
+def test_withdrawing_while_the_attempt_is_sent_ends_one_way(
+    race: Race, sandbox: process.SandboxProcess
+) -> None:
     for _round in range(6):
         order = make_order(sandbox)
         advance.advance_order(order_id=order.pk, states={Payment.State.NEW})
@@ -163,7 +171,9 @@ def test_claiming_at_once_claims_each_stalled_order_once(race: Race, sandbox: pr
     assert sorted(order_id for claimed in claims for order_id in claimed) == sorted(stalled)
 
 
-def test_claiming_at_once_the_careless_way_claims_them_again(race: Race, sandbox: process.SandboxProcess) -> None:
+def test_claiming_at_once_the_careless_way_claims_them_again(
+    race: Race, sandbox: process.SandboxProcess
+) -> None:
     """Control: read the stalled orders, then mark them, without locking their rows in between."""
     stalled = stalled_orders(sandbox, 2)
     barrier = threading.Barrier(2)

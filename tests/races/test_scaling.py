@@ -1,4 +1,4 @@
-"""Beats at once, one that dies, one that sleeps: a size is applied once, and the baseline is the size before."""
+"""Beats at once, one that dies, one that sleeps: a size is applied once, and the baseline stays right."""
 
 from datetime import timedelta
 from threading import Barrier, Event
@@ -32,7 +32,9 @@ def test_four_beats_at_once_apply_four_times_without_the_lock(race: Race, cloud:
     target = make_target(cloud, size=2)
     make_step(target=target, desired_size=6)
     cloud.meeting = Barrier(BEATS)
-    Target.objects.update(locked_until=timezone.now() + timedelta(seconds=60))  # locked by nobody, used by all
+    Target.objects.update(
+        locked_until=timezone.now() + timedelta(seconds=60)
+    )  # locked by nobody, used by all
     target.refresh_from_db()
 
     race(BEATS, lambda _i: reconcile.run(target=target, actor="beat", now=timezone.now(), paused=False))

@@ -67,7 +67,9 @@ def joins_against(race: Race, redis: Redis, drop: Drop, close: Callable[[], obje
     return cast("list[list[int]]", got)
 
 
-def test_the_seal_covers_all_who_joined_before_it_and_no_index_comes_twice(race: Race, line_redis: Redis) -> None:
+def test_the_seal_covers_all_who_joined_before_it_and_no_index_comes_twice(
+    race: Race, line_redis: Redis
+) -> None:
     drop, keeper = lobby(line_redis)
     Checkpoint.objects.update(counter_limit=1_000_000)
     keeper.run_once()
@@ -100,7 +102,9 @@ def test_control_a_size_read_before_the_lobby_is_closed_leaves_somebody_out(
     assert not index < drop.sealed
 
 
-def test_a_second_gatekeeper_closing_the_lobby_gets_the_same_size(line_redis: Redis, transactional_db: None) -> None:
+def test_a_second_gatekeeper_closing_the_lobby_gets_the_same_size(
+    line_redis: Redis, transactional_db: None
+) -> None:
     drop, keeper = lobby(line_redis)
     join(line_redis, drop, 1)
     first = lua.close_lobby(line_redis, drop.slug, term=keeper.leading_term())
@@ -201,6 +205,8 @@ def test_control_resuming_at_the_counter_as_read_gives_an_index_twice(
     row = Checkpoint.objects.get(drop=drop)
     (watched,) = snapshots.read_drops()
     watched.checkpoint.run_id = lua.read_run_id(own_redis.redis)
-    publishing.adopt(redis=own_redis.redis, term=row.term, snapshot=watched, counter=row.joined)  # not the limit
+    publishing.adopt(
+        redis=own_redis.redis, term=row.term, snapshot=watched, counter=row.joined
+    )  # not the limit
 
     assert join(own_redis.redis, drop, 9) in given

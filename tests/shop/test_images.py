@@ -14,14 +14,21 @@ ROLE = Picture.Role
 def make_picture(**fields: object) -> Picture:
     product = fields.pop("product", None) or make_product()
     return Picture.objects.create(
-        **{"product": product, "image": "pictures/a-1280.jpg", "width": 1280, "height": 1600, "alt": "It."} | fields
+        **{"product": product, "image": "pictures/a-1280.jpg", "width": 1280, "height": 1600, "alt": "It."}
+        | fields
     )
 
 
 def test_image_set_has_the_best_format_first_and_every_width() -> None:
     picture = make_picture()
-    for kind, suffix, width in (("image/webp", "webp", 640), ("image/avif", "avif", 1280), ("image/avif", "avif", 640)):
-        Rendition.objects.create(picture=picture, type=kind, width=width, image=f"pictures/a-{width}.{suffix}")
+    for kind, suffix, width in (
+        ("image/webp", "webp", 640),
+        ("image/avif", "avif", 1280),
+        ("image/avif", "avif", 640),
+    ):
+        Rendition.objects.create(
+            picture=picture, type=kind, width=width, image=f"pictures/a-{width}.{suffix}"
+        )
     Rendition.objects.create(picture=picture, type="image/jpeg", width=640, image="pictures/a-640.jpg")
 
     found = images.image_set(picture)
@@ -31,7 +38,12 @@ def test_image_set_has_the_best_format_first_and_every_width() -> None:
         images.Source("image/webp", "/media/pictures/a-640.webp 640w"),
     ]
     assert found.srcset == "/media/pictures/a-640.jpg 640w, /media/pictures/a-1280.jpg 1280w"
-    assert (found.src, found.width, found.height, found.alt) == ("/media/pictures/a-1280.jpg", 1280, 1600, "It.")
+    assert (found.src, found.width, found.height, found.alt) == (
+        "/media/pictures/a-1280.jpg",
+        1280,
+        1600,
+        "It.",
+    )
 
 
 def test_image_set_works_without_renditions() -> None:

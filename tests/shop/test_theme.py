@@ -11,7 +11,9 @@ from shop.models import Product, Variant
 
 
 def make_product(**fields: str) -> Product:
-    return Product(**{"ground": "#434a52", "ink": "#f4f1e8", "signal": "#ffc20a", "face": "overpass"} | fields)
+    return Product(
+        **{"ground": "#434a52", "ink": "#f4f1e8", "signal": "#ffc20a", "face": "overpass"} | fields
+    )
 
 
 def test_build_makes_one_style_of_colours_and_typeface() -> None:

@@ -1,4 +1,4 @@
-"""Every page, refusal and notice of the waiting room, each under a name: its own functions, on states made here."""
+"""Every page, refusal and notice of the waiting room by name, rendered by its own functions."""
 
 import json
 from collections.abc import Iterator

@@ -49,7 +49,9 @@ def texts(body: dict[str, Any]) -> Iterator[str]:
 
 def product(**fields: Any) -> Product:
     """A product whose own words are in brackets."""
-    return make_product(**{"name": "⟦Zero⟧", "tagline": "⟦It exists.⟧", "story": "⟦So.⟧", "facts": "⟦Steel⟧"} | fields)
+    return make_product(
+        **{"name": "⟦Zero⟧", "tagline": "⟦It exists.⟧", "story": "⟦So.⟧", "facts": "⟦Steel⟧"} | fields
+    )
 
 
 def drop(phase: str, **fields: Any) -> Drop:
@@ -57,7 +59,9 @@ def drop(phase: str, **fields: Any) -> Drop:
     options = fields.pop("options", ("⟦S⟧", "⟦M⟧"))
     made = make_drop(phase=phase, editions=0, product=product(), title="⟦Zero⟧", **fields)
     for size in options:
-        make_edition(drop=made, variant=make_variant(product=made.product, options={"size": size}), quantity=3)
+        make_edition(
+            drop=made, variant=make_variant(product=made.product, options={"size": size}), quantity=3
+        )
     if phase == "sold out":
         Unit.objects.filter(edition__drop=made).update(withheld_at=timezone.now(), withheld_reason="sample")
         sold_out_at = made.opens_at + timedelta(seconds=221) if made.opens_at else None
@@ -127,7 +131,9 @@ def paying(client: Client) -> Iterator[Page]:
     yield "checkout, no postcode", html(pay(client, hold, headers={}, postcode="", confirmation_token="x"))
     yield "checkout, another price", html(client.get(address(hold, "quote/?country=US")))
     for refusal in CheckoutRefused.__subclasses__():
-        response = payment_views.refused(visitor(), hold=hold, token=tokens.hold_token(hold.uuid), refusal=refusal())
+        response = payment_views.refused(
+            visitor(), hold=hold, token=tokens.hold_token(hold.uuid), refusal=refusal()
+        )
         yield f"refused: {refusal.__name__}", html(response)
         response = payment_views.refused(
             visitor(HTTP_ACCEPT=JSON["Accept"]),
@@ -153,7 +159,10 @@ def orders(client: Client) -> Iterator[Page]:
         bring(order, payment, hold, **fields)
         Attempt.objects.filter(payment__order=order).update(decline_code=code)
         yield f"order, {payment}, {hold}, {fields} {code}", html(client.get(order_address(order)))
-        yield f"state, {payment}, {hold}, {fields} {code}", html(client.get(order_address(order, "state.json")))
+        yield (
+            f"state, {payment}, {hold}, {fields} {code}",
+            html(client.get(order_address(order, "state.json"))),
+        )
         if hold == "open":
             yield f"checkout again, {code}", html(client.get(address(order.hold)))
     order = new_order(client, index=1000)

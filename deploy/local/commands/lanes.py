@@ -69,7 +69,10 @@ class Run:
 
 
 class Outcome(NamedTuple):
-    """`code` is 0 if all passed, 1 if not, NO_TESTS if no lane had one. `text` is for the end of all output."""
+    """`code` is 0 if all passed, 1 if not, NO_TESTS if no lane had one.
+
+    `text` is for the end of all output.
+    """
 
     code: int
     text: str
@@ -112,7 +115,9 @@ def _start(name: str, arguments: Sequence[str], *, folder: Path, environment: Ma
     return Run(name=name, process=process, folder=folder, began=time.monotonic())
 
 
-def run(names: Sequence[str], arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Outcome:
+def run(
+    names: Sequence[str], arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str]
+) -> Outcome:
     """Run lanes to their end. Raises: Interrupted."""
     runs = [_start(name, arguments, folder=folder, environment=environment) for name in names]
     print(f"Lanes: {', '.join(names)}. Each is printed when it ends.", flush=True)
@@ -141,7 +146,10 @@ def _wait(runs: Sequence[Run]) -> None:
                 _print_output(run)
         if time.monotonic() - told > PROGRESS_SECONDS:
             told = time.monotonic()
-            print(f"after {told - runs[0].began:.0f} s: {', '.join(run.progress() for run in waiting)}", flush=True)
+            print(
+                f"after {told - runs[0].began:.0f} s: {', '.join(run.progress() for run in waiting)}",
+                flush=True,
+            )
         time.sleep(POLL_SECONDS)
 
 
@@ -163,7 +171,7 @@ def _print_output(run: Run) -> None:
 
 
 def _check_coverage(folder: Path, names: Sequence[str]) -> tuple[bool, str]:
-    """Whether the lanes ran as much of the code, branches included, as pyproject.toml asks for; and a sentence."""
+    """Whether the lanes ran as much of the code, with branches, as pyproject.toml asks; and a sentence."""
     tool = [sys.executable, "-m", "coverage"]
     options: dict[str, Any] = {
         "cwd": ROOT,
@@ -172,7 +180,9 @@ def _check_coverage(folder: Path, names: Sequence[str]) -> tuple[bool, str]:
         "stderr": subprocess.STDOUT,
         "text": True,
     }
-    subprocess.run([*tool, "combine", *(str(_coverage(folder, name)) for name in names)], check=True, **options)
+    subprocess.run(
+        [*tool, "combine", *(str(_coverage(folder, name)) for name in names)], check=True, **options
+    )
     report = subprocess.run([*tool, "report"], check=False, **options)
     COVERAGE_REPORT.parent.mkdir(parents=True, exist_ok=True)
     COVERAGE_REPORT.write_text(report.stdout)

@@ -1,7 +1,8 @@
-"""`make verify-ops`: run the tests marked `ops` on Debian's own nginx and Postgres, in place of those of the wheels.
+"""`make verify-ops`: run the tests marked `ops` on Debian's own nginx and Postgres, not on the wheels'.
 
-A deployment has the servers of its distribution, which are older than ours. Their packages are unpacked, not installed:
-nothing on this machine changes. It takes root, because servers then run as nobody, and Debian or Ubuntu.
+A deployment has the servers of its distribution, which are older than ours. Their packages are unpacked, not
+installed: nothing on this machine changes. It takes Debian or Ubuntu, and root, because servers then run as
+nobody.
 """
 
 import os
@@ -32,7 +33,9 @@ def run(arguments: Sequence[str]) -> int:
     if os.geteuid():
         raise OpsError("make verify-ops needs root: it runs servers as nobody.")
     if not shutil.which("apt-get"):
-        raise OpsError("make verify-ops needs Debian or Ubuntu: it takes their packages of nginx and Postgres.")
+        raise OpsError(
+            "make verify-ops needs Debian or Ubuntu: it takes their packages of nginx and Postgres."
+        )
     folder = Path(tempfile.mkdtemp(prefix="dropsite-ops-", dir="/var/tmp"))
     folder.chmod(0o755)
     with processes.interruptible():
@@ -40,7 +43,11 @@ def run(arguments: Sequence[str]) -> int:
             nginx = unpack("nginx", folder=folder) / "usr/sbin"
             programs = find_programs(unpack(postgres_package(), folder=folder))
             for program in (nginx / "nginx", programs / "postgres"):
-                print(subprocess.check_output([program, "-V"], stderr=subprocess.STDOUT, text=True).splitlines()[0])
+                print(
+                    subprocess.check_output(
+                        [program, "-V"], stderr=subprocess.STDOUT, text=True
+                    ).splitlines()[0]
+                )
             with run_postgres(programs, folder=folder) as url:
                 variables = {"DATABASE_URL": url, "PATH": f"{nginx}{os.pathsep}{os.environ['PATH']}"}
                 return testing.run(["-m", "ops", *arguments], variables=variables)
@@ -50,7 +57,10 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def postgres_package() -> str:
-    """Return the name of the package that `postgresql` stands for, such as postgresql-17. Raises: OpsError."""
+    """Return the name of the package that `postgresql` stands for, such as postgresql-17.
+
+    Raises: OpsError.
+    """
     said = _apt("apt-cache", "depends", "postgresql")
     for line in said.splitlines():
         if (name := line.partition("Depends:")[2].strip()).startswith("postgresql-"):
@@ -74,7 +84,9 @@ def find_programs(unpacked: Path) -> Path:
 
 
 def _apt(*command: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=cwd, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
     if done.returncode:
         raise OpsError(f"{' '.join(command)} failed: {done.stdout.strip()}")
     return done.stdout
@@ -99,7 +111,9 @@ def run_postgres(programs: Path, *, folder: Path) -> Iterator[str]:
     subprocess.run([*initdb, "--no-sync"], check=True, cwd=folder, stdout=subprocess.DEVNULL, **user)
     options = [f"--{name}={value}" for name, value in {**postgres.OPTIONS, **postgres.UNSAFE_OPTIONS}.items()]
     server = subprocess.Popen(
-        [programs / "postgres", "-D", data, f"--port={port}", "--log_min_messages=fatal", *options], cwd=folder, **user
+        [programs / "postgres", "-D", data, f"--port={port}", "--log_min_messages=fatal", *options],
+        cwd=folder,
+        **user,
     )
     try:
         address = f"postgresql://shop@127.0.0.1:{port}"

@@ -1,7 +1,8 @@
 """`make test`: start Postgres and two Redis with a state of their own, run pytest, leave nothing.
 
-Each test process has a database of its own in that Postgres and a Redis database (see tests/databases.py). Journeys
-use a whole shop, with servers of its own, which the first of them starts. Several runs at once each take a folder.
+Each test process has a database of its own in that Postgres and a Redis database (see tests/databases.py).
+Journeys use a whole shop, with servers of its own, which the first of them starts. Each of several runs at
+once has a folder.
 """
 
 import os
@@ -24,7 +25,7 @@ FOLDER = ROOT / "var" / f"test-{os.getpid()}"
 
 
 def clear_leftovers() -> None:
-    """Remove the state of runs that were killed before they could: the process in the folder's name is gone."""
+    """Remove the state of runs that were killed: the process in the folder's name is gone."""
     for folder in (ROOT / "var").glob("test-*"):
         number = folder.name.split("-")[1]
         if number.isdigit() and not psutil.pid_exists(int(number)) and not environment.is_running(folder):
@@ -70,7 +71,10 @@ def _run_pytest(arguments: Sequence[str], variables: Mapping[str, str]) -> int:
 
 
 def run(
-    arguments: Sequence[str], *, chosen: Sequence[str] = (), variables: Mapping[str, str] = MappingProxyType({})
+    arguments: Sequence[str],
+    *,
+    chosen: Sequence[str] = (),
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> int:
     """Run the chosen lanes, or else one pytest; the exit code, 130 when interrupted.
 
@@ -107,7 +111,9 @@ def run(
 
 def _end_strays(seconds: float = 5) -> None:
     """End what a killed test left: every process that still has this run's number in its environment."""
-    strays = [process for process in psutil.process_iter() if process.pid != os.getpid() and _is_ours(process)]
+    strays = [
+        process for process in psutil.process_iter() if process.pid != os.getpid() and _is_ours(process)
+    ]
     for process in strays:
         with suppress(psutil.NoSuchProcess):
             process.kill()
@@ -122,7 +128,7 @@ def _is_ours(process: psutil.Process) -> bool:
 
 
 def _folders() -> list[Path]:
-    """The state folders of this run: that of the data servers, and those of shops and of other stacks in tests."""
+    """The state folders of this run: of the data servers, of shops, and of other stacks in tests."""
     return [FOLDER, *FOLDER.parent.glob(f"{FOLDER.name}-*")]
 
 
@@ -130,4 +136,9 @@ def _show_logs(count: int = 60) -> None:
     for folder in _folders():
         log = folder / "log"
         if log.exists() and (said := log.read_text(errors="replace")):
-            print(f"\nLast lines of {log.relative_to(ROOT)}:", *said.splitlines()[-count:], sep="\n", file=sys.stderr)
+            print(
+                f"\nLast lines of {log.relative_to(ROOT)}:",
+                *said.splitlines()[-count:],
+                sep="\n",
+                file=sys.stderr,
+            )

@@ -205,7 +205,9 @@ class Stack(RunningStack):
                     lock.seek(0)
                     owner = lock.read().strip() or "unknown"
                     lock.close()
-                    raise StackError(f"{self.folder} is in use: a stack is running there (process {owner}).") from None
+                    raise StackError(
+                        f"{self.folder} is in use: a stack is running there (process {owner})."
+                    ) from None
                 time.sleep(POLL_SECONDS)
         lock.truncate(0)
         lock.write(str(os.getpid()))

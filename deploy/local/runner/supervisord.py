@@ -134,7 +134,9 @@ class SupervisorClient:
 
     def call(self, method: str, *arguments: object) -> Any:
         """Call a method of supervisor's XML-RPC. Raises: OSError, HTTPException, xmlrpc.client.Error."""
-        with xmlrpc.client.ServerProxy("http://stack:stack@localhost", transport=_Transport(self.path)) as proxy:
+        with xmlrpc.client.ServerProxy(
+            "http://stack:stack@localhost", transport=_Transport(self.path)
+        ) as proxy:
             return getattr(proxy.supervisor, method)(*arguments)
 
     def program_info(self) -> dict[str, Mapping[str, Any]]:

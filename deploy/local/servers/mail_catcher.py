@@ -33,7 +33,9 @@ STYLE = (
     "border-bottom:1px solid;vertical-align:top}pre{white-space:pre-wrap}"
     "iframe{width:100%;height:70vh;border:1px solid}"
 )
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; frame-ancestors 'self'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-src 'self'; frame-ancestors 'self'"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,7 +182,9 @@ async def serve(environment: Mapping[str, str]) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     options: dict[str, Any] = {"hostname": "mails.localhost", "ident": "mail catcher", "loop": loop}
-    smtp_server = await loop.create_server(lambda: SMTP(mailbox, **options), HOST, int(environment["PORT_SMTP"]))
+    smtp_server = await loop.create_server(
+        lambda: SMTP(mailbox, **options), HOST, int(environment["PORT_SMTP"])
+    )
     runner = web.AppRunner(pages(mailbox), access_log=None)
     await runner.setup()
     await web.TCPSite(runner, HOST, int(environment["PORT_MAIL_PAGE"])).start()

@@ -130,13 +130,21 @@ def _create_cluster(programs: Path, data: Path, address: SplitResult, options: d
     initdb: list[str | Path] = [
         *(programs / "initdb", "-D", data, "-U", address.username or ""),
         *("--pwfile=/dev/stdin", "--auth=scram-sha-256", "--encoding=UTF8"),
-        *("--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions", "--no-sync"),
+        *(
+            "--locale=C",
+            "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8",
+            "--no-instructions",
+            "--no-sync",
+        ),
     ]
     subprocess.run(initdb, check=True, stdin=read, **options)
     os.close(read)
 
 
-def _run_statement(programs: Path, data: Path, database: str, statement: str, options: dict[str, Any]) -> None:
+def _run_statement(
+    programs: Path, data: Path, database: str, statement: str, options: dict[str, Any]
+) -> None:
     """Run a statement in single-user mode, which needs no running server."""
     server = programs / "postgres"
     server_options = ("-c", "fsync=off", "-c", "log_min_messages=fatal")

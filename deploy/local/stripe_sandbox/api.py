@@ -57,7 +57,9 @@ class ApiRequest:
 
 
 class Api:
-    def __init__(self, *, config: Config, store: Store, faults: FaultInjector, webhooks: WebhookSender) -> None:
+    def __init__(
+        self, *, config: Config, store: Store, faults: FaultInjector, webhooks: WebhookSender
+    ) -> None:
         self._config = config
         self._store = store
         self._faults = faults
@@ -86,7 +88,9 @@ class Api:
         }
         if idempotency_key:
             headers["Idempotency-Key"] = idempotency_key
-        return Response(response.body, response.status, headers | response.headers, media_type="application/json")
+        return Response(
+            response.body, response.status, headers | response.headers, media_type="application/json"
+        )
 
     async def _decode(self, operation: Operation, http_request: Request, request_id: str) -> ApiRequest:
         idempotency_key = None
@@ -128,7 +132,9 @@ class Api:
         await faults.inject([fault for fault in faults_before if fault.kind == "outage"])
         self._check_key_and_limits(request)
         key, object_id = self._acquire_locks(request)
-        transaction = Transaction(self._store, request_id=request.request_id, idempotency_key=request.idempotency_key)
+        transaction = Transaction(
+            self._store, request_id=request.request_id, idempotency_key=request.idempotency_key
+        )
         try:
             await faults.inject(faults_before, saved=False)
             response = self._replay(request)
@@ -197,7 +203,11 @@ class Api:
         return ApiResponse(status=saved.status, body=self._store.read_body(saved), headers=headers)
 
     async def _execute(
-        self, request: ApiRequest, transaction: Transaction, faults_before: list[Fault], faults_after: list[Fault]
+        self,
+        request: ApiRequest,
+        transaction: Transaction,
+        faults_before: list[Fault],
+        faults_after: list[Fault],
     ) -> tuple[ApiResponse, Transaction]:
         """Run the operation and commit its changes, with the response that the idempotency key keeps."""
         saved_body: StripeObject | None = None

@@ -101,7 +101,9 @@ UNKNOWN_CARD = Card("live", "", LIVE_CARD)
 BY_NUMBER = {card.number: card for card in CARDS}
 BY_NAME = {card.name: card for card in (*CARDS, UNKNOWN_CARD)}
 # Stripe accepts the names of the declining cards both with and without the brand.
-BY_NAME |= {name.removeprefix("visa_"): card for name, card in list(BY_NAME.items()) if "chargeDeclined" in name}
+BY_NAME |= {
+    name.removeprefix("visa_"): card for name, card in list(BY_NAME.items()) if "chargeDeclined" in name
+}
 BY_NAME |= {f"visa_{name}": BY_NAME[name] for name in list(BY_NAME) if name.startswith("chargeDeclined")}
 TEST_PAYMENT_METHOD_PREFIX = "pm_card_"
 

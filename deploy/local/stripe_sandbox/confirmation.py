@@ -22,7 +22,9 @@ CONFIRM_SCHEMA: dict[str, parameters.Parser] = {
 DECLINE_PARAMS = {"expired_card": "exp_month", "incorrect_cvc": "cvc"}
 
 
-def confirm(transaction: Transaction, intent: StripeObject, params: dict[str, Any], *, account: str) -> StripeObject:
+def confirm(
+    transaction: Transaction, intent: StripeObject, params: dict[str, Any], *, account: str
+) -> StripeObject:
     """Attempt the payment.
 
     A decline raises the card's ApiError, which commits the failed attempt.
@@ -32,11 +34,11 @@ def confirm(transaction: Transaction, intent: StripeObject, params: dict[str, An
     payment_method, card, return_url = _choose_payment_method(transaction, intent, params, account=account)
     if _may_redirect(intent) and not return_url:
         raise errors.rejected(
-            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
-            "these payment methods might redirect your customer off of your page, you must provide a `return_url`. "
-            "If you don't want to accept redirect-based payment methods, set "
-            "`automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to "
-            "`never` when creating Setup Intents and Payment Intents.",
+            "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because "
+            "some of these payment methods might redirect your customer off of your page, you must provide a "
+            "`return_url`. If you don't want to accept redirect-based payment methods, set "
+            "`automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` "
+            "to `never` when creating Setup Intents and Payment Intents.",
             code="parameter_missing",
             param="return_url",
         )
@@ -54,7 +56,12 @@ def confirm(transaction: Transaction, intent: StripeObject, params: dict[str, An
 
 
 def save_with_charge(
-    transaction: Transaction, intent: StripeObject, charge: StripeObject, *, charge_event: str, intent_event: str
+    transaction: Transaction,
+    intent: StripeObject,
+    charge: StripeObject,
+    *,
+    charge_event: str,
+    intent_event: str,
 ) -> StripeObject:
     """Save both and emit their events, in Stripe's order. Returns the intent."""
     transaction.save(charge)
@@ -68,8 +75,8 @@ def _check_confirmable(intent: StripeObject) -> None:
     if intent["status"] in CONFIRMABLE:
         return
     reason = (
-        f"it has a status of {intent['status']}. Only a PaymentIntent with one of the following statuses may be "
-        "confirmed: requires_confirmation, requires_action"
+        f"it has a status of {intent['status']}. Only a PaymentIntent with one of the following statuses may "
+        "be confirmed: requires_confirmation, requires_action"
     )
     if intent["status"] == "succeeded":
         reason = "it has already succeeded after being previously confirmed"
@@ -84,7 +91,7 @@ def _may_redirect(intent: StripeObject) -> bool:
 def _choose_payment_method(
     transaction: Transaction, intent: StripeObject, params: dict[str, Any], *, account: str
 ) -> tuple[StripeObject, Card, str | None]:
-    """Return the payment method to charge, its test card, and the URL to which the bank may return the shopper."""
+    """Return the payment method to charge, its test card, and the URL for the way back from the bank."""
     return_url = params.get("return_url")
     if "confirmation_token" in params:
         if "payment_method" in params:
@@ -92,15 +99,17 @@ def _choose_payment_method(
                 "You may only specify one of these parameters: confirmation_token, payment_method.",
                 param="confirmation_token",
             )
-        token, payment_method, test_card = tokens.use(transaction, params["confirmation_token"], intent=intent)
+        token, payment_method, test_card = tokens.use(
+            transaction, params["confirmation_token"], intent=intent
+        )
         intent["shipping"] = token["shipping"] or intent["shipping"]
         return payment_method, cards.BY_NAME[test_card], return_url or token["return_url"]
     payment_method_id = params.get("payment_method") or intent["payment_method"]
     if payment_method_id is None:
         raise errors.unexpected_state(
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
-            "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
-            "payment method or ConfirmationToken.",
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either "
+            "update the PaymentIntent with a payment method and then confirm it again, or confirm it again "
+            "directly with a payment method or ConfirmationToken.",
             intent=intent,
         )
     payment_method, test_card = payment_methods.find(
@@ -168,7 +177,11 @@ def _decline(
         "status": "requires_payment_method",
     }
     save_with_charge(
-        transaction, intent, charge, charge_event="charge.failed", intent_event="payment_intent.payment_failed"
+        transaction,
+        intent,
+        charge,
+        charge_event="charge.failed",
+        intent_event="payment_intent.payment_failed",
     )
     return errors.card_error(**fields, commits=True, payment_intent=intent, payment_method=payment_method)
 
@@ -188,4 +201,6 @@ def _authorise(transaction: Transaction, intent: StripeObject, payment_method: S
         charge = charges.capture(charge, amount=intent["amount"])
         intent |= {"amount_received": intent["amount"], "status": "succeeded"}
         intent_event = "payment_intent.succeeded"
-    return save_with_charge(transaction, intent, charge, charge_event="charge.succeeded", intent_event=intent_event)
+    return save_with_charge(
+        transaction, intent, charge, charge_event="charge.succeeded", intent_event=intent_event
+    )

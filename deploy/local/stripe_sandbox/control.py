@@ -40,7 +40,9 @@ class ControlApi:
     async def get_state(self, request: Request) -> Response:
         """Return the active faults, and the number of objects and undelivered events."""
         counts = {object_type: len(ids) for object_type, ids in self._store.ids.items()}
-        return JSONResponse({**self._faults.state(), "counts": counts, "undelivered": len(self._store.undelivered)})
+        return JSONResponse(
+            {**self._faults.state(), "counts": counts, "undelivered": len(self._store.undelivered)}
+        )
 
     async def clear_faults(self, request: Request) -> Response:
         if not self._is_own_origin(request):

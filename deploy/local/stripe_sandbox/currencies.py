@@ -28,7 +28,8 @@ def validate_amount(*, amount: int, currency: str) -> None:
     if currency not in MIN_CHARGE_AMOUNTS:
         supported = ", ".join(MIN_CHARGE_AMOUNTS)
         raise errors.invalid_request(
-            f"Invalid currency: {currency}. The sandbox supports these currencies: {supported}", param="currency"
+            f"Invalid currency: {currency}. The sandbox supports these currencies: {supported}",
+            param="currency",
         )
     if amount < 1:
         raise errors.invalid_request(
@@ -37,7 +38,9 @@ def validate_amount(*, amount: int, currency: str) -> None:
     minimum = MIN_CHARGE_AMOUNTS[currency]
     if amount < minimum:
         raise errors.invalid_request(
-            f"Amount must be at least {format_amount(minimum, currency)}", code="amount_too_small", param="amount"
+            f"Amount must be at least {format_amount(minimum, currency)}",
+            code="amount_too_small",
+            param="amount",
         )
     if amount > MAX_CHARGE_AMOUNT:
         raise errors.invalid_request(

@@ -86,7 +86,9 @@ class WebhookSender:
     def _enqueue(self, event_id: str, *, wait: float, attempts: int) -> None:
         faults = self._faults.webhooks
         wait += faults.delay + random.uniform(0, faults.reorder)
-        heapq.heappush(self._queue, QueuedDelivery(time.monotonic() + wait, next(self._sequence), event_id, attempts))
+        heapq.heappush(
+            self._queue, QueuedDelivery(time.monotonic() + wait, next(self._sequence), event_id, attempts)
+        )
         self._wakeup.set()
 
     async def _run(self) -> None:
@@ -127,7 +129,9 @@ class WebhookSender:
 
     async def _post(self, event_id: str) -> int:
         body = self._bodies.pop(event_id, None) or objects.to_json(self._store.get_event(event_id))
-        signature = signature_header(body, secrets=self._config.webhook_secrets, timestamp=objects.unix_time())
+        signature = signature_header(
+            body, secrets=self._config.webhook_secrets, timestamp=objects.unix_time()
+        )
         return await post(self._session, self._config.webhook_url, body=body, signature=signature)
 
 

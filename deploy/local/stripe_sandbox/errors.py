@@ -44,15 +44,21 @@ def invalid_request(message: str, *, code: str | None = None, param: str | None 
     return ApiError(400, saved=False, type="invalid_request_error", message=message, code=code, param=param)
 
 
-def rejected(message: str, *, code: str | None = None, param: str | None = None, commits: bool = False) -> ApiError:
+def rejected(
+    message: str, *, code: str | None = None, param: str | None = None, commits: bool = False
+) -> ApiError:
     """The request is well-formed but not allowed. Its idempotency key keeps the response."""
-    return ApiError(400, commits=commits, type="invalid_request_error", message=message, code=code, param=param)
+    return ApiError(
+        400, commits=commits, type="invalid_request_error", message=message, code=code, param=param
+    )
 
 
 def resource_missing(noun: str, object_id: str, *, param: str, status: int = 404, hint: str = "") -> ApiError:
     """There is no such object: 404 if it is in the URL, 400 if it is in a parameter."""
     message = f"No such {noun}: '{object_id}'{hint}"
-    return ApiError(status, type="invalid_request_error", code="resource_missing", message=message, param=param)
+    return ApiError(
+        status, type="invalid_request_error", code="resource_missing", message=message, param=param
+    )
 
 
 def unexpected_state(message: str, *, intent: dict[str, Any]) -> ApiError:
@@ -65,7 +71,9 @@ def unexpected_state(message: str, *, intent: dict[str, Any]) -> ApiError:
     )
 
 
-def card_error(*, code: str, message: str, param: str | None = None, saved: bool = True, **fields: Any) -> ApiError:
+def card_error(
+    *, code: str, message: str, param: str | None = None, saved: bool = True, **fields: Any
+) -> ApiError:
     return ApiError(402, saved=saved, type="card_error", code=code, message=message, param=param, **fields)
 
 
@@ -75,8 +83,8 @@ def missing_api_key() -> ApiError:
         saved=False,
         headers={"WWW-Authenticate": 'Basic realm="Stripe"'},
         type="invalid_request_error",
-        message="You did not provide an API key. You need to provide your API key in the Authorization header, "
-        "using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+        message="You did not provide an API key. You need to provide your API key in the Authorization "
+        "header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
     )
 
 

@@ -109,7 +109,9 @@ class FaultInjector:
 
     def take(self, operation: str, when: str) -> list[Fault]:
         """Return the faults that affect this call, and count one use of each."""
-        matching = [fault for fault in self.active if fault.when == when and fault.operation in ("*", operation)]
+        matching = [
+            fault for fault in self.active if fault.when == when and fault.operation in ("*", operation)
+        ]
         for fault in matching:
             if fault.times is not None:
                 fault.times -= 1

@@ -13,7 +13,13 @@ from . import charges, confirmation, currencies, errors, objects, parameters, pa
 from .objects import StripeObject
 from .store import Transaction
 
-CANCELABLE = ("requires_payment_method", "requires_capture", "requires_confirmation", "requires_action", "processing")
+CANCELABLE = (
+    "requires_payment_method",
+    "requires_capture",
+    "requires_confirmation",
+    "requires_action",
+    "processing",
+)
 AMOUNT_UPDATABLE = ("requires_payment_method", "requires_confirmation", "requires_action")
 CANCELLATION_REASONS = ("duplicate", "fraudulent", "requested_by_customer", "abandoned")
 
@@ -100,8 +106,8 @@ def update(transaction: Transaction, intent: StripeObject, params: dict[str, Any
         if intent["status"] not in AMOUNT_UPDATABLE:
             raise errors.unexpected_state(
                 "This PaymentIntent's amount could not be updated because it has a status of "
-                f"{intent['status']}. You may only update the amount of a PaymentIntent with one of the following "
-                f"statuses: {', '.join(AMOUNT_UPDATABLE)}.",
+                f"{intent['status']}. You may only update the amount of a PaymentIntent with one of the "
+                f"following statuses: {', '.join(AMOUNT_UPDATABLE)}.",
                 intent=intent,
             )
         currencies.validate_amount(amount=params["amount"], currency=intent["currency"])
@@ -120,12 +126,14 @@ def capture(transaction: Transaction, intent: StripeObject, params: dict[str, An
     """Capture the authorised amount, or the part of it in `amount_to_capture`."""
     if intent["status"] != "requires_capture":
         reason = (
-            f"it has a status of {intent['status']}. Only a PaymentIntent with one of the following statuses may "
-            "be captured: requires_capture"
+            f"it has a status of {intent['status']}. Only a PaymentIntent with one of the following statuses "
+            "may be captured: requires_capture"
         )
         if intent["status"] == "succeeded":
             reason = "it has already been captured"
-        raise errors.unexpected_state(f"This PaymentIntent could not be captured because {reason}.", intent=intent)
+        raise errors.unexpected_state(
+            f"This PaymentIntent could not be captured because {reason}.", intent=intent
+        )
     charge = transaction.store.get("charge", intent["latest_charge"])
     if charges.authorised_until(charge) <= objects.unix_time():
         expire(transaction, intent)
@@ -147,11 +155,13 @@ def cancel(transaction: Transaction, intent: StripeObject, params: dict[str, Any
     """Cancel the intent, and release its authorisation."""
     if intent["status"] not in CANCELABLE:
         raise errors.unexpected_state(
-            f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
-            f"with one of the following statuses may be canceled: {', '.join(CANCELABLE)}.",
+            f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a "
+            f"PaymentIntent with one of the following statuses may be canceled: {', '.join(CANCELABLE)}.",
             intent=intent,
         )
-    return _cancel(transaction, intent, reason=params.get("cancellation_reason"), charge_event="charge.refunded")
+    return _cancel(
+        transaction, intent, reason=params.get("cancellation_reason"), charge_event="charge.refunded"
+    )
 
 
 def expire(transaction: Transaction, intent: StripeObject) -> StripeObject:
@@ -159,7 +169,9 @@ def expire(transaction: Transaction, intent: StripeObject) -> StripeObject:
     return _cancel(transaction, intent, reason="automatic", charge_event="charge.expired")
 
 
-def _cancel(transaction: Transaction, intent: StripeObject, *, reason: str | None, charge_event: str) -> StripeObject:
+def _cancel(
+    transaction: Transaction, intent: StripeObject, *, reason: str | None, charge_event: str
+) -> StripeObject:
     was_authorised = intent["status"] == "requires_capture"
     intent |= {
         "amount_capturable": 0,

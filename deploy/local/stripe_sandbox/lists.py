@@ -37,7 +37,9 @@ def page(
     limit = params.get("limit", DEFAULT_LIMIT)
     if not 1 <= limit <= MAX_LIMIT:
         raise errors.invalid_request(
-            f"Invalid limit: must be between 1 and {MAX_LIMIT}.", code="parameter_invalid_integer", param="limit"
+            f"Invalid limit: must be between 1 and {MAX_LIMIT}.",
+            code="parameter_invalid_integer",
+            param="limit",
         )
     if ids is None:
         ids = store.ids[object_type]

@@ -115,13 +115,24 @@ def payment_method_card(
     }
 
 
-def charge_card(card: StripeObject, *, amount: int, capture_before: int | None, approved: bool) -> StripeObject:
+def charge_card(
+    card: StripeObject, *, amount: int, capture_before: int | None, approved: bool
+) -> StripeObject:
     """Return the `card` of a charge's payment_method_details.
 
     `capture_before` is None without manual capture.
     """
     example: StripeObject = SPEC["objects"]["charge"]["payment_method_details"]["card"]
-    copied = ("brand", "country", "exp_month", "exp_year", "fingerprint", "funding", "last4", "regulated_status")
+    copied = (
+        "brand",
+        "country",
+        "exp_month",
+        "exp_year",
+        "fingerprint",
+        "funding",
+        "last4",
+        "regulated_status",
+    )
     details = example | {name: card[name] for name in copied}
     cvc_check = None
     if card["checks"]["cvc_check"]:

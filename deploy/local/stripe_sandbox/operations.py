@@ -181,10 +181,16 @@ OPERATIONS = (
         schema=tokens.TEST_HELPER_SCHEMA,
     ),
     Operation(
-        name="confirmation_tokens.retrieve", method="GET", path="/v1/confirmation_tokens/{id}", run=retrieve_token
+        name="confirmation_tokens.retrieve",
+        method="GET",
+        path="/v1/confirmation_tokens/{id}",
+        run=retrieve_token,
     ),
     Operation(
-        name="payment_methods.retrieve", method="GET", path="/v1/payment_methods/{id}", run=retrieve_payment_method
+        name="payment_methods.retrieve",
+        method="GET",
+        path="/v1/payment_methods/{id}",
+        run=retrieve_payment_method,
     ),
     Operation(
         name="payment_intents.create",
@@ -210,7 +216,11 @@ OPERATIONS = (
         allows_publishable_key=True,
     ),
     Operation(
-        name="payment_intents.update", method="POST", path=INTENT_PATH, run=update_intent, schema=intents.UPDATE_SCHEMA
+        name="payment_intents.update",
+        method="POST",
+        path=INTENT_PATH,
+        run=update_intent,
+        schema=intents.UPDATE_SCHEMA,
     ),
     Operation(
         name="payment_intents.confirm",

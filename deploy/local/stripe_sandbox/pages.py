@@ -23,7 +23,9 @@ class Pages:
     def __init__(self, *, config: Config, store: Store) -> None:
         self._config = config
         self._store = store
-        self._files = {path.name: path.read_text() for path in STATIC_FOLDER.iterdir() if path.suffix in MEDIA_TYPES}
+        self._files = {
+            path.name: path.read_text() for path in STATIC_FOLDER.iterdir() if path.suffix in MEDIA_TYPES
+        }
 
     def routes(self) -> list[Route]:
         return [
@@ -52,7 +54,9 @@ class Pages:
             cards="".join(_card_row(card) for card in cards.CARDS),
             intents="".join(self._intent_rows()) or '<tr><td colspan="5">No intents yet.</td></tr>',
         )
-        return _html_response(body, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'")
+        return _html_response(
+            body, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'"
+        )
 
     def _intent_rows(self) -> list[str]:
         rows = []
@@ -62,13 +66,18 @@ class Pages:
             amount = currencies.format_amount(intent["amount"], intent["currency"])
             error = intent["last_payment_error"] or {}
             metadata = ", ".join(f"{key} {value}" for key, value in intent["metadata"].items())
-            rows.append(_table_row(intent_id, amount, intent["status"], error.get("decline_code", ""), metadata))
+            rows.append(
+                _table_row(intent_id, amount, intent["status"], error.get("decline_code", ""), metadata)
+            )
         return rows
 
     def _file(self, name: str) -> Callable[[Request], Awaitable[Response]]:
         content = self._files[name]
         media_type = MEDIA_TYPES[Path(name).suffix]
-        headers = {"Cache-Control": "no-cache", "Cross-Origin-Resource-Policy": "cross-origin"} | SECURITY_HEADERS
+        headers = {
+            "Cache-Control": "no-cache",
+            "Cross-Origin-Resource-Policy": "cross-origin",
+        } | SECURITY_HEADERS
 
         async def respond(request: Request) -> Response:
             return Response(content, headers=headers, media_type=media_type)

@@ -42,7 +42,9 @@ def decode(encoded: str) -> dict[str, Any]:
     return params
 
 
-def parse(raw: Mapping[str, Any], *, schema: Schema, operation: str, required: tuple[str, ...] = ()) -> dict[str, Any]:
+def parse(
+    raw: Mapping[str, Any], *, schema: Schema, operation: str, required: tuple[str, ...] = ()
+) -> dict[str, Any]:
     """Return an operation's parsed parameters. Raises ApiError for what is unknown, missing or malformed."""
     known_at_stripe = SPEC["parameters"].get(operation, ())
     unsupported = [name for name in raw if name not in schema]
@@ -60,7 +62,9 @@ def parse(raw: Mapping[str, Any], *, schema: Schema, operation: str, required: t
         )
     for name in required:
         if name not in raw:
-            raise errors.invalid_request(f"Missing required param: {name}.", code="parameter_missing", param=name)
+            raise errors.invalid_request(
+                f"Missing required param: {name}.", code="parameter_missing", param=name
+            )
     return {name: schema[name](value, name) for name, value in raw.items()}
 
 
@@ -69,9 +73,9 @@ def string(value: Any, name: str) -> str:
         raise errors.invalid_request(f"Invalid string: {value}", param=name)
     if not value:
         raise errors.invalid_request(
-            f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a parameter; "
-            f"however '{name}' cannot be unset. You should remove '{name}' from your request or supply a non-empty "
-            "value.",
+            f"You passed an empty string for '{name}'. We assume empty values are an attempt to unset a "
+            f"parameter; however '{name}' cannot be unset. You should remove '{name}' from your request or "
+            "supply a non-empty value.",
             code="parameter_invalid_empty",
             param=name,
         )
@@ -94,7 +98,9 @@ def emptyable(value: Any, name: str) -> str | None:
 def integer(value: Any, name: str) -> int:
     digits = string(value, name)
     if not re.fullmatch(r"-?[0-9]{1,15}", digits):
-        raise errors.invalid_request(f"Invalid integer: {digits}", code="parameter_invalid_integer", param=name)
+        raise errors.invalid_request(
+            f"Invalid integer: {digits}", code="parameter_invalid_integer", param=name
+        )
     return int(digits)
 
 
@@ -133,7 +139,9 @@ def nested(required: tuple[str, ...] = (), **schema: Parser) -> Parser:
         for key in required:
             if key not in value:
                 param = f"{name}[{key}]"
-                raise errors.invalid_request(f"Missing required param: {param}.", code="parameter_missing", param=param)
+                raise errors.invalid_request(
+                    f"Missing required param: {param}.", code="parameter_missing", param=param
+                )
         return {key: schema[key](item, f"{name}[{key}]") for key, item in value.items()}
 
     return parse_nested
@@ -169,7 +177,12 @@ def created(value: Any, name: str) -> dict[str, int]:
 
 
 ADDRESS = nested(
-    city=emptyable, country=emptyable, line1=emptyable, line2=emptyable, postal_code=emptyable, state=emptyable
+    city=emptyable,
+    country=emptyable,
+    line1=emptyable,
+    line2=emptyable,
+    postal_code=emptyable,
+    state=emptyable,
 )
 SHIPPING = nested(
     ("address", "name"), address=ADDRESS, name=string, phone=emptyable, carrier=string, tracking_number=string
@@ -178,7 +191,9 @@ BILLING_DETAILS = nested(address=ADDRESS, email=emptyable, name=emptyable, phone
 PAYMENT_METHOD_DATA = nested(
     ("type",),
     type=enum("card"),
-    card=nested(("number", "exp_month", "exp_year"), number=string, exp_month=integer, exp_year=integer, cvc=string),
+    card=nested(
+        ("number", "exp_month", "exp_year"), number=string, exp_month=integer, exp_year=integer, cvc=string
+    ),
     billing_details=BILLING_DETAILS,
     allow_redisplay=enum("always", "limited", "unspecified"),
     metadata=metadata,

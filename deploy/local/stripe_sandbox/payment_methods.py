@@ -37,7 +37,9 @@ def from_data(data: dict[str, Any], *, account: str) -> tuple[StripeObject, str]
         )
     )
     billing_details = data.get("billing_details", {})
-    payment_method["billing_details"] = merge_billing_details(payment_method["billing_details"], billing_details)
+    payment_method["billing_details"] = merge_billing_details(
+        payment_method["billing_details"], billing_details
+    )
     payment_method["metadata"] = data.get("metadata", {})
     return payment_method, test_card.name
 

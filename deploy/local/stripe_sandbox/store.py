@@ -137,8 +137,12 @@ class Store:
             raise errors.resource_missing(OBJECT_NOUNS[object_type], object_id, param=param, status=status)
         obj: StripeObject = json.loads(text)
         if obj["livemode"]:
-            hint = "; a similar object exists in live mode, but a test mode key was used to make this request."
-            raise errors.resource_missing(OBJECT_NOUNS[object_type], object_id, param=param, status=status, hint=hint)
+            hint = (
+                "; a similar object exists in live mode, but a test mode key was used to make this request."
+            )
+            raise errors.resource_missing(
+                OBJECT_NOUNS[object_type], object_id, param=param, status=status, hint=hint
+            )
         return obj
 
     def get_event(self, event_id: str) -> StripeObject:

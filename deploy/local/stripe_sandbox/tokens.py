@@ -55,7 +55,9 @@ def create(transaction: Transaction, params: dict[str, Any], *, account: str, li
     return token
 
 
-def use(transaction: Transaction, token_id: str, *, intent: StripeObject) -> tuple[StripeObject, StripeObject, str]:
+def use(
+    transaction: Transaction, token_id: str, *, intent: StripeObject
+) -> tuple[StripeObject, StripeObject, str]:
     """Use the token up for the intent. Return it, its new payment method, and the test card's name.
 
     Raises ApiError if there is no such token, or if it was used or has expired.

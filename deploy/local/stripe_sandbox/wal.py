@@ -101,7 +101,9 @@ class WriteAheadLog:
             new_end += len(line)
         os.fsync(new_file)
         if os.fstat(new_file).st_size != new_end or os.fstat(old_file).st_size != old_end:
-            raise WalError(f"{self._path} could not be compacted: the disk is full or another process writes to it.")
+            raise WalError(
+                f"{self._path} could not be compacted: the disk is full or another process writes to it."
+            )
         new_path.rename(self._path)
         self._sync_folder()
         os.close(old_file)

@@ -106,7 +106,10 @@ class DropCache:
         return self.drops.get(slug)
 
     async def keep_fresh(self) -> None:
-        """Refresh the drops that are asked for, until cancelled. An unexpected error is logged; it goes on."""
+        """Refresh the drops that are asked for, until cancelled.
+
+        An unexpected error is logged; it goes on.
+        """
         failing = False
         while True:
             await asyncio.sleep(REFRESH_SECONDS)

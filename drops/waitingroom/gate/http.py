@@ -105,7 +105,12 @@ def json_response(body: Mapping[str, Any]) -> Response:
 
 def problem(status: int, detail: str, *, retry: int | None = None, **members: Any) -> Response:
     """Return problem details (RFC 9457), as shop.core.problems does. `retry` is also sent as Retry-After."""
-    body = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail} | members
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+    } | members
     headers: list[Header] = [(b"content-type", b"application/problem+json"), NO_STORE]
     if retry is not None:
         headers.append(_retry_after(retry))
@@ -113,7 +118,9 @@ def problem(status: int, detail: str, *, retry: int | None = None, **members: An
     return Response(status, headers, json.dumps(body).encode())
 
 
-def page(status: int, html: str, *, style_source: str, retry: int | None = None, refresh: str = "") -> Response:
+def page(
+    status: int, html: str, *, style_source: str, retry: int | None = None, refresh: str = ""
+) -> Response:
     """Return a private page.
 
     Its CSP allows no script, and of styles only the shop's own and that of `style_source`.

@@ -47,7 +47,11 @@ def _set_cookies(response: Response, slug: str, ticket: str, index: int, *, secu
     response.cookies = [
         http.set_cookie(keys.cookie("ticket", slug, secure), ticket, seconds=TICKET_SECONDS, secure=secure),
         http.set_cookie(
-            keys.cookie("index", slug, secure), str(index), seconds=TICKET_SECONDS, secure=secure, readable=True
+            keys.cookie("index", slug, secure),
+            str(index),
+            seconds=TICKET_SECONDS,
+            secure=secure,
+            readable=True,
         ),
     ]
 

@@ -104,7 +104,9 @@ def _place_panel(drop: CachedDrop, document: Status, index: int, place: int) -> 
     notes: tuple[str, ...] = (wait, note)
     if ahead == 0:
         notes = (note,)
-    return Panel(_ahead(ahead, about=drawn), count=f"{ahead + 1:,}", notes=notes, editions=_editions(document))
+    return Panel(
+        _ahead(ahead, about=drawn), count=f"{ahead + 1:,}", notes=notes, editions=_editions(document)
+    )
 
 
 def _is_paused(drop: CachedDrop, document: Status) -> bool:
@@ -139,7 +141,8 @@ def _wait(document: Status, place: int) -> str:
 
 def _editions(document: Status) -> tuple[tuple[str, str], ...]:
     return tuple(
-        (edition.get("name") or edition["sku"], _(texts.BANDS[edition["band"]])) for edition in document["editions"]
+        (edition.get("name") or edition["sku"], _(texts.BANDS[edition["band"]]))
+        for edition in document["editions"]
     )
 
 
@@ -149,4 +152,6 @@ def format_time(at: float) -> str:
     time = f"{when:%H:%M}"
     if when.second:
         time = f"{when:%H:%M:%S}"
-    return _(texts.MOMENT).format(time=time, day=when.day, month=_(texts.MONTHS[when.month - 1]), year=when.year)
+    return _(texts.MOMENT).format(
+        time=time, day=when.day, month=_(texts.MONTHS[when.month - 1]), year=when.year
+    )

@@ -23,18 +23,24 @@ UNAVAILABLE = N_("The line is temporarily unavailable.")
 NOT_YOUR_TURN = N_("It isn't your turn yet.")
 
 OTHER_SITE = Refusal(
-    403, N_("This request was blocked."), N_("It came from another site. Use the button on the drop's own page.")
+    403,
+    N_("This request was blocked."),
+    N_("It came from another site. Use the button on the drop's own page."),
 )
 NO_TICKET = Refusal(403, N_("You're not in this line."), N_("Join the line first."))
 FORGED = Refusal(
     403, N_("This ticket isn't valid."), N_("It wasn't issued for this line. Join the line to get your own.")
 )
-NOT_OPEN = Refusal(409, N_("The line isn't open yet."), N_("It opens at {time}. Joining early makes no difference."))
+NOT_OPEN = Refusal(
+    409, N_("The line isn't open yet."), N_("It opens at {time}. Joining early makes no difference.")
+)
 NOT_DRAWN = Refusal(
     409, N_("Places haven't been drawn yet."), N_("They're drawn when the drop opens. You're in the line.")
 )
 NOT_CALLED = Refusal(409, NOT_YOUR_TURN, N_("Your place is kept."))
-NOT_NOW = Refusal(409, N_("One moment."), N_("It's your turn, but we can only let in so many people at once."))
+NOT_NOW = Refusal(
+    409, N_("One moment."), N_("It's your turn, but we can only let in so many people at once.")
+)
 NONE_LEFT = Refusal(
     409, N_("Sold out."), N_("If a piece becomes available again, it goes to the next person who asks.")
 )

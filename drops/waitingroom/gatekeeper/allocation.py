@@ -76,7 +76,7 @@ def lowest(bounds: Sequence[Bound]) -> Bound:
 
 
 def divide_fairly(total: int, wanted: Sequence[int]) -> list[int]:
-    """Divide a total: small wishes are met, larger ones get equal shares, and any surplus is spread over all."""
+    """Divide a total: small wishes are met, larger ones get equal shares, a surplus is spread over all."""
     shares = [0] * len(wanted)
     left = total
     smallest_first = sorted(range(len(wanted)), key=lambda i: wanted[i])
@@ -91,7 +91,10 @@ def divide_fairly(total: int, wanted: Sequence[int]) -> list[int]:
 
 
 def shoppers_for_stock(*, free: int, taken: int, holds: int) -> int:
-    """Return how many shoppers the free units are enough for. Each wants as many as an average hold has so far."""
+    """Return how many shoppers the free units are enough for.
+
+    Each wants as many as an average hold has so far.
+    """
     units_per_hold = 1.0
     if holds:
         units_per_hold = max(1.0, taken / holds)

@@ -34,7 +34,9 @@ def baseline() -> Bound:
 
 def own(*, active: Sequence[Ceiling], snapshot: DropSnapshot) -> tuple[Bound, ...]:
     """Return the ceilings of one drop: its stock, and those that were set for it."""
-    shoppers = allocation.shoppers_for_stock(free=snapshot.free, taken=snapshot.taken, holds=snapshot.holds.live)
+    shoppers = allocation.shoppers_for_stock(
+        free=snapshot.free, taken=snapshot.taken, holds=snapshot.holds.live
+    )
     stock = Bound(shoppers, f"Stock: {snapshot.free} units are free.")
     rows = [row for row in active if row.drop_id == snapshot.drop.pk]
     return stock, *(Bound(row.shoppers, row.reason) for row in rows)

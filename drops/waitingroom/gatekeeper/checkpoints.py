@@ -69,7 +69,9 @@ SEAL = f"""
 
 def commit(*, term: int, checkpoints: Sequence[Checkpoint]) -> None:
     """Commit the checkpoints as decided and renew the lead. Raises: LeadershipLost."""
-    values: dict[str, Any] = {name: [getattr(checkpoint, name) for checkpoint in checkpoints] for name in FIELDS}
+    values: dict[str, Any] = {
+        name: [getattr(checkpoint, name) for checkpoint in checkpoints] for name in FIELDS
+    }
     values |= {"term": term, "drop": [checkpoint.drop_id for checkpoint in checkpoints]}
     with connection.cursor() as cursor:
         cursor.execute(COMMIT, values)
@@ -78,7 +80,7 @@ def commit(*, term: int, checkpoints: Sequence[Checkpoint]) -> None:
 
 
 def seal(*, term: int, drop: Drop, n: int) -> bool:
-    """Commit how many indices the shuffle covers, if the drop has opened and not ended; return whether it had.
+    """Commit how many indices the shuffle covers, if the drop is open. Return whether it was.
 
     `drop` is refreshed in any case: another gatekeeper may have sealed it, or a person closed it.
     """

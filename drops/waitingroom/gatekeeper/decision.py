@@ -28,7 +28,10 @@ class JoinRate:
 
 
 def update_counter(snapshot: DropSnapshot, rate: JoinRate) -> None:
-    """Copy Redis' counts to the checkpoint, or decide where counting resumes if they are lost. Raise the limit."""
+    """Copy Redis' counts to the checkpoint, or decide where counting resumes if they are lost.
+
+    Raise the limit.
+    """
     checkpoint, redis = snapshot.checkpoint, snapshot.redis
     checkpoint.tick += 1
     if redis is None:

@@ -54,18 +54,20 @@ class Alerting:
         message = ""
         if running and unreachable_seconds >= REDIS_ALERT_SECONDS:
             message = (
-                f"The waiting room's Redis has been unreachable for {REDIS_ALERT_SECONDS} s while a drop runs. Nobody "
-                "can join or enter; places are kept. Check the server and LINE_REDIS_URL."
+                f"The waiting room's Redis has been unreachable for {REDIS_ALERT_SECONDS} s while a drop "
+                "runs. Nobody can join or enter; places are kept. Check the server and LINE_REDIS_URL."
             )
         self._set(REDIS_SUBJECT, message)
 
     def check_payment_rate(self, every: Sequence[DropSnapshot], active: Sequence[Ceiling]) -> None:
         """Alert while shoppers are admitted and payments don't say how many they can take."""
         message = ""
-        if any(is_payment_rate_unknown(snapshot, active) for snapshot in every if decision.is_admitting(snapshot)):
+        if any(
+            is_payment_rate_unknown(snapshot, active) for snapshot in every if decision.is_admitting(snapshot)
+        ):
             message = (
-                f"Payments haven't renewed their ceiling for {PAYMENT_RATE_AGE.seconds} s while a drop sells: how many "
-                "shoppers they can take is unknown. Check beat and the checkout workers."
+                f"Payments haven't renewed their ceiling for {PAYMENT_RATE_AGE.seconds} s while a drop "
+                "sells: how many shoppers they can take is unknown. Check beat and the checkout workers."
             )
         self._set(PAYMENT_RATE_SUBJECT, message)
 
@@ -97,9 +99,9 @@ def alert_older_postgres(snapshot: DropSnapshot) -> None:
         source="waitingroom",
         subject=older_postgres_subject(slug),
         message=(
-            f"Postgres is older than the waiting room's Redis for drop {slug}: a backup was restored, or a failover "
-            "lost commits. The line goes on above both, but orders may be missing. Pause the drop, and compare its "
-            "orders with the payments in Stripe's dashboard."
+            f"Postgres is older than the waiting room's Redis for drop {slug}: a backup was restored, or a "
+            "failover lost commits. The line goes on above both, but orders may be missing. Pause the drop, "
+            "and compare its orders with the payments in Stripe's dashboard."
         ),
         details={"drop": slug},
     )

@@ -68,7 +68,8 @@ def release(*, term: int) -> bool:
     """Let another gatekeeper take over at once; return whether this one still led."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "UPDATE drops_leadership SET until = now() - interval '1 second' WHERE id = 1 AND term = %s", [term]
+            "UPDATE drops_leadership SET until = now() - interval '1 second' WHERE id = 1 AND term = %s",
+            [term],
         )
         released: bool = cursor.rowcount == 1
     return released

@@ -52,7 +52,10 @@ class DropMemory:
 
 
 def connect(url: str) -> Redis:
-    """Return a client of the waiting room's Redis. Its timeouts are short: a long tick would lose the lead."""
+    """Return a client of the waiting room's Redis.
+
+    Its timeouts are short: a long tick would lose the lead.
+    """
     return Redis.from_url(url, socket_timeout=1, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
 
 
@@ -139,7 +142,7 @@ class Gatekeeper:
     # --- one tick
 
     def is_due(self, snapshot: DropSnapshot) -> bool:
-        """Whether to process a drop in this tick: always while it runs, otherwise in a new phase or now and then."""
+        """Whether to process a drop in this tick: always while it runs, else in a new phase or rarely."""
         memory = self.memory.setdefault(snapshot.drop.pk, DropMemory())
         if snapshot.phase in lifecycle.RUNNING_PHASES or snapshot.phase != memory.phase:
             return True
@@ -167,7 +170,10 @@ class Gatekeeper:
                     self.publish(snapshot)
 
     def add_editions(self, due: Sequence[DropSnapshot]) -> None:
-        """Add the editions. They are read again for new drops and in new phases; otherwise they don't change."""
+        """Add the editions.
+
+        They are read again for new drops and in new phases; otherwise they don't change.
+        """
         changed = [snapshot.drop for snapshot in due if self.memory[snapshot.drop.pk].phase != snapshot.phase]
         prefetch_related_objects(changed, "editions__variant")
         for drop in changed:

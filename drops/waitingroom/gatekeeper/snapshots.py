@@ -74,7 +74,9 @@ class DropSnapshot:
     now: datetime
     editions: list[Edition] = field(default_factory=list)  # with their variants
     redis: lua.WaitingRoomState | None = None  # None: Redis is unreachable
-    entered_at: dict[int, int] = field(default_factory=dict)  # unix second → entries, with those lost by Redis
+    entered_at: dict[int, int] = field(
+        default_factory=dict
+    )  # unix second → entries, with those lost by Redis
     adopt_from: int | None = None  # where counting resumes, if the Redis server is to be adopted
     is_redis_ahead: bool = False  # of Postgres: see decision.is_ahead_of_postgres
     counts: dict[int, stock.UnitCounts] = field(default_factory=dict)  # by edition id
@@ -152,7 +154,9 @@ def count_stock_and_holds(*, due: Sequence[DropSnapshot], every: Sequence[DropSn
     """
     counts = stock.counts_of(drops=[snapshot.drop for snapshot in due])
     for snapshot in due:
-        snapshot.counts = {edition.pk: counts[edition.pk] for edition in snapshot.editions if edition.pk in counts}
+        snapshot.counts = {
+            edition.pk: counts[edition.pk] for edition in snapshot.editions if edition.pk in counts
+        }
     holds = count_holds([snapshot.drop for snapshot in every if snapshot.drop.sealed_at])
     for snapshot in every:
         snapshot.holds = holds.get(snapshot.drop.pk, HoldCounts())

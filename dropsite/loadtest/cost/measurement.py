@@ -85,7 +85,8 @@ class CostMeasurement:
         executed = _difference(self._statements_before, _count_statements())
         productive = sorted((count for count in executed if not count.is_transaction), reverse=True)
         commands = {
-            server: count - self._commands_before.get(server, 0) for server, count in _count_redis_commands().items()
+            server: count - self._commands_before.get(server, 0)
+            for server, count in _count_redis_commands().items()
         }
         return Cost(
             cpu_seconds=self._sampler.cpu_seconds(),
@@ -96,7 +97,8 @@ class CostMeasurement:
             transaction_statements=sum(count.calls for count in executed if count.is_transaction),
             redis_commands=commands,
             frequent=[
-                FrequentStatement(count.calls, count.milliseconds, count.sql) for count in productive[:MAX_FREQUENT]
+                FrequentStatement(count.calls, count.milliseconds, count.sql)
+                for count in productive[:MAX_FREQUENT]
             ],
         )
 

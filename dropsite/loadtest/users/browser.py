@@ -134,7 +134,9 @@ class Browser:
         """Raises: OutOfTime, UnexpectedPage."""
         return await self.request("GET", path)
 
-    async def post(self, path: str, data: Mapping[str, str], *, page: str = "/", script: bool = False) -> Response:
+    async def post(
+        self, path: str, data: Mapping[str, str], *, page: str = "/", script: bool = False
+    ) -> Response:
         """Send a form of this site from `page`; `script` if the page's script sends it.
 
         Raises: OutOfTime, UnexpectedPage.
@@ -175,7 +177,11 @@ class Browser:
         raise UnexpectedPage(f"{path} had no good response in {MAX_RETRY_SECONDS:.0f} s")
 
     async def request_once(
-        self, method: str, path: str, data: Mapping[str, str] | None = None, headers: Mapping[str, str] = NO_HEADERS
+        self,
+        method: str,
+        path: str,
+        data: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] = NO_HEADERS,
     ) -> Response | None:
         """Send the request once; None if no response came."""
         url = urljoin(self.site.origin, path)

@@ -51,7 +51,9 @@ class Command(BaseCommand):
         **_options: Any,
     ) -> None:
         if not settings.DEMO:
-            raise CommandError("This command fills the shop with the demo's products, so it runs under DEMO=1 only.")
+            raise CommandError(
+                "This command fills the shop with the demo's products, so it runs under DEMO=1 only."
+            )
         if not 0 < lobby_before < opens_in:
             raise CommandError("--lobby-before must be greater than 0 and less than --opens-in.")
         if closes_after <= 0:

@@ -30,12 +30,18 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         drop = parser.add_mutually_exclusive_group(required=True)
         drop.add_argument("--drop", metavar="SLUG", help="use this announced drop")
-        drop.add_argument("--units", type=int, metavar="N", help="create a drop of N units, which opens within seconds")
+        drop.add_argument(
+            "--units", type=int, metavar="N", help="create a drop of N units, which opens within seconds"
+        )
         parser.add_argument("--shoppers", type=int, default=300, metavar="N", help="size of the crowd (300)")
-        parser.add_argument("--seed", type=int, metavar="N", help="the same seed repeats the same behaviour (random)")
+        parser.add_argument(
+            "--seed", type=int, metavar="N", help="the same seed repeats the same behaviour (random)"
+        )
         parser.add_argument("--json", type=Path, metavar="FILE", help="also write the report to this file")
 
-    def handle(self, *, drop: str | None, units: int | None, shoppers: int, seed: int | None, **options: Any) -> None:
+    def handle(
+        self, *, drop: str | None, units: int | None, shoppers: int, seed: int | None, **options: Any
+    ) -> None:
         refusal = guard.refusal(demo=settings.DEMO, api=settings.STRIPE_API_BASE, origin=settings.SHOP_ORIGIN)
         if refusal:
             raise CommandError(refusal)

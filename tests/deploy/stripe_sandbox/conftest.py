@@ -1,4 +1,4 @@
-"""Fixtures: `sandbox`, shared by all tests; `start_sandbox`, for tests that kill it or need their own settings."""
+"""Fixtures: `sandbox`, shared by all tests; `start_sandbox`, to kill it or for settings of one's own."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack

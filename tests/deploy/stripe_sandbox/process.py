@@ -36,7 +36,7 @@ stripe.enable_telemetry = False
 class SandboxProcess:
     """gunicorn with the sandbox, on a free port and with a folder of its own; `with` starts and kills it.
 
-    A socket here is bound to the port too, so that no other process gets it between a kill and the next start.
+    A socket here is bound to the port too, so that it stays ours between a kill and the next start.
     """
 
     def __init__(self, folder: Path, **settings: str) -> None:
@@ -87,11 +87,30 @@ class SandboxProcess:
 
     def launch(self) -> "subprocess.Popen[bytes]":
         """Start the process, as the leader of a process group, without waiting for it."""
-        command = [sys.executable, "-m", "gunicorn", "deploy.local.stripe_sandbox.app:app", "-k", "asgi", "-w", "1"]
-        command += ["--asgi-lifespan", "on", "--reuse-port", "-b", f"127.0.0.1:{self.port}", "--graceful-timeout", "2"]
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "deploy.local.stripe_sandbox.app:app",
+            "-k",
+            "asgi",
+            "-w",
+            "1",
+        ]
+        command += [
+            "--asgi-lifespan",
+            "on",
+            "--reuse-port",
+            "-b",
+            f"127.0.0.1:{self.port}",
+            "--graceful-timeout",
+            "2",
+        ]
         command += ["--no-control-socket", "--log-level", "error"]
         with (self.folder / "log").open("ab") as log:
-            return subprocess.Popen(command, cwd=ROOT, env=self.environ, stdout=log, stderr=log, start_new_session=True)
+            return subprocess.Popen(
+                command, cwd=ROOT, env=self.environ, stdout=log, stderr=log, start_new_session=True
+            )
 
     def stop(self) -> None:
         if self.process:
@@ -194,7 +213,9 @@ class WebhookReceiver:
     def events(self) -> list[stripe.Event]:
         """The received events, after checking their signatures."""
         client = stripe.StripeClient(SECRET_KEY)
-        return [client.construct_event(body, signature, WEBHOOK_SECRET) for signature, body in list(self.received)]
+        return [
+            client.construct_event(body, signature, WEBHOOK_SECRET) for signature, body in list(self.received)
+        ]
 
     def types(self) -> list[str]:
         return [event.type for event in self.events()]

@@ -28,7 +28,11 @@ class Shop:
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 is_script = self.path == "/shop.js"
-                body = CHECKOUT_SCRIPT if is_script else CHECKOUT_PAGE.format(sandbox=shop.sandbox, key=PUBLISHABLE_KEY)
+                body = (
+                    CHECKOUT_SCRIPT
+                    if is_script
+                    else CHECKOUT_PAGE.format(sandbox=shop.sandbox, key=PUBLISHABLE_KEY)
+                )
                 self.send_response(200)
                 self.send_header("Content-Type", "text/javascript" if is_script else "text/html")
                 self.send_header(
@@ -83,7 +87,10 @@ def fill(frame: FrameLocator, number: str) -> None:
 def test_card_form_creates_a_token_that_pays(page: Page, shop: Shop, start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin)
     console: list[str] = []
-    page.on("console", lambda message: console.append(message.text) if message.type in ("error", "warning") else None)
+    page.on(
+        "console",
+        lambda message: console.append(message.text) if message.type in ("error", "warning") else None,
+    )
     page.on("pageerror", lambda error: console.append(str(error)))
     frame = open_checkout(page, shop, sandbox)
 
@@ -125,8 +132,8 @@ def test_frame_uses_the_shops_appearance(page: Page, shop: Shop, start_sandbox: 
     frame = open_checkout(page, shop, start_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin))
 
     style = frame.locator("#card-number").evaluate(
-        "node => { const s = getComputedStyle(node); return [s.backgroundColor, s.color, s.height, s.fontSize, "
-        "s.borderTopWidth, s.borderTopLeftRadius, s.fontFamily] }"
+        "node => { const s = getComputedStyle(node); return [s.backgroundColor, s.color, s.height, "
+        "s.fontSize, s.borderTopWidth, s.borderTopLeftRadius, s.fontFamily] }"
     )
     assert style == ["rgb(10, 60, 40)", "rgb(250, 240, 230)", "48px", "16px", "1px", "0px", "serif"]
     box, field = page.locator("iframe").bounding_box(), frame.locator("#card-number").bounding_box()
@@ -144,7 +151,9 @@ def test_frame_is_accessible(page: Page, shop: Shop, start_sandbox: StartSandbox
 
     found = Axe().run(page)
 
-    assert [fault["id"] for fault in found.response["violations"] if fault["impact"] in ("serious", "critical")] == []
+    assert [
+        fault["id"] for fault in found.response["violations"] if fault["impact"] in ("serious", "critical")
+    ] == []
 
 
 def test_frame_refuses_pages_of_another_origin(page: Page, shop: Shop, start_sandbox: StartSandbox) -> None:

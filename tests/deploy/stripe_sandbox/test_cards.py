@@ -61,7 +61,9 @@ def test_confirm_with_a_declining_card_returns_its_decline_code(sandbox: Sandbox
 
 
 def test_every_declining_card_is_covered() -> None:
-    assert set(DECLINES) == {card.number for card in cards.CARDS if card.decline and not card.requires_authentication}
+    assert set(DECLINES) == {
+        card.number for card in cards.CARDS if card.decline and not card.requires_authentication
+    }
 
 
 @pytest.mark.parametrize("number", [c.number for c in cards.CARDS if c.requires_authentication])
@@ -100,7 +102,9 @@ def test_confirm_with_a_live_card_is_declined(sandbox: SandboxProcess) -> None:
         ("378282246310005", 12, 40, "123", "invalid_cvc"),
     ],
 )
-def test_validate_refuses_impossible_card_details(number: str, month: int, year: int, cvc: str, code: str) -> None:
+def test_validate_refuses_impossible_card_details(
+    number: str, month: int, year: int, cvc: str, code: str
+) -> None:
     with pytest.raises(ApiError) as raised:
         cards.validate(number=number, exp_month=month, exp_year=year, cvc=cvc)
 

@@ -15,7 +15,9 @@ VALID_ENVIRON = {
 
 
 def test_from_environ_defaults_to_stripes_rate_limits() -> None:
-    settings = config.from_environ(VALID_ENVIRON | {"SANDBOX_SHOP_ORIGINS": "http://a.example, http://b.example/"})
+    settings = config.from_environ(
+        VALID_ENVIRON | {"SANDBOX_SHOP_ORIGINS": "http://a.example, http://b.example/"}
+    )
 
     assert (settings.rate, settings.rate_per_endpoint) == (100, 25)
     assert settings.shop_origins == ("http://a.example", "http://b.example")

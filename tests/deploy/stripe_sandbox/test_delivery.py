@@ -12,7 +12,7 @@ from tests.servers import until
 
 
 def post_to(answer: bytes, *, closes: bool) -> int:
-    """Post to a server that answers a request with these bytes, and then closes the connection or keeps it open."""
+    """Post to a server that answers with these bytes, and then closes the connection or keeps it open."""
 
     async def post() -> int:
         answered = asyncio.Event()
@@ -55,7 +55,9 @@ def test_webhooks_arrive_signed(start_sandbox: StartSandbox, receiver: WebhookRe
     until(lambda: sandbox.client.v1.events.retrieve(updated.id).pending_webhooks == 0)
 
 
-def test_event_that_was_not_accepted_is_retried(start_sandbox: StartSandbox, receiver: WebhookReceiver) -> None:
+def test_event_that_was_not_accepted_is_retried(
+    start_sandbox: StartSandbox, receiver: WebhookReceiver
+) -> None:
     sandbox = start_sandbox(SANDBOX_WEBHOOK_URL=receiver.url)
     receiver.statuses = [500, 302, 400]
 
@@ -66,7 +68,9 @@ def test_event_that_was_not_accepted_is_retried(start_sandbox: StartSandbox, rec
     until(lambda: sandbox.state()["undelivered"] == 0)
 
 
-def test_undelivered_event_is_delivered_after_kill_9(start_sandbox: StartSandbox, receiver: WebhookReceiver) -> None:
+def test_undelivered_event_is_delivered_after_kill_9(
+    start_sandbox: StartSandbox, receiver: WebhookReceiver
+) -> None:
     sandbox = start_sandbox(SANDBOX_WEBHOOK_URL=receiver.url, SANDBOX_WEBHOOK_RETRY_SECONDS="60")
     receiver.statuses = [503] * 3
     sandbox.confirmed_intent()
@@ -97,7 +101,9 @@ def test_delivered_event_is_not_sent_again_after_a_restart(
 
 
 def test_only_subscribed_types_are_delivered(start_sandbox: StartSandbox, receiver: WebhookReceiver) -> None:
-    sandbox = start_sandbox(SANDBOX_WEBHOOK_URL=receiver.url, SANDBOX_WEBHOOK_EVENTS="payment_intent.canceled")
+    sandbox = start_sandbox(
+        SANDBOX_WEBHOOK_URL=receiver.url, SANDBOX_WEBHOOK_EVENTS="payment_intent.canceled"
+    )
 
     intent = sandbox.confirmed_intent()
     sandbox.client.v1.payment_intents.cancel(intent.id)
@@ -107,7 +113,9 @@ def test_only_subscribed_types_are_delivered(start_sandbox: StartSandbox, receiv
     until(lambda: sandbox.state()["undelivered"] == 0)
 
 
-def test_held_webhooks_are_delivered_once_released(start_sandbox: StartSandbox, receiver: WebhookReceiver) -> None:
+def test_held_webhooks_are_delivered_once_released(
+    start_sandbox: StartSandbox, receiver: WebhookReceiver
+) -> None:
     sandbox = start_sandbox(SANDBOX_WEBHOOK_URL=receiver.url)
     sandbox.control("webhooks", hold=True)
     sandbox.confirmed_intent()
@@ -129,7 +137,9 @@ def test_repeat_delivers_additional_copies(start_sandbox: StartSandbox, receiver
     assert len({body for _, body in receiver.received}) == 1
 
 
-def test_reorder_delivers_every_event_in_another_order(start_sandbox: StartSandbox, receiver: WebhookReceiver) -> None:
+def test_reorder_delivers_every_event_in_another_order(
+    start_sandbox: StartSandbox, receiver: WebhookReceiver
+) -> None:
     sandbox = start_sandbox(SANDBOX_WEBHOOK_URL=receiver.url)
     sandbox.control("webhooks", reorder=0.3)
 
@@ -183,7 +193,9 @@ def test_post_times_out_on_a_response_that_never_ends(monkeypatch: pytest.Monkey
 def test_post_returns_0_without_a_listener() -> None:
     async def post() -> int:
         async with delivery.open_session() as session:
-            return await delivery.post(session, f"http://127.0.0.1:{free_port()}/", body="{}", signature="t=1")
+            return await delivery.post(
+                session, f"http://127.0.0.1:{free_port()}/", body="{}", signature="t=1"
+            )
 
     assert run(post) == 0
 

@@ -64,7 +64,9 @@ def test_error_before_that_is_saved_is_replayed(sandbox: SandboxProcess) -> None
 
 
 @pytest.mark.parametrize(("when", "created"), [("before", 0), ("after", 1)])
-def test_drop_closes_the_connection_without_a_response(sandbox: SandboxProcess, when: str, created: int) -> None:
+def test_drop_closes_the_connection_without_a_response(
+    sandbox: SandboxProcess, when: str, created: int
+) -> None:
     sandbox.control("faults", kind="drop", operation="payment_intents.create", when=when)
     before = count(sandbox)
 

@@ -13,7 +13,9 @@ def headers_of(obj: stripe.StripeObject) -> dict[str, str]:
 
 
 def create(sandbox: SandboxProcess, key: str, amount: int = 9600) -> stripe.PaymentIntent:
-    return sandbox.client.v1.payment_intents.create({"amount": amount, "currency": "eur"}, {"idempotency_key": key})
+    return sandbox.client.v1.payment_intents.create(
+        {"amount": amount, "currency": "eur"}, {"idempotency_key": key}
+    )
 
 
 def test_same_key_and_body_replay_the_response(sandbox: SandboxProcess) -> None:
@@ -76,7 +78,9 @@ def test_unexpected_state_is_replayed(sandbox: SandboxProcess) -> None:
     intent = sandbox.intent()
     for _ in range(2):
         with pytest.raises(stripe.InvalidRequestError) as raised:
-            sandbox.client.v1.payment_intents.capture(intent.id, {}, {"idempotency_key": f"early:{intent.id}"})
+            sandbox.client.v1.payment_intents.capture(
+                intent.id, {}, {"idempotency_key": f"early:{intent.id}"}
+            )
 
     assert raised.value.headers["Idempotent-Replayed"] == "true"  # type: ignore[index]
 

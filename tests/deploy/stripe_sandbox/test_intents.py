@@ -178,7 +178,9 @@ def test_list_pages_through_all_newest_first(sandbox: SandboxProcess) -> None:
 
     listed = [
         intent.id
-        for intent in sandbox.client.v1.payment_intents.list({"created": {"gte": since}, "limit": 2}).auto_paging_iter()
+        for intent in sandbox.client.v1.payment_intents.list(
+            {"created": {"gte": since}, "limit": 2}
+        ).auto_paging_iter()
     ]
 
     assert listed[:5] == created[::-1]

@@ -24,7 +24,9 @@ def example(object_type: str) -> StripeObject:
     return dict(objects.SPEC["objects"][object_type])
 
 
-@pytest.mark.parametrize("status", ["requires_payment_method", "requires_capture", "succeeded", "canceled", "declined"])
+@pytest.mark.parametrize(
+    "status", ["requires_payment_method", "requires_capture", "succeeded", "canceled", "declined"]
+)
 def test_intent_and_charge_have_every_field(sandbox: SandboxProcess, status: str) -> None:
     intents = sandbox.client.v1.payment_intents
     address = {"line1": "1 Road", "city": "Town", "postal_code": "1", "country": "DE"}
@@ -53,7 +55,9 @@ def test_token_has_every_field(sandbox: SandboxProcess) -> None:
     token = sandbox.client.v1.confirmation_tokens.retrieve(sandbox.token()).to_dict()
     wanted = example("confirmation_token")
     wanted["payment_method_preview"] = {
-        name: example for name, example in wanted["payment_method_preview"].items() if name != "us_bank_account"
+        name: example
+        for name, example in wanted["payment_method_preview"].items()
+        if name != "us_bank_account"
     } | {"card": example("payment_method")["card"]}
 
     assert missing_fields(wanted, token) == []
@@ -63,7 +67,12 @@ def test_token_has_every_field(sandbox: SandboxProcess) -> None:
 def test_payment_method_has_every_field(sandbox: SandboxProcess) -> None:
     method = str(sandbox.confirmed_intent().payment_method)
 
-    assert missing_fields(example("payment_method"), sandbox.client.v1.payment_methods.retrieve(method).to_dict()) == []
+    assert (
+        missing_fields(
+            example("payment_method"), sandbox.client.v1.payment_methods.retrieve(method).to_dict()
+        )
+        == []
+    )
 
 
 def test_event_has_every_field_and_a_snapshot_of_the_object(sandbox: SandboxProcess) -> None:

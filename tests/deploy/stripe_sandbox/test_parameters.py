@@ -26,7 +26,11 @@ VALID_PARAMS = {"amount": 9600, "currency": "eur"}
         ({"currency": "xxx"}, None, "currency"),
         ({"capture_method": "later"}, None, "capture_method"),
         ({"shipping": {"name": "Ada"}}, "parameter_missing", "shipping[address]"),
-        ({"shipping": {"name": "Ada", "address": {"moon": "1"}}}, "parameter_unknown", "shipping[address][moon]"),
+        (
+            {"shipping": {"name": "Ada", "address": {"moon": "1"}}},
+            "parameter_unknown",
+            "shipping[address][moon]",
+        ),
         ({"allowed_payment_method_types": ["sepa_debit"]}, None, "allowed_payment_method_types"),
         ({"customer": "cus_1"}, None, "customer"),
         ({"metadata": {"k": "v" * 501}}, None, "metadata[k]"),
@@ -62,7 +66,9 @@ def test_minimum_amount_is_formatted_in_the_currency(sandbox: SandboxProcess) ->
     ],
 )
 def test_missing_object_returns_404(sandbox: SandboxProcess, path: str, param: str) -> None:
-    answer = sandbox.http.get(f"{sandbox.base}/v1/{path}", auth=(sandbox.environ["SANDBOX_SECRET_KEY"], ""), timeout=5)
+    answer = sandbox.http.get(
+        f"{sandbox.base}/v1/{path}", auth=(sandbox.environ["SANDBOX_SECRET_KEY"], ""), timeout=5
+    )
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "resource_missing")
     assert answer.json()["error"]["param"] == param

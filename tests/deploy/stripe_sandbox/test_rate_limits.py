@@ -35,7 +35,11 @@ def test_endpoint_above_its_limit_returns_429(start_sandbox: StartSandbox) -> No
 
 def test_all_endpoints_share_one_limit(start_sandbox: StartSandbox) -> None:
     sandbox = start_sandbox(SANDBOX_RATE_PER_ENDPOINT="100", SANDBOX_RATE="2")
-    lists = (sandbox.client.v1.payment_intents.list, sandbox.client.v1.events.list, sandbox.client.v1.charges.list)
+    lists = (
+        sandbox.client.v1.payment_intents.list,
+        sandbox.client.v1.events.list,
+        sandbox.client.v1.charges.list,
+    )
 
     raised = call_until_limited(*lists)
 

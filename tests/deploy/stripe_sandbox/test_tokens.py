@@ -8,7 +8,9 @@ from deploy.local.stripe_sandbox import wal
 from tests.deploy.stripe_sandbox.process import CARD_FORM, PUBLISHABLE_KEY, SHOP_ORIGIN, SandboxProcess
 
 
-def create_token(sandbox: SandboxProcess, change: dict[str, Any] | None = None, **headers: str) -> requests.Response:
+def create_token(
+    sandbox: SandboxProcess, change: dict[str, Any] | None = None, **headers: str
+) -> requests.Response:
     form = {"key": PUBLISHABLE_KEY, **CARD_FORM} | (change or {})
     form = {name: value for name, value in form.items() if value is not None}
     return sandbox.http.post(f"{sandbox.base}/v1/confirmation_tokens", data=form, headers=headers, timeout=5)
@@ -43,10 +45,16 @@ def test_declined_token_is_used_up_too(sandbox: SandboxProcess) -> None:
 
 
 def test_confirm_copies_the_tokens_shipping(sandbox: SandboxProcess) -> None:
-    shipping = {"shipping[name]": "Ada", "shipping[address][line1]": "1 Road", "shipping[address][country]": "DE"}
+    shipping = {
+        "shipping[name]": "Ada",
+        "shipping[address][line1]": "1 Road",
+        "shipping[address][country]": "DE",
+    }
     token = create_token(sandbox, shipping).json()
 
-    confirmed = sandbox.client.v1.payment_intents.confirm(sandbox.intent().id, {"confirmation_token": token["id"]})
+    confirmed = sandbox.client.v1.payment_intents.confirm(
+        sandbox.intent().id, {"confirmation_token": token["id"]}
+    )
 
     assert confirmed.shipping is not None
     assert confirmed.shipping.name == "Ada"
@@ -94,7 +102,9 @@ def test_create_token_with_invalid_digits_is_a_card_error(sandbox: SandboxProces
         ({"colour": "red"}, "parameter_unknown"),
     ],
 )
-def test_create_token_refuses_invalid_parameters(sandbox: SandboxProcess, change: dict[str, Any], code: str) -> None:
+def test_create_token_refuses_invalid_parameters(
+    sandbox: SandboxProcess, change: dict[str, Any], code: str
+) -> None:
     answer = create_token(sandbox, change)
 
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, code)

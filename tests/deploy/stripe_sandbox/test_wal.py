@@ -74,7 +74,9 @@ def test_kill_9_under_load_keeps_every_answer(start_sandbox: StartSandbox) -> No
     kept = {intent.id for intent in sandbox.client.v1.payment_intents.list({"limit": 100}).auto_paging_iter()}
     assert {intent.id for intent in answered} - kept == set()
     assert len(kept) <= len(answered) + 4  # those in progress when it was killed
-    again = sandbox.client.v1.payment_intents.create({"amount": 9600, "currency": "eur"}, {"idempotency_key": "0-0"})
+    again = sandbox.client.v1.payment_intents.create(
+        {"amount": 9600, "currency": "eur"}, {"idempotency_key": "0-0"}
+    )
     assert again.id in {intent.id for intent in answered}
 
 
@@ -144,7 +146,9 @@ def response(key: str, *, saved_at: int, body: object) -> dict[str, Any]:
     }
 
 
-def test_compaction_keeps_objects_events_and_responses(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compaction_keeps_objects_events_and_responses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def fill() -> Store:
         store = Store(wal.WriteAheadLog(tmp_path), subscribed=frozenset())
         store.load()

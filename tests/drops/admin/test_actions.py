@@ -73,7 +73,9 @@ def test_two_clicks_announce_once(desk: Desk) -> None:
         "The drop is announced."
     ] * 2
     assert Unit.objects.filter(edition__drop=drop).count() == 5
-    assert list(AuditEntry.objects.values_list("actor__username", "action")) == [("merchandisers", "announced")]
+    assert list(AuditEntry.objects.values_list("actor__username", "action")) == [
+        ("merchandisers", "announced")
+    ]
 
 
 def test_announce_names_the_problems_before_and_after_the_click(desk: Desk) -> None:
@@ -93,7 +95,10 @@ def test_pause_needs_a_reason(desk: Desk) -> None:
 
     answer = desk("ops").post(page(drop, "pause"), {"reason": " "})
 
-    assert (answer.status_code, answer.context["form"].errors) == (422, {"reason": ["This field is required."]})
+    assert (answer.status_code, answer.context["form"].errors) == (
+        422,
+        {"reason": ["This field is required."]},
+    )
     assert Pause.objects.count() == 0
 
 
@@ -104,7 +109,9 @@ def test_pause_and_resume_are_audited_with_their_person(desk: Desk) -> None:
     client.post(page(drop, "pause"), {"reason": "bots"})
     client.post(page(drop, "resume"))
 
-    assert list(AuditEntry.objects.order_by("id").values_list("actor__username", "about", "action", "after")) == [
+    assert list(
+        AuditEntry.objects.order_by("id").values_list("actor__username", "about", "action", "after")
+    ) == [
         ("ops", "drop:zero", "paused", {"reason": "bots"}),
         ("ops", "drop:zero", "resumed", {}),
     ]

@@ -89,7 +89,11 @@ def test_draft_shows_its_times_in_utc_and_from_now(desk: Desk, product: Product)
             {"opens_at": ["This time has passed. Choose a time in the future."]},
         ),
         (
-            {"opens_at": "2030-01-02T09:00", "lobby_opens_at": "2030-01-02T08:00", "closes_at": "2030-01-02T09:00"},
+            {
+                "opens_at": "2030-01-02T09:00",
+                "lobby_opens_at": "2030-01-02T08:00",
+                "closes_at": "2030-01-02T09:00",
+            },
             {"closes_at": ["The drop would close before it opens. Choose a later time, or leave it empty."]},
         ),
         (
@@ -120,8 +124,14 @@ def test_draft_is_refused_in_a_currency_that_cannot_be_charged(desk: Desk, produ
 @pytest.mark.parametrize(
     ("edition", "found"),
     [
-        ({"price": "0"}, {"editions-0-price": ["The lowest amount that Stripe charges is €0.50. Raise the price."]}),
-        ({"price": "0.49"}, {"editions-0-price": ["The lowest amount that Stripe charges is €0.50. Raise the price."]}),
+        (
+            {"price": "0"},
+            {"editions-0-price": ["The lowest amount that Stripe charges is €0.50. Raise the price."]},
+        ),
+        (
+            {"price": "0.49"},
+            {"editions-0-price": ["The lowest amount that Stripe charges is €0.50. Raise the price."]},
+        ),
         (
             {"price": "96 USD"},
             {"editions-0-price": ["The drop sells in EUR, but this price is in “USD”. Enter it in EUR."]},
@@ -152,12 +162,16 @@ def test_edition_of_another_product_is_refused(desk: Desk, product: Product) -> 
     assert list(errors(answer)) == ["editions-0-variant"]
 
 
-def test_page_of_an_unready_draft_names_its_problems_and_offers_no_action(desk: Desk, product: Product) -> None:
+def test_page_of_an_unready_draft_names_its_problems_and_offers_no_action(
+    desk: Desk, product: Product
+) -> None:
     drop = make_drop(phase="draft", product=product, editions=0)
 
     answer = desk("merchandisers").get(page(drop))
 
-    assert answer.context["problems"] == ["Editions: there are none. Add at least one, with its price and quantity."]
+    assert answer.context["problems"] == [
+        "Editions: there are none. Add at least one, with its price and quantity."
+    ]
     assert page(drop, "announce") not in answer.content.decode()
 
 
@@ -175,7 +189,11 @@ def test_changed_draft_is_audited_with_old_and_new_values(desk: Desk, product: P
         ("merchandisers", "drop:nth-place", "added"),
         ("merchandisers", "drop:nth-place", "changed"),
     ]
-    assert changed.before == {"title": "Nth Place", f"{variant} · price": "9600", f"{variant} · quantity": "500"}
+    assert changed.before == {
+        "title": "Nth Place",
+        f"{variant} · price": "9600",
+        f"{variant} · quantity": "500",
+    }
     assert changed.after == {"title": "Another", f"{variant} · price": "9950", f"{variant} · quantity": "4"}
 
 
@@ -195,7 +213,9 @@ def test_edition_removed_from_a_draft_is_audited_once(desk: Desk, product: Produ
     ]
 
 
-def test_form_of_an_announced_drop_has_its_title_and_the_expected_shoppers(desk: Desk, product: Product) -> None:
+def test_form_of_an_announced_drop_has_its_title_and_the_expected_shoppers(
+    desk: Desk, product: Product
+) -> None:
     drop = make_drop(phase="live", product=product)
 
     answer = desk("merchandisers").get(page(drop))
@@ -210,7 +230,16 @@ def test_stale_form_cannot_change_what_was_announced(desk: Desk, product: Produc
     edition = drop.editions.get()
     row = {"id": edition.pk, "drop": drop.pk, "variant": edition.variant_id, "quantity": 900, "price": "1"}
     sent = form(product=make_product(), editions=[row], slug="elsewhere", currency="USD", title="New title")
-    fixed = ("product", "slug", "currency", "limit_per_order", "lobby_opens_at", "opens_at", "closes_at", "listed")
+    fixed = (
+        "product",
+        "slug",
+        "currency",
+        "limit_per_order",
+        "lobby_opens_at",
+        "opens_at",
+        "closes_at",
+        "listed",
+    )
     before = Drop.objects.filter(pk=drop.pk).values(*fixed, "hold_seconds", "commitment").get()
 
     answer = desk("merchandisers").post(page(drop), sent, follow=True)

@@ -57,7 +57,11 @@ def test_draft_is_created_with_its_expected_shoppers(desk: Desk, db: None) -> No
 
     scale_plan = ScalePlan.objects.get()
     assert scale_plan.plan is not None
-    assert (scale_plan.drop.slug, scale_plan.expected, scale_plan.plan["expected"]) == ("nth-place", 20000, 20000)
+    assert (scale_plan.drop.slug, scale_plan.expected, scale_plan.plan["expected"]) == (
+        "nth-place",
+        20000,
+        20000,
+    )
     entries = AuditEntry.objects.order_by("pk").values_list("actor__username", "about", "action")
     assert list(entries) == [
         ("merchandisers", "drop:nth-place", "added"),
@@ -75,7 +79,9 @@ def test_draft_without_a_number_has_no_scale_plan(desk: Desk, db: None) -> None:
 def test_draft_with_an_absurd_number_is_refused_with_the_range(desk: Desk, db: None, typed: str) -> None:
     answer = desk("merchandisers").post(ADD, draft(expected=typed))
 
-    assert errors(answer)["expected"][0].endswith("can't be planned for. Enter a number from 1 to 10,000,000.")
+    assert errors(answer)["expected"][0].endswith(
+        "can't be planned for. Enter a number from 1 to 10,000,000."
+    )
     assert Drop.objects.count() == 0
 
 
@@ -128,7 +134,9 @@ def test_page_shows_the_problems_of_the_plan(desk: Desk, db: None) -> None:
 
 
 def test_page_suggests_a_number_from_the_last_drops(desk: Desk, db: None) -> None:
-    Checkpoint.objects.filter(drop=make_drop(phase="sold out", slug="last")).update(joined=2310, counter_limit=5000)
+    Checkpoint.objects.filter(drop=make_drop(phase="sold out", slug="last")).update(
+        joined=2310, counter_limit=5000
+    )
     drop = make_drop()
 
     text = desk("merchandisers").get(page(drop)).content.decode()

@@ -22,7 +22,9 @@ def test_list_counts_variants_and_drops(desk: Any) -> None:
 def test_product_of_a_drop_cannot_be_deleted(desk: Any) -> None:
     product = make_drop(phase="live", product=make_product(name="Nth Place")).product
 
-    answer = desk("merchandisers").post(reverse("admin:shop_product_delete", args=[product.pk]), {"post": "yes"})
+    answer = desk("merchandisers").post(
+        reverse("admin:shop_product_delete", args=[product.pk]), {"post": "yes"}
+    )
 
     assert (answer.status_code, answer.context["why"]) == (
         409,

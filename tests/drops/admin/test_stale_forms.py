@@ -1,4 +1,4 @@
-"""A form that is saved while its drop is being announced waits, and then changes nothing that has been fixed."""
+"""A form saved while its drop is being announced: it waits, then changes nothing that has been fixed."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,7 +14,9 @@ from tests.factories import make_drop, make_product
 SECONDS = 20
 
 
-def test_form_saved_during_the_announcement_changes_only_the_title(desk: Desk, transactional_db: None) -> None:
+def test_form_saved_during_the_announcement_changes_only_the_title(
+    desk: Desk, transactional_db: None
+) -> None:
     client = desk("merchandisers")
     drop = make_drop(phase="draft", quantity=3, product=make_product(pictures=1))
     edition = drop.editions.get()

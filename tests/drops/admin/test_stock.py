@@ -34,4 +34,7 @@ def test_hold_cannot_be_changed_or_deleted(desk: Desk) -> None:
     client = desk("ops")
 
     assert client.post(reverse("admin:drops_hold_delete", args=[hold.pk]), {"post": "yes"}).status_code == 403
-    assert client.post(reverse("admin:drops_hold_change", args=[hold.pk]), {"state": "released"}).status_code == 403
+    assert (
+        client.post(reverse("admin:drops_hold_change", args=[hold.pk]), {"state": "released"}).status_code
+        == 403
+    )

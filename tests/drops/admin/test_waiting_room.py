@@ -25,7 +25,12 @@ def test_operators_ceiling_replaces_the_one_before(desk: Desk, minutes: str) -> 
 
     assert answer.status_code == 302
     ceiling = Ceiling.objects.get()
-    assert (ceiling.drop, ceiling.kind, ceiling.shoppers, ceiling.reason) == (drop, "operator", 5, "slower bank")
+    assert (ceiling.drop, ceiling.kind, ceiling.shoppers, ceiling.reason) == (
+        drop,
+        "operator",
+        5,
+        "slower bank",
+    )
     if minutes:
         assert ceiling.ends_at is not None
         assert timedelta(minutes=9) < ceiling.ends_at - timezone.now() <= timedelta(minutes=10)

@@ -91,7 +91,9 @@ def test_holding_twice_leads_to_the_same_hold(client: Client) -> None:
     assert Hold.objects.count() == 1
 
 
-@pytest.mark.parametrize("text", ["0", "", "-1", "3", "1.5", "two", "٣", "99999999999999999999999", "1e3", " "])
+@pytest.mark.parametrize(
+    "text", ["0", "", "-1", "3", "1.5", "two", "٣", "99999999999999999999999", "1e3", " "]
+)
 def test_refuses_invalid_quantities(client: Client, text: str) -> None:
     drop = make_drop(phase="live", limit_per_order=2)
     let_in(client, drop)
@@ -121,7 +123,10 @@ def test_refuses_an_edition_of_another_drop(client: Client) -> None:
 def test_refuses_without_a_pass(client: Client) -> None:
     drop = make_drop(phase="live")
 
-    for response in (client.get(f"/drops/{drop.slug}/pick/"), choose(client, drop, edition=drop.editions.get().pk)):
+    for response in (
+        client.get(f"/drops/{drop.slug}/pick/"),
+        choose(client, drop, edition=drop.editions.get().pk),
+    ):
         assert response.status_code == 403
         assert response["Cache-Control"] == "no-store"
         assert "You need to enter the drop first." in response.content.decode()

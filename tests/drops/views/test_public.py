@@ -63,7 +63,9 @@ def test_paused_page_says_since_when(client: Client) -> None:
 
     html = client.get(f"/drops/{drop.slug}/").content.decode()
 
-    assert re.search(r'Paused at <time datetime="2026-11-24T17:04:00\+00:00" data-when="time">18:04 CET</time>', html)
+    assert re.search(
+        r'Paused at <time datetime="2026-11-24T17:04:00\+00:00" data-when="time">18:04 CET</time>', html
+    )
 
 
 def test_draft_is_not_found(client: Client) -> None:
@@ -116,7 +118,9 @@ def test_dresses_the_page_in_the_products_colours_by_a_hash(client: Client) -> N
     assert "'sha256-" in response["Content-Security-Policy"]
 
 
-def test_asks_as_few_questions_for_many_editions_as_for_one(client: Client, django_assert_max_num_queries: Any) -> None:
+def test_asks_as_few_questions_for_many_editions_as_for_one(
+    client: Client, django_assert_max_num_queries: Any
+) -> None:
     drop = make_drop(phase="live", editions=5, pictures=3)
 
     with django_assert_max_num_queries(7):

@@ -27,7 +27,10 @@ def test_groups_may_not_do_what_is_the_others() -> None:
     private = {"view_order", "view_mail", "view_payment", "add_ceiling", "delete_hold", "change_unit"}
     assert codes("merchandisers") & private == set()
     assert codes("merchandisers") & {"act_on_scaling", "change_target", "add_target", "change_share"} == set()
-    assert codes("ops") & {"change_drop", "delete_drop", "change_product", "change_order", "delete_order"} == set()
+    assert (
+        codes("ops") & {"change_drop", "delete_drop", "change_product", "change_order", "delete_order"}
+        == set()
+    )
 
 
 def test_make_again_changes_nothing_and_keeps_what_was_given_by_hand() -> None:

@@ -46,7 +46,9 @@ def test_page_refreshes_itself_and_is_kept_nowhere(desk: Desk) -> None:
         ("closed", timedelta(hours=-1), "60"),
     ],
 )
-def test_page_refreshes_often_only_while_something_happens(desk: Desk, phase: str, opens_in: Any, seconds: str) -> None:
+def test_page_refreshes_often_only_while_something_happens(
+    desk: Desk, phase: str, opens_in: Any, seconds: str
+) -> None:
     opens_at = timezone.now() + opens_in
     lobby = opens_at - (timedelta(hours=2) if phase == "lobby" else timedelta(minutes=1))
     make_drop(phase=phase, opens_at=opens_at, lobby_opens_at=lobby)
@@ -90,7 +92,9 @@ def test_page_shows_the_drop_of_the_moment(desk: Desk, phases: list[str], first:
 def test_page_shows_the_next_of_two_that_come(desk: Desk) -> None:
     soon = timezone.now() + timedelta(hours=2)
     for title, opens_at in (("later", soon + timedelta(hours=9)), ("soon", soon)):
-        make_drop(phase="announced", title=title, opens_at=opens_at, lobby_opens_at=opens_at - timedelta(hours=1))
+        make_drop(
+            phase="announced", title=title, opens_at=opens_at, lobby_opens_at=opens_at - timedelta(hours=1)
+        )
 
     assert titles(desk("ops").get(PAGE)) == "soon"
 

@@ -56,4 +56,7 @@ def test_nothing_inline_is_on_the_desks_pages(desk: Desk) -> None:
         answer = client.get(address)
         text = answer.content.decode()
         assert "unsafe" not in answer["Content-Security-Policy"]
-        assert (address, [bad for bad in (" style=", "<style", "onclick=", "<script>") if bad in text]) == (address, [])
+        assert (address, [bad for bad in (" style=", "<style", "onclick=", "<script>") if bad in text]) == (
+            address,
+            [],
+        )

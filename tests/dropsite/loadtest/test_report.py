@@ -26,8 +26,12 @@ COST = Cost(
 
 def make_result(**fields: Any) -> report.Result:
     sessions = [
-        Session(BEHAVIOURS[0], outcome=Outcome.PLACED, events=Counter(arrived=1, placed=1), placed_seconds=2.5),
-        Session(BEHAVIOURS[1], outcome=Outcome.PLACED, events=Counter(arrived=1, placed=1), placed_seconds=1.5),
+        Session(
+            BEHAVIOURS[0], outcome=Outcome.PLACED, events=Counter(arrived=1, placed=1), placed_seconds=2.5
+        ),
+        Session(
+            BEHAVIOURS[1], outcome=Outcome.PLACED, events=Counter(arrived=1, placed=1), placed_seconds=1.5
+        ),
         Session(BEHAVIOURS[2], outcome=Outcome.SOLD_OUT, events=Counter(arrived=1)),
         Session(BEHAVIOURS[3], outcome=Outcome.LEFT, events=Counter(arrived=1)),
     ]

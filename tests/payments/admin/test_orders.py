@@ -28,10 +28,19 @@ def make_paid_order() -> Any:
     Hold.objects.filter(pk=order.hold_id).update(state="allocated", ended_at=now)
     Attempt.objects.filter(payment__order=order).update(state="authorised", sent_at=now, ended_at=now)
     Payment.objects.filter(order=order).update(
-        state="captured", decision="capture", intent_id=f"pi_{order.pk}", charge_id=f"ch_{order.pk}", captured_at=now
+        state="captured",
+        decision="capture",
+        intent_id=f"pi_{order.pk}",
+        charge_id=f"ch_{order.pk}",
+        captured_at=now,
     )
     LedgerEntry.objects.create(
-        order=order, kind="capture", amount=order.total, currency="EUR", stripe_id=f"ch_{order.pk}", livemode=False
+        order=order,
+        kind="capture",
+        amount=order.total,
+        currency="EUR",
+        stripe_id=f"ch_{order.pk}",
+        livemode=False,
     )
     Event.objects.create(id=f"evt_{order.pk}", type="payment_intent.succeeded", livemode=False, payload={})
     outbox.put_email(

@@ -13,7 +13,9 @@ from shop import shipping, tax
 from tests.factories import make_drop, make_hold
 
 
-@pytest.mark.parametrize(("gross", "percent", "within"), [(11900, 19, 1900), (100, 19, 16), (1, 19, 0), (9600, 0, 0)])
+@pytest.mark.parametrize(
+    ("gross", "percent", "within"), [(11900, 19, 1900), (100, 19, 16), (1, 19, 0), (9600, 0, 0)]
+)
 def test_contained_returns_the_tax_within_a_price(gross: int, percent: int, within: int) -> None:
     assert tax.contained(gross=gross, percent=Decimal(percent)) == within
 

@@ -22,7 +22,9 @@ def make_order() -> Order:
 
 def values(row: Hold | Order | Payment) -> dict[str, object]:
     """All of a row's own fields, including those that no form may change."""
-    return model_to_dict(row) | {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+    return model_to_dict(row) | {
+        field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields
+    }
 
 
 def test_order_details_are_the_rows_of_the_order(django_assert_num_queries: DjangoAssertNumQueries) -> None:

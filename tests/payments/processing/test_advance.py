@@ -103,7 +103,8 @@ def test_advance_asks_for_the_card_again_if_its_token_cannot_be_used(
     order_status = read(order)
     assert order_status.name == "declined"
     assert (
-        order_status.message == "Your card details couldn't be read. Please enter them again. You haven't been charged."
+        order_status.message
+        == "Your card details couldn't be read. Please enter them again. You haven't been charged."
     )
     submit(order.hold, sandbox.token())
     advance.advance_order(order_id=order.pk)

@@ -39,7 +39,9 @@ def test_acquire_allows_one_seconds_worth_of_each_kind(narrow: None) -> None:
     assert take(rate_limit.CREATE) in {3, 4}
 
 
-def test_acquire_keeps_the_last_quarter_of_the_common_bucket_from_captures(narrow: None, settings: Settings) -> None:
+def test_acquire_keeps_the_last_quarter_of_the_common_bucket_from_captures(
+    narrow: None, settings: Settings
+) -> None:
     settings.STRIPE_CALLS_PER_OPERATION = 50
 
     assert take(rate_limit.CAPTURE) in {6, 7}

@@ -23,7 +23,9 @@ def event(settings: Any, **fields: Any) -> Any:
         "object": "event",
         "type": "payment_intent.succeeded",
         "livemode": False,
-        "data": {"object": {"object": "payment_intent", "id": "pi_1", "metadata": {"shop": settings.SHOP_ORIGIN}}},
+        "data": {
+            "object": {"object": "payment_intent", "id": "pi_1", "metadata": {"shop": settings.SHOP_ORIGIN}}
+        },
     }
     return payload | fields
 
@@ -54,7 +56,15 @@ def test_receive_stores_an_event_once(sandbox: process.SandboxProcess, settings:
         ({"livemode": True}, "other mode"),
         ({"type": "customer.created"}, "unused type"),
         (
-            {"data": {"object": {"object": "payment_intent", "id": "pi_1", "metadata": {"shop": "https://a.example"}}}},
+            {
+                "data": {
+                    "object": {
+                        "object": "payment_intent",
+                        "id": "pi_1",
+                        "metadata": {"shop": "https://a.example"},
+                    }
+                }
+            },
             "other deployment",
         ),
     ],
@@ -79,7 +89,9 @@ def test_receive_refuses_a_forged_event(sandbox: process.SandboxProcess, setting
 
 
 @pytest.mark.parametrize("payload", ['{"object": "event"}', "[1]", "7", "{"])
-def test_receive_refuses_a_signed_body_that_is_not_an_event(sandbox: process.SandboxProcess, payload: str) -> None:
+def test_receive_refuses_a_signed_body_that_is_not_an_event(
+    sandbox: process.SandboxProcess, payload: str
+) -> None:
     with pytest.raises(gateway.InvalidEvent):
         webhooks.receive(**signed_text(payload))
 
@@ -89,7 +101,9 @@ def test_receive_refuses_bytes_that_are_not_text(sandbox: process.SandboxProcess
         webhooks.receive(body=b"\xff", signature="t=1,v1=00")
 
 
-def test_process_stored_marks_events_of_final_payments(sandbox: process.SandboxProcess, settings: Settings) -> None:
+def test_process_stored_marks_events_of_final_payments(
+    sandbox: process.SandboxProcess, settings: Settings
+) -> None:
     order = make_order(sandbox)
     advance.advance_order(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id
@@ -108,7 +122,9 @@ def test_process_stored_returns_the_order_whose_confirm_got_no_answer(
     advance.advance_order(order_id=order.pk)
     intent = Payment.objects.get(order=order).intent_id
     about = {"object": "payment_intent", "id": intent, "metadata": {"shop": settings.SHOP_ORIGIN}}
-    webhooks.receive(**signed(event(settings, type="payment_intent.amount_capturable_updated", data={"object": about})))
+    webhooks.receive(
+        **signed(event(settings, type="payment_intent.amount_capturable_updated", data={"object": about}))
+    )
 
     assert webhooks.process_stored() == []  # the worker that called may still get the answer
     Payment.objects.update(changed_at=F("changed_at") - timedelta(minutes=1))

@@ -11,7 +11,7 @@ from dropsite.celery import app
 
 @pytest.fixture(autouse=True)
 def broker() -> Iterator[Callable[[str], None]]:
-    """A broker in memory, so that nobody's worker takes these orders; call it with an address to use that one."""
+    """A broker in memory, so that no worker takes these orders. Call it with an address to use that one."""
     own = app.conf.broker_url
 
     def use(url: str) -> None:

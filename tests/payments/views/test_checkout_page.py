@@ -12,7 +12,15 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from drops.models import Hold, Pause, Unit
 from tests.factories import make_drop, make_edition, make_hold, make_variant
-from tests.payments.views.shopping import address, bring, lapse, make_open_hold, make_order, order_address, text
+from tests.payments.views.shopping import (
+    address,
+    bring,
+    lapse,
+    make_open_hold,
+    make_order,
+    order_address,
+    text,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +44,9 @@ def test_show_what_is_held_until_when_and_what_it_costs(shopper: Client) -> None
 def test_show_every_edition_of_a_hold(shopper: Client) -> None:
     drop = make_drop(phase="live", editions=0)
     small, large = (
-        make_edition(drop=drop, variant=make_variant(product=drop.product, options={"size": size}), quantity=1)
+        make_edition(
+            drop=drop, variant=make_variant(product=drop.product, options={"size": size}), quantity=1
+        )
         for size in "SL"
     )
     hold = make_hold(drop=drop, quantities={small.pk: 1, large.pk: 1})
@@ -51,7 +61,11 @@ def test_show_every_edition_of_a_hold(shopper: Client) -> None:
 def test_personal_pages_are_not_cached_and_send_no_referrer(shopper: Client) -> None:
     hold = make_open_hold()
 
-    for where in (address(hold), address(hold, "quote/?country=DE"), order_address(make_order(shopper, hold))):
+    for where in (
+        address(hold),
+        address(hold, "quote/?country=DE"),
+        order_address(make_order(shopper, hold)),
+    ):
         answer = shopper.get(where)
 
         assert answer["Cache-Control"] == "no-store"
@@ -147,8 +161,12 @@ def test_keep_the_checkout_small(shopper: Client) -> None:
     assert sum(len(gzip.compress(Path(str(script)).read_bytes())) for script in scripts) <= 8_000
 
 
-@pytest.mark.parametrize(("payment", "hold"), [("new", "paying"), ("captured", "allocated"), ("voided", "returned")])
-def test_checkout_redirects_to_the_order_once_it_is_paid_for(shopper: Client, payment: str, hold: str) -> None:
+@pytest.mark.parametrize(
+    ("payment", "hold"), [("new", "paying"), ("captured", "allocated"), ("voided", "returned")]
+)
+def test_checkout_redirects_to_the_order_once_it_is_paid_for(
+    shopper: Client, payment: str, hold: str
+) -> None:
     order = make_order(shopper)
     bring(order, payment, hold)
 

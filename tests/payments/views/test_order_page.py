@@ -20,7 +20,8 @@ def test_order_page_says_that_we_wait_for_the_bank(shopper: Client) -> None:
     page, state = shopper.get(order_address(order)), shopper.get(order_address(order, "state.json"))
 
     shown = (
-        "We're waiting for your bank. Please don't pay again; this page updates by itself. You can't be charged twice."
+        "We're waiting for your bank. Please don't pay again; this page updates by itself. "
+        "You can't be charged twice."
     )
     assert shown in text(page)
     assert order.number in text(page)
@@ -50,11 +51,15 @@ def test_order_page_leads_back_to_a_filled_in_checkout_after_a_decline(shopper: 
 
     page, again = shopper.get(order_address(order)), shopper.get(address(order.hold))
 
-    assert f"Your bank declined the payment. You haven't been charged. No. {number} is held for you until" in text(page)
+    assert (
+        f"Your bank declined the payment. You haven't been charged. No. {number} is held for you until"
+        in text(page)
+    )
     assert f'href="{address(order.hold)}"' in page.content.decode()
     assert again.status_code == 200
-    assert f"Your bank declined the payment. You haven't been charged. No. {number} is held for you until" in text(
-        again
+    assert (
+        f"Your bank declined the payment. You haven't been charged. No. {number} is held for you until"
+        in text(again)
     )
     assert 'value="1 Loopback Lane"' in again.content.decode()
     assert '<option value="JP"' not in again.content.decode()
@@ -81,7 +86,10 @@ def test_pay_again_after_a_decline_continues_the_same_order(shopper: Client) -> 
                 "any pending amount will disappear from your statement."
             ),
         ),
-        ("released", "Your hold ended before you paid. You haven't been charged. Your hold has been released."),
+        (
+            "released",
+            "Your hold ended before you paid. You haven't been charged. Your hold has been released.",
+        ),
     ],
 )
 def test_order_page_says_that_nothing_was_charged(shopper: Client, reason: str, shown: str) -> None:
@@ -108,7 +116,9 @@ def test_order_state_enqueues_an_order_that_has_stalled(shopper: Client) -> None
     assert queued("capture") == [order.pk]
 
 
-def test_order_state_takes_few_queries(shopper: Client, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+def test_order_state_takes_few_queries(
+    shopper: Client, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
     order = make_order(shopper)
 
     with django_assert_max_num_queries(2):

@@ -24,7 +24,13 @@ def event(settings: Any, **fields: Any) -> Any:
             "type": "payment_intent.succeeded",
             "livemode": False,
             "created": 1,
-            "data": {"object": {"id": "pi_1", "object": "payment_intent", "metadata": {"shop": settings.SHOP_ORIGIN}}},
+            "data": {
+                "object": {
+                    "id": "pi_1",
+                    "object": "payment_intent",
+                    "metadata": {"shop": settings.SHOP_ORIGIN},
+                }
+            },
         }
         | fields
     )
@@ -62,7 +68,10 @@ def test_store_a_repeated_webhook_once(settings: Settings) -> None:
     [
         ({"type": "customer.created"}, "unused type"),
         ({"livemode": True}, "other mode"),
-        ({"data": {"object": {"id": "pi_1", "object": "payment_intent", "metadata": {}}}}, "other deployment"),
+        (
+            {"data": {"object": {"id": "pi_1", "object": "payment_intent", "metadata": {}}}},
+            "other deployment",
+        ),
     ],
 )
 def test_store_a_foreign_webhook_as_ignored(settings: Settings, fields: dict[str, Any], reason: str) -> None:

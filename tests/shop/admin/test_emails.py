@@ -50,9 +50,14 @@ def test_email_cannot_be_changed_or_deleted(desk: Any) -> None:
 
     assert client.get(reverse("admin:shop_email_change", args=[email.pk])).status_code == 200
     assert (
-        client.post(reverse("admin:shop_email_change", args=[email.pk]), {"to": "else@example.org"}).status_code == 403
+        client.post(
+            reverse("admin:shop_email_change", args=[email.pk]), {"to": "else@example.org"}
+        ).status_code
+        == 403
     )
-    assert client.post(reverse("admin:shop_email_delete", args=[email.pk]), {"post": "yes"}).status_code == 403
+    assert (
+        client.post(reverse("admin:shop_email_delete", args=[email.pk]), {"post": "yes"}).status_code == 403
+    )
 
 
 def test_list_runs_the_same_queries_for_three_rows_as_for_one(desk: Any) -> None:

@@ -30,7 +30,10 @@ def photo(tmp_path: Path, settings: Any) -> SimpleUploadedFile:
     settings.MEDIA_ROOT = tmp_path
     settings.STORAGES = {
         **settings.STORAGES,
-        "default": {"BACKEND": "django.core.files.storage.FileSystemStorage", "OPTIONS": {"location": tmp_path}},
+        "default": {
+            "BACKEND": "django.core.files.storage.FileSystemStorage",
+            "OPTIONS": {"location": tmp_path},
+        },
     }
     path = tmp_path / "made.png"
     Image.new("RGB", (8, 10)).save(path)
@@ -52,7 +55,9 @@ def form(*, variants: Rows = (), pictures: Rows = (), **fields: object) -> dict[
         known = sum("id" in row for row in rows)
         sent |= {f"{prefix}-TOTAL_FORMS": len(rows), f"{prefix}-INITIAL_FORMS": known}
         for number, row in enumerate(rows):
-            sent |= {f"{prefix}-{number}-{name}": value for name, value in ({"position": number} | row).items()}
+            sent |= {
+                f"{prefix}-{number}-{name}": value for name, value in ({"position": number} | row).items()
+            }
     return sent | fields
 
 
@@ -83,7 +88,9 @@ def test_picture_without_alternative_text_is_refused(desk: Any, photo: SimpleUpl
 def test_picture_that_is_none_is_refused(desk: Any, photo: SimpleUploadedFile) -> None:
     text = SimpleUploadedFile("hero.png", b"no picture", content_type="image/png")
 
-    answer = desk("merchandisers").post(ADD, form(pictures=[{"role": "hero", "image": text, "alt": "A trophy."}]))
+    answer = desk("merchandisers").post(
+        ADD, form(pictures=[{"role": "hero", "image": text, "alt": "A trophy."}])
+    )
 
     assert list(errors(answer)) == ["pictures-0-image"]
 

@@ -42,7 +42,7 @@ def no_response(url: str, **more: Any) -> str:
     return str(caught.value)
 
 
-# --- the signature -------------------------------------------------------------------------------------------------
+# --- the signature ------------------------------------------------------------------------------------------
 def test_sign_matches_the_published_test_vector() -> None:
     signature = outbound.sign(
         secret="whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
@@ -62,7 +62,10 @@ def test_sign_uses_a_plain_secret_as_it_is() -> None:
 
 @pytest.mark.parametrize(
     ("secret", "sentence"),
-    [("", "There is no secret to sign with."), ("whsec_%%", "The secret begins with whsec_, but no base64 follows.")],
+    [
+        ("", "There is no secret to sign with."),
+        ("whsec_%%", "The secret begins with whsec_, but no base64 follows."),
+    ],
 )
 def test_sign_refuses_an_unusable_secret(secret: str, sentence: str) -> None:
     with pytest.raises(outbound.AddressBlocked, match=sentence):
@@ -94,7 +97,7 @@ def test_a_key_that_could_forge_a_header_is_a_mistake_of_ours(receiver: Receiver
         post(receiver.url, key=key)
 
 
-# --- where it may go -----------------------------------------------------------------------------------------------
+# --- where it may go ----------------------------------------------------------------------------------------
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
@@ -125,7 +128,8 @@ def test_plain_http_is_for_the_demo_only(settings: Any, receiver: Receiver) -> N
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"]
+    "host",
+    ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f000001", "[::1]", "[::ffff:127.0.0.1]", "0.0.0.0"],
 )
 def test_this_machine_is_refused_in_every_spelling(settings: Any, receiver: Receiver, host: str) -> None:
     settings.SCALING_PRIVATE_HOSTS = []
@@ -188,7 +192,9 @@ def test_the_call_connects_to_the_address_that_was_checked(
 
 
 def test_one_private_address_among_public_ones_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in ("8.8.8.8", "10.0.0.1")]
+    rows = [
+        (socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 443)) for address in ("8.8.8.8", "10.0.0.1")
+    ]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: rows)
 
     assert "is the private address 10.0.0.1" in blocked("https://both.example/")
@@ -212,7 +218,7 @@ def test_a_proxy_of_the_environment_is_not_used(monkeypatch: pytest.MonkeyPatch,
     assert outbound.get(url=receiver.status_url, secret=SECRET).status == 200
 
 
-# --- how long, how large -------------------------------------------------------------------------------------------
+# --- how long, how large ------------------------------------------------------------------------------------
 @pytest.mark.parametrize("manner", ["hangs", "trickles"])
 def test_a_receiver_that_never_ends_is_abandoned(receiver: Receiver, manner: str) -> None:
     receiver.manner = manner
@@ -272,7 +278,13 @@ def test_a_response_beyond_64_kib_is_abandoned(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize(
     "garbage",
-    [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 two hundred\r\n\r\n", b"\0" * 100, b"HTTP/1.1 200 OK\r\n" * 9000],
+    [
+        b"",
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 two hundred\r\n\r\n",
+        b"\0" * 100,
+        b"HTTP/1.1 200 OK\r\n" * 9000,
+    ],
 )
 def test_a_response_that_is_not_http_is_reported(receiver: Receiver, garbage: bytes) -> None:
     receiver.manner = garbage
@@ -287,7 +299,7 @@ def test_a_response_that_is_not_json_is_reported(receiver: Receiver) -> None:
         post(receiver.url).json()
 
 
-# --- TLS -----------------------------------------------------------------------------------------------------------
+# --- TLS ----------------------------------------------------------------------------------------------------
 @pytest.fixture
 def secure(tmp_path: Path, settings: Any) -> Iterator[tuple[str, Path]]:
     """Serve https://localhost; its URL and its certificate."""
@@ -330,7 +342,9 @@ def test_https_reaches_a_receiver_whose_certificate_is_trusted(
     assert post(url).json() == {"well": True}
 
 
-def test_an_untrusted_certificate_is_refused(monkeypatch: pytest.MonkeyPatch, secure: tuple[str, Path]) -> None:
+def test_an_untrusted_certificate_is_refused(
+    monkeypatch: pytest.MonkeyPatch, secure: tuple[str, Path]
+) -> None:
     url, _certificate = secure
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
 

@@ -69,7 +69,9 @@ def test_send_due_postpones_what_was_refused_for_longer_each_time(tries: int, wa
     assert timedelta(0) <= email.due_at - before - timedelta(seconds=wait) < timedelta(seconds=5)
 
 
-@pytest.mark.parametrize("error", [outbox.NotSent("451 try later"), ValueError("a line break in the subject")])
+@pytest.mark.parametrize(
+    "error", [outbox.NotSent("451 try later"), ValueError("a line break in the subject")]
+)
 def test_send_due_sends_the_others_when_one_message_fails(error: Exception) -> None:
     put("order:1", due_in=timedelta(hours=-1))
     put("order:2")

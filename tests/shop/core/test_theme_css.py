@@ -5,7 +5,9 @@ import pytest
 from shop.core import theme_css
 
 
-@pytest.mark.parametrize(("ground", "ink", "scheme"), [("#ffffff", "#000000", "light"), ("#101010", "#eeeeee", "dark")])
+@pytest.mark.parametrize(
+    ("ground", "ink", "scheme"), [("#ffffff", "#000000", "light"), ("#101010", "#eeeeee", "dark")]
+)
 def test_root_css_sets_the_scheme_by_the_ground(ground: str, ink: str, scheme: str) -> None:
     typeface = theme_css.TYPEFACES[theme_css.DEFAULT_TYPEFACE]
 

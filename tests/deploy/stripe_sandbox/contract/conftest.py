@@ -19,7 +19,9 @@ def contract(request: pytest.FixtureRequest) -> Iterator[stripe.StripeClient]:
         return
     key = os.environ.get("STRIPE_SECRET_KEY", "")
     if not key.startswith("sk_test_"):
-        pytest.exit("The contract tests run against Stripe's test mode only: STRIPE_SECRET_KEY must be sk_test_….", 2)
+        pytest.exit(
+            "The contract tests run against Stripe's test mode only: STRIPE_SECRET_KEY must be sk_test_….", 2
+        )
     stripe.enable_telemetry = False
     http = stripe.RequestsClient(timeout=(5, 30))
     yield stripe.StripeClient(key, base_addresses={"api": base}, max_network_retries=2, http_client=http)

@@ -82,7 +82,9 @@ def test_declined_intent_is_confirmed_again(
 ) -> None:
     intent = intent_of(contract)
     with pytest.raises(stripe.CardError) as raised:
-        contract.v1.payment_intents.confirm(intent.id, {"confirmation_token": token_of(contract, payment_method)})
+        contract.v1.payment_intents.confirm(
+            intent.id, {"confirmation_token": token_of(contract, payment_method)}
+        )
 
     error = error_of(raised.value)
     assert (raised.value.http_status, error.code, error.decline_code) == (402, code, decline_code)
@@ -162,7 +164,9 @@ def test_decline_is_replayed_for_its_key(contract: Client) -> None:
     token = token_of(contract, "pm_card_visa_chargeDeclined")
     for _ in range(2):
         with pytest.raises(stripe.CardError) as raised:
-            contract.v1.payment_intents.confirm(intent.id, {"confirmation_token": token}, {"idempotency_key": key})
+            contract.v1.payment_intents.confirm(
+                intent.id, {"confirmation_token": token}, {"idempotency_key": key}
+            )
 
     assert (raised.value.headers or {})["Idempotent-Replayed"] == "true"
     assert len(contract.v1.charges.list({"payment_intent": intent.id}).data) == 1
@@ -209,7 +213,11 @@ def test_list_created_since_returns_the_newest_first(contract: Client) -> None:
 def test_events_of_a_capture_are_listed(contract: Client) -> None:
     intent = authorised(contract)
     contract.v1.payment_intents.capture(intent.id)
-    wanted = {"payment_intent.created", "payment_intent.amount_capturable_updated", "payment_intent.succeeded"}
+    wanted = {
+        "payment_intent.created",
+        "payment_intent.amount_capturable_updated",
+        "payment_intent.succeeded",
+    }
 
     def seen() -> bool:
         events = contract.v1.events.list({"types": sorted(wanted), "limit": 100}).data

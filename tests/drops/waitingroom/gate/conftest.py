@@ -1,4 +1,4 @@
-"""A gate in this process, its event loop in a thread, called as an ASGI server would; on a Redis of its own."""
+"""A gate in this process, called as an ASGI server would: its event loop in a thread, a Redis of its own."""
 
 import asyncio
 import json
@@ -98,7 +98,12 @@ class Caller:
         self.loop.close()
 
     async def ask(
-        self, method: str, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"", cookies: str = ""
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+        cookies: str = "",
     ) -> Reply:
         """One request; a body is sent in pieces of 1,000 bytes."""
         pieces = [body[at : at + 1000] for at in range(0, len(body), 1000)] or [b""]
@@ -113,7 +118,13 @@ class Caller:
             sent.append(message)
 
         raw = [(name.lower().encode(), value.encode()) for name, value in given.items()]
-        scope: Scope = {"type": "http", "method": method, "path": path, "headers": raw, "state": dict(self.state)}
+        scope: Scope = {
+            "type": "http",
+            "method": method,
+            "path": path,
+            "headers": raw,
+            "state": dict(self.state),
+        }
         await app(scope, receive, send)
         start, end = sent
         lines = [(name.decode(), value.decode()) for name, value in start["headers"]]
@@ -127,7 +138,9 @@ class Caller:
     def get(self, path: str, headers: Mapping[str, str] | None = None, cookies: str = "") -> Reply:
         return self.run(self.ask("GET", path, headers, cookies=cookies))
 
-    def post(self, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"", cookies: str = "") -> Reply:
+    def post(
+        self, path: str, headers: Mapping[str, str] | None = None, body: bytes = b"", cookies: str = ""
+    ) -> Reply:
         """A post from a page of the shop."""
         return self.run(self.ask("POST", path, {**OURS, **(headers or {})}, body, cookies))
 
@@ -186,12 +199,20 @@ def now_document(**changed: object) -> str:
 @pytest.fixture
 def lobby(server: Redis) -> Redis:
     """Drop x with its lobby open."""
-    theme = {"title": "0 <kg>", "ground": "#bcddf4", "ink": "#0e1a22", "signal": "#0b3bd6", "face": "archivo-black"}
+    theme = {
+        "title": "0 <kg>",
+        "ground": "#bcddf4",
+        "ink": "#0e1a22",
+        "signal": "#0b3bd6",
+        "face": "archivo-black",
+    }
     adopt(server, theme=theme, status=now_document())
     return server
 
 
-def called(server: Redis, *, n: int, cursor: int, allowance: int, seed: bytes = bytes(32), **changed: Any) -> None:
+def called(
+    server: Redis, *, n: int, cursor: int, allowance: int, seed: bytes = bytes(32), **changed: Any
+) -> None:
     """Seal the lobby of drop x and call the places below `cursor`."""
     doc = {"phase": "live", "sealed": n, "cursor": cursor, "rate": 2.0} | changed
     lua.publish(

@@ -77,7 +77,10 @@ def test_health_follows_redis(mortal: RedisServer, environment: pytest.MonkeyPat
     ("headers", "status"),
     [
         ({"sec-fetch-site": "same-origin"}, 200),
-        ({"sec-fetch-site": "same-origin", "origin": "https://evil.example"}, 200),  # the browser knows better
+        (
+            {"sec-fetch-site": "same-origin", "origin": "https://evil.example"},
+            200,
+        ),  # the browser knows better
         ({"sec-fetch-site": "same-site", "origin": ORIGIN}, 403),
         ({"sec-fetch-site": "cross-site"}, 403),
         ({"sec-fetch-site": "none"}, 403),
@@ -99,7 +102,8 @@ def test_posts_are_accepted_from_the_shop_s_own_pages_only(
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/line/", "/line/x", "/line//", "/line/x/y", "/line/x/join/", "/line/a b/join", "/other/x/join"]
+    "path",
+    ["/", "/line/", "/line/x", "/line//", "/line/x/y", "/line/x/join/", "/line/a b/join", "/other/x/join"],
 )
 def test_other_paths_are_404(gate: Caller, path: str) -> None:
     script, page = gate.get(path, JSON), gate.get(path, {"accept": "text/html"})

@@ -111,8 +111,12 @@ def test_enter_before_the_call_is_refused_from_memory_with_a_retry_time(gate: Ca
         "cursor": 0,
         "retry": 0,
     }
-    assert {reply.headers["retry-after"] for reply in replies} == {str(reply.json["retry"]) for reply in replies}
-    assert all(7 <= reply.json["retry"] <= 10 for reply in replies)  # eight places ahead, and nobody is let in
+    assert {reply.headers["retry-after"] for reply in replies} == {
+        str(reply.json["retry"]) for reply in replies
+    }
+    assert all(
+        7 <= reply.json["retry"] <= 10 for reply in replies
+    )  # eight places ahead, and nobody is let in
     assert "cmdstat_evalsha" not in lobby.info("commandstats")
 
 

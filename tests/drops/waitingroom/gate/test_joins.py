@@ -20,7 +20,9 @@ def test_join_gives_a_script_a_ticket_and_its_index(gate: Caller, lobby: Redis) 
 
     assert (first.status, first.json, second.json) == (200, {"index": 0}, {"index": 1})
     assert first.cookies["index-x"] == "0"
-    assert tickets.read_ticket(first.cookies["ticket-x"], "x", RING) == tickets.issue("x", 0, bytes.fromhex(A), RING)
+    assert tickets.read_ticket(first.cookies["ticket-x"], "x", RING) == tickets.issue(
+        "x", 0, bytes.fromhex(A), RING
+    )
     assert first.headers["cache-control"] == "no-store"
 
 
@@ -80,7 +82,9 @@ def test_joins_of_one_turn_of_the_loop_are_one_call(gate: Caller, lobby: Redis) 
 
     async def crowd() -> list[Reply]:
         posts = (
-            gate.ask("POST", "/line/x/join", JSON | {"sec-fetch-site": "same-origin", "x-client-key": f"{n:032x}"})
+            gate.ask(
+                "POST", "/line/x/join", JSON | {"sec-fetch-site": "same-origin", "x-client-key": f"{n:032x}"}
+            )
             for n in range(900)
         )
         return await asyncio.gather(*posts)
@@ -133,7 +137,9 @@ def test_join_of_an_unknown_drop_is_503(gate: Caller) -> None:
     assert gate.join().status == 503
 
 
-def test_join_on_an_emptied_redis_is_503_and_resumes_at_the_committed_limit(gate: Caller, lobby: Redis) -> None:
+def test_join_on_an_emptied_redis_is_503_and_resumes_at_the_committed_limit(
+    gate: Caller, lobby: Redis
+) -> None:
     gate.join(A)
     lobby.flushall()
     refused = gate.join(B)
@@ -202,5 +208,7 @@ def test_join_whose_batch_fails_unexpectedly_fails_at_once_and_the_next_succeeds
     gate.gate.joins.redis = redis
 
     assert [type(outcome) for outcome in failed] == [AttributeError] * 3
-    assert [record.getMessage() for record in caplog.records] == ["A batch of joins failed unexpectedly (drop x)"]
+    assert [record.getMessage() for record in caplog.records] == [
+        "A batch of joins failed unexpectedly (drop x)"
+    ]
     assert gate.join(B).json == {"index": 1}

@@ -28,7 +28,10 @@ def test_activate_translates_by_the_catalogue_of_the_language(folder: Path) -> N
     language.activate("de-at", folder=folder)
 
     assert language.gettext("Archive") == "Archiv"
-    assert [language.ngettext("One person", "{n} people", n) for n in (1, 2)] == ["Eine Person", "{n} Personen"]
+    assert [language.ngettext("One person", "{n} people", n) for n in (1, 2)] == [
+        "Eine Person",
+        "{n} Personen",
+    ]
 
 
 @pytest.mark.parametrize("code", ["en", "fr", "de-ch"])

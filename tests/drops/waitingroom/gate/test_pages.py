@@ -83,7 +83,9 @@ def test_line_allows_no_style_but_the_drop_s_own(gate: Caller, lobby: Redis) -> 
 
 def test_line_shows_the_place_and_what_is_left(gate: Caller, lobby: Redis) -> None:
     called(lobby, n=0, cursor=0, allowance=0, editions=BRONZE)
-    reply = gate.get("/line/x/", cookies=f"ticket-x={tickets.sign_ticket(Ticket(bytes(16), 2416), 'x', RING)}")
+    reply = gate.get(
+        "/line/x/", cookies=f"ticket-x={tickets.sign_ticket(Ticket(bytes(16), 2416), 'x', RING)}"
+    )
 
     assert '<p class="count chars-5"><span class="visually-hidden">Your place </span>2,417</p>' in reply.body
     assert "<span>B&amp;Z</span><span>Available</span>" in reply.body
@@ -107,7 +109,11 @@ def test_line_ignores_a_forged_ticket(gate: Caller, lobby: Redis) -> None:
 def test_line_of_an_unknown_drop_is_unavailable(gate: Caller) -> None:
     reply = gate.get("/line/x/", HTML)
 
-    assert (reply.status, reply.headers["retry-after"], reply.headers["refresh"]) == (503, "2", "2; url=/line/x/")
+    assert (reply.status, reply.headers["retry-after"], reply.headers["refresh"]) == (
+        503,
+        "2",
+        "2; url=/line/x/",
+    )
     assert "Your place is kept. Trying again in 2 s." in reply.body
     Shape(reply.body)
 

@@ -113,6 +113,8 @@ def test_build_warns_when_few_are_left() -> None:
     assert panel.notes[0] == "Only 12 left. With this many people ahead of you, you're unlikely to get one."
 
 
-@pytest.mark.parametrize(("at", "words"), [(0, "00:00 UTC, 1 January 1970"), (1, "00:00:01 UTC, 1 January 1970")])
+@pytest.mark.parametrize(
+    ("at", "words"), [(0, "00:00 UTC, 1 January 1970"), (1, "00:00:01 UTC, 1 January 1970")]
+)
 def test_format_time_shows_seconds_only_if_there_are_any(at: float, words: str) -> None:
     assert format_time(at) == words

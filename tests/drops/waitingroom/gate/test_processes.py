@@ -80,7 +80,9 @@ def joins(process: Process, clients: list[str]) -> list[int]:
             session.cookies.clear()
             try:
                 reply = session.post(
-                    f"{process.address}/line/x/join", headers=JSON | OURS | {"X-Client-Key": client}, timeout=5
+                    f"{process.address}/line/x/join",
+                    headers=JSON | OURS | {"X-Client-Key": client},
+                    timeout=5,
                 )
             except requests.ConnectionError:
                 return False
@@ -122,13 +124,16 @@ def test_a_gate_stops_at_once_and_logs_nothing(pair: list[Process]) -> None:
     assert pair[0].log.read_text() == ""
 
 
-def test_a_gate_without_its_variables_stops_with_one_sentence(environment: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_gate_without_its_variables_stops_with_one_sentence(
+    environment: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     environment.delenv("PASS_KEYS")
     process = Process(tmp_path, dict(os.environ))
 
     assert process.process.wait(30) == 3
     assert (
-        "The gate can't start. These environment variables are missing or wrong: PASS_KEYS." in process.log.read_text()
+        "The gate can't start. These environment variables are missing or wrong: PASS_KEYS."
+        in process.log.read_text()
     )
 
 

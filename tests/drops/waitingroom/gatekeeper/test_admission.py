@@ -104,7 +104,7 @@ def entered_ago(driven: Driven, drop: Drop, seconds: float, *, entries: int, too
 def test_shoppers_who_take_much_longer_than_others_are_not_waited_for(
     driven: Driven, held: int, took: int, ago: int, waiting: int
 ) -> None:
-    """Of 25 who entered, those without a hold count for four times as long as the others took, or 20 s at least."""
+    """A pass without a hold counts for four times as long as the others took, or 20 s at least."""
     drop = with_25_inside(driven, held=held)
     entered_ago(driven, drop, ago, entries=25, took=took)
 
@@ -148,7 +148,9 @@ def test_more_are_called_in_place_of_those_who_stay_away(driven: Driven, window:
     assert driven.enter(drop, range(12, 24)) == 6
 
 
-def test_shoppers_who_were_told_to_retry_enter_before_newcomers(driven: Driven, window: Callable[[], None]) -> None:
+def test_shoppers_who_were_told_to_retry_enter_before_newcomers(
+    driven: Driven, window: Callable[[], None]
+) -> None:
     drop = admitting(driven, 100, quantity=50)
     admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=5, reason="Slowly.")
     driven.tick()

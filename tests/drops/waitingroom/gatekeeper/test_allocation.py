@@ -17,7 +17,9 @@ def demand(*, joined: int = 1000, entered: int = 0, waiting: int = 0, own: int =
 
 
 def allowed(demands: Sequence[DropDemand], *shared: Bound, elsewhere: int = 0) -> list[int]:
-    allocations = allocation.compute_allowances(demands=demands, shared=shared or [AMPLE], waiting_elsewhere=elsewhere)
+    allocations = allocation.compute_allowances(
+        demands=demands, shared=shared or [AMPLE], waiting_elsewhere=elsewhere
+    )
     return [allocated.allowance for allocated in allocations]
 
 
@@ -32,7 +34,9 @@ def test_allowance_is_never_below_entered() -> None:
 
 def test_the_lowest_ceiling_gives_the_reason() -> None:
     def reason(own: int, slots: int) -> str:
-        (allocated,) = allocation.compute_allowances(demands=[demand(own=own)], shared=[AMPLE, Bound(slots, "slots")])
+        (allocated,) = allocation.compute_allowances(
+            demands=[demand(own=own)], shared=[AMPLE, Bound(slots, "slots")]
+        )
         return allocated.bound.reason
 
     assert [reason(5, 9), reason(9, 5)] == ["own", "slots"]
@@ -67,16 +71,21 @@ def test_dividing_leaves_nothing_over_and_nobody_below_a_fair_share(total: int, 
 
 @given(
     demands=st.lists(
-        st.builds(demand, joined=numbers, entered=numbers, waiting=numbers, own=numbers), min_size=1, max_size=5
+        st.builds(demand, joined=numbers, entered=numbers, waiting=numbers, own=numbers),
+        min_size=1,
+        max_size=5,
     ),
     shared=numbers,
 )
 def test_no_tick_admits_more_than_a_ceiling(demands: Sequence[DropDemand], shared: int) -> None:
-    rooms = [a - each.entered for a, each in zip(allowed(demands, Bound(shared, "slots")), demands, strict=True)]
+    rooms = [
+        a - each.entered for a, each in zip(allowed(demands, Bound(shared, "slots")), demands, strict=True)
+    ]
 
     assert all(room >= 0 for room in rooms)
     assert all(
-        room == 0 or room + each.waiting <= each.own[0].shoppers for room, each in zip(rooms, demands, strict=True)
+        room == 0 or room + each.waiting <= each.own[0].shoppers
+        for room, each in zip(rooms, demands, strict=True)
     )
     assert sum(rooms) == 0 or sum(rooms) + sum(each.waiting for each in demands) <= shared
 
@@ -85,14 +94,18 @@ def test_no_tick_admits_more_than_a_ceiling(demands: Sequence[DropDemand], share
     ("free", "taken", "holds", "shoppers"),
     [(40, 0, 0, 48), (55, 5, 5, 66), (10, 30, 10, 4), (1, 40, 40, 2), (0, 40, 40, 0), (3, 0, 0, 4)],
 )
-def test_stock_is_enough_for_a_fifth_more_shoppers_than_holds(free: int, taken: int, holds: int, shoppers: int) -> None:
+def test_stock_is_enough_for_a_fifth_more_shoppers_than_holds(
+    free: int, taken: int, holds: int, shoppers: int
+) -> None:
     assert allocation.shoppers_for_stock(free=free, taken=taken, holds=holds) == shoppers
 
 
 def call(
     *, cursor: int = 0, joined: int = 1000, entered: int = 0, allowance: int = 48, since: float | None = None
 ) -> int:
-    return allocation.next_cursor(cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since)
+    return allocation.next_cursor(
+        cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since
+    )
 
 
 def test_the_first_call_is_as_large_as_the_allowance() -> None:
@@ -122,7 +135,9 @@ def test_the_cursor_stays_within_joined_and_never_goes_back() -> None:
 def test_the_cursor_only_grows_and_calls_nobody_who_is_not_there(
     cursor: int, joined: int, entered: int, allowance: int, since: float | None
 ) -> None:
-    moved = allocation.next_cursor(cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since)
+    moved = allocation.next_cursor(
+        cursor=cursor, joined=joined, entered=entered, allowance=allowance, since=since
+    )
 
     assert moved == cursor or cursor < moved <= joined
 

@@ -25,7 +25,9 @@ def test_the_document_shows_how_much_of_each_edition_is_left(driven: Driven) -> 
 
     driven.tick()
 
-    bands = [(edition["band"], edition["free"], edition["held"]) for edition in driven.document(drop)["editions"]]
+    bands = [
+        (edition["band"], edition["free"], edition["held"]) for edition in driven.document(drop)["editions"]
+    ]
     assert bands == [("held", 0, 1), ("in", 2, 0)]
 
 
@@ -42,7 +44,10 @@ def test_a_drop_sells_out_when_no_unit_is_free_or_held(driven: Driven) -> None:
     driven.tick(1)
 
     drop.refresh_from_db()
-    assert (driven.document(drop)["phase"], driven.document(drop)["editions"][0]["band"]) == ("sold out", "gone")
+    assert (driven.document(drop)["phase"], driven.document(drop)["editions"][0]["band"]) == (
+        "sold out",
+        "gone",
+    )
     assert drop.sold_out_at is not None
     assert driven.state(drop)["closed"] == "0"
 

@@ -102,7 +102,9 @@ def unreachable(driven: Driven) -> None:
     driven.keeper.redis = loop.connect("redis://127.0.0.1:1/0")
 
 
-def test_without_redis_a_tick_commits_and_one_line_is_logged(driven: Driven, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_redis_a_tick_commits_and_one_line_is_logged(
+    driven: Driven, caplog: pytest.LogCaptureFixture
+) -> None:
     drop = make_drop(phase="lobby")
     driven.tick()
     unreachable(driven)
@@ -139,7 +141,9 @@ def test_a_drop_that_opens_without_redis_is_sealed_when_redis_is_back(driven: Dr
     assert drop.sealed == 3
 
 
-def test_without_postgres_the_loop_goes_on_and_logs_it_once(driven: Driven, caplog: pytest.LogCaptureFixture) -> None:
+def test_without_postgres_the_loop_goes_on_and_logs_it_once(
+    driven: Driven, caplog: pytest.LogCaptureFixture
+) -> None:
     make_drop(phase="lobby")
     driven.tick()
     backend = "SELECT pg_terminate_backend(pg_backend_pid())"
@@ -150,7 +154,9 @@ def test_without_postgres_the_loop_goes_on_and_logs_it_once(driven: Driven, capl
 
     assert driven.keeper.run_once_safely() == 1.0  # ticks again
 
-    lines = [record.getMessage().split(";")[0] for record in caplog.records if record.name.startswith("drops")]
+    lines = [
+        record.getMessage().split(";")[0] for record in caplog.records if record.name.startswith("drops")
+    ]
     assert lines == ["Postgres is unreachable", "Postgres is reachable again"]
 
 
@@ -246,7 +252,9 @@ def test_a_postgres_older_than_redis_raises_an_alert_until_the_drop_is_over(
     assert open_alerts() == {}
 
 
-def test_a_term_older_than_redis_knows_raises_the_alert_if_postgres_knows_no_newer_one(driven: Driven) -> None:
+def test_a_term_older_than_redis_knows_raises_the_alert_if_postgres_knows_no_newer_one(
+    driven: Driven,
+) -> None:
     drop = make_drop(phase="lobby")
     driven.tick()
 
@@ -256,7 +264,9 @@ def test_a_term_older_than_redis_knows_raises_the_alert_if_postgres_knows_no_new
     assert list(open_alerts()) == [faults.older_postgres_subject(drop.slug)]
 
 
-def test_a_leader_that_was_overtaken_before_it_published_raises_no_alert(driven: Driven, another: Driven) -> None:
+def test_a_leader_that_was_overtaken_before_it_published_raises_no_alert(
+    driven: Driven, another: Driven
+) -> None:
     make_drop(phase="lobby")
     driven.tick()
     (snapshot,) = snapshots.read_drops()

@@ -60,7 +60,11 @@ def test_a_drop_that_closed_first_is_not_sealed(driven: Driven) -> None:
     driven.tick()
 
     drop.refresh_from_db()
-    assert (drop.sealed, driven.document(drop)["phase"], driven.state(drop)["closed"]) == (None, "closed", "1")
+    assert (drop.sealed, driven.document(drop)["phase"], driven.state(drop)["closed"]) == (
+        None,
+        "closed",
+        "1",
+    )
     assert drop.closed_at is not None
 
 

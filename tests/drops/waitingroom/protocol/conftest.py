@@ -1,4 +1,4 @@
-"""Redis servers for the scripts' tests: not the one of the running tests, since these are emptied and killed."""
+"""Redis servers for the scripts' tests, apart from the others': they are emptied and killed."""
 
 from collections.abc import Iterator
 from pathlib import Path

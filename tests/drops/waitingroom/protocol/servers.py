@@ -26,13 +26,26 @@ NOW = 1_795_000_000.0
 
 
 class RedisServer:
-    """One server on a port of its own. `durable` keeps an append-only file; otherwise only SAVE keeps anything."""
+    """One server on a port of its own.
+
+    `durable` keeps an append-only file; otherwise only SAVE keeps anything.
+    """
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
-        self.command = [binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(folder), "--save", ""]
+        self.command = [
+            binary(),
+            "--port",
+            str(self.port),
+            "--bind",
+            "127.0.0.1",
+            "--dir",
+            str(folder),
+            "--save",
+            "",
+        ]
         self.command += ["--appendonly", "yes" if durable else "no", "--loglevel", "nothing"]
         # Without retries: a test that kills the server wants to see each failure.
         self.redis = Redis.from_url(self.url, socket_connect_timeout=1, retry=Retry(NoBackoff(), 0))
@@ -82,7 +95,9 @@ def adopt(server: Redis, slug: str = "x", **changed: object) -> None:
         "lobby": 0,
     }
     said: dict[str, Any] = (
-        {"drop": DROP, "run_id": lua.read_run_id(server), "paused": False, "closed": False} | numbers | changed
+        {"drop": DROP, "run_id": lua.read_run_id(server), "paused": False, "closed": False}
+        | numbers
+        | changed
     )
     lua.adopt(server, slug, **said)
 

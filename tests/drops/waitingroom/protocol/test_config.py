@@ -13,7 +13,11 @@ WHOLE = {
 def test_read_returns_the_configuration() -> None:
     found = config.read(WHOLE | {"SHOP_NAME": "Nothing", "STATIC_ROOT": "/srv/static"})
 
-    assert (found.redis_url, found.origin, found.secure) == ("redis://127.0.0.1/0", "https://shop.example", True)
+    assert (found.redis_url, found.origin, found.secure) == (
+        "redis://127.0.0.1/0",
+        "https://shop.example",
+        True,
+    )
     assert (found.ticket_keys.signer, found.pass_keys.signer) == ("a", "b")
     assert (found.shop_name, str(found.static_root)) == ("Nothing", "/srv/static")
 

@@ -1,4 +1,4 @@
-"""A Redis that loses data, some or all of it: no index is given twice, and counting resumes where it is safe."""
+"""A Redis that loses some or all of its data: no index is given twice, and counting resumes safely."""
 
 import pytest
 from redis import Redis
@@ -123,7 +123,10 @@ def test_a_seal_stands_after_a_loss(server: Redis) -> None:
     server.flushall()
     adopt(server, epoch=2, counter=100, limit=200, seal=seal)
 
-    assert (lua.close_lobby(server, "x", term=1), lua.read_state(server, "x").fields["seed"]) == (2, "00" * 32)
+    assert (lua.close_lobby(server, "x", term=1), lua.read_state(server, "x").fields["seed"]) == (
+        2,
+        "00" * 32,
+    )
 
 
 def test_a_script_is_sent_again_to_a_server_that_has_not_cached_it(server: Redis) -> None:

@@ -78,7 +78,9 @@ def test_join_gives_no_index_twice_to_many_at_once(server: Redis, shared_server:
 
     def forty(caller: int) -> list[int]:
         with shared_server.client() as own:
-            return [index for turn in range(20) for index in lua.join(own, "x", [f"{caller:016x}{turn:016x}"] * 2)]
+            return [
+                index for turn in range(20) for index in lua.join(own, "x", [f"{caller:016x}{turn:016x}"] * 2)
+            ]
 
     with ThreadPoolExecutor(8) as pool:
         found = [index for indices in pool.map(forty, range(8)) for index in indices]
@@ -166,7 +168,9 @@ def test_enter_is_refused_when_the_allowance_is_used_up(live: Redis) -> None:
     assert lua.enter(live, "x", index=2, place=1).cursor == 3
 
 
-def test_enter_never_passes_the_allowance_with_many_at_once(server: Redis, shared_server: RedisServer) -> None:
+def test_enter_never_passes_the_allowance_with_many_at_once(
+    server: Redis, shared_server: RedisServer
+) -> None:
     adopt(server, cursor=100, allowance=7)
 
     def one(index: int) -> Entry | lua.ScriptRefused:

@@ -30,7 +30,9 @@ def test_read_ticket_returns_what_was_signed(id_: bytes, index: int) -> None:
 
 
 @given(ID, U32, U32, U32, U32)
-def test_read_pass_returns_what_was_signed(id_: bytes, index: int, place: int, cursor: int, entered: int) -> None:
+def test_read_pass_returns_what_was_signed(
+    id_: bytes, index: int, place: int, cursor: int, entered: int
+) -> None:
     pass_ = Pass(id_, index, place, cursor, entered)
 
     assert tickets.read_pass(tickets.sign_pass(pass_, "x", KEYS), "x", KEYS) == pass_
@@ -44,7 +46,9 @@ def test_sign_returns_the_documented_bytes() -> None:
 
 
 @given(ID, U32, st.data())
-def test_read_refuses_a_ticket_with_any_character_changed(id_: bytes, index: int, data: st.DataObject) -> None:
+def test_read_refuses_a_ticket_with_any_character_changed(
+    id_: bytes, index: int, data: st.DataObject
+) -> None:
     value = tickets.sign_ticket(Ticket(id_, index), "x", KEYS)
     at = data.draw(st.integers(0, len(value) - 1))
     other = data.draw(st.characters(min_codepoint=33, max_codepoint=126).filter(lambda c: c != value[at]))
@@ -70,7 +74,9 @@ def test_read_refuses_anything_unsigned(value: str) -> None:
         tickets.sign_ticket(Ticket(bytes(16), 7), "y", KEYS),  # another drop's
         tickets.sign_pass(Pass(bytes(16), 7, 7, 8, 9), "x", KEYS),  # another purpose
         tickets.sign("ticket", "x", bytes(19), KEYS),  # another length
-        tickets.sign_ticket(Ticket(bytes(16), 7), "x", Keyring.parse("a1:" + "33" * 32)),  # another shop's key
+        tickets.sign_ticket(
+            Ticket(bytes(16), 7), "x", Keyring.parse("a1:" + "33" * 32)
+        ),  # another shop's key
         "1.a1." + 400 * "A",
     ],
 )

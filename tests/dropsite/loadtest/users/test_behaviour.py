@@ -29,6 +29,8 @@ def test_draw_keeps_fractions_below_one() -> None:
     crowd = behaviour.draw(shoppers=300, seed=2)
 
     fractions = [
-        fraction for shopper in crowd for fraction in (shopper.arrival, shopper.taste, shopper.greed, shopper.haste)
+        fraction
+        for shopper in crowd
+        for fraction in (shopper.arrival, shopper.taste, shopper.greed, shopper.haste)
     ]
     assert all(0 <= fraction < 1 for fraction in fractions)

@@ -8,7 +8,9 @@ def make_form(*inputs: str) -> Form:
 
 
 def quantity(edition: int, *, limit: int = 2, value: int = 0, attributes: str = "") -> str:
-    return f'<input type="number" name="quantity-{edition}" min="0" max="{limit}" value="{value}" {attributes}>'
+    return (
+        f'<input type="number" name="quantity-{edition}" min="0" max="{limit}" value="{value}" {attributes}>'
+    )
 
 
 def radio(edition: int, attributes: str = "") -> str:

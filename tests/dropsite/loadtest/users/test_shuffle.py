@@ -16,7 +16,9 @@ VECTORS: list[dict[str, Any]] = json.loads((DATA / "shuffle-vectors.json").read_
 def test_place_agrees_with_the_vectors(case: dict[str, Any]) -> None:
     seed = shuffle.seed(drop=case["drop"], secret=case["secret"], sealed=case["n"], beacon=case["beacon"])
 
-    found = [[index, shuffle.place(seed=seed, index=index, sealed=case["n"])] for index, _place in case["places"]]
+    found = [
+        [index, shuffle.place(seed=seed, index=index, sealed=case["n"])] for index, _place in case["places"]
+    ]
 
     assert (seed.hex(), found) == (case["seed"], case["places"])
 

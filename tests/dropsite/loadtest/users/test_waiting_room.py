@@ -76,7 +76,9 @@ def test_place_of_a_late_ticket_is_its_index() -> None:
     assert make_status().place_of(103) == 103
 
 
-@pytest.mark.parametrize(("bands", "expected"), [(["held", "gone"], True), (["held", "low"], False), ([], False)])
+@pytest.mark.parametrize(
+    ("bands", "expected"), [(["held", "gone"], True), (["held", "low"], False), ([], False)]
+)
 def test_nothing_free_needs_every_edition_to_be_unavailable(bands: list[str], expected: bool) -> None:
     editions = [{"sku": str(number), "band": band} for number, band in enumerate(bands)]
 
