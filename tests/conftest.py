@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection, connections
@@ -44,10 +45,13 @@ SECONDS = 30
 Race = Callable[[int, Callable[[int], object]], list[Any]]
 
 databases.choose_redis()
-settings.PASSWORD_HASHERS = [
-    "django.contrib.auth.hashers.MD5PasswordHasher"
-]  # the usual one takes 0.3 s on purpose
-gc.set_threshold(20_000, 50, 50)  # tests leave little garbage: looking for it more rarely saves time
+# The usual hasher takes 0.3 s on purpose.
+settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+# No property test is held to a wall-clock time.
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
+# Tests leave little garbage: looking for it less often saves time.
+gc.set_threshold(20_000, 50, 50)
 
 
 @pytest.fixture(scope="session")

@@ -266,7 +266,7 @@ def test_page_is_never_two_seconds_old(edge: Edge) -> None:
         reply = send(edge.port, edge.path)
         ages.append(requested - float(reply.body))
         states.add(reply.headers["X-Cache"])
-        if requested - started > 9:
+        if requested - started > 5:  # twice all pauses
             break
         time.sleep(pause)
 

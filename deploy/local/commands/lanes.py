@@ -94,7 +94,7 @@ def _start(name: str, arguments: Sequence[str], *, folder: Path, environment: Ma
     lane = LANES[name]
     options = ["--lane", name, "-n", str(lane.processes), "--dist", lane.spread, "--no-loadscope-reorder"]
     if lane.measured and not arguments:
-        options += ["--cov", "--cov-report="]
+        options += ["--cov", "--cov-report=", "--cov-fail-under=0"]  # all lanes together are held to a level
     variables = {
         "TEST_LANE": name,
         "TEST_REDIS_BASE": str(lane.redis_base),
