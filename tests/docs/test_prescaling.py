@@ -1,4 +1,4 @@
-"""docs/prescaling.md: its new kind of target works as printed, and the IAM policy names every call."""
+"""docs/prescaling.md: its new provider works as printed, and the IAM policy names every call."""
 
 import json
 import re
@@ -25,8 +25,8 @@ def block(language: str) -> str:
 
 
 @pytest.fixture
-def kind() -> type[Provider]:
-    """The kind that the page prints."""
+def provider() -> type[Provider]:
+    """Return the provider that the page prints."""
     names: dict[str, Any] = {"__name__": "auto_scaling_group"}
     exec(compile(block("python"), "docs/prescaling.md", "exec"), names)
     found: type[Provider] = names["AutoScalingGroup"]
@@ -59,8 +59,8 @@ def group(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     server.stop()
 
 
-def test_new_kind_grows_and_comes_back(kind: type[Provider], group: str) -> None:
-    target = kind(locator={"region": "eu-central-1", "group": group})
+def test_new_provider_grows_and_comes_back(provider: type[Provider], group: str) -> None:
+    target = provider(locator={"region": "eu-central-1", "group": group})
     baseline = target.read().state
 
     target.apply(target.state_for(6, baseline=baseline), key="up")
@@ -72,11 +72,11 @@ def test_new_kind_grows_and_comes_back(kind: type[Provider], group: str) -> None
     assert target.read().state == baseline == {"min": 2, "max": 4, "desired": 2}
 
 
-def test_new_kind_refuses_what_is_not_there_with_a_sentence(kind: type[Provider], group: str) -> None:
+def test_new_provider_refuses_what_is_not_there_with_a_sentence(provider: type[Provider], group: str) -> None:
     with pytest.raises(
         ApplyRefused, match=r"There is no Auto Scaling group nothing in this region\. Look at its name\."
     ):
-        kind(locator={"region": "eu-central-1", "group": "nothing"}).read()
+        provider(locator={"region": "eu-central-1", "group": "nothing"}).read()
 
 
 def test_policy_names_every_call_that_is_made() -> None:
@@ -95,8 +95,8 @@ def test_policy_names_every_call_that_is_made() -> None:
     assert actions == {f"{service}:{name}" for service, name in camel}
 
 
-def test_every_kind_is_in_the_table() -> None:
-    table = PAGE.split("| kind | what is moved", 1)[1].split("\n\n", 1)[0]
-    short = {name: kind.name.removeprefix("Kubernetes ") for name, kind in PROVIDERS.items()}
+def test_every_provider_is_in_the_table() -> None:
+    table = PAGE.split("| provider | what changes |", 1)[1].split("\n\n", 1)[0]
+    short = {name: provider.name.removeprefix("Kubernetes ") for name, provider in PROVIDERS.items()}
 
     assert {name: words for name, words in short.items() if words not in table} == {}
