@@ -34,16 +34,16 @@ def _formatted(plan: dict[str, Any]) -> dict[str, Any]:
     lines = [
         line
         | {
-            "starts_words": display.time(parse_moment(line["starts_at"])),
-            "price_words": format_price(line["price"]),
+            "starts_text": display.time(parse_moment(line["starts_at"])),
+            "price_text": format_price(line["price"]),
         }
         for line in plan["lines"]
     ]
     return plan | {
         "lines": lines,
         "needed_at": parse_moment(plan["lines"][0]["needed_at"]) if lines else None,
-        "price_words": format_price(plan.get("price")),
-        "always_on_words": format_price(plan.get("always_on")),
+        "price_text": format_price(plan.get("price")),
+        "always_on_text": format_price(plan.get("always_on")),
     }
 
 
@@ -69,16 +69,16 @@ def cost_context(*, scale_plan: ScalePlan) -> dict[str, Any] | None:
     items = [
         item
         | {
-            "price_words": format_price(item["price"]),
+            "price_text": format_price(item["price"]),
             "hours": item["instance_seconds"] / 3600,
-            "since_words": display.time(parse_moment(item["since"])),
-            "until_words": display.time(parse_moment(item["until"])),
+            "since_text": display.time(parse_moment(item["since"])),
+            "until_text": display.time(parse_moment(item["until"])),
         }
         for item in cost["items"]
     ]
     context = cost | {"items": items, "at": parse_moment(cost["measured_at"])}
     for key in ("capacity", "edge", "polls_price", "total", "per_order", "always_on"):
-        context[f"{key}_words"] = format_price(cost[key])
+        context[f"{key}_text"] = format_price(cost[key])
     return context
 
 

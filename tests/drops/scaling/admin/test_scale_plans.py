@@ -212,7 +212,7 @@ def test_measured_cost_is_shown_beside_the_estimate(desk: Desk, drop: Drop, targ
     answer = desk("merchandisers").get(page(drop))
 
     cost = answer.context["cost"]
-    assert (cost["total_words"], cost["per_order_words"], cost["edge_words"]) == ("$2.00", "not known", "not known")
+    assert (cost["total_text"], cost["per_order_text"], cost["edge_text"]) == ("$2.00", "not known", "not known")
     assert [(item["target"], item["above"], item["hours"]) for item in cost["items"]] == [("web-fleet", 4, 4.0)]
     assert "The edge's traffic was not measured. Set EDGE_ACCESS_LOG to the path of its log." in answer.content.decode()
 
