@@ -1,4 +1,4 @@
-"""People at the desk, for tests: `desk("merchandisers")` is a browser signed in as one of them."""
+"""Admin users for tests: `log_in("merchandisers")` is a browser that is logged in as one of them."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-Desk = Callable[..., Client]
+LogIn = Callable[..., Client]
 SECONDS = 20
 # The times of a planned drop, as a browser sends them: far off, and not in an hour that clocks skip.
 TIMES = {
@@ -22,11 +22,11 @@ PLAIN = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
 
 
 @pytest.fixture
-def desk(settings: Any, db: None) -> Desk:
-    """Sign somebody of a group in; of none, somebody who may only open the door."""
+def log_in(settings: Any, db: None) -> LogIn:
+    """Log in somebody of a group, or without a group, somebody who may only see the empty admin."""
     settings.STORAGES = {**settings.STORAGES, "staticfiles": PLAIN}  # no collectstatic before unit tests
 
-    def sign_in(group: str | None = None) -> Client:
+    def run(group: str | None = None) -> Client:
         user = User.objects.create_user(group or "nobody", is_staff=True)
         if group:
             user.groups.add(Group.objects.get(name=group))
@@ -34,7 +34,7 @@ def desk(settings: Any, db: None) -> Desk:
         client.force_login(user)
         return client
 
-    return sign_in
+    return run
 
 
 def errors(answer: Any) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from drops import lifecycle
 from drops.admin.actions import ACTIONS
 from drops.models import Drop, Pause, Unit
 from shop.core.models import AuditEntry
-from tests.admin_clients import Desk
+from tests.admin_clients import LogIn
 from tests.factories import make_drop, make_product
 
 
@@ -32,40 +32,40 @@ def offered(client: Client, drop: Drop) -> list[str]:
         ("closed", []),
     ],
 )
-def test_page_offers_the_actions_of_the_phase(desk: Desk, phase: str, buttons: list[str]) -> None:
+def test_page_offers_the_actions_of_the_phase(log_in: LogIn, phase: str, buttons: list[str]) -> None:
     drop = make_drop(phase=phase, product=make_product(pictures=1))
 
-    assert offered(desk("merchandisers"), drop) == buttons
+    assert offered(log_in("merchandisers"), drop) == buttons
 
 
-def test_page_offers_ops_only_pausing_and_resuming(desk: Desk) -> None:
-    client = desk("ops")
+def test_page_offers_ops_only_pausing_and_resuming(log_in: LogIn) -> None:
+    client = log_in("ops")
 
     assert offered(client, make_drop(phase="live")) == ["pause"]
     assert offered(client, make_drop(phase="paused")) == ["resume"]
     assert offered(client, make_drop(phase="draft")) == []
 
 
-def test_pause_before_the_opening_can_be_resumed(desk: Desk) -> None:
+def test_pause_before_the_opening_can_be_resumed(log_in: LogIn) -> None:
     drop = make_drop(phase="lobby")
-    client = desk("merchandisers")
+    client = log_in("merchandisers")
     client.post(page(drop, "pause"), {"reason": "not yet"})
 
     assert offered(client, drop) == ["close", "resume"] or offered(client, drop) == ["resume", "close"]
 
 
-def test_announce_asks_for_confirmation(desk: Desk) -> None:
+def test_announce_asks_for_confirmation(log_in: LogIn) -> None:
     drop = make_drop(phase="draft", product=make_product(pictures=1))
 
-    answer = desk("merchandisers").get(page(drop, "announce"))
+    answer = log_in("merchandisers").get(page(drop, "announce"))
 
     assert (answer.status_code, answer.context["problems"]) == (200, [])
     assert Unit.objects.count() == 0
 
 
-def test_two_clicks_announce_once(desk: Desk) -> None:
+def test_two_clicks_announce_once(log_in: LogIn) -> None:
     drop = make_drop(phase="draft", quantity=5, product=make_product(pictures=1))
-    client = desk("merchandisers")
+    client = log_in("merchandisers")
 
     answers = [client.post(page(drop, "announce"), follow=True) for _click in range(2)]
 
@@ -78,9 +78,9 @@ def test_two_clicks_announce_once(desk: Desk) -> None:
     ]
 
 
-def test_announce_names_the_problems_before_and_after_the_click(desk: Desk) -> None:
+def test_announce_names_the_problems_before_and_after_the_click(log_in: LogIn) -> None:
     drop = make_drop(phase="draft", editions=0, product=make_product(pictures=1))
-    client = desk("merchandisers")
+    client = log_in("merchandisers")
     problem = "Editions: there are none. Add at least one, with its price and quantity."
 
     before, after = client.get(page(drop, "announce")), client.post(page(drop, "announce"))
@@ -90,10 +90,10 @@ def test_announce_names_the_problems_before_and_after_the_click(desk: Desk) -> N
     assert Drop.objects.get().announced_at is None
 
 
-def test_pause_needs_a_reason(desk: Desk) -> None:
+def test_pause_needs_a_reason(log_in: LogIn) -> None:
     drop = make_drop(phase="live")
 
-    answer = desk("ops").post(page(drop, "pause"), {"reason": " "})
+    answer = log_in("ops").post(page(drop, "pause"), {"reason": " "})
 
     assert (answer.status_code, answer.context["form"].errors) == (
         422,
@@ -102,9 +102,9 @@ def test_pause_needs_a_reason(desk: Desk) -> None:
     assert Pause.objects.count() == 0
 
 
-def test_pause_and_resume_are_audited_with_their_person(desk: Desk) -> None:
+def test_pause_and_resume_are_audited_with_their_person(log_in: LogIn) -> None:
     drop = make_drop(phase="live", slug="zero")
-    client = desk("ops")
+    client = log_in("ops")
 
     client.post(page(drop, "pause"), {"reason": "bots"})
     client.post(page(drop, "resume"))
@@ -117,20 +117,20 @@ def test_pause_and_resume_are_audited_with_their_person(desk: Desk) -> None:
     ]
 
 
-def test_close_ends_the_drop(desk: Desk) -> None:
+def test_close_ends_the_drop(log_in: LogIn) -> None:
     drop = make_drop(phase="live")
 
-    desk("merchandisers").post(page(drop, "close"))
+    log_in("merchandisers").post(page(drop, "close"))
 
     drop = Drop.objects.get()
     assert drop.closed_at is not None
     assert lifecycle.phase(drop=drop, now=drop.closed_at) == lifecycle.Phase.CLOSED
 
 
-def test_close_of_a_draft_is_refused_with_a_reason(desk: Desk) -> None:
+def test_close_of_a_draft_is_refused_with_a_reason(log_in: LogIn) -> None:
     drop = make_drop(phase="draft")
 
-    answer = desk("merchandisers").post(page(drop, "close"))
+    answer = log_in("merchandisers").post(page(drop, "close"))
 
     assert (answer.status_code, answer.context["why"]) == (
         409,
@@ -139,31 +139,31 @@ def test_close_of_a_draft_is_refused_with_a_reason(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_action_is_refused_without_permission(desk: Desk, name: str) -> None:
+def test_action_is_refused_without_permission(log_in: LogIn, name: str) -> None:
     drop = make_drop(phase="live")
-    client = desk()
+    client = log_in()
 
     assert [client.get(page(drop, name)).status_code, client.post(page(drop, name)).status_code] == [403, 403]
     assert AuditEntry.objects.count() == 0
 
 
 @pytest.mark.parametrize("name", ["announce", "close"])
-def test_action_of_merchandisers_is_refused_to_ops(desk: Desk, name: str) -> None:
-    assert desk("ops").post(page(make_drop(phase="live"), name)).status_code == 403
+def test_action_of_merchandisers_is_refused_to_ops(log_in: LogIn, name: str) -> None:
+    assert log_in("ops").post(page(make_drop(phase="live"), name)).status_code == 403
 
 
-def test_action_on_no_drop_is_not_found(desk: Desk) -> None:
+def test_action_on_no_drop_is_not_found(log_in: LogIn) -> None:
     drop = make_drop(phase="draft")
     address = page(drop, "close")
     drop.delete()
 
-    assert desk("merchandisers").get(address).status_code == 404
+    assert log_in("merchandisers").get(address).status_code == 404
 
 
-def test_action_from_another_site_is_refused(desk: Desk) -> None:
+def test_action_from_another_site_is_refused(log_in: LogIn) -> None:
     drop = make_drop(phase="live")
 
-    answer = desk("merchandisers").post(page(drop, "close"), headers={"sec-fetch-site": "cross-site"})
+    answer = log_in("merchandisers").post(page(drop, "close"), headers={"sec-fetch-site": "cross-site"})
 
     assert answer.status_code == 403
     assert Drop.objects.get().closed_at is None

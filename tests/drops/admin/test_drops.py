@@ -12,7 +12,7 @@ from django.utils import timezone
 from drops.models import Drop, Edition, Unit
 from shop.core.models import AuditEntry
 from shop.models import Product
-from tests.admin_clients import TIMES, Desk, errors, queries
+from tests.admin_clients import TIMES, LogIn, errors, queries
 from tests.factories import make_drop, make_hold, make_product, make_variant
 
 LIST = reverse("admin:drops_drop_changelist")
@@ -52,10 +52,10 @@ def product(db: None) -> Product:
     return make_product(pictures=1)
 
 
-def test_draft_is_created_with_its_editions(desk: Desk, product: Product) -> None:
+def test_draft_is_created_with_its_editions(log_in: LogIn, product: Product) -> None:
     variant = make_variant(product=product)
 
-    answer = desk("merchandisers").post(ADD, form(product=product, editions=[{"variant": variant.pk}]))
+    answer = log_in("merchandisers").post(ADD, form(product=product, editions=[{"variant": variant.pk}]))
 
     assert answer.status_code == 302
     drop = Drop.objects.get(slug="nth-place")
@@ -64,19 +64,19 @@ def test_draft_is_created_with_its_editions(desk: Desk, product: Product) -> Non
     assert Unit.objects.count() == 0
 
 
-def test_draft_times_are_read_in_the_shops_zone(desk: Desk, product: Product) -> None:
+def test_draft_times_are_read_in_the_shops_zone(log_in: LogIn, product: Product) -> None:
     sent = form(product=product, lobby_opens_at="2030-07-01T08:30", opens_at="2030-07-01T09:00", closes_at="")
 
-    desk("merchandisers").post(ADD, sent)
+    log_in("merchandisers").post(ADD, sent)
 
     assert Drop.objects.get().opens_at == datetime(2030, 7, 1, 7, tzinfo=UTC)
 
 
-def test_draft_shows_its_times_in_utc_and_from_now(desk: Desk, product: Product) -> None:
+def test_draft_shows_its_times_in_utc_and_from_now(log_in: LogIn, product: Product) -> None:
     noon = (timezone.now() + timedelta(days=4)).replace(hour=12, minute=0)
     drop = make_drop(phase="draft", product=product, opens_at=noon)
 
-    text = desk("merchandisers").get(page(drop)).content.decode()
+    text = log_in("merchandisers").get(page(drop)).content.decode()
 
     assert re.search(r"= 12:00 UTC · in [34]\xa0days", text)
 
@@ -107,16 +107,16 @@ def test_draft_shows_its_times_in_utc_and_from_now(desk: Desk, product: Product)
     ],
 )
 def test_draft_is_refused_with_an_error_at_the_field(
-    desk: Desk, product: Product, fields: dict[str, Any], found: dict[str, list[str]]
+    log_in: LogIn, product: Product, fields: dict[str, Any], found: dict[str, list[str]]
 ) -> None:
-    answer = desk("merchandisers").post(ADD, form(product=product, **fields))
+    answer = log_in("merchandisers").post(ADD, form(product=product, **fields))
 
     assert errors(answer) == found
     assert Drop.objects.count() == 0
 
 
-def test_draft_is_refused_in_a_currency_that_cannot_be_charged(desk: Desk, product: Product) -> None:
-    answer = desk("merchandisers").post(ADD, form(product=product, currency="xyz"))
+def test_draft_is_refused_in_a_currency_that_cannot_be_charged(log_in: LogIn, product: Product) -> None:
+    answer = log_in("merchandisers").post(ADD, form(product=product, currency="xyz"))
 
     assert errors(answer)["currency"][0].startswith("“XYZ” can't be charged. Choose one of AED, ARS, ")
 
@@ -144,30 +144,30 @@ def test_draft_is_refused_in_a_currency_that_cannot_be_charged(desk: Desk, produ
     ],
 )
 def test_edition_is_refused_with_an_error_at_the_field(
-    desk: Desk, product: Product, edition: dict[str, Any], found: dict[str, list[str]]
+    log_in: LogIn, product: Product, edition: dict[str, Any], found: dict[str, list[str]]
 ) -> None:
     edition |= {"variant": make_variant(product=product).pk}
 
-    answer = desk("merchandisers").post(ADD, form(product=product, editions=[edition]))
+    answer = log_in("merchandisers").post(ADD, form(product=product, editions=[edition]))
 
     assert errors(answer) == found
     assert Edition.objects.count() == 0
 
 
-def test_edition_of_another_product_is_refused(desk: Desk, product: Product) -> None:
+def test_edition_of_another_product_is_refused(log_in: LogIn, product: Product) -> None:
     variant = make_variant(product=make_product())
 
-    answer = desk("merchandisers").post(ADD, form(product=product, editions=[{"variant": variant.pk}]))
+    answer = log_in("merchandisers").post(ADD, form(product=product, editions=[{"variant": variant.pk}]))
 
     assert list(errors(answer)) == ["editions-0-variant"]
 
 
 def test_page_of_an_unready_draft_names_its_problems_and_offers_no_action(
-    desk: Desk, product: Product
+    log_in: LogIn, product: Product
 ) -> None:
     drop = make_drop(phase="draft", product=product, editions=0)
 
-    answer = desk("merchandisers").get(page(drop))
+    answer = log_in("merchandisers").get(page(drop))
 
     assert answer.context["problems"] == [
         "Editions: there are none. Add at least one, with its price and quantity."
@@ -175,8 +175,8 @@ def test_page_of_an_unready_draft_names_its_problems_and_offers_no_action(
     assert page(drop, "announce") not in answer.content.decode()
 
 
-def test_changed_draft_is_audited_with_old_and_new_values(desk: Desk, product: Product) -> None:
-    client = desk("merchandisers")
+def test_changed_draft_is_audited_with_old_and_new_values(log_in: LogIn, product: Product) -> None:
+    client = log_in("merchandisers")
     variant = make_variant(product=product)
     client.post(ADD, form(product=product, editions=[{"variant": variant.pk}]))
     drop, edition = Drop.objects.get(), Edition.objects.get()
@@ -197,8 +197,8 @@ def test_changed_draft_is_audited_with_old_and_new_values(desk: Desk, product: P
     assert changed.after == {"title": "Another", f"{variant} · price": "9950", f"{variant} · quantity": "4"}
 
 
-def test_edition_removed_from_a_draft_is_audited_once(desk: Desk, product: Product) -> None:
-    client = desk("merchandisers")
+def test_edition_removed_from_a_draft_is_audited_once(log_in: LogIn, product: Product) -> None:
+    client = log_in("merchandisers")
     variant = make_variant(product=product)
     client.post(ADD, form(product=product, editions=[{"variant": variant.pk}]))
     drop, edition = Drop.objects.get(), Edition.objects.get()
@@ -214,18 +214,18 @@ def test_edition_removed_from_a_draft_is_audited_once(desk: Desk, product: Produ
 
 
 def test_form_of_an_announced_drop_has_its_title_and_the_expected_shoppers(
-    desk: Desk, product: Product
+    log_in: LogIn, product: Product
 ) -> None:
     drop = make_drop(phase="live", product=product)
 
-    answer = desk("merchandisers").get(page(drop))
+    answer = log_in("merchandisers").get(page(drop))
 
     assert list(answer.context["adminform"].form.fields) == ["title", "expected"]
     assert answer.context["inline_admin_formsets"] == []
     assert bytes(drop.commitment or b"").hex() in answer.content.decode()
 
 
-def test_stale_form_cannot_change_what_was_announced(desk: Desk, product: Product) -> None:
+def test_stale_form_cannot_change_what_was_announced(log_in: LogIn, product: Product) -> None:
     drop = make_drop(phase="live", product=product, quantity=3, limit_per_order=1)
     edition = drop.editions.get()
     row = {"id": edition.pk, "drop": drop.pk, "variant": edition.variant_id, "quantity": 900, "price": "1"}
@@ -242,7 +242,7 @@ def test_stale_form_cannot_change_what_was_announced(desk: Desk, product: Produc
     )
     before = Drop.objects.filter(pk=drop.pk).values(*fixed, "hold_seconds", "commitment").get()
 
-    answer = desk("merchandisers").post(page(drop), sent, follow=True)
+    answer = log_in("merchandisers").post(page(drop), sent, follow=True)
 
     assert Drop.objects.filter(pk=drop.pk).values(*fixed, "hold_seconds", "commitment").get() == before
     assert list(drop.editions.values_list("quantity", "price")) == [(3, 9600)]
@@ -252,21 +252,21 @@ def test_stale_form_cannot_change_what_was_announced(desk: Desk, product: Produc
     ]
 
 
-def test_stale_form_deletes_no_editions(desk: Desk, product: Product) -> None:
+def test_stale_form_deletes_no_editions(log_in: LogIn, product: Product) -> None:
     drop = make_drop(phase="live", product=product)
     edition = drop.editions.get()
     row = {"id": edition.pk, "drop": drop.pk, "variant": edition.variant_id, "DELETE": "on"}
 
-    desk("merchandisers").post(page(drop), form(product=product, editions=[row]))
+    log_in("merchandisers").post(page(drop), form(product=product, editions=[row]))
 
     assert drop.editions.count() == 1
 
 
-def test_deleting_an_announced_drop_is_refused_with_a_reason(desk: Desk) -> None:
+def test_deleting_an_announced_drop_is_refused_with_a_reason(log_in: LogIn) -> None:
     drop = make_drop(phase="live", title="Nth Place")
     make_hold(drop=drop)
 
-    answer = desk("merchandisers").post(page(drop, "delete"), {"post": "yes"})
+    answer = log_in("merchandisers").post(page(drop, "delete"), {"post": "yes"})
 
     assert answer.status_code == 409
     assert answer.context["why"] == [
@@ -275,30 +275,30 @@ def test_deleting_an_announced_drop_is_refused_with_a_reason(desk: Desk) -> None
     assert Drop.objects.filter(pk=drop.pk).exists()
 
 
-def test_deleting_without_permission_is_forbidden(desk: Desk) -> None:
-    assert desk().post(page(make_drop(phase="live"), "delete"), {"post": "yes"}).status_code == 403
+def test_deleting_without_permission_is_forbidden(log_in: LogIn) -> None:
+    assert log_in().post(page(make_drop(phase="live"), "delete"), {"post": "yes"}).status_code == 403
 
 
-def test_deleting_a_draft_is_audited(desk: Desk) -> None:
+def test_deleting_a_draft_is_audited(log_in: LogIn) -> None:
     drop = make_drop(phase="draft", slug="nth-place", title="Nth Place")
 
-    answer = desk("merchandisers").post(page(drop, "delete"), {"post": "yes"})
+    answer = log_in("merchandisers").post(page(drop, "delete"), {"post": "yes"})
 
     assert answer.status_code == 302
     assert not Drop.objects.exists()
     assert list(AuditEntry.objects.values_list("about", "action")) == [("drop:nth-place", "deleted")]
 
 
-def test_ops_may_view_a_draft(desk: Desk) -> None:
+def test_ops_may_view_a_draft(log_in: LogIn) -> None:
     drop = make_drop(phase="draft", title="Nth")
 
-    assert desk("ops").get(page(drop)).status_code == 200
-    assert desk("merchandisers").get(ADD).status_code == 200
-    assert desk().get(page(drop)).status_code == 403
+    assert log_in("ops").get(page(drop)).status_code == 200
+    assert log_in("merchandisers").get(ADD).status_code == 200
+    assert log_in().get(page(drop)).status_code == 403
 
 
-def test_list_takes_as_many_queries_for_three_drops_as_for_one(desk: Desk) -> None:
-    client = desk("merchandisers")
+def test_list_takes_as_many_queries_for_three_drops_as_for_one(log_in: LogIn) -> None:
+    client = log_in("merchandisers")
     make_drop(phase="live")
     one, _answer = queries(client, LIST)
     make_drop(phase="paused")

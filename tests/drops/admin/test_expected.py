@@ -9,7 +9,7 @@ from django.urls import reverse
 from drops.models import Checkpoint, Drop
 from drops.scaling.models import ScalePlan, Step
 from shop.core.models import AuditEntry
-from tests.admin_clients import TIMES, Desk, errors
+from tests.admin_clients import TIMES, LogIn, errors
 from tests.factories import make_drop, make_product, make_variant
 
 ADD = reverse("admin:drops_drop_add")
@@ -52,8 +52,8 @@ def messages(response: Any) -> list[str]:
     return [str(message) for message in response.context["messages"]]
 
 
-def test_draft_is_created_with_its_expected_shoppers(desk: Desk, db: None) -> None:
-    desk("merchandisers").post(ADD, draft(expected="20000"))
+def test_draft_is_created_with_its_expected_shoppers(log_in: LogIn, db: None) -> None:
+    log_in("merchandisers").post(ADD, draft(expected="20000"))
 
     scale_plan = ScalePlan.objects.get()
     assert scale_plan.plan is not None
@@ -69,15 +69,15 @@ def test_draft_is_created_with_its_expected_shoppers(desk: Desk, db: None) -> No
     ]
 
 
-def test_draft_without_a_number_has_no_scale_plan(desk: Desk, db: None) -> None:
-    desk("merchandisers").post(ADD, draft(expected=""))
+def test_draft_without_a_number_has_no_scale_plan(log_in: LogIn, db: None) -> None:
+    log_in("merchandisers").post(ADD, draft(expected=""))
 
     assert (Drop.objects.count(), ScalePlan.objects.count()) == (1, 0)
 
 
 @pytest.mark.parametrize("typed", ["0", "-1", "10000001"])
-def test_draft_with_an_absurd_number_is_refused_with_the_range(desk: Desk, db: None, typed: str) -> None:
-    answer = desk("merchandisers").post(ADD, draft(expected=typed))
+def test_draft_with_an_absurd_number_is_refused_with_the_range(log_in: LogIn, db: None, typed: str) -> None:
+    answer = log_in("merchandisers").post(ADD, draft(expected=typed))
 
     assert errors(answer)["expected"][0].endswith(
         "can't be planned for. Enter a number from 1 to 10,000,000."
@@ -85,10 +85,10 @@ def test_draft_with_an_absurd_number_is_refused_with_the_range(desk: Desk, db: N
     assert Drop.objects.count() == 0
 
 
-def test_expected_shoppers_of_an_announced_drop_are_entered_on_its_page(desk: Desk, db: None) -> None:
+def test_expected_shoppers_of_an_announced_drop_are_entered_on_its_page(log_in: LogIn, db: None) -> None:
     drop = make_drop(slug="zero")
 
-    expect(desk("merchandisers"), drop, "5000")
+    expect(log_in("merchandisers"), drop, "5000")
 
     assert ScalePlan.objects.get(drop=drop).expected == 5000
     entry = AuditEntry.objects.get()
@@ -100,9 +100,9 @@ def test_expected_shoppers_of_an_announced_drop_are_entered_on_its_page(desk: De
     )
 
 
-def test_page_left_open_does_not_undo_a_later_number(desk: Desk, db: None) -> None:
+def test_page_left_open_does_not_undo_a_later_number(log_in: LogIn, db: None) -> None:
     drop = make_drop()
-    client = desk("merchandisers")
+    client = log_in("merchandisers")
     expect(client, drop, "5000")
 
     expect(client, drop, "", shown="", title="New title")
@@ -110,9 +110,9 @@ def test_page_left_open_does_not_undo_a_later_number(desk: Desk, db: None) -> No
     assert (ScalePlan.objects.get().expected, Drop.objects.get().title) == (5000, "New title")
 
 
-def test_removed_number_removes_the_scale_plan(desk: Desk, db: None) -> None:
+def test_removed_number_removes_the_scale_plan(log_in: LogIn, db: None) -> None:
     drop = make_drop()
-    client = desk("merchandisers")
+    client = log_in("merchandisers")
     expect(client, drop, "5000")
 
     expect(client, drop, "", shown="5000")
@@ -120,11 +120,11 @@ def test_removed_number_removes_the_scale_plan(desk: Desk, db: None) -> None:
     assert (ScalePlan.objects.count(), Step.objects.count()) == (0, 0)
 
 
-def test_page_shows_the_problems_of_the_plan(desk: Desk, db: None) -> None:
+def test_page_shows_the_problems_of_the_plan(log_in: LogIn, db: None) -> None:
     drop = make_drop(quantity=1)
     drop.editions.get().units.update(withheld_at=drop.announced_at, withheld_reason="sample")
 
-    client = desk("merchandisers")
+    client = log_in("merchandisers")
 
     (sentence,) = [one for one in messages(expect(client, drop, "5000")) if "nothing to sell" in one]
 
@@ -133,28 +133,28 @@ def test_page_shows_the_problems_of_the_plan(desk: Desk, db: None) -> None:
     assert reverse("admin:scaling_scaleplan_change", args=[drop.pk]) in answer.content.decode()
 
 
-def test_page_suggests_a_number_from_the_last_drops(desk: Desk, db: None) -> None:
+def test_page_suggests_a_number_from_the_last_drops(log_in: LogIn, db: None) -> None:
     Checkpoint.objects.filter(drop=make_drop(phase="sold out", slug="last")).update(
         joined=2310, counter_limit=5000
     )
     drop = make_drop()
 
-    text = desk("merchandisers").get(page(drop)).content.decode()
+    text = log_in("merchandisers").get(page(drop)).content.decode()
 
     assert "Suggested: 2,772. 2,310 joined last" in text
 
 
-def test_expected_shoppers_need_permission_to_change_the_drop(desk: Desk, db: None) -> None:
+def test_expected_shoppers_need_permission_to_change_the_drop(log_in: LogIn, db: None) -> None:
     drop = make_drop()
-    client = desk("ops")
+    client = log_in("ops")
 
     assert "expected" not in client.get(page(drop)).context["adminform"].form.fields
     assert client.post(page(drop), {"title": drop.title, "expected": "5"}).status_code == 403
     assert ScalePlan.objects.count() == 0
 
 
-def test_draft_is_deleted_with_its_scale_plan(desk: Desk, db: None) -> None:
-    client = desk("merchandisers")
+def test_draft_is_deleted_with_its_scale_plan(log_in: LogIn, db: None) -> None:
+    client = log_in("merchandisers")
     client.post(ADD, draft(expected="100", lobby_opens_at="", opens_at="", closes_at=""))
     assert ScalePlan.objects.count() == 1
 

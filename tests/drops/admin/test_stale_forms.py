@@ -8,16 +8,16 @@ from django.urls import reverse
 
 from drops import drop_actions
 from drops.models import Drop, Edition, Unit
-from tests.admin_clients import TIMES, Desk, wait_for_a_waiter
+from tests.admin_clients import TIMES, LogIn, wait_for_a_waiter
 from tests.factories import make_drop, make_product
 
 SECONDS = 20
 
 
 def test_form_saved_during_the_announcement_changes_only_the_title(
-    desk: Desk, transactional_db: None
+    log_in: LogIn, transactional_db: None
 ) -> None:
-    client = desk("merchandisers")
+    client = log_in("merchandisers")
     drop = make_drop(phase="draft", quantity=3, product=make_product(pictures=1))
     edition = drop.editions.get()
     sent = {

@@ -9,16 +9,16 @@ from django.utils import timezone
 from drops import admission
 from drops.models import Ceiling
 from shop.core.models import AuditEntry
-from tests.admin_clients import Desk, queries
+from tests.admin_clients import LogIn, queries
 from tests.factories import make_drop
 
 ADD = reverse("admin:drops_ceiling_add")
 
 
 @pytest.mark.parametrize("minutes", ["", "10"])
-def test_operators_ceiling_replaces_the_one_before(desk: Desk, minutes: str) -> None:
+def test_operators_ceiling_replaces_the_one_before(log_in: LogIn, minutes: str) -> None:
     drop = make_drop(phase="live", slug="zero")
-    client = desk("ops")
+    client = log_in("ops")
     client.post(ADD, {"drop": drop.pk, "shoppers": 50, "reason": "slow bank", "minutes": ""})
 
     answer = client.post(ADD, {"drop": drop.pk, "shoppers": 5, "reason": "slower bank", "minutes": minutes})
@@ -43,8 +43,8 @@ def test_operators_ceiling_replaces_the_one_before(desk: Desk, minutes: str) -> 
     )
 
 
-def test_operator_sets_and_lifts_a_ceiling_for_all_drops(desk: Desk) -> None:
-    client = desk("ops")
+def test_operator_sets_and_lifts_a_ceiling_for_all_drops(log_in: LogIn) -> None:
+    client = log_in("ops")
     client.post(ADD, {"drop": "", "shoppers": 0, "reason": "stop", "minutes": ""})
     ceiling = Ceiling.objects.get()
 
@@ -58,26 +58,26 @@ def test_operator_sets_and_lifts_a_ceiling_for_all_drops(desk: Desk) -> None:
     ]
 
 
-def test_operator_may_not_lift_an_automatic_ceiling(desk: Desk) -> None:
+def test_operator_may_not_lift_an_automatic_ceiling(log_in: LogIn) -> None:
     admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=3, reason="calls")
     ceiling = Ceiling.objects.get()
 
-    answer = desk("ops").post(reverse("admin:drops_ceiling_delete", args=[ceiling.pk]), {"post": "yes"})
+    answer = log_in("ops").post(reverse("admin:drops_ceiling_delete", args=[ceiling.pk]), {"post": "yes"})
 
     assert answer.status_code == 403
     assert Ceiling.objects.count() == 1
 
 
-def test_merchandisers_may_only_view_ceilings(desk: Desk) -> None:
-    client = desk("merchandisers")
+def test_merchandisers_may_only_view_ceilings(log_in: LogIn) -> None:
+    client = log_in("merchandisers")
 
     assert client.get(reverse("admin:drops_ceiling_changelist")).status_code == 200
     assert client.post(ADD, {"shoppers": 0, "reason": "stop"}).status_code == 403
 
 
 @pytest.mark.parametrize("model", ["ceiling", "pause", "hold"])
-def test_lists_take_as_many_queries_for_three_rows_as_for_one(desk: Desk, model: str) -> None:
-    client = desk("ops")
+def test_lists_take_as_many_queries_for_three_rows_as_for_one(log_in: LogIn, model: str) -> None:
+    client = log_in("ops")
 
     def more() -> None:
         drop = make_drop(phase="paused")

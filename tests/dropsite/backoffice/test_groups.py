@@ -1,4 +1,4 @@
-"""Groups of people at the desk."""
+"""Groups of people at the log_in."""
 
 import pytest
 from django.contrib.auth.models import Group, Permission

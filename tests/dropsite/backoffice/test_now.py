@@ -16,7 +16,7 @@ from payments.models import Attempt, Event
 from payments.processing import rate_limit
 from shop.core import outbox
 from shop.core.models import Alert, Email
-from tests.admin_clients import Desk
+from tests.admin_clients import LogIn
 from tests.factories import make_drop, make_hold
 from tests.payments.order_factory import submit
 
@@ -27,10 +27,10 @@ def titles(answer: Any) -> Any:
     return answer.context["overview"] and answer.context["overview"].drop.title
 
 
-def test_page_refreshes_itself_and_is_kept_nowhere(desk: Desk) -> None:
+def test_page_refreshes_itself_and_is_kept_nowhere(log_in: LogIn) -> None:
     make_drop(phase="live")
 
-    answer = desk("ops").get(PAGE)
+    answer = log_in("ops").get(PAGE)
 
     assert (answer["Refresh"], "no-store" in answer["Cache-Control"]) == ("5", True)
     assert "<script" not in answer.content.decode().split("<body", 1)[1]
@@ -47,27 +47,27 @@ def test_page_refreshes_itself_and_is_kept_nowhere(desk: Desk) -> None:
     ],
 )
 def test_page_refreshes_often_only_while_something_happens(
-    desk: Desk, phase: str, opens_in: Any, seconds: str
+    log_in: LogIn, phase: str, opens_in: Any, seconds: str
 ) -> None:
     opens_at = timezone.now() + opens_in
     lobby = opens_at - (timedelta(hours=2) if phase == "lobby" else timedelta(minutes=1))
     make_drop(phase=phase, opens_at=opens_at, lobby_opens_at=lobby)
 
-    assert desk("ops").get(PAGE)["Refresh"] == seconds
+    assert log_in("ops").get(PAGE)["Refresh"] == seconds
 
 
-def test_page_refreshes_often_until_the_last_hold_is_over(desk: Desk) -> None:
+def test_page_refreshes_often_until_the_last_hold_is_over(log_in: LogIn) -> None:
     drop = make_drop(phase="live")
     make_hold(drop=drop)
     drop_actions.close(drop=drop, actor=None)
 
-    assert desk("ops").get(PAGE)["Refresh"] == "5"
+    assert log_in("ops").get(PAGE)["Refresh"] == "5"
 
 
-def test_page_says_when_no_drop_is_announced(desk: Desk) -> None:
+def test_page_says_when_no_drop_is_announced(log_in: LogIn) -> None:
     make_drop(phase="draft")
 
-    answer = desk("merchandisers").get(PAGE)
+    answer = log_in("merchandisers").get(PAGE)
 
     assert "No drop is announced." in answer.content.decode()
 
@@ -82,30 +82,30 @@ def test_page_says_when_no_drop_is_announced(desk: Desk) -> None:
         (["draft", "closed"], "closed"),
     ],
 )
-def test_page_shows_the_drop_of_the_moment(desk: Desk, phases: list[str], first: str) -> None:
+def test_page_shows_the_drop_of_the_moment(log_in: LogIn, phases: list[str], first: str) -> None:
     for phase in phases:
         make_drop(phase=phase, title=phase)
 
-    assert titles(desk("ops").get(PAGE)) == first
+    assert titles(log_in("ops").get(PAGE)) == first
 
 
-def test_page_shows_the_next_of_two_that_come(desk: Desk) -> None:
+def test_page_shows_the_next_of_two_that_come(log_in: LogIn) -> None:
     soon = timezone.now() + timedelta(hours=2)
     for title, opens_at in (("later", soon + timedelta(hours=9)), ("soon", soon)):
         make_drop(
             phase="announced", title=title, opens_at=opens_at, lobby_opens_at=opens_at - timedelta(hours=1)
         )
 
-    assert titles(desk("ops").get(PAGE)) == "soon"
+    assert titles(log_in("ops").get(PAGE)) == "soon"
 
 
-def test_page_counts_down_to_the_next_change(desk: Desk) -> None:
+def test_page_counts_down_to_the_next_change(log_in: LogIn) -> None:
     make_drop(phase="lobby", opens_at=timezone.now() + timedelta(hours=3, minutes=30, seconds=30))
 
-    assert "in 3\xa0hours, 30\xa0minutes" in desk("ops").get(PAGE).content.decode()
+    assert "in 3\xa0hours, 30\xa0minutes" in log_in("ops").get(PAGE).content.decode()
 
 
-def test_page_shows_line_stock_and_money(desk: Desk) -> None:
+def test_page_shows_line_stock_and_money(log_in: LogIn) -> None:
     drop = make_drop(phase="live", quantity=5)
     Checkpoint.objects.filter(drop=drop).update(
         counter_limit=2000, joined=1204, cursor=77, allowance=60, entered=55, reason="checkout slots"
@@ -113,7 +113,7 @@ def test_page_shows_line_stock_and_money(desk: Desk) -> None:
     submit(make_hold(drop=drop, index=1), "ctoken_1")
     make_hold(drop=drop, index=2)
 
-    answer = desk("ops").get(PAGE)
+    answer = log_in("ops").get(PAGE)
 
     text = " ".join(answer.content.decode().split())
     assert [n for n in (1204, 77, 60, 55) if f"<dd> {n} </dd>" not in text] == []
@@ -124,8 +124,8 @@ def test_page_shows_line_stock_and_money(desk: Desk) -> None:
     assert (standing.orders, standing.paid, standing.captured) == (1, 0, "€0")
 
 
-def test_page_names_the_leader_while_it_leads(desk: Desk) -> None:
-    client = desk("ops")
+def test_page_names_the_leader_while_it_leads(log_in: LogIn) -> None:
+    client = log_in("ops")
     Leadership.objects.update_or_create(
         pk=1, defaults={"term": 4, "holder": "box-1:77", "until": timezone.now() + timedelta(seconds=60)}
     )
@@ -168,27 +168,27 @@ def test_ages_are_those_of_the_oldest_that_wait() -> None:
     assert [age.text for age in now.queue_ages(now=at)] == ["1 minute"] * 4
 
 
-def test_page_is_refused_to_those_who_may_not_see_drops(desk: Desk) -> None:
-    assert desk().get(PAGE).status_code == 403
+def test_page_is_refused_to_those_who_may_not_see_drops(log_in: LogIn) -> None:
+    assert log_in().get(PAGE).status_code == 403
 
 
-def test_page_is_reached_from_the_desks_first_page(desk: Desk) -> None:
-    assert f'href="{PAGE}"' in desk("merchandisers").get(reverse("admin:index")).content.decode()
-    assert f'href="{PAGE}"' not in desk().get(reverse("admin:index")).content.decode()
+def test_page_is_reached_from_the_desks_first_page(log_in: LogIn) -> None:
+    assert f'href="{PAGE}"' in log_in("merchandisers").get(reverse("admin:index")).content.decode()
+    assert f'href="{PAGE}"' not in log_in().get(reverse("admin:index")).content.decode()
 
 
-def test_page_asks_for_the_desks_door_first(client: Client, desk: Desk) -> None:
+def test_page_asks_for_the_desks_door_first(client: Client, log_in: LogIn) -> None:
     answer = client.get(PAGE)
 
     assert (answer.status_code, answer["Location"]) == (302, f"{reverse('admin:login')}?next={PAGE}")
 
 
-def test_page_tells_how_pre_scaling_stands(desk: Desk) -> None:
+def test_page_tells_how_pre_scaling_stands(log_in: LogIn) -> None:
     drop = make_drop(phase="lobby")
     ScalePlan.objects.create(drop=drop, expected=20_000, verdict="no-go", verdict_at=timezone.now())
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), actor="beat", paused_reason="")
 
-    answer = desk("merchandisers").get(PAGE)
+    answer = log_in("merchandisers").get(PAGE)
 
     text = answer.content.decode()
     assert answer.context["heartbeat_age"].late
@@ -196,21 +196,21 @@ def test_page_tells_how_pre_scaling_stands(desk: Desk) -> None:
     assert reverse("admin:scaling_scaleplan_change", args=[drop.pk]) in text
 
 
-def test_page_shows_open_alerts_of_every_source(desk: Desk) -> None:
+def test_page_shows_open_alerts_of_every_source(log_in: LogIn) -> None:
     Alert.objects.create(source="scaling", subject="heartbeat", message="Pre-scaling has stopped.")
     Alert.objects.create(source="payments", subject="order", message="A capture is stuck.")
     Alert.objects.create(source="mail", subject="old", message="Long ago.", resolved_at=timezone.now())
 
-    text = desk("ops").get(PAGE).content.decode()
+    text = log_in("ops").get(PAGE).content.decode()
 
     shown = [message in text for message in ("Pre-scaling has stopped.", "A capture is stuck.", "Long ago.")]
     assert shown == [True, True, False]
 
 
-def test_heartbeat_is_not_late_while_nothing_is_to_be_scaled(desk: Desk) -> None:
+def test_heartbeat_is_not_late_while_nothing_is_to_be_scaled(log_in: LogIn) -> None:
     make_drop(phase="lobby")
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), actor="beat", paused_reason="")
 
-    age = desk("ops").get(PAGE).context["heartbeat_age"]
+    age = log_in("ops").get(PAGE).context["heartbeat_age"]
 
     assert (age.late, age.text) == (False, "none")

@@ -1,37 +1,37 @@
-"""The desk as a whole: its zone, what it runs as, what it keeps out."""
+"""The back office as a whole: its time zone, its scripts, what it keeps out."""
 
 import pytest
 from django.contrib import admin
 from django.urls import reverse
 from pytest_django import Settings
 
-from tests.admin_clients import Desk
+from tests.admin_clients import LogIn
 from tests.factories import make_drop
 
 APPS = {"shop", "drops", "scaling", "payments"}
 
 
-def test_pages_are_in_the_shops_zone(desk: Desk, settings: Settings) -> None:
+def test_pages_are_in_the_shops_zone(log_in: LogIn, settings: Settings) -> None:
     settings.SHOP_TIME_ZONE = "Asia/Tokyo"
     drop = make_drop(phase="live")
 
-    text = desk("merchandisers").get(reverse("admin:drops_drop_change", args=[drop.pk])).content.decode()
+    text = log_in("merchandisers").get(reverse("admin:drops_drop_change", args=[drop.pk])).content.decode()
 
     assert " JST " in text
 
 
 @pytest.mark.parametrize("app", ["shop", "drops", "scaling", "payments"])
-def test_first_page_lists_what_a_group_may_see(desk: Desk, app: str) -> None:
-    ops, merchandisers = desk("ops"), desk("merchandisers")
+def test_first_page_lists_what_a_group_may_see(log_in: LogIn, app: str) -> None:
+    ops, merchandisers = log_in("ops"), log_in("merchandisers")
 
     assert reverse("admin:app_list", args=[app]) in ops.get(reverse("admin:index")).content.decode()
     seen = reverse("admin:app_list", args=[app]) in merchandisers.get(reverse("admin:index")).content.decode()
     assert seen == (app != "payments")
 
 
-def test_every_page_to_look_at_opens(desk: Desk) -> None:
+def test_every_page_to_look_at_opens(log_in: LogIn) -> None:
     """Each list and each form for adding answers, whatever it shows."""
-    client = desk("ops")
+    client = log_in("ops")
     models = [model for model in admin.site._registry if model._meta.app_label in APPS]
 
     for model in models:
@@ -40,10 +40,10 @@ def test_every_page_to_look_at_opens(desk: Desk) -> None:
     assert {model._meta.app_label for model in models} == APPS
 
 
-def test_nothing_inline_is_on_the_desks_pages(desk: Desk) -> None:
+def test_nothing_inline_is_on_the_desks_pages(log_in: LogIn) -> None:
     """The policy allows no inline script or style: Django's admin has none, nor have our own pages."""
     drop = make_drop(phase="live")
-    client = desk("merchandisers")
+    client = log_in("merchandisers")
 
     for address in (
         reverse("admin:index"),

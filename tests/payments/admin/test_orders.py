@@ -12,7 +12,7 @@ from payments import dispatch
 from payments.models import Attempt, Event, LedgerEntry, Order, Payment
 from shop.core import outbox
 from shop.core.models import AuditEntry
-from tests.admin_clients import Desk, queries
+from tests.admin_clients import LogIn, queries
 from tests.factories import make_drop, make_hold
 from tests.payments.order_factory import submit
 
@@ -53,11 +53,11 @@ def page(order: Order, name: str = "change") -> Any:
     return reverse(f"admin:payments_order_{name}", args=[order.pk])
 
 
-def test_order_page_shows_everything_about_the_order(desk: Desk) -> None:
+def test_order_page_shows_everything_about_the_order(log_in: LogIn) -> None:
     order = make_paid_order()
     number = Unit.objects.get(hold=order.hold).number
 
-    text = desk("ops").get(page(order)).content.decode()
+    text = log_in("ops").get(page(order)).content.decode()
 
     wanted = [
         f"No. {number} of 500",
@@ -73,20 +73,20 @@ def test_order_page_shows_everything_about_the_order(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("field", ["number", "email", "name"])
-def test_search_finds_an_order_by_number_email_and_name(desk: Desk, field: str) -> None:
+def test_search_finds_an_order_by_number_email_and_name(log_in: LogIn, field: str) -> None:
     order, other = make_order(), make_order()
     Order.objects.filter(pk=other.pk).update(email="else@example.org", name="Somebody Else")
 
-    answer = desk("ops").get(LIST, {"q": getattr(order, field)})
+    answer = log_in("ops").get(LIST, {"q": getattr(order, field)})
 
     assert [found.pk for found in answer.context["cl"].result_list] == [order.pk]
 
 
-def test_check_with_stripe_enqueues_the_order_for_capture(desk: Desk) -> None:
+def test_check_with_stripe_enqueues_the_order_for_capture(log_in: LogIn) -> None:
     order, own = make_order(), app.conf.broker_url
     app.conf.update(broker_url="memory://")
     try:
-        answer = desk("ops").post(page(order, "check"))
+        answer = log_in("ops").post(page(order, "check"))
         with app.connection_for_read("memory://") as connection:
             channel: Any = connection.channel()  # of the memory transport, which the stubs don't know
             sent = channel.message_to_python(channel.basic_get("capture", no_ack=True)).payload[1]
@@ -100,24 +100,24 @@ def test_check_with_stripe_enqueues_the_order_for_capture(desk: Desk) -> None:
     ]
 
 
-def test_check_with_stripe_needs_a_post_and_permission(desk: Desk) -> None:
+def test_check_with_stripe_needs_a_post_and_permission(log_in: LogIn) -> None:
     order = make_order()
 
-    assert desk("ops").get(page(order, "check")).status_code == 405
-    assert desk("merchandisers").post(page(order, "check")).status_code == 403
+    assert log_in("ops").get(page(order, "check")).status_code == 405
+    assert log_in("merchandisers").post(page(order, "check")).status_code == 403
     assert AuditEntry.objects.count() == 0
 
 
-def test_merchandisers_may_not_see_orders(desk: Desk) -> None:
-    client = desk("merchandisers")
+def test_merchandisers_may_not_see_orders(log_in: LogIn) -> None:
+    client = log_in("merchandisers")
 
     assert client.get(LIST).status_code == 403
     assert client.get(page(make_order())).status_code == 403
 
 
-def test_order_cannot_be_changed_or_deleted(desk: Desk) -> None:
+def test_order_cannot_be_changed_or_deleted(log_in: LogIn) -> None:
     order = make_order()
-    client = desk("ops")
+    client = log_in("ops")
 
     assert client.post(page(order), {"email": "else@example.org"}).status_code == 403
     assert client.post(page(order, "delete"), {"post": "yes"}).status_code == 403
@@ -125,8 +125,8 @@ def test_order_cannot_be_changed_or_deleted(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("model", ["order", "payment", "attempt", "event", "ledgerentry"])
-def test_lists_take_as_many_queries_for_three_rows_as_for_one(desk: Desk, model: str) -> None:
-    client, address = desk("ops"), reverse(f"admin:payments_{model}_changelist")
+def test_lists_take_as_many_queries_for_three_rows_as_for_one(log_in: LogIn, model: str) -> None:
+    client, address = log_in("ops"), reverse(f"admin:payments_{model}_changelist")
     make_paid_order()
     one, _answer = queries(client, address)
     make_paid_order()

@@ -1,3 +1,3 @@
-from tests.admin_clients import desk
+from tests.admin_clients import log_in
 
-__all__ = ["desk"]
+__all__ = ["log_in"]

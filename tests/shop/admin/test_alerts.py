@@ -7,9 +7,9 @@ from django.urls import reverse
 from shop.core import alerts
 
 
-def test_alert_is_shown_and_cannot_be_changed(desk: Any) -> None:
+def test_alert_is_shown_and_cannot_be_changed(log_in: Any) -> None:
     alert = alerts.raise_alert(source="payments", subject="money", message="Capture it by hand.")
-    client = desk("merchandisers")
+    client = log_in("merchandisers")
 
     assert "Capture it by hand." in client.get(reverse("admin:shop_alert_changelist")).content.decode()
     assert client.get(reverse("admin:shop_alert_change", args=[alert.pk])).status_code == 200

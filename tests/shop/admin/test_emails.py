@@ -24,10 +24,10 @@ def send_again(client: Any, email: Email) -> Any:
     return client.post(EMAILS, {"action": "send_again", "_selected_action": [email.pk]})
 
 
-def test_send_again_makes_an_email_due(desk: Any) -> None:
+def test_send_again_makes_an_email_due(log_in: Any) -> None:
     email = make_email(last_error="mailbox full")
 
-    send_again(desk("ops"), email)
+    send_again(log_in("ops"), email)
 
     again = Email.objects.get()
     assert (again.pk, again.sent_at, again.tries, again.last_error) == (email.pk, None, 0, "")
@@ -37,16 +37,16 @@ def test_send_again_makes_an_email_due(desk: Any) -> None:
     ]
 
 
-def test_email_is_not_for_merchandisers(desk: Any) -> None:
+def test_email_is_not_for_merchandisers(log_in: Any) -> None:
     email = make_email()
 
-    assert send_again(desk("merchandisers"), email).status_code == 403
+    assert send_again(log_in("merchandisers"), email).status_code == 403
     assert Email.objects.get().sent_at == email.sent_at
 
 
-def test_email_cannot_be_changed_or_deleted(desk: Any) -> None:
+def test_email_cannot_be_changed_or_deleted(log_in: Any) -> None:
     email = make_email()
-    client = desk("ops")
+    client = log_in("ops")
 
     assert client.get(reverse("admin:shop_email_change", args=[email.pk])).status_code == 200
     assert (
@@ -60,8 +60,8 @@ def test_email_cannot_be_changed_or_deleted(desk: Any) -> None:
     )
 
 
-def test_list_runs_the_same_queries_for_three_rows_as_for_one(desk: Any) -> None:
-    client = desk("ops")
+def test_list_runs_the_same_queries_for_three_rows_as_for_one(log_in: Any) -> None:
+    client = log_in("ops")
     make_email(1)
     one, _answer = queries(client, EMAILS)
     make_email(2)

@@ -61,13 +61,13 @@ def form(*, variants: Rows = (), pictures: Rows = (), **fields: object) -> dict[
     return sent | fields
 
 
-def test_product_is_made_with_variants_and_pictures(desk: Any, photo: SimpleUploadedFile) -> None:
+def test_product_is_made_with_variants_and_pictures(log_in: Any, photo: SimpleUploadedFile) -> None:
     sent = form(
         variants=[{"sku": "NTH-G", "options": "finish=gold, size=M"}],
         pictures=[{"role": "hero", "image": photo, "alt": "A trophy."}],
     )
 
-    answer = desk("merchandisers").post(ADD, sent)
+    answer = log_in("merchandisers").post(ADD, sent)
 
     assert answer.status_code == 302
     assert Variant.objects.get().options == {"finish": "gold", "size": "M"}
@@ -78,17 +78,17 @@ def test_product_is_made_with_variants_and_pictures(desk: Any, photo: SimpleUplo
     ]
 
 
-def test_picture_without_alternative_text_is_refused(desk: Any, photo: SimpleUploadedFile) -> None:
-    answer = desk("merchandisers").post(ADD, form(pictures=[{"role": "hero", "image": photo, "alt": ""}]))
+def test_picture_without_alternative_text_is_refused(log_in: Any, photo: SimpleUploadedFile) -> None:
+    answer = log_in("merchandisers").post(ADD, form(pictures=[{"role": "hero", "image": photo, "alt": ""}]))
 
     assert errors(answer) == {"pictures-0-alt": ["This field is required."]}
     assert Product.objects.count() == 0
 
 
-def test_picture_that_is_none_is_refused(desk: Any, photo: SimpleUploadedFile) -> None:
+def test_picture_that_is_none_is_refused(log_in: Any, photo: SimpleUploadedFile) -> None:
     text = SimpleUploadedFile("hero.png", b"no picture", content_type="image/png")
 
-    answer = desk("merchandisers").post(
+    answer = log_in("merchandisers").post(
         ADD, form(pictures=[{"role": "hero", "image": text, "alt": "A trophy."}])
     )
 
@@ -103,20 +103,20 @@ def test_picture_that_is_none_is_refused(desk: Any, photo: SimpleUploadedFile) -
         (["size=M", "size=M"], "Another variant has the same options. Change one of them."),
     ],
 )
-def test_variant_is_refused_with_a_way_out(desk: Any, options: list[str], sentence: str) -> None:
+def test_variant_is_refused_with_a_way_out(log_in: Any, options: list[str], sentence: str) -> None:
     rows = [{"sku": f"NTH-{number}", "options": text} for number, text in enumerate(options)]
 
-    answer = desk("merchandisers").post(ADD, form(variants=rows))
+    answer = log_in("merchandisers").post(ADD, form(variants=rows))
 
     assert errors(answer) == {f"variants-{len(options) - 1}-options": [sentence]}
 
 
-def test_sku_stays_once_it_is_saved(desk: Any) -> None:
+def test_sku_stays_once_it_is_saved(log_in: Any) -> None:
     product = make_product(slug="nth-place")
     variant = make_variant(product=product, sku="NTH-G", options={"size": "M"})
     row = {"id": variant.pk, "product": product.pk, "sku": "OTHER", "options": "size=L"}
 
-    answer = desk("merchandisers").post(page(product), form(variants=[row]))
+    answer = log_in("merchandisers").post(page(product), form(variants=[row]))
 
     assert answer.status_code == 302
     variant.refresh_from_db()
@@ -128,29 +128,29 @@ def test_sku_stays_once_it_is_saved(desk: Any) -> None:
     )
 
 
-def test_variant_of_a_drop_cannot_be_deleted(desk: Any) -> None:
+def test_variant_of_a_drop_cannot_be_deleted(log_in: Any) -> None:
     drop = make_drop(phase="live")
     variant = drop.editions.get().variant
     row = {"id": variant.pk, "product": drop.product_id, "options": "size=M", "DELETE": "on"}
 
-    answer = desk("merchandisers").post(page(drop.product), form(variants=[row]))
+    answer = log_in("merchandisers").post(page(drop.product), form(variants=[row]))
 
     assert answer.status_code == 200
     assert "would require deleting the following protected related objects" in str(errors(answer))
     assert Variant.objects.filter(pk=variant.pk).exists()
 
 
-def test_delete_of_a_product_in_no_drop_is_logged(desk: Any) -> None:
+def test_delete_of_a_product_in_no_drop_is_logged(log_in: Any) -> None:
     product = make_product(slug="nth-place")
 
-    answer = desk("merchandisers").post(page(product, "delete"), {"post": "yes"})
+    answer = log_in("merchandisers").post(page(product, "delete"), {"post": "yes"})
 
     assert (answer.status_code, Product.objects.count()) == (302, 0)
     assert list(AuditEntry.objects.values_list("about", "action")) == [("product:nth-place", "deleted")]
 
 
-def test_list_asks_as_much_for_three_products_as_for_one(desk: Any) -> None:
-    client = desk("merchandisers")
+def test_list_asks_as_much_for_three_products_as_for_one(log_in: Any) -> None:
+    client = log_in("merchandisers")
     make_drop()
     one, _answer = queries(client, LIST)
     make_drop()

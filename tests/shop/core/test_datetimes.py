@@ -70,7 +70,7 @@ def test_format_from_now_names_the_future_and_the_past() -> None:
 def test_format_time_shows_local_time_utc_and_the_distance_from_now() -> None:
     with timezone.override("Europe/Berlin"):
         assert datetimes.format_time(NOW + timedelta(minutes=5), now=NOW) == (
-            '<span class="desk-time">Tue 24 Nov 2026, 10:00 CET '
+            '<span class="backoffice-time">Tue 24 Nov 2026, 10:00 CET '
             '<span class="quiet">= 09:00 UTC · in 5 minutes</span></span>'
         )
     with timezone.override("Asia/Tokyo"):

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from drops.scaling.providers import PROVIDERS, BadLocator, Field
-from tests.admin_clients import desk
+from tests.admin_clients import log_in
 from tests.drops.scaling.cloud import Cloud, StandIn, cloud
 
-__all__ = ["cloud", "desk", "taps"]
+__all__ = ["cloud", "log_in", "taps"]
 
 
 class Tap(StandIn):

@@ -15,7 +15,7 @@ from drops.scaling.accounting import costs
 from drops.scaling.control import scale_plans, tick
 from drops.scaling.models import Call, Heartbeat, ScalePlan, Share, Step, Target
 from shop.core.models import Alert, AuditEntry
-from tests.admin_clients import Desk, queries
+from tests.admin_clients import LogIn, queries
 from tests.drops.scaling.cloud import Cloud, make_step, make_target
 from tests.factories import make_drop
 
@@ -50,8 +50,8 @@ def drop(target: Target) -> Drop:
     return made
 
 
-def test_page_shows_plan_with_reasons_steps_and_pending_approvals(desk: Desk, drop: Drop) -> None:
-    answer = desk("merchandisers").get(page(drop))
+def test_page_shows_plan_with_reasons_steps_and_pending_approvals(log_in: LogIn, drop: Drop) -> None:
+    answer = log_in("merchandisers").get(page(drop))
 
     step = Step.objects.get()
     text = answer.content.decode()
@@ -62,15 +62,15 @@ def test_page_shows_plan_with_reasons_steps_and_pending_approvals(desk: Desk, dr
     assert "Go / no-go not decided yet" in text
 
 
-def test_page_offers_approval_to_ops_only(desk: Desk, drop: Drop) -> None:
+def test_page_offers_approval_to_ops_only(log_in: LogIn, drop: Drop) -> None:
     address = page(drop, "approve")
 
-    assert address in desk("ops").get(page(drop)).content.decode()
-    assert address not in desk("merchandisers").get(page(drop)).content.decode()
+    assert address in log_in("ops").get(page(drop)).content.decode()
+    assert address not in log_in("merchandisers").get(page(drop)).content.decode()
 
 
-def test_approval_shows_the_price_and_is_given_once(desk: Desk, drop: Drop) -> None:
-    client = desk("ops")
+def test_approval_shows_the_price_and_is_given_once(log_in: LogIn, drop: Drop) -> None:
+    client = log_in("ops")
     asked = client.get(page(drop, "approve"))
     fingerprint = asked.context["fingerprint"]
 
@@ -86,8 +86,8 @@ def test_approval_shows_the_price_and_is_given_once(desk: Desk, drop: Drop) -> N
     ]
 
 
-def test_approval_of_a_plan_that_has_grown_since_is_refused(desk: Desk, drop: Drop) -> None:
-    client = desk("ops")
+def test_approval_of_a_plan_that_has_grown_since_is_refused(log_in: LogIn, drop: Drop) -> None:
+    client = log_in("ops")
     fingerprint = client.get(page(drop, "approve")).context["fingerprint"]
     Target.objects.update(headroom_percent=100)
     scale_plans.set_expected(drop=drop, expected=1000, actor=None)
@@ -103,32 +103,32 @@ def test_approval_of_a_plan_that_has_grown_since_is_refused(desk: Desk, drop: Dr
     assert Step.objects.get().needs_approval is True
 
 
-def test_drops_page_shows_that_a_step_needs_approval(desk: Desk, drop: Drop) -> None:
-    text = desk("merchandisers").get(reverse("admin:drops_drop_change", args=[drop.pk])).content.decode()
+def test_drops_page_shows_that_a_step_needs_approval(log_in: LogIn, drop: Drop) -> None:
+    text = log_in("merchandisers").get(reverse("admin:drops_drop_change", args=[drop.pk])).content.decode()
 
     assert "1 target needs approval from ops, because the plan exceeds their ceilings." in text
     assert page(drop) in text
 
 
-def test_draft_has_no_steps_yet(desk: Desk, target: Target) -> None:
+def test_draft_has_no_steps_yet(log_in: LogIn, target: Target) -> None:
     draft = make_drop(phase="draft", quantity=10)
     scale_plans.set_expected(drop=draft, expected=100, actor=None)
 
-    text = desk("merchandisers").get(page(draft)).content.decode()
+    text = log_in("merchandisers").get(page(draft)).content.decode()
 
     assert "The steps are created when the drop is announced." in text
 
 
 @pytest.mark.parametrize("name", ["approve", "pause", "resume", "dry_run"])
-def test_actions_are_refused_to_merchandisers(desk: Desk, drop: Drop, name: str) -> None:
+def test_actions_are_refused_to_merchandisers(log_in: LogIn, drop: Drop, name: str) -> None:
     address = page(drop, name) if name == "approve" else reverse(f"admin:scaling_{name}")
 
-    assert desk("merchandisers").post(address, {"reason": "no"}).status_code == 403
+    assert log_in("merchandisers").post(address, {"reason": "no"}).status_code == 403
     assert AuditEntry.objects.count() == 0
 
 
-def test_expected_shoppers_are_planned_for_and_audited(desk: Desk, drop: Drop) -> None:
-    answer = desk("merchandisers").post(page(drop), {"expected": "2000"})
+def test_expected_shoppers_are_planned_for_and_audited(log_in: LogIn, drop: Drop) -> None:
+    answer = log_in("merchandisers").post(page(drop), {"expected": "2000"})
 
     assert answer.status_code == 302
     assert (ScalePlan.objects.get().plan or {})["expected"] == 2000
@@ -151,21 +151,21 @@ def test_expected_shoppers_are_planned_for_and_audited(desk: Desk, drop: Drop) -
         ("", "This field is required."),
     ],
 )
-def test_impossible_number_is_refused_with_the_range(desk: Desk, drop: Drop, typed: str, sentence: str) -> None:
-    answer = desk("merchandisers").post(page(drop), {"expected": typed})
+def test_impossible_number_is_refused_with_the_range(log_in: LogIn, drop: Drop, typed: str, sentence: str) -> None:
+    answer = log_in("merchandisers").post(page(drop), {"expected": typed})
 
     assert answer.context["adminform"].form.errors == {"expected": [sentence]}
     assert ScalePlan.objects.get().expected == 1000
 
 
-def test_number_of_a_drop_that_is_over_can_not_be_changed(desk: Desk, drop: Drop) -> None:
+def test_number_of_a_drop_that_is_over_can_not_be_changed(log_in: LogIn, drop: Drop) -> None:
     Drop.objects.update(closed_at=timezone.now())
 
-    assert desk("merchandisers").post(page(drop), {"expected": "2000"}).status_code == 403
+    assert log_in("merchandisers").post(page(drop), {"expected": "2000"}).status_code == 403
     assert ScalePlan.objects.get().expected == 1000
 
 
-def test_page_after_a_move_shows_its_calls_and_times(desk: Desk, drop: Drop, target: Target, taps: Cloud) -> None:
+def test_page_after_a_move_shows_its_calls_and_times(log_in: LogIn, drop: Drop, target: Target, taps: Cloud) -> None:
     Target.objects.update(ops_ceiling=None)
     scale_plans.set_expected(drop=drop, expected=1000, actor=None)
     Step.objects.update(starts_at=timezone.now() - timedelta(minutes=1))
@@ -173,7 +173,7 @@ def test_page_after_a_move_shows_its_calls_and_times(desk: Desk, drop: Drop, tar
     taps.go_on()
     tick.run_once(actor="beat")
 
-    answer = desk("merchandisers").get(page(drop))
+    answer = log_in("merchandisers").get(page(drop))
 
     (row,) = answer.context["timeline"].rows
     (made,) = answer.context["calls"]
@@ -187,7 +187,7 @@ def test_page_after_a_move_shows_its_calls_and_times(desk: Desk, drop: Drop, tar
     )
 
 
-def test_no_go_shows_which_target_and_what_is_reachable(desk: Desk, drop: Drop) -> None:
+def test_no_go_shows_which_target_and_what_is_reachable(log_in: LogIn, drop: Drop) -> None:
     ScalePlan.objects.update(
         verdict="no-go",
         verdict_at=timezone.now(),
@@ -195,21 +195,21 @@ def test_no_go_shows_which_target_and_what_is_reachable(desk: Desk, drop: Drop) 
         shoppers_per_second=25,
     )
 
-    text = desk("merchandisers").get(page(drop)).content.decode()
+    text = log_in("merchandisers").get(page(drop)).content.decode()
 
     assert "No-go" in text
     assert "web-fleet has 2 taps of 9 taps." in text
     assert "The capacity that is ready admits 25 shoppers a second." in text
 
 
-def test_measured_cost_is_shown_beside_the_estimate(desk: Desk, drop: Drop, target: Target) -> None:
+def test_measured_cost_is_shown_beside_the_estimate(log_in: LogIn, drop: Drop, target: Target) -> None:
     now = timezone.now()
     hour = {"requested_at": now - timedelta(hours=1), "ready_at": now - timedelta(hours=1), "ended_at": now}
     Step.objects.update(state="restored", desired_size=6, needs_approval=False, **hour)
     measured = costs.measure(drop=drop, seen=None, now=now)
     ScalePlan.objects.update(cost=measured.as_json())
 
-    answer = desk("merchandisers").get(page(drop))
+    answer = log_in("merchandisers").get(page(drop))
 
     cost = answer.context["cost"]
     assert (cost["total_text"], cost["per_order_text"], cost["edge_text"]) == ("$2.00", "not known", "not known")
@@ -217,10 +217,10 @@ def test_measured_cost_is_shown_beside_the_estimate(desk: Desk, drop: Drop, targ
     assert "The edge's traffic was not measured. Set EDGE_ACCESS_LOG to the path of its log." in answer.content.decode()
 
 
-def test_trying_a_number_writes_nothing_and_calls_nothing(desk: Desk, drop: Drop, taps: Cloud) -> None:
+def test_trying_a_number_writes_nothing_and_calls_nothing(log_in: LogIn, drop: Drop, taps: Cloud) -> None:
     before = ScalePlan.objects.values().get()
 
-    answer = desk("merchandisers").get(page(drop, "plan"), {"expected": "5000"})
+    answer = log_in("merchandisers").get(page(drop, "plan"), {"expected": "5000"})
 
     assert (answer.context["plan"]["expected"], answer.context["stored"]) == (5000, 1000)
     assert "For 5,000 shoppers" in answer.content.decode()
@@ -228,29 +228,29 @@ def test_trying_a_number_writes_nothing_and_calls_nothing(desk: Desk, drop: Drop
     assert (Call.objects.count(), taps.asked, AuditEntry.objects.count()) == (0, [], 0)
 
 
-def test_trying_a_number_for_a_drop_without_any_asks_for_one(desk: Desk, target: Target) -> None:
+def test_trying_a_number_for_a_drop_without_any_asks_for_one(log_in: LogIn, target: Target) -> None:
     drop = make_drop()
 
-    answer = desk("merchandisers").get(page(drop, "plan"))
+    answer = log_in("merchandisers").get(page(drop, "plan"))
 
     assert (answer.status_code, answer.context["plan"]) == (200, None)
 
 
-def test_trying_an_impossible_number_is_refused_with_the_possible_range(desk: Desk, drop: Drop) -> None:
-    answer = desk("merchandisers").get(page(drop, "plan"), {"expected": "0"})
+def test_trying_an_impossible_number_is_refused_with_the_possible_range(log_in: LogIn, drop: Drop) -> None:
+    answer = log_in("merchandisers").get(page(drop, "plan"), {"expected": "0"})
 
     assert answer.context["plan"] is None
     assert "0 can&#x27;t be planned for. Enter a number from 1 to 10,000,000." in answer.content.decode()
 
 
-def test_trying_numbers_needs_permission(desk: Desk, drop: Drop) -> None:
-    assert desk().get(page(drop, "plan")).status_code == 403
+def test_trying_numbers_needs_permission(log_in: LogIn, drop: Drop) -> None:
+    assert log_in().get(page(drop, "plan")).status_code == 403
 
 
-def test_dry_run_shows_what_a_tick_would_do_and_does_nothing(desk: Desk, target: Target, taps: Cloud) -> None:
+def test_dry_run_shows_what_a_tick_would_do_and_does_nothing(log_in: LogIn, target: Target, taps: Cloud) -> None:
     step = make_step(target=target, desired_size=6)
 
-    answer = desk("ops").post(DRY_RUN)
+    answer = log_in("ops").post(DRY_RUN)
 
     assert answer.status_code == 200
     assert any("web-fleet" in line for line in answer.context["lines"])
@@ -258,8 +258,8 @@ def test_dry_run_shows_what_a_tick_would_do_and_does_nothing(desk: Desk, target:
     assert (step.state, taps.asked, Heartbeat.objects.count()) == ("planned", [], 0)
 
 
-def test_pause_and_resume_are_confirmed_and_audited(desk: Desk, db: None) -> None:
-    client = desk("ops")
+def test_pause_and_resume_are_confirmed_and_audited(log_in: LogIn, db: None) -> None:
+    client = log_in("ops")
     pause, resume = reverse("admin:scaling_pause"), reverse("admin:scaling_resume")
 
     assert client.get(pause).status_code == 200
@@ -277,19 +277,19 @@ def test_pause_and_resume_are_confirmed_and_audited(desk: Desk, db: None) -> Non
     assert Heartbeat.objects.get().paused_at is None
 
 
-def test_list_shows_the_heartbeat_and_open_alerts(desk: Desk, drop: Drop, settings: Settings) -> None:
+def test_list_shows_the_heartbeat_and_open_alerts(log_in: LogIn, drop: Drop, settings: Settings) -> None:
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), actor="beat", paused_reason="")
     Alert.objects.create(source="scaling", subject="heartbeat", message="Pre-scaling has stopped.")
     Alert.objects.create(source="scaling", subject="old", message="Long ago.", resolved_at=timezone.now())
 
-    answer = desk("merchandisers").get(LIST)
+    answer = log_in("merchandisers").get(LIST)
 
     assert (answer.context["is_overdue"], "Pre-scaling has stopped." in answer.content.decode()) == (True, True)
     assert "Long ago." not in answer.content.decode()
 
 
-def test_list_needs_no_more_queries_for_three_drops_than_for_one(desk: Desk, drop: Drop, target: Target) -> None:
-    client = desk("ops")
+def test_list_needs_no_more_queries_for_three_drops_than_for_one(log_in: LogIn, drop: Drop, target: Target) -> None:
+    client = log_in("ops")
     one, _answer = queries(client, LIST)
     for _n in range(2):
         scale_plans.set_expected(drop=make_drop(quantity=10), expected=100, actor=None)
@@ -299,18 +299,18 @@ def test_list_needs_no_more_queries_for_three_drops_than_for_one(desk: Desk, dro
     assert (one, answer.context["cl"].result_count) == (three, 3)
 
 
-def test_learned_shows_weights_with_their_evidence(desk: Desk, drop: Drop) -> None:
-    answer = desk("merchandisers").get(LEARNED)
+def test_learned_shows_weights_with_their_evidence(log_in: LogIn, drop: Drop) -> None:
+    answer = log_in("merchandisers").get(LEARNED)
 
     groups = [weight.group for weight, _cpu in answer.context["weights"]]
     assert groups == ["edge", "gate", "web", "hooks", "checkout", "capture", "database", "line redis"]
     assert "default: a rehearsal" in answer.content.decode()
     assert [target.name for target in answer.context["targets"]] == ["web-fleet"]
-    assert desk().get(LEARNED).status_code == 403
+    assert log_in().get(LEARNED).status_code == 403
 
 
-def test_nothing_inline_is_on_the_pages(desk: Desk, drop: Drop, target: Target) -> None:
-    client = desk("ops")
+def test_nothing_inline_is_on_the_pages(log_in: LogIn, drop: Drop, target: Target) -> None:
+    client = log_in("ops")
     Step.objects.update(state="holding", requested_at=timezone.now(), ready_at=timezone.now())
 
     for address in (

@@ -7,16 +7,16 @@ from django.db import connection, transaction
 from django.urls import reverse
 
 from drops.scaling.models import Share, Target
-from tests.admin_clients import Desk, wait_for_a_waiter
+from tests.admin_clients import LogIn, wait_for_a_waiter
 from tests.drops.scaling.cloud import Cloud, make_target
 
 SECONDS = 20
 
 
 def test_form_saved_while_the_baseline_is_written_keeps_the_locator(
-    desk: Desk, taps: Cloud, transactional_db: None
+    log_in: LogIn, taps: Cloud, transactional_db: None
 ) -> None:
-    client = desk("ops")
+    client = log_in("ops")
     target = make_target(taps, name="web-fleet", provider="tap")
     share = Share.objects.create(target=target, group="web", per_second=150)
     sent = {

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from drops.scaling.models import Call, Share, Step, Target, Usage
 from shop.core.models import AuditEntry
-from tests.admin_clients import Desk, errors, queries
+from tests.admin_clients import LogIn, errors, queries
 from tests.drops.scaling.cloud import Cloud, make_step, make_target
 
 ADD = reverse("admin:scaling_target_add")
@@ -70,15 +70,15 @@ def change(client: Client, target: Target, **fields: Any) -> Any:
     return client.post(page(target), form(shares=[row], **{"name": target.name, "ceiling": 100} | fields), follow=True)
 
 
-def test_add_asks_for_the_provider_first(desk: Desk, taps: Cloud) -> None:
-    text = desk("ops").get(ADD).content.decode()
+def test_add_asks_for_the_provider_first(log_in: LogIn, taps: Cloud) -> None:
+    text = log_in("ops").get(ADD).content.decode()
 
     assert 'href="?kind=tap"' in text
     assert "TAP_TOKEN in the environment" in text
 
 
-def test_add_shows_the_providers_fields_and_lead_time(desk: Desk, taps: Cloud) -> None:
-    answer = desk("ops").get(f"{ADD}?kind=tap")
+def test_add_shows_the_providers_fields_and_lead_time(log_in: LogIn, taps: Cloud) -> None:
+    answer = log_in("ops").get(f"{ADD}?kind=tap")
 
     fields = answer.context["adminform"].form
     assert [name for name in fields.fields if name.startswith("where_")] == ["where_name", "where_region"]
@@ -86,8 +86,8 @@ def test_add_shows_the_providers_fields_and_lead_time(desk: Desk, taps: Cloud) -
     assert "Credentials are never stored here. They come from: TAP_TOKEN in the environment" in answer.content.decode()
 
 
-def test_added_target_has_its_locator_and_resource(desk: Desk, taps: Cloud) -> None:
-    answer = add(desk("ops"))
+def test_added_target_has_its_locator_and_resource(log_in: LogIn, taps: Cloud) -> None:
+    answer = add(log_in("ops"))
 
     assert answer.status_code == 302
     target = Target.objects.get()
@@ -125,16 +125,16 @@ def test_added_target_has_its_locator_and_resource(desk: Desk, taps: Cloud) -> N
     ],
 )
 def test_invalid_target_is_refused_with_its_fields(
-    desk: Desk, taps: Cloud, fields: dict[str, Any], found: dict[str, Any]
+    log_in: LogIn, taps: Cloud, fields: dict[str, Any], found: dict[str, Any]
 ) -> None:
-    answer = add(desk("ops"), **fields)
+    answer = add(log_in("ops"), **fields)
 
     assert errors(answer) == found
     assert Target.objects.count() == 0
 
 
-def test_two_targets_of_one_resource_are_refused(desk: Desk, target: Target) -> None:
-    answer = add(desk("ops"))
+def test_two_targets_of_one_resource_are_refused(log_in: LogIn, target: Target) -> None:
+    answer = add(log_in("ops"))
 
     assert errors(answer) == {
         "__all__": [
@@ -144,14 +144,14 @@ def test_two_targets_of_one_resource_are_refused(desk: Desk, target: Target) -> 
     assert Target.objects.count() == 1
 
 
-def test_unknown_provider_is_asked_for_again(desk: Desk, taps: Cloud) -> None:
-    assert "What do you want to scale?" in desk("ops").get(f"{ADD}?kind=none").content.decode()
+def test_unknown_provider_is_asked_for_again(log_in: LogIn, taps: Cloud) -> None:
+    assert "What do you want to scale?" in log_in("ops").get(f"{ADD}?kind=none").content.decode()
 
 
-def test_changed_target_is_audited_and_keeps_what_ticks_wrote(desk: Desk, target: Target) -> None:
+def test_changed_target_is_audited_and_keeps_what_ticks_wrote(log_in: LogIn, target: Target) -> None:
     Target.objects.update(ready_size=2, observed={"size": 2}, locked_until=timezone.now())
 
-    change(desk("ops"), target, ceiling=50)
+    change(log_in("ops"), target, ceiling=50)
 
     row = Target.objects.get()
     assert (row.ceiling, row.ready_size, row.observed, row.locked_until is None) == (50, 2, {"size": 2}, False)
@@ -164,36 +164,36 @@ def test_changed_target_is_audited_and_keeps_what_ticks_wrote(desk: Desk, target
     )
 
 
-def test_target_with_a_new_locator_forgets_its_reading_and_its_lock(desk: Desk, target: Target) -> None:
+def test_target_with_a_new_locator_forgets_its_reading_and_its_lock(log_in: LogIn, target: Target) -> None:
     Target.objects.update(
         ready_size=2, observed={"size": 2}, observed_at=timezone.now(), locked_until=timezone.now(), error="x"
     )
 
-    change(desk("ops"), target, where_name="other-fleet")
+    change(log_in("ops"), target, where_name="other-fleet")
 
     row = Target.objects.get()
     assert (row.locator, row.resource) == ({"name": "other-fleet"}, "stand-in:other-fleet")
     assert (row.ready_size, row.observed, row.observed_at, row.locked_until, row.error) == (None, None, None, None, "")
 
 
-def test_scaled_target_keeps_its_locator(desk: Desk, target: Target) -> None:
+def test_scaled_target_keeps_its_locator(log_in: LogIn, target: Target) -> None:
     Target.objects.update(baseline={"wanted": 2}, baseline_size=2)
 
-    answer = change(desk("ops"), target, where_name="other-fleet", headroom_percent=10)
+    answer = change(log_in("ops"), target, where_name="other-fleet", headroom_percent=10)
 
     row = Target.objects.get()
     assert (row.locator, row.headroom_percent) == ({"name": "web-fleet"}, 10)
     assert "The target is being scaled now, so its locator was not changed. Everything else was saved." in said(answer)
 
 
-def test_scaled_target_can_not_be_disabled(desk: Desk, target: Target) -> None:
+def test_scaled_target_can_not_be_disabled(log_in: LogIn, target: Target) -> None:
     Target.objects.update(baseline={"wanted": 2}, baseline_size=2)
     share = target.shares.get()
     row = {"id": share.pk, "target": target.pk, "group": "web"}
     sent = form(shares=[row], ceiling=100)
     del sent["enabled"]
 
-    answer = desk("ops").post(page(target), sent)
+    answer = log_in("ops").post(page(target), sent)
 
     assert errors(answer)["enabled"] == [
         "This target is scaled now; if it is disabled, it stays at that size. Press “Restore now” first."
@@ -201,23 +201,23 @@ def test_scaled_target_can_not_be_disabled(desk: Desk, target: Target) -> None:
     assert Target.objects.get().enabled
 
 
-def test_page_of_an_unknown_provider_opens(desk: Desk, target: Target) -> None:
+def test_page_of_an_unknown_provider_opens(log_in: LogIn, target: Target) -> None:
     Target.objects.update(provider="gone")
 
-    answer = desk("ops").get(page(target))
+    answer = log_in("ops").get(page(target))
 
     assert answer.status_code == 200
     assert "unknown provider" in answer.content.decode()
 
 
 @pytest.mark.parametrize("is_planned", [True, False])
-def test_target_that_a_drop_used_is_not_deleted(desk: Desk, target: Target, is_planned: bool) -> None:
+def test_target_that_a_drop_used_is_not_deleted(log_in: LogIn, target: Target, is_planned: bool) -> None:
     step = make_step(target=target)
     if not is_planned:  # its plan failed, after the drop had moved
         Usage.objects.create(drop=step.drop, target=target, size=6, since=step.starts_at, until=step.needed_at)
         step.delete()
 
-    answer = desk("ops").post(page(target, "delete"), {"post": "yes"})
+    answer = log_in("ops").post(page(target, "delete"), {"post": "yes"})
 
     assert (answer.status_code, answer.context["why"]) == (
         409,
@@ -226,8 +226,8 @@ def test_target_that_a_drop_used_is_not_deleted(desk: Desk, target: Target, is_p
     assert Target.objects.exists()
 
 
-def test_target_that_no_drop_used_is_deleted_with_its_calls(desk: Desk, target: Target) -> None:
-    client = desk("ops")
+def test_target_that_no_drop_used_is_deleted_with_its_calls(log_in: LogIn, target: Target) -> None:
+    client = log_in("ops")
     client.post(page(target, "test"))
 
     assert client.post(page(target, "delete"), {"post": "yes"}).status_code == 302
@@ -235,10 +235,10 @@ def test_target_that_no_drop_used_is_deleted_with_its_calls(desk: Desk, target: 
     assert [entry.action for entry in AuditEntry.objects.all()][:1] == ["deleted"]
 
 
-def test_connection_test_reads_and_changes_nothing(desk: Desk, target: Target, taps: Cloud) -> None:
+def test_connection_test_reads_and_changes_nothing(log_in: LogIn, target: Target, taps: Cloud) -> None:
     before = Target.objects.values().get()
 
-    answer = desk("ops").post(page(target, "test"), follow=True)
+    answer = log_in("ops").post(page(target, "test"), follow=True)
 
     assert said(answer)[0].startswith("The connection works: 2 taps, 2 of them serving. It took ")
     assert (taps.asked, Target.objects.values().get()) == ([], before)
@@ -254,18 +254,18 @@ def test_connection_test_reads_and_changes_nothing(desk: Desk, target: Target, t
         ("hang", "The connection doesn't work. It did not answer."),
     ],
 )
-def test_connection_test_shows_the_fault(desk: Desk, target: Target, taps: Cloud, fault: str, sentence: str) -> None:
+def test_connection_test_shows_the_fault(log_in: LogIn, target: Target, taps: Cloud, fault: str, sentence: str) -> None:
     taps.faults["web-fleet"] = fault
 
-    answer = desk("ops").post(page(target, "test"), follow=True)
+    answer = log_in("ops").post(page(target, "test"), follow=True)
 
     assert said(answer) == [sentence]
 
 
-def test_restore_now_is_confirmed_and_audited(desk: Desk, target: Target) -> None:
+def test_restore_now_is_confirmed_and_audited(log_in: LogIn, target: Target) -> None:
     Target.objects.update(baseline={"wanted": 2}, baseline_size=2, desired={"wanted": 6}, desired_size=6)
     step = make_step(target=target, state="holding", requested_at=timezone.now())
-    client = desk("ops")
+    client = log_in("ops")
 
     assert "6 taps" in client.get(page(target, "restore")).content.decode()
     assert Step.objects.get().state == "holding"
@@ -276,8 +276,8 @@ def test_restore_now_is_confirmed_and_audited(desk: Desk, target: Target) -> Non
     assert list(AuditEntry.objects.values_list("actor__username", "about")) == [("ops", "target:web-fleet")]
 
 
-def test_restore_at_the_baseline_is_refused_with_the_reason(desk: Desk, target: Target) -> None:
-    answer = desk("ops").post(page(target, "restore"))
+def test_restore_at_the_baseline_is_refused_with_the_reason(log_in: LogIn, target: Target) -> None:
+    answer = log_in("ops").post(page(target, "restore"))
 
     assert (answer.status_code, answer.context["why"]) == (
         409,
@@ -285,33 +285,33 @@ def test_restore_at_the_baseline_is_refused_with_the_reason(desk: Desk, target: 
     )
 
 
-def test_stopped_target_offers_three_actions(desk: Desk, target: Target) -> None:
+def test_stopped_target_offers_three_actions(log_in: LogIn, target: Target) -> None:
     Target.objects.update(
         baseline={"wanted": 2}, baseline_size=2, stopped_at=timezone.now(), stopped_reason="Somebody set it to 9."
     )
 
-    answer = desk("ops").get(page(target))
+    answer = log_in("ops").get(page(target))
 
     assert [action.name for action in answer.context["available_actions"]] == ["restore", "resume", "abandon"]
     assert "Somebody set it to 9." in answer.content.decode()
 
 
-def test_stopped_target_is_resumed(desk: Desk, target: Target) -> None:
+def test_stopped_target_is_resumed(log_in: LogIn, target: Target) -> None:
     Target.objects.update(stopped_at=timezone.now(), stopped_reason="Somebody set it to 9.")
 
-    desk("ops").post(page(target, "resume"))
+    log_in("ops").post(page(target, "resume"))
 
     assert Target.objects.get().stopped_at is None
 
 
 @pytest.mark.parametrize("name", ["test", "restore", "resume", "abandon"])
-def test_actions_are_refused_to_staff_who_only_look(desk: Desk, target: Target, name: str, taps: Cloud) -> None:
-    assert desk("merchandisers").post(page(target, name)).status_code == 403
+def test_actions_are_refused_to_staff_who_only_look(log_in: LogIn, target: Target, name: str, taps: Cloud) -> None:
+    assert log_in("merchandisers").post(page(target, name)).status_code == 403
     assert (Call.objects.count(), AuditEntry.objects.count()) == (0, 0)
 
 
-def test_merchandisers_see_targets_but_change_none(desk: Desk, target: Target) -> None:
-    client = desk("merchandisers")
+def test_merchandisers_see_targets_but_change_none(log_in: LogIn, target: Target) -> None:
+    client = log_in("merchandisers")
 
     answer = client.get(page(target))
 
@@ -322,21 +322,21 @@ def test_merchandisers_see_targets_but_change_none(desk: Desk, target: Target) -
     assert client.post(page(target), form()).status_code == 403
 
 
-def test_nobody_else_sees_targets(desk: Desk, target: Target) -> None:
-    assert desk().get(page(target)).status_code == 403
+def test_nobody_else_sees_targets(log_in: LogIn, target: Target) -> None:
+    assert log_in().get(page(target)).status_code == 403
 
 
-def test_list_shows_when_each_was_last_read(desk: Desk, target: Target) -> None:
+def test_list_shows_when_each_was_last_read(log_in: LogIn, target: Target) -> None:
     Target.objects.update(observed={"size": 2}, observed_at=timezone.now())
 
-    text = desk("ops").get(LIST).content.decode()
+    text = log_in("ops").get(LIST).content.decode()
 
     assert "0 seconds ago" in text
     assert "&quot;size&quot;" not in text
 
 
-def test_list_needs_no_more_queries_for_three_targets_than_for_one(desk: Desk, target: Target, taps: Cloud) -> None:
-    client = desk("ops")
+def test_list_needs_no_more_queries_for_three_targets_than_for_one(log_in: LogIn, target: Target, taps: Cloud) -> None:
+    client = log_in("ops")
     one, _answer = queries(client, LIST)
     for name in ("a", "b"):
         make_target(taps, name=name, provider="tap")

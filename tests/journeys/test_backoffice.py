@@ -10,7 +10,7 @@ from tests.journeys.inside import Inside
 
 @pytest.fixture
 def merchandiser(shop: str, inside: Inside, visit: Visit, live_drop: str) -> Page:
-    """The desk's first page, signed in, in a shop that has products."""
+    """The back office's first page, logged in, in a shop that has products."""
     inside.call(rows.add_person, name="mia", group="merchandisers")
     page = visit("desktop")
     page.goto(f"{shop}/admin/")
@@ -22,18 +22,18 @@ def merchandiser(shop: str, inside: Inside, visit: Visit, live_drop: str) -> Pag
 
 def keep(page: Page, name: str) -> None:
     ARTEFACTS.mkdir(parents=True, exist_ok=True)
-    page.screenshot(path=ARTEFACTS / f"desk-{name}-1280.png", full_page=True)
+    page.screenshot(path=ARTEFACTS / f"backoffice-{name}-1280.png", full_page=True)
 
 
 def badge(page: Page) -> str:
-    return page.locator(".desk-badge").inner_text()
+    return page.locator(".backoffice-badge").inner_text()
 
 
 def test_plan_and_run_a_drop(merchandiser: Page) -> None:
     page = merchandiser
     keep(page, "index")
     page.get_by_role("link", name="Plan a drop").click()
-    page.locator("#id_title").fill("Planned at the desk")
+    page.locator("#id_title").fill("Planned in the back office")
     page.locator("#id_product").select_option(index=1)
     page.locator("#id_listed").uncheck()
     page.locator("#id_lobby_opens_at").fill("2035-10-28T02:30")
@@ -46,7 +46,7 @@ def test_plan_and_run_a_drop(merchandiser: Page) -> None:
     keep(page, "refused")
     page.locator("#id_lobby_opens_at").fill("2035-10-28T08:30")
     page.get_by_role("button", name="Save and continue editing").click()
-    expect(page.locator(".desk-missing")).to_contain_text("Editions: there are none.")
+    expect(page.locator(".backoffice-missing")).to_contain_text("Editions: there are none.")
     keep(page, "draft")
 
     page.locator("#id_editions-0-variant").select_option(index=1)
@@ -54,7 +54,7 @@ def test_plan_and_run_a_drop(merchandiser: Page) -> None:
     page.locator("#id_editions-0-quantity").fill("500")
     page.get_by_role("button", name="Save and continue editing").click()
     page.get_by_role("link", name="Announce…").click()
-    expect(page.locator(".desk table")).to_contain_text("500")
+    expect(page.locator(".backoffice table")).to_contain_text("500")
     keep(page, "announce")
     page.get_by_role("button", name="Announce").click()
     expect(page.locator(".messagelist")).to_contain_text("The drop is announced.")
