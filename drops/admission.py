@@ -24,13 +24,16 @@ def set_ceiling(
 
     Replaces the ceiling of that kind. It ends after `seconds`, or never. `reason` is a sentence for ops.
     """
+    ends_at = None
+    if seconds is not None:
+        ends_at = Now() + timedelta(seconds=seconds)
     row = Ceiling(
         drop=drop,
         kind=kind,
         shoppers=max(0, shoppers),
         reason=reason,
         set_at=Now(),
-        ends_at=None if seconds is None else Now() + timedelta(seconds=seconds),
+        ends_at=ends_at,
     )
     Ceiling.objects.bulk_create(
         [row],

@@ -16,7 +16,7 @@ from drops.waitingroom.protocol import status
 
 
 class Phase(models.TextChoices):
-    """Where a drop is between draft and end. Derived, never stored."""
+    """The phases of a drop, from draft to end. Derived, never stored."""
 
     DRAFT = "draft"
     ANNOUNCED = "announced"
@@ -39,10 +39,10 @@ MOMENT_PHASES = (Phase.LIVE, Phase.PAUSED, Phase.OPENING, Phase.LOBBY, Phase.ANN
 
 def phase(*, drop: Drop, now: datetime) -> Phase:
     """Return the drop's phase at `now`. Takes no query for a drop read by with_state(), else two at most."""
-    if drop.announced_at is None:
-        return Phase.CANCELLED if drop.cancelled_at else Phase.DRAFT
     if drop.cancelled_at:
         return Phase.CANCELLED
+    if drop.announced_at is None:
+        return Phase.DRAFT
     if drop.sealed_at and not drop.anything_left:
         return Phase.SOLD_OUT
     if drop.closed_at or (drop.closes_at and drop.closes_at <= now):
@@ -64,7 +64,9 @@ def next_change(*, drop: Drop, now: datetime) -> datetime | None:
     """Return when the clock alone changes the phase next; None if only a seal, a sale or a person can."""
     if drop.announced_at is None or drop.cancelled_at or drop.closed_at:
         return None
-    times = [drop.closes_at] if drop.sealed_at else [drop.lobby_opens_at, drop.opens_at, drop.closes_at]
+    times = [drop.closes_at]
+    if drop.sealed_at is None:
+        times += [drop.lobby_opens_at, drop.opens_at]
     return min((at for at in times if at and at > now), default=None)
 
 

@@ -21,27 +21,38 @@ STATES = (*(phase.value for phase in Phase if phase != Phase.DRAFT), "joined", "
 def drop_page(page: DropPage) -> dict[str, Any]:
     """Return the context of a drop's page."""
     gallery = catalogue.gallery(pictures=page.pictures)
-    return {
+    context: dict[str, Any] = {
         "page": page,
         "drop": page.drop,
         "product": page.product,
         "phase": page.phase.value,
         "gallery": gallery,
-        "social_image": images.absolute_url(gallery.hero) if gallery.hero else "",
+        "social_image": "",
         "paragraphs": catalogue.paragraphs(page.product),
         "price": price_range(page),
         "lists_editions": len(page.editions) > 1 or page.phase in lifecycle.RUNNING_PHASES,
         "commitment": page.proof.commitment.hex(),
-        "states": STATES if page.phase not in lifecycle.ENDED_PHASES else (),
+        "states": STATES,
         "line_url": f"/line/{page.drop.slug}/",  # the gate's
-        "cookie_prefix": "__Host-" if settings.SECURE_COOKIES else "",
+        "cookie_prefix": "",
         "upcoming_phases": [phase.value for phase in lifecycle.UPCOMING_PHASES],
         "running_phases": [phase.value for phase in lifecycle.RUNNING_PHASES],
         "ended_phases": [phase.value for phase in lifecycle.ENDED_PHASES],
         "sold_out_after": page.sold_out_after,
-        "missed_out": count_missed_out(page.drop) if page.phase == Phase.SOLD_OUT else 0,
-        "paused_at": paused_at(page.drop) if page.phase == Phase.PAUSED else None,
+        "missed_out": 0,
+        "paused_at": None,
     }
+    if gallery.hero:
+        context["social_image"] = images.absolute_url(gallery.hero)
+    if settings.SECURE_COOKIES:
+        context["cookie_prefix"] = "__Host-"
+    if page.phase in lifecycle.ENDED_PHASES:
+        context["states"] = ()
+    if page.phase == Phase.SOLD_OUT:
+        context["missed_out"] = count_missed_out(page.drop)
+    if page.phase == Phase.PAUSED:
+        context["paused_at"] = paused_at(page.drop)
+    return context
 
 
 def check_page(page: DropPage) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How many units of each edition are free, held, sold and withheld, counted from the units themselves."""
+"""Counts of each edition's free, held, sold and withheld units, made from the units themselves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -55,6 +55,10 @@ def counts_of(*, drops: Iterable[Drop]) -> dict[int, UnitCounts]:
 
 def band(count: UnitCounts) -> Band:
     """Return how much is left: `low` is a tenth or less, `held` none free but some may come back."""
-    if count.free == 0:
-        return "held" if count.held else "gone"
-    return "low" if count.free * 10 <= count.total else "in"
+    if count.free * 10 > count.total:
+        return "in"
+    if count.free:
+        return "low"
+    if count.held:
+        return "held"
+    return "gone"

@@ -62,7 +62,9 @@ def mine(request: HttpRequest, slug: str) -> HttpResponse:
         response: HttpResponse = JsonResponse({}, status=404)
         response.delete_cookie(keys.cookie("held", slug, settings.SECURE_COOKIES), samesite="Lax")
         return caching.private(response)
-    ends = hold.expires_at.timestamp() if hold.state == Hold.State.OPEN else None
+    ends = None
+    if hold.state == Hold.State.OPEN:
+        ends = hold.expires_at.timestamp()
     return caching.private(JsonResponse({"url": hold_url(hold), "text": held_text(hold), "ends": ends}))
 
 
@@ -142,7 +144,9 @@ def drop_page(request: HttpRequest, page: DropPage) -> HttpResponse:
 
 def cache_seconds(page: DropPage) -> int:
     """Return how long the edge may cache a drop's page. A sold-out drop may change: a unit can come back."""
-    return STABLE_CACHE_SECONDS if page.phase in {Phase.CLOSED, Phase.CANCELLED} else CACHE_SECONDS
+    if page.phase in {Phase.CLOSED, Phase.CANCELLED}:
+        return STABLE_CACHE_SECONDS
+    return CACHE_SECONDS
 
 
 def read_quantities(form: QueryDict, *, limit: int) -> dict[int, int]:

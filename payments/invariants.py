@@ -196,8 +196,12 @@ def difference(*, order: Order, intent: gateway.Intent) -> str:
     payment = order.payment
     if payment.intent_id != intent.id:
         # Without money on it, it is what an unclear answer to a create leaves behind.
-        return f"money on a second intent, {intent.id}" if intent.status in STATUSES_WITH_MONEY else ""
-    captured = payment.amount if payment.state == Payment.State.CAPTURED else 0
+        if intent.status in STATUSES_WITH_MONEY:
+            return f"money on a second intent, {intent.id}"
+        return ""
+    captured = 0
+    if payment.state == Payment.State.CAPTURED:
+        captured = payment.amount
     if intent.amount_received != captured and payment.state != Payment.State.CAPTURING:
         return f"Stripe received {intent.amount_received}, our rows say {captured}"
     if intent.status == "requires_capture" and payment.state in Payment.FINAL:

@@ -175,7 +175,9 @@ def refused(request: HttpRequest, *, hold: Hold, token: str, refusal: CheckoutRe
 def problem(refusal: CheckoutRefused) -> HttpResponse:
     """Return a refusal as problem details, with the field that it is about."""
     detail = str(refusal)
-    errors = [{"field": refusal.field, "detail": detail}] if refusal.field else []
+    errors = []
+    if refusal.field:
+        errors.append({"field": refusal.field, "detail": detail})
     return problems.response(status=refusal.status, detail=detail, errors=errors)
 
 

@@ -56,7 +56,9 @@ def names(_language: str | None) -> dict[str, str]:
 
 def zone(*, country: str, home: str) -> str:
     """Return the country's zone. Raises KeyError for a country that the shop doesn't ship to."""
-    return HOME if country == home else COUNTRIES[country][1]
+    if country == home:
+        return HOME
+    return COUNTRIES[country][1]
 
 
 def rate(*, country: str) -> int:

@@ -38,7 +38,9 @@ class EditionInline(TabularInline[Edition, Drop]):
     verbose_name_plural = "editions: what is sold, at which price, how many"
 
     def get_extra(self, request: HttpRequest, obj: Drop | None = None, **kwargs: Any) -> int:
-        return 0 if obj is not None and obj.pk and obj.editions.exists() else 1
+        if obj is not None and obj.pk and obj.editions.exists():
+            return 0
+        return 1
 
 
 class DropAdmin(AuditedAdmin[Drop]):
@@ -84,7 +86,9 @@ class DropAdmin(AuditedAdmin[Drop]):
         return field
 
     def get_fieldsets(self, request: HttpRequest, obj: Drop | None = None) -> Any:
-        crowd = (("Crowd", {"fields": ("expected",)}),) if may_edit_expected(request, obj) else ()
+        crowd: tuple[Any, ...] = ()
+        if may_edit_expected(request, obj):
+            crowd = (("Crowd", {"fields": ("expected",)}),)
         if obj is not None and obj.announced_at:
             return (
                 (None, {"fields": ("title",)}),
@@ -99,16 +103,22 @@ class DropAdmin(AuditedAdmin[Drop]):
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: Drop | None = None) -> Any:
-        expected = () if may_edit_expected(request, obj) else ("expected",)
+        fields: tuple[str, ...] = ()
         if obj is not None and obj.announced_at:
-            return (*FIXED_FIELDS, *TIMES, *expected)
-        return expected
+            fields = (*FIXED_FIELDS, *TIMES)
+        if not may_edit_expected(request, obj):
+            fields = (*fields, "expected")
+        return fields
 
     def get_prepopulated_fields(self, request: HttpRequest, obj: Drop | None = None) -> Any:
-        return {} if obj is not None else self.prepopulated_fields
+        if obj is not None:
+            return {}
+        return self.prepopulated_fields
 
     def get_inlines(self, request: HttpRequest, obj: Drop | None) -> Any:
-        return () if obj is not None and obj.announced_at else (EditionInline,)
+        if obj is not None and obj.announced_at:
+            return ()
+        return (EditionInline,)
 
     @admin.display(description="commitment")
     def commitment_hex(self, drop: Drop) -> str:

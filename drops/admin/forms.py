@@ -39,11 +39,15 @@ class DropForm(ModelForm[Drop]):
         zone = f"Local time in {timezone.get_current_timezone_name()}."
         for name in TIMES:
             if name in self.fields:
+                self.fields[name].help_text = zone
                 saved = getattr(self.instance, name)
-                self.fields[name].help_text = format_time(saved, now=timezone.now()) if saved else zone
+                if saved:
+                    self.fields[name].help_text = format_time(saved, now=timezone.now())
         if "expected" in self.fields:
+            self.initial["expected"] = None
             plan = ScalePlan.objects.filter(drop=self.instance.pk).first()
-            self.initial["expected"] = plan.expected if plan else None
+            if plan:
+                self.initial["expected"] = plan.expected
             self.fields["expected"].help_text = expected_help(drop=self.instance)
 
     @cached_property

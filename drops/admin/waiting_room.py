@@ -72,13 +72,16 @@ class CeilingAdmin(ReadOnlyAdmin[Ceiling]):
     def save_model(self, request: HttpRequest, obj: Ceiling, form: Any, change: bool) -> None:
         """Set the operator's ceiling in place of the one before."""
         minutes = form.cleaned_data["minutes"]
+        seconds = None
+        if minutes is not None:
+            seconds = minutes * 60
         with transaction.atomic():
             admission.set_ceiling(
                 drop=obj.drop,
                 kind=Ceiling.Kind.OPERATOR,
                 shoppers=obj.shoppers,
                 reason=obj.reason,
-                seconds=None if minutes is None else minutes * 60,
+                seconds=seconds,
             )
             after = {"shoppers": obj.shoppers, "reason": obj.reason, "minutes": minutes}
             audit_log.write(actor=person(request), about=about(obj), action="ceiling set", after=after)
@@ -94,4 +97,6 @@ class CeilingAdmin(ReadOnlyAdmin[Ceiling]):
 
 def about(ceiling: Ceiling) -> str:
     """Return what the audit log names for a ceiling: its drop, or all drops."""
-    return f"drop:{ceiling.drop.slug}" if ceiling.drop else "drops"
+    if ceiling.drop is None:
+        return "drops"
+    return f"drop:{ceiling.drop.slug}"

@@ -54,7 +54,9 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
     @admin.display(description="tax")
     def tax_text(self, order: Order) -> str:
         tax = money.format_amount(amount=order.tax, currency=order.currency)
-        return f"{tax}, included in the prices" if order.tax_in_price else tax
+        if order.tax_in_price:
+            return f"{tax}, included in the prices"
+        return tax
 
     @admin.display(description="payment", ordering="payment__state")
     def payment_state(self, order: Order) -> str:

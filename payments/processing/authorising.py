@@ -153,7 +153,9 @@ def record_authorisation(payment: Payment, attempt: Attempt, intent: gateway.Int
     with transaction.atomic():
         end_attempt(attempt, Attempt.State.AUTHORISED)
         void_reason = allocate_units(payment)
-        payment.decision = Payment.Decision.VOID if void_reason else Payment.Decision.CAPTURE
+        payment.decision = Payment.Decision.CAPTURE
+        if void_reason:
+            payment.decision = Payment.Decision.VOID
         change_state(
             payment,
             Payment.State.AUTHORISED,
@@ -182,7 +184,9 @@ def is_late(payment: Payment) -> bool:
 
 def record_decline(payment: Payment, attempt: Attempt, intent: gateway.Intent | None, code: str) -> bool:
     """Reopen the hold so that its shopper can try again; after the third decline, void the payment."""
-    charge_id = intent.charge_id if intent else payment.charge_id
+    charge_id = payment.charge_id
+    if intent:
+        charge_id = intent.charge_id
     fields = {"declines": F("declines") + 1, "charge_id": charge_id}
     with transaction.atomic():
         end_attempt(attempt, Attempt.State.DECLINED, code)

@@ -39,7 +39,9 @@ def acquire(*, operation: str) -> None:
 
     Where only the common one is empty, the call's own bucket has lost a token for nothing.
     """
-    reserved = settings.STRIPE_CALLS_PER_SECOND // 4 if operation == CAPTURE else 0
+    reserved = 0
+    if operation == CAPTURE:
+        reserved = settings.STRIPE_CALLS_PER_SECOND // 4
     with connection.cursor() as cursor:
         # The common bucket is touched only if the call's own bucket had a token: the second INSERT selects
         # from the first one's RETURNING, so that no row there means no row here.

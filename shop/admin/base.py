@@ -109,7 +109,9 @@ class AuditedAdmin(ModelAdmin[M]):
 
 def person(request: HttpRequest) -> AbstractBaseUser | None:
     """Return the user who made the request. The admin never lets an anonymous visitor in."""
-    return request.user if isinstance(request.user, AbstractBaseUser) else None
+    if isinstance(request.user, AbstractBaseUser):
+        return request.user
+    return None
 
 
 def changes(form: Any) -> tuple[dict[str, str], dict[str, str]]:

@@ -5,6 +5,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.db.models.query import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
 
 from shop.admin.base import ReadOnlyAdmin, person
 from shop.core import audit_log
@@ -46,5 +47,4 @@ class EmailAdmin(ReadOnlyAdmin[Email]):
                     before={"sent_at": str(email.sent_at)},
                 )
             count = emails.update(sent_at=None, due_at=Now(), tries=0, last_error="")
-        noun = "email" if count == 1 else "emails"
-        self.message_user(request, f"{count} {noun} will be sent again.")
+        self.message_user(request, f"{count} email{pluralize(count)} will be sent again.")

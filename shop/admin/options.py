@@ -51,7 +51,9 @@ class OptionsField(forms.CharField):
         super().__init__(required=False, help_text=help_text, **kwargs)
 
     def prepare_value(self, value: Any) -> Any:
-        return format_options(value) if isinstance(value, dict) else value
+        if isinstance(value, dict):
+            return format_options(value)
+        return value
 
     def to_python(self, value: Any) -> Any:
         if isinstance(value, dict):

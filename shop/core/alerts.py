@@ -80,6 +80,9 @@ def send_webhook(alert: Alert) -> None:
 
 def webhook_body(alert: Alert) -> bytes:
     """Return the webhook's JSON, as docs/settings.md describes it."""
+    ended_at = None
+    if alert.resolved_at:
+        ended_at = alert.resolved_at.isoformat()
     return json.dumps(
         {
             "type": f"{alert.source}.alert",
@@ -87,7 +90,7 @@ def webhook_body(alert: Alert) -> bytes:
             "about": alert.subject,
             "words": alert.message,
             "at": alert.created_at.isoformat(),
-            "ended_at": alert.resolved_at.isoformat() if alert.resolved_at else None,
+            "ended_at": ended_at,
             "drop": alert.details.get("drop"),
             "target": alert.details.get("target"),
         }

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.template.defaultfilters import pluralize
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
@@ -45,20 +46,24 @@ def format_reading(moment: datetime, zone: ZoneInfo) -> str:
 def format_from_now(moment: datetime, *, now: datetime) -> str:
     """Return the distance of a moment from now: "in 3 days", "in 4 minutes 12 seconds", "2 hours ago"."""
     duration = format_duration(abs(moment - now))
-    return f"in {duration}" if moment > now else f"{duration} ago"
+    if moment > now:
+        return f"in {duration}"
+    return f"{duration} ago"
 
 
 def format_duration(duration: timedelta) -> str:
     """Return a duration as text: with seconds below an hour, otherwise in the largest one or two units."""
+    start = datetime(2001, 1, 1, tzinfo=UTC)
+    if duration >= timedelta(days=2):
+        return timesince(start, start + duration, depth=1)
     if duration >= timedelta(hours=1):
-        start = datetime(2001, 1, 1, tzinfo=UTC)
-        return timesince(start, start + duration, depth=1 if duration >= timedelta(days=2) else 2)
+        return timesince(start, start + duration, depth=2)
     minutes, seconds = divmod(int(duration.total_seconds()), 60)
     words = []
     if minutes:
-        words.append("1 minute" if minutes == 1 else f"{minutes} minutes")
+        words.append(f"{minutes} minute{pluralize(minutes)}")
     if seconds or not minutes:
-        words.append("1 second" if seconds == 1 else f"{seconds} seconds")
+        words.append(f"{seconds} second{pluralize(seconds)}")
     return " ".join(words)
 
 
@@ -67,11 +72,16 @@ def format_time(moment: datetime | None, *, now: datetime) -> str:
     if moment is None:
         return "–"
     local, utc = timezone.localtime(moment), moment.astimezone(UTC)
+    local_format, utc_format = "D j M Y, H:i", "%H:%M"
+    if local.second:
+        local_format = "D j M Y, H:i:s"
+    if utc.date() != local.date():
+        utc_format = "%-d %b %H:%M"
     return format_html(
         '<span class="desk-time">{} {} <span class="quiet">= {} UTC · {}</span></span>',
-        date_format(local, "D j M Y, H:i:s" if local.second else "D j M Y, H:i"),
+        date_format(local, local_format),
         local.tzname(),
-        utc.strftime("%H:%M" if utc.date() == local.date() else "%-d %b %H:%M"),
+        utc.strftime(utc_format),
         format_from_now(moment, now=now),
     )
 

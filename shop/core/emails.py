@@ -9,6 +9,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Now
+from django.template.defaultfilters import pluralize
 
 from shop.core import alerts, outbox
 from shop.core.models import Email
@@ -61,10 +62,10 @@ def watch() -> int:
     if not count:
         alerts.resolve(subject=ALERT_SUBJECT)
         return 0
-    noun = "email" if count == 1 else "emails"
     reason = found["last_error"] or "no worker has tried; check the workers of the queue “mail”"
     message = (
-        f"{count} {noun} can't be sent: {reason}. Check EMAIL_URL and the mail server. They are tried again."
+        f"{count} email{pluralize(count)} can't be sent: {reason}. "
+        "Check EMAIL_URL and the mail server. They are tried again."
     )
     alerts.raise_alert(source="mail", subject=ALERT_SUBJECT, message=message)
     return count

@@ -36,6 +36,10 @@ def format_amount(*, amount: int, currency: str) -> str:
     """Return an amount for people: "€96", "€96.50", "¥14,000". A round amount has no decimal places."""
     code = currency.upper()
     value = to_decimal(amount=abs(amount), currency=code)
-    decimals = exponent(currency=code) if value % 1 else 0
-    sign = "−" if amount < 0 else ""
-    return f"{sign}{SYMBOLS.get(code, code + chr(0xA0))}{value:,.{decimals}f}"
+    decimals = 0
+    if value % 1:
+        decimals = exponent(currency=code)
+    text = f"{SYMBOLS.get(code, code + chr(0xA0))}{value:,.{decimals}f}"
+    if amount < 0:
+        return f"−{text}"
+    return text

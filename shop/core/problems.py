@@ -23,7 +23,9 @@ def body(*, status: int, detail: str, errors: Sequence[Mapping[str, str]] = ()) 
         "status": status,
         "detail": detail,
     }
-    return problem | ({"errors": list(errors)} if errors else {})
+    if errors:
+        problem["errors"] = list(errors)
+    return problem
 
 
 def response(*, status: int, detail: str, errors: Sequence[Mapping[str, str]] = ()) -> HttpResponse:

@@ -14,19 +14,23 @@ def columns(model: type[models.Model], table: str = "") -> str:
 
     Name them instead of writing `*`: a prepared statement with `*` fails when a migration adds a column.
     """
-    prefix = f"{table}." if table else ""
+    prefix = ""
+    if table:
+        prefix = f"{table}."
     return ", ".join(f'{prefix}"{field.column}"' for field in fields(model))
 
 
 def from_row(model: type[M], values: Sequence[Any]) -> M:
     """Return the instance whose columns, as `columns` names them, have these values."""
-    names = [field.attname for field in fields(model)]
-    # JSON arrives as text: such fields say themselves how a value of the database is read.
-    read = [
-        field.from_db_value(value, None, connection) if hasattr(field, "from_db_value") else value
-        for field, value in zip(fields(model), values, strict=True)
-    ]
-    return model.from_db(connection.alias, names, read)
+    names, converted = [], []
+    for field, value in zip(fields(model), values, strict=True):
+        names.append(field.attname)
+        if hasattr(field, "from_db_value"):
+            # JSON, for example, arrives as text.
+            converted.append(field.from_db_value(value, None, connection))
+        else:
+            converted.append(value)
+    return model.from_db(connection.alias, names, converted)
 
 
 @cache

@@ -1,10 +1,10 @@
-"""A tier behind the edge, played by a test: it answers what the test says, and records its requests."""
+"""A tier behind the edge, played by a test, which sets its answers and reads its requests."""
 
-import threading
 import time
 from collections.abc import Callable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple, Self
+
+from tests.servers import QuietHandler, ThreadedServer
 
 
 class Request(NamedTuple):
@@ -15,7 +15,7 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
-    """What to answer, after `seconds`."""
+    """An answer, sent after `seconds`."""
 
     body: str = ""
     headers: Mapping[str, str] = {}
@@ -23,15 +23,15 @@ class Response(NamedTuple):
     seconds: float = 0.0
 
 
-class Upstream:
-    """`respond` is called with the path; `requests` has what came, in order."""
+class Upstream(ThreadedServer):
+    """`respond` is called with the path; `requests` are those received, in order."""
 
     def __init__(self, respond: Callable[[str], Response], *, port: int = 0) -> None:
         self.respond = respond
         self.requests: list[Request] = []
         upstream = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
 
             def serve(self) -> None:
@@ -48,22 +48,10 @@ class Upstream:
 
             do_GET = do_POST = serve  # noqa: N815 http.server's names
 
-            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 http.server's name
-                pass
-
-        class Server(ThreadingHTTPServer):
-            daemon_threads = True
-            request_queue_size = 256
-
-        self.server = Server(("127.0.0.1", port), Handler)
-        self.port = self.server.server_port
+        super().__init__(Handler, port=port)
 
     def __enter__(self) -> Self:
-        threading.Thread(
-            target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True
-        ).start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
+        self.close()

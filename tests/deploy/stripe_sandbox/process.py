@@ -5,16 +5,14 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 from collections.abc import Callable
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import requests
 import stripe
 
-from tests.servers import until
+from tests.servers import QuietHandler, ThreadedServer, until
 
 SECRET_KEY = "sk_test_sandboxsandbox0001"
 PUBLISHABLE_KEY = "pk_test_sandboxsandbox0001"
@@ -172,7 +170,7 @@ StartSandbox = Callable[..., SandboxProcess]
 """The type of the fixture `start_sandbox`: takes settings, returns the running sandbox."""
 
 
-class WebhookReceiver:
+class WebhookReceiver(ThreadedServer):
     """A shop's webhook endpoint. Responds with the next of `statuses`, and with 200 when none is left."""
 
     def __init__(self) -> None:
@@ -182,14 +180,14 @@ class WebhookReceiver:
         self.connections = 0
         receiver = self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(QuietHandler):
             protocol_version = "HTTP/1.1"
 
             def setup(self) -> None:
                 receiver.connections += 1
                 super().setup()
 
-            def do_POST(self) -> None:
+            def do_POST(self) -> None:  # noqa: N802 http.server's name
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 receiver.received.append((self.headers["Stripe-Signature"], body))
                 self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
@@ -197,18 +195,8 @@ class WebhookReceiver:
                 self.end_headers()
                 self.wfile.write(b"ok")
 
-            def log_message(self, *_: object) -> None:
-                """Log nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/webhooks/stripe/"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.thread.join(5)
-        self.server.server_close()
+        super().__init__(Handler)
+        self.url = f"{self.origin}/webhooks/stripe/"
 
     def events(self) -> list[stripe.Event]:
         """The received events, after checking their signatures."""

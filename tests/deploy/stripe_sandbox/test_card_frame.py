@@ -1,8 +1,6 @@
 """stripe.js and the card frame in a browser, on a shop page of another origin with a strict CSP."""
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,6 +8,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from tests.deploy.stripe_sandbox.process import PUBLISHABLE_KEY, SandboxProcess, StartSandbox
+from tests.servers import QuietHandler, ThreadedServer
 
 CHECKOUT_SCRIPT = (Path(__file__).parent / "checkout_page.js").read_text()
 CHECKOUT_PAGE = """<!doctype html><html lang="en"><head><title>Shop</title>
@@ -18,23 +17,21 @@ CHECKOUT_PAGE = """<!doctype html><html lang="en"><head><title>Shop</title>
 </html>"""
 
 
-class Shop:
+class Shop(ThreadedServer):
     """Serves a checkout page and its script from an origin of its own."""
 
     def __init__(self) -> None:
         self.sandbox = ""
         shop = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                is_script = self.path == "/shop.js"
-                body = (
-                    CHECKOUT_SCRIPT
-                    if is_script
-                    else CHECKOUT_PAGE.format(sandbox=shop.sandbox, key=PUBLISHABLE_KEY)
-                )
+        class Handler(QuietHandler):
+            def do_GET(self) -> None:  # noqa: N802 http.server's name
+                content_type, body = "text/javascript", CHECKOUT_SCRIPT
+                if self.path != "/shop.js":
+                    content_type = "text/html"
+                    body = CHECKOUT_PAGE.format(sandbox=shop.sandbox, key=PUBLISHABLE_KEY)
                 self.send_response(200)
-                self.send_header("Content-Type", "text/javascript" if is_script else "text/html")
+                self.send_header("Content-Type", content_type)
                 self.send_header(
                     "Content-Security-Policy",
                     f"default-src 'none'; script-src 'self' {shop.sandbox}; frame-src {shop.sandbox}; "
@@ -43,18 +40,7 @@ class Shop:
                 self.end_headers()
                 self.wfile.write(body.encode())
 
-            def log_message(self, *_: object) -> None:
-                """Log nothing."""
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.origin = f"http://127.0.0.1:{self.server.server_port}"
-        self.thread = threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True)
-        self.thread.start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.thread.join(5)
-        self.server.server_close()
+        super().__init__(Handler)
 
 
 @pytest.fixture
