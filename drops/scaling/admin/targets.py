@@ -92,7 +92,7 @@ class TargetAdmin(AuditedAdmin[Target]):
 
     def form_provider(self, request: HttpRequest, obj: Target | None) -> str:
         """Return the target's provider, or the one chosen in the address; empty if it is unknown."""
-        key = obj.provider if obj is not None else request.GET.get("kind", "")
+        key = obj.provider if obj is not None else request.GET.get("provider", "")
         return key if key in PROVIDERS else ""
 
     def can_change_locator(self, request: HttpRequest, obj: Target | None) -> bool:

@@ -50,7 +50,7 @@ def form(*, shares: Sequence[dict[str, Any]] = ({"group": "web"},), **fields: An
 
 
 def add(client: Client, **fields: Any) -> Any:
-    return client.post(f"{ADD}?kind=tap", form(**fields))
+    return client.post(f"{ADD}?provider=tap", form(**fields))
 
 
 def said(answer: Any) -> list[str]:
@@ -73,12 +73,12 @@ def change(client: Client, target: Target, **fields: Any) -> Any:
 def test_add_asks_for_the_provider_first(log_in: LogIn, taps: Cloud) -> None:
     text = log_in("ops").get(ADD).content.decode()
 
-    assert 'href="?kind=tap"' in text
+    assert 'href="?provider=tap"' in text
     assert "TAP_TOKEN in the environment" in text
 
 
 def test_add_shows_the_providers_fields_and_lead_time(log_in: LogIn, taps: Cloud) -> None:
-    answer = log_in("ops").get(f"{ADD}?kind=tap")
+    answer = log_in("ops").get(f"{ADD}?provider=tap")
 
     fields = answer.context["adminform"].form
     assert [name for name in fields.fields if name.startswith("where_")] == ["where_name", "where_region"]
@@ -145,7 +145,7 @@ def test_two_targets_of_one_resource_are_refused(log_in: LogIn, target: Target) 
 
 
 def test_unknown_provider_is_asked_for_again(log_in: LogIn, taps: Cloud) -> None:
-    assert "What do you want to scale?" in log_in("ops").get(f"{ADD}?kind=none").content.decode()
+    assert "What do you want to scale?" in log_in("ops").get(f"{ADD}?provider=none").content.decode()
 
 
 def test_changed_target_is_audited_and_keeps_what_ticks_wrote(log_in: LogIn, target: Target) -> None:
