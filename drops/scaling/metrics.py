@@ -16,7 +16,7 @@ from drops.models import Hold
 from drops.scaling.models import Target
 from drops.scaling.providers import ProviderError, Reading
 from drops.scaling.providers.local import procfs
-from drops.scaling.providers.local.gunicorn import Gunicorn, path_of
+from drops.scaling.providers.local.gunicorn import Gunicorn, socket_path
 
 FLEETS = ("gate", "web", "hooks")  # each with its control socket in RUN_DIR, if it runs on this machine
 MIN_SAMPLE_SECONDS = 1.0  # between two samples: a shorter time means little
@@ -72,7 +72,7 @@ def fleets() -> dict[str, dict[str, Any]]:
 
 def runs_here(name: str) -> bool:
     """Whether a fleet has its control socket on this machine."""
-    return bool(settings.RUN_DIR) and Path(path_of(locator(name))).exists()
+    return bool(settings.RUN_DIR) and Path(socket_path(locator(name))).exists()
 
 
 def locator(name: str) -> dict[str, str]:

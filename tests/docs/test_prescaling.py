@@ -74,7 +74,7 @@ def test_new_provider_grows_and_comes_back(provider: type[Provider], group: str)
 
 def test_new_provider_refuses_what_is_not_there_with_a_sentence(provider: type[Provider], group: str) -> None:
     with pytest.raises(
-        ApplyRefused, match=r"There is no Auto Scaling group nothing in this region\. Look at its name\."
+        ApplyRefused, match=r"There is no Auto Scaling group nothing in this region\. Check its name\."
     ):
         provider(locator={"region": "eu-central-1", "group": "nothing"}).read()
 

@@ -1,6 +1,7 @@
-"""Kinds of targets: one file each, registered here.
+"""Providers: one file each, registered here.
 
-A kind is asked for an absolute state, and whether it stands is read back, never concluded from an accepted call.
+A provider applies an absolute state. Whether the target has reached it is read back, never concluded from an accepted
+call.
 """
 
 from drops.scaling.providers.aws.aurora_class import AuroraClass
@@ -11,8 +12,8 @@ from drops.scaling.providers.base import (
     Applied,
     ApplyRefused,
     BadLocator,
+    ExtraNotInstalled,
     Field,
-    Missing,
     OutcomeUnclear,
     Provider,
     ProviderError,
@@ -30,8 +31,8 @@ __all__ = [
     "Applied",
     "ApplyRefused",
     "BadLocator",
+    "ExtraNotInstalled",
     "Field",
-    "Missing",
     "OutcomeUnclear",
     "Provider",
     "ProviderError",

@@ -1,27 +1,27 @@
-"""What every kind of target can do. A new one is one file with a subclass of Kind, and its line in KINDS."""
+"""The interface of every provider. A new one is a file with a subclass of Provider, and its line in PROVIDERS."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-State = dict[str, Any]  # what a kind controls, absolute and as JSON: {"min": 2, "max": 10}
+State = dict[str, Any]  # what a provider controls, absolute and as JSON: {"min": 2, "max": 10}
 
 
 class ProviderError(Exception):
-    """A call did not do what it should; the text is a sentence for ops: what happened, and what to do."""
+    """A call failed. The text is a sentence for ops: what happened, and what to do."""
 
 
 class OutcomeUnclear(ProviderError):
-    """Nobody can tell whether it happened: time-out, 5xx, garbage. Read back, ask again later."""
+    """It is unknown whether the call took effect: time-out, 5xx, unreadable response. Read again, then repeat it."""
 
 
 class ApplyRefused(ProviderError):
-    """It was refused and will be again until somebody acts: no such thing, no permission, quota, bad credentials."""
+    """Refused, and will be again until somebody acts: no such resource, no permission, quota, bad credentials."""
 
 
-class Missing(ApplyRefused):
-    """A package is not installed; the text names the extra to install."""
+class ExtraNotInstalled(ApplyRefused):
+    """A package is not installed. The text names the extra to install."""
 
 
 class BadLocator(ValueError):
@@ -34,7 +34,7 @@ class BadLocator(ValueError):
 
 @dataclass(frozen=True)
 class Field:
-    """One thing that a kind must be told, for the form in the admin. Never a secret."""
+    """One part of the locator, for the form in the admin. Never a secret."""
 
     name: str
     label: str
@@ -45,19 +45,19 @@ class Field:
 
 @dataclass(frozen=True)
 class Reading:
-    """A target as it stands. `state` holds only what is controlled; `size` is what that state asks for."""
+    """A target as observed. `state` holds only what the provider controls; `size` is the size which that asks for."""
 
     state: State
     size: int
-    serving: int  # instances that do their work now
-    moving: bool = False  # a change is under way
+    serving: int  # instances that are ready
+    moving: bool = False  # a change is in progress
     message: str = ""  # more, for ops
-    cpu_seconds: float | None = None  # used since they started, where it can be told
+    cpu_seconds: float | None = None  # used since the processes started, where that is known
 
 
 @dataclass(frozen=True)
 class Applied:
-    """An accepted call. It says nothing of whether the state stands."""
+    """An accepted call. Whether the target has reached the state is only known by reading it."""
 
     request_id: str = ""
     message: str = ""
@@ -65,42 +65,42 @@ class Applied:
 
 @dataclass
 class Provider(ABC):
-    """One target of this kind. Raises Faulty from every call; nothing is cached between calls."""
+    """One target. Every call raises ProviderError when it fails; nothing is cached between calls."""
 
     locator: Mapping[str, Any] = field(default_factory=dict)
 
-    name: ClassVar[str]  # shown: "AWS ECS service"
-    unit: ClassVar[str]  # what is counted: "tasks"
+    name: ClassVar[str]  # shown to ops: "AWS ECS service"
+    unit: ClassVar[str]  # what a size counts: "tasks"
     fields: ClassVar[tuple[Field, ...]]
-    lead_seconds: ClassVar[int]  # the least that is believed, before anything is learned
-    tier: ClassVar[int] = 1  # 0: data stores, scaled first and brought back last
+    lead_seconds: ClassVar[int]  # the shortest lead time that is planned with, before any has been measured
+    tier: ClassVar[int] = 1  # 0: data stores, scaled up first and down last
     credentials: ClassVar[str] = ""  # where they come from, for ops: "AWS_ACCESS_KEY_ID … in the environment"
-    price_key: ClassVar[str] = ""  # of the price table; empty: has no price
+    price_key: ClassVar[str] = ""  # in the price table; empty if it has no price
 
     @classmethod
     @abstractmethod
     def check(cls, locator: Mapping[str, Any]) -> None:
-        """Look at `locator` without a call. Raises: BadWhere."""
+        """Check a locator without making a call. Raises BadLocator."""
 
     @classmethod
     @abstractmethod
     def resource(cls, locator: Mapping[str, Any]) -> str:
-        """Name what it is, the same for any two rows that mean the same thing."""
+        """Return a unique name of the resource: the same for any two locators that mean the same one."""
 
     @abstractmethod
     def read(self) -> Reading:
-        """Read how it stands. Changes nothing."""
+        """Return the target as it is now. Changes nothing."""
 
     @abstractmethod
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Give the state that asks for `size`, rounded up to one that exists, all else as in the baseline."""
+        """Return the state for `size`, rounded up to one that exists; everything else as in the baseline."""
 
     @abstractmethod
     def apply(self, state: State, *, key: str) -> Applied:
-        """Ask for an absolute state, or do the next call on the way to it. Safe to repeat; `key` is the same then."""
+        """Set an absolute state, or make the next call on the way to it. Safe to repeat, with the same `key`."""
 
     def is_ready(self, reading: Reading, state: State) -> bool:
-        """Whether the state stands: asked for as such, nothing moving, all of it serving."""
+        """Whether the target has reached the state: set to it, nothing in progress, all instances ready."""
         return self.is_same(reading.state, state) and not reading.moving and reading.serving >= reading.size
 
     def is_same(self, one: State, other: State) -> bool:
@@ -108,9 +108,15 @@ class Provider(ABC):
         return one == other
 
     def is_between(self, live: State, *, before: State, after: State) -> bool:
-        """Whether `live` is a stage of our own way from one state to another, for kinds that need several calls."""
+        """Whether `live` is a stage of our own change between two states, for providers that need several calls."""
         return False
 
     def format_size(self, size: int) -> str:
-        """Say a size: "4 tasks"."""
+        """Return a size with its unit: "4 tasks"."""
         return f"{size} {self.unit}"
+
+
+def one_line(text: object, max_characters: int) -> str:
+    """Return somebody else's text as it may be shown to ops: on one printable line, cut to `max_characters`."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())
+    return line if len(line) <= max_characters else f"{line[: max_characters - 1]}…"

@@ -1,10 +1,10 @@
-"""Anything, by a signed webhook: its receiver is told the size that is wanted, and its status URL says what stands.
+"""Anything else, by a signed webhook: its receiver gets the desired size, and its status URL returns the observed one.
 
-Told: `POST url` with `{"version": 1, "url": …, "size": 8}`, an absolute size, so that telling it twice is telling it
-once; `Idempotency-Key` and `webhook-id` stay the same for the same demand. Read back: `GET status_url` answers
-`{"size": 8, "serving": 6, "moving": true, "words": "…"}`, of which the last two may be left out: the size that is asked
-for, what does its work now, whether a change is under way, a sentence for ops. Both are signed, as
-shop.core.outbound does it.
+Apply: `POST url` with `{"version": 1, "url": …, "size": 8}`. The size is absolute, so that a repeated call has no
+further effect; `Idempotency-Key` and `webhook-id` are the same for each repeat of a call.
+Read: `GET status_url` returns `{"size": 8, "serving": 6, "moving": true, "words": "…"}`, of which the last two may be
+left out: the desired size, the instances that are ready, whether a change is in progress, a sentence for ops.
+Both are signed, as shop.core.outbound does it.
 """
 
 import json
@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from drops.scaling.providers.base import (
     Applied,
@@ -22,136 +20,148 @@ from drops.scaling.providers.base import (
     Field,
     OutcomeUnclear,
     Provider,
+    ProviderError,
     Reading,
     State,
+    one_line,
 )
 from shop.core import outbound
 
-SECONDS = 10.0  # that one answer may take, all in all
-MOST = 1_000_000  # a size beyond it is no size
-LATER = frozenset({408, 409, 423, 425, 429})  # says the receiver for now, not for good
+CALL_SECONDS = 10.0  # for one call, from look-up to the last byte
+MAX_SIZE = 1_000_000
+MAX_SHOWN_CHARACTERS = 120  # of the receiver's own text
+RETRY_STATUSES = frozenset({408, 409, 423, 425, 429})  # with these the receiver refuses for now, not for good
 
-Said = TypeVar("Said")
+Result = TypeVar("Result")
 
 
 class Webhook(Provider):
     """`locator`: {"url": …, "status_url": …}. State: {"size": n}."""
 
-    name: ClassVar[str] = gettext_noop("signed webhook")
-    unit: ClassVar[str] = gettext_noop("instances")
+    name: ClassVar[str] = "signed webhook"
+    unit: ClassVar[str] = "instances"
     fields: ClassVar[tuple[Field, ...]] = (
         Field(
             "url",
-            gettext_noop("address of the receiver"),
-            gettext_noop("Told by POST which size is wanted. https://, no redirects, no private address."),
+            "URL of the receiver",
+            "Gets the desired size by POST. It must begin with https://; redirects and private addresses are refused.",
         ),
         Field(
             "status_url",
-            gettext_noop("address of its status"),
-            gettext_noop("Read by GET: answers JSON with “size” and “serving”."),
+            "URL of its status",
+            "Read by GET. It must return JSON with “size” and “serving”.",
         ),
     )
     lead_seconds: ClassVar[int] = 120
-    credentials: ClassVar[str] = gettext_noop(
-        "SCALING_WEBHOOK_SECRET in the environment, known to the receiver; private hosts in SCALING_PRIVATE_HOSTS."
+    credentials: ClassVar[str] = (
+        "SCALING_WEBHOOK_SECRET in the environment, which the receiver must know too. "
+        "Private hosts must be listed in SCALING_PRIVATE_HOSTS."
     )
 
     @classmethod
     def check(cls, locator: Mapping[str, Any]) -> None:
-        """Look at both addresses. Raises: BadWhere."""
-        faults: dict[str, str] = {}
+        """Check both URLs. Raises BadLocator."""
+        errors: dict[str, str] = {}
         for name in ("url", "status_url"):
             try:
                 outbound.check(url=str(locator.get(name) or ""))
-            except outbound.AddressBlocked as barred:
-                faults[name] = str(barred)
-        if faults:
-            raise BadLocator(faults)
+            except outbound.AddressBlocked as error:
+                errors[name] = str(error)
+        if errors:
+            raise BadLocator(errors)
 
     @classmethod
     def resource(cls, locator: Mapping[str, Any]) -> str:
-        """Name the receiver by its address, however it is spelt."""
+        """Return the receiver's URL in one spelling."""
         parts = outbound.check(url=str(locator["url"]))
         return f"webhook:{parts.scheme}://{parts.hostname}:{outbound.port(parts)}{parts.path or '/'}?{parts.query}"
 
     def read(self) -> Reading:
         """Read the receiver's status."""
         url = str(self.locator["status_url"])
-        answer = self._call(lambda secret: outbound.get(url=url, secret=secret, seconds=SECONDS))
-        said = _called(answer.json)
-        if not isinstance(said, dict):
-            raise OutcomeUnclear(_("The status is no JSON object: it should be {“size”: 8, “serving”: 8}."))
-        size, moving, words = _count(said, "size"), said.get("moving", False), said.get("words", "")
-        if not isinstance(moving, bool) or not isinstance(words, str):
-            raise OutcomeUnclear(_("In the status “moving” should be true or false, and “words” a text."))
+        response = self._call(lambda secret: outbound.get(url=url, secret=secret, seconds=CALL_SECONDS))
+        status = _translate_errors(response.json)
+        if not isinstance(status, dict):
+            raise OutcomeUnclear("The status isn't a JSON object. It should look like {“size”: 8, “serving”: 8}.")
+        size, serving = _count(status, "size"), _count(status, "serving")
+        moving, message = status.get("moving", False), status.get("words", "")
+        if not isinstance(moving, bool) or not isinstance(message, str):
+            raise OutcomeUnclear("In the status, “moving” should be true or false, and “words” should be a string.")
         return Reading(
-            state={"size": size}, size=size, serving=_count(said, "serving"), moving=moving, message=_shown(words)
+            state={"size": size},
+            size=size,
+            serving=serving,
+            moving=moving,
+            message=one_line(message, MAX_SHOWN_CHARACTERS),
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Ask for exactly that size: nothing else is known of the receiver."""
+        """Return exactly that size: nothing else is known about the receiver."""
         return {"size": size}
 
     def apply(self, state: State, *, key: str) -> Applied:
-        """Tell the receiver. What it answers says only that it was told."""
+        """Send the desired size to the receiver. Its response only shows that it has received it."""
         url = str(self.locator["url"])
         body = json.dumps({"version": 1, "url": url, "size": state["size"]}).encode()
-        answer = self._call(lambda secret: outbound.post(url=url, body=body, secret=secret, key=key, seconds=SECONDS))
-        return Applied(
-            request_id=answer.request_id, message=_("told; it answered %(status)s") % {"status": answer.status}
+        response = self._call(
+            lambda secret: outbound.post(url=url, body=body, secret=secret, key=key, seconds=CALL_SECONDS)
         )
+        return Applied(request_id=response.request_id, message=f"the receiver responded {response.status}")
 
     def _call(self, send: Callable[[str], outbound.Response]) -> outbound.Response:
-        """Make one call; its answer if that is 2xx. Raises: Faulty."""
-        if not settings.SCALING_WEBHOOK_SECRET:
+        """Make one call; return its response if that is 2xx. Raises ProviderError."""
+        secret = settings.SCALING_WEBHOOK_SECRET
+        if not secret:
             raise ApplyRefused(
-                _("SCALING_WEBHOOK_SECRET is not set: the receiver could not tell who calls. Set it, on both sides.")
+                "SCALING_WEBHOOK_SECRET is not set, so the receiver couldn't verify the call. Set it on both sides."
             )
-        answer = _called(lambda: send(settings.SCALING_WEBHOOK_SECRET))
-        if 200 <= answer.status < 300:
-            return answer
-        said = {"status": answer.status, "words": _said(answer)}
-        if answer.status in {401, 403}:
-            raise ApplyRefused(
-                _("The receiver answered %(status)s%(words)s. Have both sides the same secret and time?") % said
-            )
-        if answer.status in {404, 410}:
-            raise ApplyRefused(
-                _("The receiver knows no such address (%(status)s%(words)s). Put in the right one.") % said
-            )
-        if answer.status in LATER or answer.status >= 500:
-            raise OutcomeUnclear(_("The receiver answered %(status)s%(words)s. It is asked again.") % said)
-        raise ApplyRefused(_("The receiver refused with %(status)s%(words)s. Look at what it expects.") % said)
+        response = _translate_errors(lambda: send(secret))
+        if not 200 <= response.status < 300:
+            raise _error_for(response)
+        return response
 
 
-def _called(do: Callable[[], Said]) -> Said:
-    """Do it, with its failure as a fault of the target. Raises: Faulty."""
+def _translate_errors(call: Callable[[], Result]) -> Result:
+    """Return what the call returns; raise its outbound errors as provider errors."""
     try:
-        return do()
-    except outbound.AddressBlocked as barred:
-        raise ApplyRefused(str(barred)) from barred
-    except outbound.NoResponse as failed:
-        raise OutcomeUnclear(str(failed)) from failed
+        return call()
+    except outbound.AddressBlocked as error:
+        raise ApplyRefused(str(error)) from error
+    except outbound.NoResponse as error:
+        raise OutcomeUnclear(str(error)) from error
 
 
-def _count(said: dict[str, Any], name: str) -> int:
-    """Give a number of instances that the status tells. Raises: Unknown."""
-    count = said.get(name)
-    if type(count) is not int or not 0 <= count <= MOST:
-        raise OutcomeUnclear(_("In the status “%(name)s” should be a whole number from 0 on.") % {"name": name})
+def _error_for(response: outbound.Response) -> ProviderError:
+    """Return the exception for a response that isn't 2xx."""
+    status = response.status
+    reason = f"{status}{_quoted_detail(response)}"
+    if status in {401, 403}:
+        return ApplyRefused(
+            f"The receiver responded {reason}. Check that both sides have the same secret and the same time."
+        )
+    if status in {404, 410}:
+        return ApplyRefused(f"The receiver doesn't know this URL ({reason}). Correct it.")
+    if status in RETRY_STATUSES or status >= 500:
+        return OutcomeUnclear(f"The receiver responded {reason}. It will be tried again.")
+    return ApplyRefused(f"The receiver refused the call with {reason}. Check what it accepts.")
+
+
+def _count(status: dict[str, Any], name: str) -> int:
+    """Return a number of instances from the status. Raises OutcomeUnclear."""
+    count = status.get(name)
+    # Not isinstance: True is an int as well.
+    if type(count) is not int or not 0 <= count <= MAX_SIZE:
+        raise OutcomeUnclear(f"In the status, “{name}” should be a whole number of 0 or more.")
     return count
 
 
-def _said(answer: outbound.Response) -> str:
-    """Give the receiver's own sentence, in brackets that close what we say; empty if it gave none."""
+def _quoted_detail(response: outbound.Response) -> str:
+    """Return the receiver's own sentence as ": “…”"; empty if there is none."""
     try:
-        said = answer.json()
+        body = response.json()
     except outbound.NoResponse:
         return ""
-    words = (said.get("detail") or said.get("error") or said.get("message")) if isinstance(said, dict) else None
-    return f": “{_shown(words)}”" if isinstance(words, str) else ""
-
-
-def _shown(words: str) -> str:
-    """Give foreign words as they may be shown: one line, not long."""
-    return "".join(letter for letter in words if letter.isprintable())[:120]
+    if not isinstance(body, dict):
+        return ""
+    detail = body.get("detail") or body.get("error") or body.get("message")
+    return f": “{one_line(detail, MAX_SHOWN_CHARACTERS)}”" if isinstance(detail, str) else ""

@@ -1,6 +1,6 @@
-"""AWS's protocols, as far as the stand-in of AWS speaks them: requests to parameters, answers to bytes.
+"""AWS's protocols, as far as the stand-in needs them: requests to parameters, results to responses.
 
-The shapes are botocore's own models, so that what is answered is what boto3 expects.
+The shapes are botocore's own models, so that the responses are those that boto3 expects.
 """
 
 import json
@@ -26,68 +26,68 @@ LAMBDA = {
 
 
 @dataclass
-class Asked:
-    """A call as it came: to which service, which operation, in which protocol, with what."""
+class Request:
+    """A call: to which service and operation, in which protocol, with which parameters."""
 
     service: str
     operation: str
     protocol: str
-    given: dict[str, Any]
+    parameters: dict[str, Any]
     region: str
 
 
 @dataclass
-class Answer:
-    """What goes back."""
+class Response:
+    """A response, before it is written to the connection."""
 
     status: int
-    kind: str
+    content_type: str
     body: bytes
     error: str = ""
 
 
-def parse(*, method: str, path: str, headers: Any, body: bytes) -> Asked:
-    """Read a request of one of the three protocols."""
+def parse(*, method: str, path: str, headers: Any, body: bytes) -> Request:
+    """Parse a request of one of the three protocols."""
     # AWS4-HMAC-SHA256 Credential=KEY/20261124/eu-central-1/ecs/aws4_request, …
     region = headers.get("Authorization", "///").split("/")[2]
     at, operation_target = urlsplit(path), headers.get("X-Amz-Target", "")
     if operation_target:
         prefix, operation = operation_target.split(".")
-        return Asked(TARGETS[prefix], operation, "json", json.loads(body or b"{}"), region)
-    words = [unquote(word) for word in at.path.split("/") if word]
-    if "functions" in words:
-        given = {"FunctionName": words[2]} | {name: value[0] for name, value in parse_qs(at.query).items()}
-        given |= json.loads(body or b"{}") | ({"Name": words[4]} if len(words) > 4 else {})
-        return Asked("lambda", LAMBDA[method, words[3]], "rest-json", given, region)
+        return Request(TARGETS[prefix], operation, "json", json.loads(body or b"{}"), region)
+    parts = [unquote(part) for part in at.path.split("/") if part]
+    if "functions" in parts:
+        parameters = {"FunctionName": parts[2]} | {name: value[0] for name, value in parse_qs(at.query).items()}
+        parameters |= json.loads(body or b"{}") | ({"Name": parts[4]} if len(parts) > 4 else {})
+        return Request("lambda", LAMBDA[method, parts[3]], "rest-json", parameters, region)
     form = {name: value[0] for name, value in parse_qs(body.decode()).items()}
     service = "elbv2" if form["Version"].startswith("2015") else "rds"
-    return Asked(service, form["Action"], "query", form, region)
+    return Request(service, form["Action"], "query", form, region)
 
 
-def answer(asked: Asked, result: dict[str, Any], *, number: int) -> Answer:
-    """Write what an operation gives."""
-    shape = MODELS.get_service_model(asked.service).operation_model(asked.operation).output_shape
-    if asked.protocol == "query":
+def success(request: Request, result: dict[str, Any], *, number: int) -> Response:
+    """Return the response with an operation's result."""
+    shape = MODELS.get_service_model(request.service).operation_model(request.operation).output_shape
+    if request.protocol == "query":
         inner = members(shape, result)
         text = (
-            f"<{asked.operation}Response><{asked.operation}Result>{inner}</{asked.operation}Result>"
-            f"<ResponseMetadata><RequestId>request-{number}</RequestId></ResponseMetadata></{asked.operation}Response>"
+            f"<{request.operation}Response><{request.operation}Result>{inner}</{request.operation}Result>"
+            f"<ResponseMetadata><RequestId>request-{number}</RequestId></ResponseMetadata></{request.operation}Response>"
         )
-        return Answer(200, "text/xml", text.encode())
-    status = {"Put": 202, "Del": 204}.get(asked.operation[:3], 200)
-    return Answer(status, "application/json", json.dumps(result).encode() if status != 204 else b"")
+        return Response(200, "text/xml", text.encode())
+    status = {"Put": 202, "Del": 204}.get(request.operation[:3], 200)
+    return Response(status, "application/json", json.dumps(result).encode() if status != 204 else b"")
 
 
-def error(asked: Asked, code: str, said: str, status: int) -> Answer:
-    """Write an error."""
-    if asked.protocol == "query":
-        text = f"<ErrorResponse><Error><Code>{code}</Code><Message>{escape(said)}</Message></Error></ErrorResponse>"
-        return Answer(status, "text/xml", text.encode())
-    return Answer(status, "application/json", json.dumps({"__type": code, "message": said}).encode(), error=code)
+def error(request: Request, code: str, message: str, status: int) -> Response:
+    """Return an error response."""
+    if request.protocol == "query":
+        text = f"<ErrorResponse><Error><Code>{code}</Code><Message>{escape(message)}</Message></Error></ErrorResponse>"
+        return Response(status, "text/xml", text.encode())
+    return Response(status, "application/json", json.dumps({"__type": code, "message": message}).encode(), error=code)
 
 
 def members(shape: Any, value: dict[str, Any]) -> str:
-    """Write a structure's members as XML."""
+    """Return a structure's members as XML."""
     return "".join(
         element(shape.members[name], one, shape.members[name].serialization.get("name", name))
         for name, one in value.items()
@@ -96,7 +96,7 @@ def members(shape: Any, value: dict[str, Any]) -> str:
 
 
 def element(shape: Any, value: Any, tag: str) -> str:
-    """Write one XML element."""
+    """Return one XML element."""
     if shape.type_name == "structure":
         inner = members(shape, value)
     elif shape.type_name == "list":

@@ -1,7 +1,7 @@
-"""A stand-in for a Kubernetes cluster: an API over HTTP with tokens, rights and validation, and its controllers.
+"""A stand-in for a Kubernetes cluster: an API over HTTP with tokens, permissions and validation, and controllers.
 
 Nothing happens by itself: `advance()` is one round of KEDA, HPA, Deployment controller, scheduler and kubelet, so
-that a test sees each stage between "asked for" and "ready".
+that a test sees each stage between applied and ready.
 """
 
 import json
@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from tests.drops.scaling import http_server
 
 UID = "0f2c1c4e-5a63-4d9a-9a43-0d6d6a1f9b11"
 TOKEN = "token-of-the-shop"
@@ -26,8 +27,8 @@ SERVED = {
 Json = dict[str, Any]
 
 
-class Said(Exception):
-    """An answer that is an error, as the API's type Status puts it."""
+class ApiError(Exception):
+    """An error response, of the API's type Status."""
 
     def __init__(self, code: int, reason: str, message: str) -> None:
         super().__init__(message)
@@ -39,16 +40,18 @@ class Said(Exception):
 
 @dataclass
 class Cluster:
-    """One namespace, "shop". `room`: pods that the nodes have room for. `quota`: pods that may be made."""
+    """One namespace, "shop". `max_running`: pods that fit on the nodes. `quota`: pods that may exist."""
 
     uid: str = UID
     token: str = TOKEN
-    room: int = 100
+    max_running: int = 100
     quota: int = 100
     has_keda: bool = True
     denied: set[tuple[str, str]] = field(default_factory=set)  # (verb, plural)
-    raw: deque[tuple[int, bytes, dict[str, str]]] = field(default_factory=deque)  # what the next calls get instead
-    things: dict[tuple[str, str], Json] = field(default_factory=dict)
+    raw: deque[tuple[int, bytes, dict[str, str]]] = field(
+        default_factory=deque
+    )  # responses to the next calls instead of real ones
+    objects: dict[tuple[str, str], Json] = field(default_factory=dict)
     pods: dict[str, str] = field(default_factory=dict)  # name: phase
     calls: list[tuple[str, str]] = field(default_factory=list)
     patches: list[tuple[str, Json]] = field(default_factory=list)
@@ -56,44 +59,48 @@ class Cluster:
     hang: threading.Event | None = None
 
     def deploy(self, name: str, replicas: int) -> None:
-        """Make a Deployment whose pods are ready."""
-        self.things["deployments", name] = {
+        """Create a Deployment whose pods are ready."""
+        self.objects["deployments", name] = {
             "metadata": {"name": name, "generation": 1},
             "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}},
             "status": {"observedGeneration": 1, "readyReplicas": replicas},
         }
         self.pods |= {f"{name}-{number}": "Running" for number in range(replicas)}
 
-    def autoscale(self, name: str, least: int | None, most: int) -> None:
-        """Make an HPA of a Deployment."""
-        self.things["horizontalpodautoscalers", name] = {
+    def autoscale(self, name: str, minimum: int | None, maximum: int) -> None:
+        """Create an HPA of a Deployment."""
+        self.objects["horizontalpodautoscalers", name] = {
             "metadata": {"name": name},
-            "spec": {"minReplicas": least, "maxReplicas": most, "scaleTargetRef": {"kind": "Deployment", "name": name}},
-            "status": {"desiredReplicas": self.things["deployments", name]["spec"]["replicas"]},
+            "spec": {
+                "minReplicas": minimum,
+                "maxReplicas": maximum,
+                "scaleTargetRef": {"kind": "Deployment", "name": name},
+            },
+            "status": {"desiredReplicas": self.objects["deployments", name]["spec"]["replicas"]},
         }
 
     def scale_by_keda(self, name: str, **spec: int) -> None:
-        """Make a ScaledObject of a Deployment; KEDA has made its HPA."""
-        self.things["scaledobjects", name] = {
+        """Create a ScaledObject of a Deployment, and the HPA that KEDA creates for it."""
+        self.objects["scaledobjects", name] = {
             "metadata": {"name": name, "annotations": {}, "generation": 1},
             "spec": {"scaleTargetRef": {"name": name}, **spec},
             "status": {},
         }
         self.keda()
-        self.things["horizontalpodautoscalers", f"keda-hpa-{name}"]["status"] = {"desiredReplicas": 1}
+        self.objects["horizontalpodautoscalers", f"keda-hpa-{name}"]["status"] = {"desiredReplicas": 1}
 
     def advance(self) -> None:
-        """Let every controller act once, the last of the chain first, so that each stage can be seen."""
+        """Let every controller act once, the last in the chain first, so that each stage can be observed."""
         self.kubelet()
         self.deployments()
         self.autoscalers()
         self.keda()
 
     def keda(self) -> None:
-        for (plural, name), thing in list(self.things.items()):
+        for (plural, name), thing in list(self.objects.items()):
             if plural == "scaledobjects":
                 spec = thing["spec"]
-                hpa = self.things.setdefault(("horizontalpodautoscalers", f"keda-hpa-{name}"), {"status": {}})
+                hpa = self.objects.setdefault(("horizontalpodautoscalers", f"keda-hpa-{name}"), {"status": {}})
                 hpa["metadata"] = {
                     "name": f"keda-hpa-{name}",
                     "labels": {"scaledobject.keda.sh/name": name},
@@ -107,17 +114,17 @@ class Cluster:
                 thing["status"]["hpaName"] = f"keda-hpa-{name}"
 
     def autoscalers(self) -> None:
-        for (plural, _name), thing in self.things.items():
+        for (plural, _name), thing in self.objects.items():
             if plural == "horizontalpodautoscalers":
-                deployment = self.things["deployments", thing["spec"]["scaleTargetRef"]["name"]]
+                deployment = self.objects["deployments", thing["spec"]["scaleTargetRef"]["name"]]
                 wanted = deployment["spec"]["replicas"]
-                least, most = thing["spec"].get("minReplicas") or 1, thing["spec"]["maxReplicas"]
+                low, high = thing["spec"].get("minReplicas") or 1, thing["spec"]["maxReplicas"]
                 if wanted:  # at 0 an HPA is off
-                    self.set_spec(deployment, {"replicas": min(most, max(least, 1))})
+                    self.set_spec(deployment, {"replicas": min(high, max(low, 1))})
                     thing["status"]["desiredReplicas"] = deployment["spec"]["replicas"]
 
     def deployments(self) -> None:
-        for (plural, name), thing in self.things.items():
+        for (plural, name), thing in self.objects.items():
             if plural == "deployments":
                 thing["status"]["observedGeneration"] = thing["metadata"]["generation"]
                 wanted = thing["spec"]["replicas"]
@@ -136,19 +143,19 @@ class Cluster:
     def kubelet(self) -> None:
         running = sum(phase == "Running" for phase in self.pods.values())
         for pod, phase in self.pods.items():
-            if phase == "Pending" and running < self.room:
+            if phase == "Pending" and running < self.max_running:
                 self.pods[pod], running = "Running", running + 1
-        for plural, name in self.things:
+        for plural, name in self.objects:
             if plural == "deployments":
                 self.count(name)
 
     def count(self, name: str) -> None:
         phases = [phase for pod, phase in self.pods.items() if pod.startswith(f"{name}-")]
-        self.things["deployments", name]["status"]["readyReplicas"] = phases.count("Running")
+        self.objects["deployments", name]["status"]["readyReplicas"] = phases.count("Running")
 
     @staticmethod
     def set_spec(thing: Json, spec: Json) -> None:
-        """Merge into the spec; null takes away; a change is a new generation where the kind counts them."""
+        """Merge into the spec; null removes a field; a change is a new generation where the resource counts them."""
         before = dict(thing["spec"])
         for key, value in spec.items():
             if value is None:
@@ -158,25 +165,25 @@ class Cluster:
         if "generation" in thing["metadata"] and thing["spec"] != before:
             thing["metadata"]["generation"] += 1
 
-    def answer(self, verb: str, path: str, query: dict[str, list[str]], body: Any, content_type: str) -> Json:
-        """Answer one call as the API server does. Raises: Said."""
+    def respond_to(self, verb: str, path: str, query: dict[str, list[str]], body: Any, content_type: str) -> Json:
+        """Return the result of one call, as the API server does. Raises ApiError."""
         parts = path.strip("/").split("/")
         group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
         rest = parts[2:] if parts[0] == "api" else parts[3:]
         plural = rest[2] if len(rest) > 2 else rest[0]
         if plural not in SERVED.get((group, version), ()) or (group == "keda.sh" and not self.has_keda):
-            raise Said(404, "NotFound", "the server could not find the requested resource")
+            raise ApiError(404, "NotFound", "the server could not find the requested resource")
         verb = "list" if verb == "get" and len(rest) == 3 else verb
         if (verb, plural) in self.denied:
             full = f"{plural}.{group}" if group else plural
-            raise Said(
+            raise ApiError(
                 403,
                 "Forbidden",
                 f'{full} is forbidden: User "{USER}" cannot {verb} resource "{plural}" in API group "{group}" in the '
                 'namespace "shop"',
             )
         if rest[1] != "shop":
-            raise Said(404, "NotFound", f'namespaces "{rest[1]}" not found')
+            raise ApiError(404, "NotFound", f'namespaces "{rest[1]}" not found')
         if plural == "namespaces":
             return {"metadata": {"name": "shop", "uid": self.uid}}
         if verb == "list":
@@ -185,7 +192,7 @@ class Cluster:
 
     def listed(self, plural: str, query: dict[str, list[str]]) -> list[Json]:
         if plural != "pods":
-            return [thing for (kind, _name), thing in self.things.items() if kind == plural]
+            return [thing for (kind, _name), thing in self.objects.items() if kind == plural]
         app = query["labelSelector"][0].removeprefix("app=")
         assert query["fieldSelector"] == ["status.phase=Pending"]
         full = {
@@ -199,43 +206,38 @@ class Cluster:
         ]
 
     def one(self, verb: str, plural: str, name: str, body: Any, content_type: str) -> Json:
-        thing = self.things.get((plural, name))
+        thing = self.objects.get((plural, name))
         group = next(group for (group, _version), plurals in SERVED.items() if plural in plurals)
         if thing is None:
-            raise Said(404, "NotFound", f'{plural}.{group} "{name}" not found')
+            raise ApiError(404, "NotFound", f'{plural}.{group} "{name}" not found')
         if verb == "patch":
             if content_type != "application/merge-patch+json":
-                raise Said(
+                raise ApiError(
                     415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {content_type}"
                 )
             self.patches.append((f"{plural}/{name}", body))
             merged = thing["spec"] | body["spec"]
-            least, most = merged.get("minReplicas") or 1, merged.get("maxReplicas") or least_most(merged)
-            if plural == "horizontalpodautoscalers" and least > most:
-                raise Said(
+            low, high = merged.get("minReplicas") or 1, merged.get("maxReplicas") or default_maximum(merged)
+            if plural == "horizontalpodautoscalers" and low > high:
+                raise ApiError(
                     422, "Invalid", f'{plural}.{group} "{name}" is invalid: spec.maxReplicas: must be ≥ minReplicas'
                 )
             self.set_spec(thing, body["spec"])
         return thing
 
 
-def least_most(spec: Json) -> int:
-    """Give a maximum for what has none."""
+def default_maximum(spec: Json) -> int:
+    """Return a maximum for a spec that has none."""
     return max(100, spec.get("minReplicas") or 0)
 
 
 @contextmanager
 def serve(cluster: Cluster) -> Iterator[str]:
-    """Serve the cluster's API on this machine; its address."""
+    """Serve the cluster's API on this machine; yield its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
+    class Handler(http_server.QuietHandler):
         def handle_call(self) -> None:
-            length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length)
-            parts = urlsplit(self.path)
-            verb = self.command.lower()
+            body, parts, verb = self.read_body(), urlsplit(self.path), self.command.lower()
             cluster.calls.append((verb, parts.path))
             if cluster.hang:
                 cluster.hang.wait(30)
@@ -246,43 +248,29 @@ def serve(cluster: Cluster) -> Iterator[str]:
                 return
             try:
                 if self.headers.get("Authorization") != f"Bearer {cluster.token}":
-                    raise Said(401, "Unauthorized", "Unauthorized")
-                kind = self.headers.get("Content-Type", "")
-                said = cluster.answer(verb, parts.path, parse_qs(parts.query), json.loads(body or b"null"), kind)
-                self.reply(200, json.dumps(said).encode(), {})
-            except Said as error:
+                    raise ApiError(401, "Unauthorized", "Unauthorized")
+                content_type = self.headers.get("Content-Type", "")
+                document = json.loads(body or b"null")
+                result = cluster.respond_to(verb, parts.path, parse_qs(parts.query), document, content_type)
+                self.reply(200, json.dumps(result).encode(), {})
+            except ApiError as error:
                 self.reply(error.code, json.dumps(error.body).encode(), {})
 
-        do_GET = do_PATCH = handle_call  # noqa: N815 as the standard library wants it
+        do_GET = do_PATCH = handle_call  # noqa: N815 as http.server names them
 
         def reply(self, status: int, body: bytes, headers: dict[str, str]) -> None:
-            self.send_response(status)
-            for name, value in {"Content-Type": "application/json", "Audit-Id": "audit-1", **headers}.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.respond(status, {"Content-Type": "application/json", "Audit-Id": "audit-1", **headers}, body)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    cluster.url = f"http://127.0.0.1:{server.server_port}"
-    try:
-        yield cluster.url
-    finally:
-        if cluster.hang:
-            cluster.hang.set()
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with http_server.serve(Handler) as cluster.url:
+        try:
+            yield cluster.url
+        finally:
+            if cluster.hang:
+                cluster.hang.set()
 
 
 def configuration(*, server: str, token: str = TOKEN, ca: str = "") -> str:
-    """Write a file for KUBECONFIG."""
+    """Return the text of a file for KUBECONFIG."""
     authority = f", certificate-authority: {ca}" if ca else ""
     return f"""
 apiVersion: v1

@@ -107,13 +107,13 @@ def test_fleets_are_those_of_this_machine(
 
 def test_fleet_that_is_silent_has_a_fault(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.RUN_DIR = str(tmp_path)
-    monkeypatch.setattr("drops.scaling.providers.local.gunicorn.PATIENCE_SECONDS", 0)
+    monkeypatch.setattr("drops.scaling.providers.local.gunicorn.RETRY_SECONDS", 0)
     (tmp_path / "gate.ctl").touch()
 
     [(name, found)] = metrics.fleets().items()
 
     assert (name, found["serving"]) == ("gate", None)
-    assert found["fault"].startswith("No gunicorn answers at ")
+    assert found["fault"].startswith("No gunicorn responds at ")
 
 
 def test_fleets_are_none_without_a_run_dir(settings: Settings) -> None:

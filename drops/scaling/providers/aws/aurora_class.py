@@ -1,10 +1,10 @@
-"""The class of an Aurora cluster's instances, changed one at a time and never under the writer.
+"""The instance class of an Aurora cluster, changed one instance at a time and never on the writer.
 
-  a small reader ── resize ─▶ wait ─▶ warm ── fail over to it ─▶ the old writer is a reader now ── resize ─▶ …
+  resize a small reader ─▶ wait ─▶ warm it ─▶ fail over to it ─▶ the old writer is a reader now: resize it ─▶ …
 
-Resizing the writer itself would move its role to a small reader and never bring it back. On the way down the writer of
-the baseline is made small first, gets its role back, and then the others shrink. Each call to `ask` does the next step
-that the cluster as it stands allows, and none while anything moves.
+Resizing the writer itself would move its role to a small reader and never bring it back. On the way down, the
+baseline's writer is resized first and gets its role back; then the others follow. Each call to `apply` takes the next
+step that the cluster allows, and none while a change is in progress.
 """
 
 import re
@@ -12,17 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
-
 from drops.scaling.providers.aws import aurora_warmup
-from drops.scaling.providers.aws.aurora_serverless import STEADY
-from drops.scaling.providers.aws.client import REGION, Aws, request_id, text, understood
+from drops.scaling.providers.aws.aurora import STABLE_STATUSES, AuroraProvider
+from drops.scaling.providers.aws.client import REGION, locator_text, parsing, request_id
 from drops.scaling.providers.base import Applied, ApplyRefused, BadLocator, Field, OutcomeUnclear, Reading, State
 
 CLASS = re.compile(r"db\.[a-z0-9-]+\.(?P<size>[a-z0-9-]+)")
-SMALL = {"micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4}
-BY_AWS = "application-autoscaling-"  # readers that Aurora's own auto scaling adds and takes away
+SMALL_CLASS_VCPUS = {"micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4}
+AUTO_SCALED_PREFIX = "application-autoscaling-"  # of readers that Aurora's own auto scaling adds and removes
 
 
 @dataclass(frozen=True)
@@ -30,146 +27,138 @@ class Node:
     """One instance of the cluster."""
 
     name: str
-    klass: str
+    instance_class: str
     status: str
-    writer: bool
-    tier: int  # of promotion; the least is first
-    pending: tuple[str, ...]  # names of what waits to be changed
+    is_writer: bool
+    promotion_tier: int  # the lowest is promoted first
+    pending: tuple[str, ...]  # names of the settings that are waiting to be changed
     host: str
 
     @property
-    def moves(self) -> bool:
-        """Whether anything about it is under way."""
-        return self.status not in STEADY or "DBInstanceClass" in self.pending
+    def is_changing(self) -> bool:
+        """Whether a change of it is in progress."""
+        return self.status not in STABLE_STATUSES or "DBInstanceClass" in self.pending
 
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster, its nodes that are on the ladder, and the names under which it is reached."""
+    """A cluster, those of its nodes that are scaled, and the names under which it is reached."""
 
     status: str
     nodes: tuple[Node, ...]
     endpoints: frozenset[str]
 
     @property
-    def waits_for(self) -> str:
-        """Say what moves; empty: nothing does."""
-        told = [] if self.status in STEADY else [self.status]
-        return ", ".join(told + [words_of(node) for node in self.nodes if node.moves])
+    def changes(self) -> str:
+        """What is changing, for ops; empty if nothing is."""
+        cluster = [] if self.status in STABLE_STATUSES else [f"cluster {self.status}"]
+        return ", ".join(cluster + [describe_node(node) for node in self.nodes if node.is_changing])
 
     @property
     def writer(self) -> Node:
-        """Give the writer. Raises: Unknown, if it is not plain which one it is."""
-        writers = [node for node in self.nodes if node.writer]
+        """The writer. Raises OutcomeUnclear unless there is exactly one."""
+        writers = [node for node in self.nodes if node.is_writer]
         if len(writers) != 1:
-            raise OutcomeUnclear(
-                _("RDS names %(count)s writers of the cluster. It is read again.") % {"count": len(writers)}
-            )
+            raise OutcomeUnclear(f"RDS reports {len(writers)} writers of the cluster. It will be read again.")
         return writers[0]
 
 
-class AuroraClass(Aws):
+class AuroraClass(AuroraProvider):
     """`locator`: {"region", "cluster", "classes"}. State: {"classes": {instance: class}, "writer": instance}.
 
-    `writer` is null where it does not matter which instance writes: while a drop is on, all are as large. Only
-    instances whose class is on the ladder are touched.
+    `writer` is null where it doesn't matter which instance writes: during a drop, all are of the same class. Only
+    instances of a listed class are changed.
     """
 
-    name: ClassVar[str] = gettext_noop("Aurora instance class")
-    unit: ClassVar[str] = gettext_noop("vCPUs")
+    name: ClassVar[str] = "Aurora instance class"
+    unit: ClassVar[str] = "vCPUs"
     fields: ClassVar[tuple[Field, ...]] = (
         REGION,
-        Field("cluster", gettext_noop("Aurora cluster"), gettext_noop("Its identifier. It needs a reader.")),
+        Field("cluster", "Aurora cluster", "Its identifier. The cluster needs a reader."),
         Field(
             "classes",
-            gettext_noop("ladder of classes"),
-            gettext_noop("From small to large: db.r7g.large, db.r7g.xlarge, db.r7g.2xlarge. Sizes are their vCPUs."),
+            "instance classes",
+            "From small to large, such as db.r7g.large, db.r7g.xlarge, db.r7g.2xlarge. A size is the vCPUs of a class.",
         ),
     )
-    lead_seconds: ClassVar[int] = 2700  # a quarter of an hour for each of two nodes, and again as much as one
-    tier: ClassVar[int] = 0
+    lead_seconds: ClassVar[int] = 2700  # 15 minutes for each of two nodes, and as much again in reserve
     price_key: ClassVar[str] = "aurora-class"
 
     @classmethod
     def check(cls, locator: Mapping[str, Any]) -> None:
-        """Look at the names, and at the ladder. Raises: BadWhere."""
-        faults: dict[str, str] = {}
+        """Check the names and the list of classes. Raises BadLocator."""
+        errors: dict[str, str] = {}
         try:
             super().check(locator)
         except BadLocator as error:
-            faults = error.errors
+            errors = error.errors
         try:
-            ladder_of(locator)
+            parse_classes(locator)
         except ValueError as error:
-            faults["classes"] = str(error)
-        if faults:
-            raise BadLocator(faults)
+            errors["classes"] = str(error)
+        if errors:
+            raise BadLocator(errors)
 
     @classmethod
     def resource(cls, locator: Mapping[str, Any]) -> str:
-        """Name region and cluster, whose case does not matter."""
-        return f"aws:rds:{text(locator, 'region')}:{text(locator, 'cluster').lower()}:class"
-
-    @property
-    def display_name(self) -> str:
-        """Say which cluster."""
-        return _("Aurora cluster %(name)s") % {"name": text(self.locator, "cluster")}
+        """Return region and cluster, whose case doesn't matter."""
+        return f"aws:rds:{locator_text(locator, 'region')}:{locator_text(locator, 'cluster').lower()}:class"
 
     def read(self) -> Reading:
-        """Read the class and state of each instance, and who writes. The writer's vCPUs are the size."""
-        cluster = self._look()
-        size = self._cpus(cluster.writer.klass)
-        stable = cluster.status in STEADY and cluster.writer.status in STEADY
+        """Read the class and status of each instance, and which one writes. The writer's vCPUs are the size."""
+        cluster = self._read_cluster()
+        writer = cluster.writer
+        size = self._vcpus(writer.instance_class)
+        is_writer_available = cluster.status in STABLE_STATUSES and writer.status in STABLE_STATUSES
         return Reading(
-            state={
-                "classes": {node.name: node.klass for node in cluster.nodes},
-                "writer": cluster.writer.name,
-            },
+            state={"classes": {node.name: node.instance_class for node in cluster.nodes}, "writer": writer.name},
             size=size,
-            serving=size if stable else 0,
-            moving=bool(cluster.waits_for),
-            message=", ".join(words_of(node) for node in cluster.nodes),
+            serving=size if is_writer_available else 0,
+            moving=bool(cluster.changes),
+            message=", ".join(describe_node(node) for node in cluster.nodes),
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Ask for the first class with as many vCPUs on every instance, and shrink none. Raises: Refused, beyond it."""
-        ladder = ladder_of(self.locator)
-        wanted = next((klass for klass, cpus in ladder.items() if cpus >= size), None)
-        if wanted is None:
+        """Return the first class with enough vCPUs for every instance; a larger one keeps its class.
+
+        Raises ApplyRefused if no listed class is large enough.
+        """
+        vcpus = parse_classes(self.locator)
+        large_enough = [name for name, count in vcpus.items() if count >= size]
+        if not large_enough:
             raise ApplyRefused(
-                _(
-                    "%(size)s vCPUs are wanted and the ladder of %(thing)s ends at %(last)s. Add a class, or lower the "
-                    "ceiling."
-                )
-                % {"size": size, "thing": self.display_name, "last": max(ladder.values())}
+                f"{size} vCPUs are needed, but the largest class listed for {self.display_name} has"
+                f" {max(vcpus.values())}. Add a class, or lower the ceiling."
             )
+        wanted = large_enough[0]
         classes = {
-            name: max(klass, wanted, key=lambda one: ladder.get(one, 0)) for name, klass in baseline["classes"].items()
+            node: max(current, wanted, key=lambda name: vcpus.get(name, 0))
+            for node, current in baseline["classes"].items()
         }
         return baseline if classes == baseline["classes"] else {"classes": classes, "writer": None}
 
     def apply(self, state: State, *, key: str) -> Applied:
-        """Do the next step on the way, if nothing moves. Raises: Refused, if it needs a reader and there is none."""
-        cluster = self._look()
-        if cluster.waits_for:
-            return Applied(message=_("waits: %(what)s") % {"what": cluster.waits_for})
+        """Take the next step, if no change is in progress. Raises ApplyRefused if it needs a reader and has none."""
+        cluster = self._read_cluster()
+        if cluster.changes:
+            return Applied(message=f"waiting for {cluster.changes}")
         classes, writer = state["classes"], cluster.writer
-        readers = [node for node in cluster.nodes if not node.writer]
-        readers.sort(key=lambda node: (node.name != state["writer"], node.tier, node.name))
-        fit = [node for node in readers if node.klass == classes.get(node.name)]
-        unfit = [node for node in readers if node.name in classes and node not in fit]
-        if writer.klass == classes.get(writer.name, writer.klass):
-            if unfit:
-                return self._resize(unfit[0], classes)
-            if state["writer"] in {None, writer.name}:
-                return Applied(message=_("stands"))
-        if fit and (state["writer"] in {None, fit[0].name} or not unfit):
-            return self._fail_over(fit[0], cluster)
-        if unfit:
-            return self._resize(unfit[0], classes)
+        readers = [node for node in cluster.nodes if not node.is_writer]
+        # The writer-to-be comes first, then in the order in which AWS would promote them.
+        readers.sort(key=lambda node: (node.name != state["writer"], node.promotion_tier, node.name))
+        resized = [node for node in readers if node.instance_class == classes.get(node.name)]
+        to_resize = [node for node in readers if node.name in classes and node not in resized]
+        is_writer_resized = writer.instance_class == classes.get(writer.name, writer.instance_class)
+        if is_writer_resized and to_resize:
+            return self._resize(to_resize[0], classes)
+        if is_writer_resized and state["writer"] in {None, writer.name}:
+            return Applied(message="already as desired")
+        if resized and (state["writer"] in {None, resized[0].name} or not to_resize):
+            return self._fail_over(resized[0], cluster)
+        if to_resize:
+            return self._resize(to_resize[0], classes)
         raise ApplyRefused(
-            _("%(thing)s has no reader, so that its class can't be changed while it serves. Add a reader.")
-            % {"thing": self.display_name}
+            f"{self.display_name} has no reader, so its class can't be changed while it serves. Add a reader."
         )
 
     def is_same(self, one: State, other: State) -> bool:
@@ -180,128 +169,131 @@ class AuroraClass(Aws):
         return bool(one["classes"] == other["classes"]) and len(writers) <= 1
 
     def is_between(self, live: State, *, before: State, after: State) -> bool:
-        """Whether the instances are the same ones, each with its old or its new class; whoever writes."""
+        """Whether the instances are the same, each of its old or its new class; any of them may be the writer."""
         old, new = before["classes"], after["classes"]
         return live["classes"].keys() == new.keys() and all(
-            klass in {old.get(name), new[name]} for name, klass in live["classes"].items()
+            current in {old.get(node), new[node]} for node, current in live["classes"].items()
         )
 
-    def _look(self) -> Cluster:
-        """Read the cluster. Raises: Refused, if there is none, or it is none of Aurora's."""
-        name = text(self.locator, "cluster")
-        answer = self.call("rds", "describe_db_clusters", DBClusterIdentifier=name)
-        with understood("DescribeDBClusters"):
-            found = answer["DBClusters"][0]
+    def _read_cluster(self) -> Cluster:
+        """Read the cluster. Raises ApplyRefused if there is none, or it isn't Aurora."""
+        found = self.describe_cluster()
+        with parsing("DescribeDBClusters"):
             if not str(found["Engine"]).startswith("aurora"):
                 raise ApplyRefused(
-                    _("%(name)s runs %(engine)s. Only Aurora lets instances of a cluster be resized one by one.")
-                    % {"name": name, "engine": found["Engine"]}
+                    f"{self.cluster_id} runs {found['Engine']}. Only Aurora can resize the instances of a cluster one"
+                    " by one. Choose a different target."
                 )
-            members = {one["DBInstanceIdentifier"]: one for one in found["DBClusterMembers"]}
+            members = {member["DBInstanceIdentifier"]: member for member in found["DBClusterMembers"]}
             return Cluster(
                 status=str(found["Status"]),
-                nodes=self._nodes(name, members),
-                endpoints=frozenset(str(found[one]) for one in ("Endpoint", "ReaderEndpoint") if found.get(one)),
+                nodes=self._read_nodes(members),
+                endpoints=frozenset(str(found[name]) for name in ("Endpoint", "ReaderEndpoint") if found.get(name)),
             )
 
-    def _nodes(self, cluster: str, members: Mapping[str, Any]) -> tuple[Node, ...]:
-        """Read the instances that are on the ladder, and the writer in any case, by name."""
-        ladder = ladder_of(self.locator)
-        filters = [{"Name": "db-cluster-id", "Values": [cluster.lower()]}]
-        answer = self.call("rds", "describe_db_instances", Filters=filters)
-        with understood("DescribeDBInstances"):
-            found = [node_of(one, members[one["DBInstanceIdentifier"]]) for one in answer["DBInstances"]]
-        kept = (one for one in found if one.writer or (one.klass in ladder and not one.name.startswith(BY_AWS)))
-        return tuple(sorted(kept, key=lambda node: node.name))
+    def _read_nodes(self, members: Mapping[str, Any]) -> tuple[Node, ...]:
+        """Return the writer and the readers of a listed class, by name."""
+        vcpus = parse_classes(self.locator)
+        with parsing("DescribeDBInstances"):
+            nodes = [
+                node_of(instance, members[instance["DBInstanceIdentifier"]]) for instance in self.describe_instances()
+            ]
+        scaled = [
+            node
+            for node in nodes
+            if node.is_writer or (node.instance_class in vcpus and not node.name.startswith(AUTO_SCALED_PREFIX))
+        ]
+        return tuple(sorted(scaled, key=lambda node: node.name))
 
-    def _cpus(self, klass: str) -> int:
-        """Count a class's vCPUs. Raises: Refused, if it is not on the ladder."""
-        ladder = ladder_of(self.locator)
-        if klass not in ladder:
+    def _vcpus(self, instance_class: str) -> int:
+        """Return the vCPUs of the writer's class. Raises ApplyRefused if the class is not listed."""
+        vcpus = parse_classes(self.locator)
+        if instance_class not in vcpus:
             raise ApplyRefused(
-                _("The writer of %(thing)s has class %(klass)s, which is not on the ladder. Add it.")
-                % {"thing": self.display_name, "klass": klass}
+                f"The writer of {self.display_name} has class {instance_class}, which is not among the target's"
+                " classes. Add it."
             )
-        return ladder[klass]
+        return vcpus[instance_class]
 
     def _resize(self, node: Node, classes: Mapping[str, str]) -> Applied:
-        """Change a reader's class now. Raises: Refused, if that would also bring about what others have waiting."""
+        """Change a reader's class now. Raises ApplyRefused if that would also apply changes made by others."""
         if node.pending:
             raise ApplyRefused(
-                _(
-                    "%(node)s has changes waiting for its maintenance window (%(what)s), and a new class would bring "
-                    "them about as well. Apply them first, or take them back."
-                )
-                % {"node": node.name, "what": ", ".join(node.pending)}
+                f"{node.name} has changes waiting for its maintenance window ({', '.join(node.pending)}), and changing"
+                " its class would apply them too. Apply them first, or undo them."
             )
-        wanted = classes[node.name]
-        answer = self.call(
+        instance_class = classes[node.name]
+        response = self.call(
             "rds",
             "modify_db_instance",
-            thing=_("instance %(name)s") % {"name": node.name},
+            resource_name=f"instance {node.name}",
             DBInstanceIdentifier=node.name,
-            DBInstanceClass=wanted,
+            DBInstanceClass=instance_class,
             ApplyImmediately=True,
         )
-        return Applied(request_id(answer), _("%(node)s → %(klass)s") % {"node": node.name, "klass": wanted})
+        return Applied(request_id(response), f"{node.name} → {instance_class}")
 
     def _fail_over(self, node: Node, cluster: Cluster) -> Applied:
-        """Warm a reader and make it the writer; always a named one, so that a repeat can't send the role back."""
+        """Warm a reader and make it the writer."""
         warmed = aurora_warmup.warm(host=node.host, endpoints=cluster.endpoints)
-        answer = self.call(
+        response = self.call(
             "rds",
             "failover_db_cluster",
-            DBClusterIdentifier=text(self.locator, "cluster"),
+            DBClusterIdentifier=self.cluster_id,
+            # Always by name, so that a repeated call can't send the role back.
             TargetDBInstanceIdentifier=node.name,
         )
-        told = {"node": node.name, "warmed": warmed}
-        return Applied(request_id(answer), _("%(node)s becomes the writer; %(warmed)s") % told)
+        return Applied(request_id(response), f"{node.name} becomes the writer; {warmed}")
 
 
-def ladder_of(locator: Mapping[str, Any]) -> dict[str, int]:
-    """Give {class: vCPUs}, ascending: of "db.r7g.large, db.r7g.xlarge", or "db.x.odd=6". Raises: ValueError."""
-    ladder: dict[str, int] = {}
+def parse_classes(locator: Mapping[str, Any]) -> dict[str, int]:
+    """Return {class: vCPUs}, ascending: of "db.r7g.large, db.r7g.xlarge", or "db.x.odd=6". Raises ValueError."""
     given = locator.get("classes")
-    words = given if isinstance(given, list) else re.split(r"[\s,]+", given) if isinstance(given, str) else []
-    for word in filter(None, map(str, words)):
-        klass, _equals, number = word.partition("=")
-        cpus = int(number) if number.isdecimal() else cpus_of(klass)
-        if not CLASS.fullmatch(klass) or cpus < 1 or (number and not number.isdecimal()):
+    if isinstance(given, str):
+        given = re.split(r"[\s,]+", given)
+    entries = [entry for entry in map(str, given) if entry] if isinstance(given, list) else []
+    vcpus: dict[str, int] = {}
+    for entry in entries:
+        name, _equals, number = entry.partition("=")
+        count = int(number) if number.isdecimal() else vcpus_of(name)
+        if not CLASS.fullmatch(name) or count < 1 or (number and not number.isdecimal()):
+            raise ValueError(f"{entry} isn't a valid class. Enter one such as db.r7g.xlarge, or db.r7g.odd=6.")
+        if vcpus and count <= max(vcpus.values()):
             raise ValueError(
-                _("%(word)s is no class of instances; write db.r7g.xlarge, or db.r7g.odd=6.") % {"word": word}
+                f"{entry} doesn't have more vCPUs than the class before it. Sort them from small to large."
             )
-        if ladder and cpus <= max(ladder.values()):
-            raise ValueError(
-                _("%(word)s has no more vCPUs than the class before it; sort them upwards.") % {"word": word}
-            )
-        ladder[klass] = cpus
-    if len(ladder) < 2:
-        raise ValueError(_("Give two classes at least, from small to large."))
-    return ladder
+        vcpus[name] = count
+    if len(vcpus) < 2:
+        raise ValueError("Enter at least two classes, from small to large.")
+    return vcpus
 
 
-def cpus_of(klass: str) -> int:
-    """Give a class's vCPUs by its last word, as AWS names them: large 2, xlarge 4, 8xlarge 32; 0: not known."""
-    size = klass.rpartition(".")[2]
-    times = size.removesuffix("xlarge")
-    return int(times) * 4 if times.isdecimal() else SMALL.get(size, 0)
+def vcpus_of(instance_class: str) -> int:
+    """Return a class's vCPUs by its last part, as AWS names them: large 2, xlarge 4, 8xlarge 32; 0 if unknown."""
+    size = instance_class.rpartition(".")[2]
+    factor = size.removesuffix("xlarge")
+    return int(factor) * 4 if factor.isdecimal() else SMALL_CLASS_VCPUS.get(size, 0)
 
 
 def node_of(instance: Mapping[str, Any], member: Mapping[str, Any]) -> Node:
-    """Make a node of what RDS says of the instance and of its membership."""
+    """Return a node from what RDS reports about the instance and its membership."""
     return Node(
         name=instance["DBInstanceIdentifier"],
-        klass=instance["DBInstanceClass"],
+        instance_class=instance["DBInstanceClass"],
         status=instance["DBInstanceStatus"],
-        writer=bool(member["IsClusterWriter"]),
-        tier=int(member.get("PromotionTier", 1)),
+        is_writer=bool(member["IsClusterWriter"]),
+        promotion_tier=int(member.get("PromotionTier", 1)),
         pending=tuple(sorted(name for name, value in (instance.get("PendingModifiedValues") or {}).items() if value)),
         host=str((instance.get("Endpoint") or {}).get("Address") or ""),
     )
 
 
-def words_of(node: Node) -> str:
-    """Say what an instance is and does: "shop-b db.r7g.large reader, modifying"."""
-    role = _("writer") if node.writer else _("reader")
-    state = node.status if node.status not in STEADY else _("class pending") if node.moves else ""
-    return f"{node.name} {node.klass} {role}" + (f" ({state})" if state else "")
+def describe_node(node: Node) -> str:
+    """Return an instance's class, role and status: "shop-b db.r7g.large reader (modifying)"."""
+    role = "writer" if node.is_writer else "reader"
+    description = f"{node.name} {node.instance_class} {role}"
+    if node.status not in STABLE_STATUSES:
+        return f"{description} ({node.status})"
+    if node.is_changing:
+        return f"{description} (class pending)"
+    return description

@@ -1,8 +1,8 @@
-"""Aurora Serverless v2: the least capacity of a cluster, below which none of its serverless instances may fall.
+"""Aurora Serverless v2: a cluster's minimum capacity, below which none of its serverless instances may fall.
 
-Sizes are half ACUs, the steps in which AWS counts, so that a baseline of 0.5 ACU comes back exactly. Whether it stands
-is read from the capacity that each instance reports, not from the bound. A minimum of 0 or 0.5 caps the connections of
-Aurora PostgreSQL at 2,000, and raising it lifts that only at the next restart.
+Sizes are in half ACUs, AWS's own steps, so that a baseline of 0.5 ACU is restored exactly. Whether the minimum has been
+reached is read from the capacity that each instance reports, not from the setting. With a minimum of 0 or 0.5, Aurora
+PostgreSQL allows at most 2,000 connections; raising the minimum changes that only at the next restart.
 """
 
 from collections.abc import Mapping
@@ -10,158 +10,153 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.utils import timezone
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
-from drops.scaling.providers.aws.client import REGION, Aws, request_id, text, understood
+from drops.scaling.providers.aws.aurora import STABLE_STATUSES, AuroraProvider
+from drops.scaling.providers.aws.client import REGION, locator_text, parsing, request_id
 from drops.scaling.providers.base import Applied, ApplyRefused, Field, OutcomeUnclear, Reading, State
 
-STEADY = {"available", "backing-up", "storage-optimization"}  # states in which nothing that matters moves
 METRIC = "ServerlessDatabaseCapacity"
-FRESH = timedelta(minutes=5)  # an older figure tells nothing
-CAPPED_ACU = 0.5
+MAX_METRIC_AGE = timedelta(minutes=5)
+MAX_ACU = 1024  # a higher reading can't be right
+LIMITED_CONNECTIONS_ACU = 0.5  # up to this minimum, Aurora PostgreSQL limits connections to 2,000
 
 
-class AuroraServerless(Aws):
+class AuroraServerless(AuroraProvider):
     """`locator`: {"region", "cluster"}. State: {"min", "max"} in ACU, and "pause" in seconds where min is 0."""
 
-    name: ClassVar[str] = gettext_noop("Aurora Serverless v2 minimum")
-    unit: ClassVar[str] = gettext_noop("half ACUs")
+    name: ClassVar[str] = "Aurora Serverless v2 minimum"
+    unit: ClassVar[str] = "half ACUs"
     fields: ClassVar[tuple[Field, ...]] = (
         REGION,
-        Field("cluster", gettext_noop("Aurora cluster"), gettext_noop("Its identifier. Sizes are in half ACUs.")),
+        Field("cluster", "Aurora cluster", "Its identifier. Sizes are in half ACUs."),
     )
     lead_seconds: ClassVar[int] = 600
-    tier: ClassVar[int] = 0
     price_key: ClassVar[str] = "aurora-serverless"
 
     @classmethod
     def resource(cls, locator: Mapping[str, Any]) -> str:
-        """Name region and cluster, whose case does not matter."""
-        return f"aws:rds:{text(locator, 'region')}:{text(locator, 'cluster').lower()}:acu"
-
-    @property
-    def display_name(self) -> str:
-        """Say which cluster."""
-        return _("Aurora cluster %(name)s") % {"name": text(self.locator, "cluster")}
+        """Return region and cluster, whose case doesn't matter."""
+        return f"aws:rds:{locator_text(locator, 'region')}:{locator_text(locator, 'cluster').lower()}:acu"
 
     def read(self) -> Reading:
-        """Read the bounds of the cluster, and the least capacity that one of its serverless instances reports."""
-        cluster = self._cluster()
-        instances = self._instances()
-        with understood("DescribeDBClusters"):
+        """Read the cluster's capacity range, and the lowest capacity that a serverless instance reports."""
+        cluster = self._serverless_cluster()
+        instances = self._serverless_instances()
+        with parsing("DescribeDBClusters"):
             state = state_of(cluster["ServerlessV2ScalingConfiguration"])
             statuses = [cluster["Status"], *instances.values()]
-        capacity = self._capacity(list(instances))
-        serving = halves(min(capacity.values())) if len(capacity) == len(instances) else 0
+        capacity = self._read_capacity(list(instances))
+        # An instance without a recent figure may have any capacity, so then none counts as ready.
+        all_known = len(capacity) == len(instances)
         return Reading(
             state=state,
-            size=halves(state["min"]),
-            serving=serving,
-            moving=any(status not in STEADY for status in statuses),
-            message=self._words(state, capacity, instances),
+            size=half_acus(state["min"]),
+            serving=half_acus(min(capacity.values())) if all_known else 0,
+            moving=any(status not in STABLE_STATUSES for status in statuses),
+            message=capacity_message(state, capacity, instances),
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Raise the minimum, and the maximum with it where that lies lower; lower nothing."""
+        """Raise the minimum, and the maximum with it where that is lower; never lower either."""
         low = max(size / 2, baseline["min"])
-        raised: State = {"min": low, "max": max(low, baseline["max"])}
-        return baseline if low == baseline["min"] else raised
+        if low == baseline["min"]:
+            return baseline
+        return {"min": low, "max": max(low, baseline["max"])}
 
     def apply(self, state: State, *, key: str) -> Applied:
-        """Set both bounds in one call. Other people's changes that wait for a maintenance window go on waiting."""
-        with understood("DescribeDBClusters"):
-            waiting = bool(self._cluster().get("PendingModifiedValues"))
-        bounds: dict[str, Any] = {"MinCapacity": state["min"], "MaxCapacity": state["max"]}
+        """Set the capacity range in one call."""
+        with parsing("DescribeDBClusters"):
+            has_pending_changes = bool(self._serverless_cluster().get("PendingModifiedValues"))
+        capacity_range: dict[str, Any] = {"MinCapacity": state["min"], "MaxCapacity": state["max"]}
         if state.get("pause") is not None:
-            bounds["SecondsUntilAutoPause"] = state["pause"]
-        answer = self.call(
+            capacity_range["SecondsUntilAutoPause"] = state["pause"]
+        response = self.call(
             "rds",
             "modify_db_cluster",
-            DBClusterIdentifier=text(self.locator, "cluster"),
-            ServerlessV2ScalingConfiguration=bounds,
-            ApplyImmediately=not waiting,
+            DBClusterIdentifier=self.cluster_id,
+            ServerlessV2ScalingConfiguration=capacity_range,
+            # Applying immediately would also apply changes that others left for the maintenance window. RDS changes
+            # the capacity range at once in either case.
+            ApplyImmediately=not has_pending_changes,
         )
-        return Applied(request_id=request_id(answer), message=self.format_size(halves(state["min"])))
+        return Applied(request_id=request_id(response), message=self.format_size(half_acus(state["min"])))
 
     def format_size(self, size: int) -> str:
-        """Say a size in ACU."""
-        return _("%(acu)g ACU") % {"acu": size / 2}
+        """Return a size in ACU."""
+        return f"{size / 2:g} ACU"
 
-    def _cluster(self) -> dict[str, Any]:
-        """Read the cluster. Raises: Refused, if there is none or it has no bounds."""
-        answer = self.call("rds", "describe_db_clusters", DBClusterIdentifier=text(self.locator, "cluster"))
-        with understood("DescribeDBClusters"):
-            found: dict[str, Any] = answer["DBClusters"][0]
-            if not found.get("ServerlessV2ScalingConfiguration"):
+    def _serverless_cluster(self) -> dict[str, Any]:
+        """Read the cluster. Raises ApplyRefused if there is none, or it has no capacity range."""
+        cluster = self.describe_cluster()
+        with parsing("DescribeDBClusters"):
+            if not cluster.get("ServerlessV2ScalingConfiguration"):
                 raise ApplyRefused(
-                    _("%(thing)s is not Serverless v2: it has no capacity range. Give it one, or use another kind.")
-                    % {"thing": self.display_name}
+                    f"{self.display_name} is not Serverless v2: it has no capacity range. Set one, or choose a"
+                    " different provider."
                 )
-            return found
+        return cluster
 
-    def _instances(self) -> dict[str, str]:
-        """Read the serverless instances and their states. Raises: Refused, if there is none."""
-        filters = [{"Name": "db-cluster-id", "Values": [text(self.locator, "cluster").lower()]}]
-        answer = self.call("rds", "describe_db_instances", Filters=filters)
-        with understood("DescribeDBInstances"):
-            found = {
-                str(one["DBInstanceIdentifier"]): str(one["DBInstanceStatus"])
-                for one in answer["DBInstances"]
-                if one["DBInstanceClass"] == "db.serverless"
+    def _serverless_instances(self) -> dict[str, str]:
+        """Return the status of each serverless instance. Raises ApplyRefused if there is none."""
+        with parsing("DescribeDBInstances"):
+            instances = {
+                str(instance["DBInstanceIdentifier"]): str(instance["DBInstanceStatus"])
+                for instance in self.describe_instances()
+                if instance["DBInstanceClass"] == "db.serverless"
             }
-        if not found:
+        if not instances:
             raise ApplyRefused(
-                _("%(thing)s has no instance of class db.serverless, and a minimum moves nothing. Add one.")
-                % {"thing": self.display_name}
+                f"{self.display_name} has no instance of class db.serverless, so a minimum has no effect. Add one."
             )
-        return found
+        return instances
 
-    def _capacity(self, instances: list[str]) -> dict[str, float]:
-        """Read the newest capacity in ACU of each instance; one without a fresh figure is left out."""
+    def _read_capacity(self, instances: list[str]) -> dict[str, float]:
+        """Return the newest capacity in ACU of each instance that has a recent figure."""
         now = timezone.now()
-        answer = self.call(
+        response = self.call(
             "cloudwatch",
             "get_metric_data",
-            MetricDataQueries=[query(number, name) for number, name in enumerate(instances)],
-            StartTime=now - FRESH,
+            MetricDataQueries=[metric_query(number, name) for number, name in enumerate(instances)],
+            StartTime=now - MAX_METRIC_AGE,
             EndTime=now + timedelta(minutes=1),
             ScanBy="TimestampDescending",
         )
-        with understood("GetMetricData"):
-            series = {int(one["Id"][1:]): one["Values"] for one in answer["MetricDataResults"]}
-            found = {name: float(series[number][0]) for number, name in enumerate(instances) if series.get(number)}
-            if any(not 0 <= acu <= 1024 for acu in found.values()):
-                raise OutcomeUnclear(_("CloudWatch reports an impossible capacity: %(found)s.") % {"found": found})
-            return found
-
-    def _words(self, state: State, capacity: Mapping[str, float], instances: Mapping[str, str]) -> str:
-        told = [
-            _("%(name)s %(acu)g ACU") % {"name": name, "acu": capacity[name]}
-            if name in capacity
-            else _("%(name)s (%(status)s) has reported no capacity for five minutes") % {"name": name, "status": status}
-            for name, status in sorted(instances.items())
-        ]
-        if state["min"] <= CAPPED_ACU:
-            told.append(_("a minimum of 0 or 0.5 ACU allows 2,000 connections at most, until a restart above it"))
-        return ", ".join(told)
+        with parsing("GetMetricData"):
+            values = {int(result["Id"][1:]): result["Values"] for result in response["MetricDataResults"]}
+            capacity = {name: float(values[number][0]) for number, name in enumerate(instances) if values.get(number)}
+            if any(not 0 <= acu <= MAX_ACU for acu in capacity.values()):
+                raise OutcomeUnclear(f"CloudWatch reports an impossible capacity: {capacity}. It will be read again.")
+            return capacity
 
 
-def state_of(bounds: Mapping[str, Any]) -> State:
-    """Give the bounds as a state; the pause only where it can be: a cluster whose minimum is 0."""
-    state: State = {"min": float(bounds["MinCapacity"]), "max": float(bounds["MaxCapacity"])}
+def capacity_message(state: State, capacity: Mapping[str, float], instances: Mapping[str, str]) -> str:
+    """Return what each instance reports, and a warning where connections are limited."""
+    parts = []
+    for name, status in sorted(instances.items()):
+        if name in capacity:
+            parts.append(f"{name} {capacity[name]:g} ACU")
+        else:
+            parts.append(f"{name} ({status}) has reported no capacity for five minutes")
+    if state["min"] <= LIMITED_CONNECTIONS_ACU:
+        parts.append("a minimum of 0 or 0.5 ACU allows at most 2,000 connections, until a restart with a higher one")
+    return ", ".join(parts)
+
+
+def state_of(capacity_range: Mapping[str, Any]) -> State:
+    """Return the capacity range as a state; with the pause only if the minimum is 0, as a pause needs that."""
+    state: State = {"min": float(capacity_range["MinCapacity"]), "max": float(capacity_range["MaxCapacity"])}
     if state["min"] == 0:
-        state["pause"] = bounds.get("SecondsUntilAutoPause")
+        state["pause"] = capacity_range.get("SecondsUntilAutoPause")
     return state
 
 
-def halves(acu: float) -> int:
-    """Count half ACUs, rounded down: 0.5 → 1."""
+def half_acus(acu: float) -> int:
+    """Return a capacity in half ACUs, rounded down: 0.5 → 1."""
     return int(acu * 2)
 
 
-def query(number: int, name: str) -> dict[str, Any]:
-    """Ask CloudWatch for an instance's least capacity of each minute."""
+def metric_query(number: int, name: str) -> dict[str, Any]:
+    """Return CloudWatch's query for an instance's lowest capacity in each minute."""
     metric = {
         "Namespace": "AWS/RDS",
         "MetricName": METRIC,

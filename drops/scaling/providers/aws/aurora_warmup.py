@@ -1,7 +1,7 @@
-"""Warming a resized reader before it becomes the writer: its cache is empty, and the crowd would fill it.
+"""Warming a resized reader before it becomes the writer: otherwise the crowd would meet an empty cache.
 
-Only where the shop's own DATABASE_URL leads to this cluster, with its user and password; pg_prewarm must be installed.
-A reader that does not answer is no writer-to-be.
+This needs the shop's own DATABASE_URL to lead to the cluster, as it supplies user and password, and pg_prewarm to be
+installed. A reader that doesn't respond must not become the writer.
 """
 
 import time
@@ -9,14 +9,13 @@ from collections.abc import Collection
 
 import psycopg
 from django.conf import settings
-from django.utils.translation import gettext as _
 
-from drops.scaling.providers.base import OutcomeUnclear
+from drops.scaling.providers.base import OutcomeUnclear, one_line
 
 CONNECT_SECONDS = 3
-SECONDS = 20.0  # in all; what is not warm by then is warmed by use
+WARM_UP_SECONDS = 20.0  # in all; what isn't warm by then is warmed by use
 
-# Indexes and tables of our own schema, the small ones first: with many, most are warm when time is up.
+# Tables and indexes of our own schema, the small ones first, so that most of them are warm when the time is up.
 RELATIONS = """
     SELECT c.oid::regclass::text FROM pg_class c
     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'i') AND c.relpersistence = 'p'
@@ -25,40 +24,43 @@ RELATIONS = """
 
 
 def warm(*, host: str, endpoints: Collection[str]) -> str:
-    """Read the shop's tables into the cache of the instance at `host`; say what was done. Raises: Unknown."""
-    shop = settings.DATABASES["default"]
-    if not host or shop["HOST"] not in endpoints:
-        return _("not warmed: DATABASE_URL leads elsewhere")
-    until = time.monotonic() + SECONDS
+    """Read the shop's tables into the cache of the instance at `host`; return what was done.
+
+    Raises OutcomeUnclear if the instance can't be read.
+    """
+    database = settings.DATABASES["default"]
+    if not host or database["HOST"] not in endpoints:
+        return "not warmed: DATABASE_URL points to a different cluster"
+    deadline = time.monotonic() + WARM_UP_SECONDS
     try:
         with psycopg.connect(
             host=host,
-            port=shop["PORT"] or None,
-            dbname=shop["NAME"],
-            user=shop["USER"],
-            password=shop["PASSWORD"],
+            port=database["PORT"] or None,
+            dbname=database["NAME"],
+            user=database["USER"],
+            password=database["PASSWORD"],
             connect_timeout=CONNECT_SECONDS,
             autocommit=True,
-            options=f"-c statement_timeout={int(SECONDS * 1000)}",
+            options=f"-c statement_timeout={int(WARM_UP_SECONDS * 1000)}",
         ) as connection:
-            return _prewarm(connection, until=until)
+            return _prewarm(connection, deadline=deadline)
     except psycopg.errors.QueryCanceled:
-        return _("warmed in part: the time is up")
+        return "partly warmed: the time ran out"
     except psycopg.Error as error:
         raise OutcomeUnclear(
-            _("The resized instance %(host)s can't be read (%(said)s); it does not become the writer before it can.")
-            % {"host": host, "said": " ".join(str(error).split())[:100]}
+            f"The resized instance {host} can't be read ({one_line(error, 100)}), so it hasn't been made the writer."
+            " It will be tried again."
         ) from error
 
 
-def _prewarm(connection: psycopg.Connection, *, until: float) -> str:
+def _prewarm(connection: psycopg.Connection, *, deadline: float) -> str:
     if not connection.execute("SELECT 1 FROM pg_extension WHERE extname = 'pg_prewarm'").fetchone():
-        return _("not warmed: pg_prewarm is not installed in the database")
+        return "not warmed: pg_prewarm is not installed in the database"
     names = [name for (name,) in connection.execute(RELATIONS)]
-    done = 0
+    warmed = 0
     for name in names:
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             break
         connection.execute("SELECT pg_prewarm(%s)", [name])
-        done += 1
-    return _("%(done)s of %(all)s tables and indexes warmed") % {"done": done, "all": len(names)}
+        warmed += 1
+    return f"{warmed} of {len(names)} tables and indexes warmed"

@@ -1,7 +1,7 @@
-"""What the AWS kinds share: how `locator` is checked, and a call with short time-outs and no retries of its own.
+"""What all AWS providers share: the check of a locator, and calls with short time-outs and no retries of their own.
 
-Credentials are boto3's: the environment, a profile, the role of the task or machine. So is another endpoint, for tests
-and stand-ins: AWS_ENDPOINT_URL. The session is made anew for each target and tick, so that renewed ones are found.
+Credentials are boto3's: the environment, a profile, the role of the task or machine. So is AWS_ENDPOINT_URL, which
+tests and stand-ins use. Each target has a new session at each tick, so that renewed credentials are found.
 """
 
 import re
@@ -12,88 +12,88 @@ from functools import cache, cached_property
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
-
 from drops.scaling.providers.aws import errors
-from drops.scaling.providers.base import ApplyRefused, BadLocator, Field, Missing, OutcomeUnclear, Provider
+from drops.scaling.providers.base import ApplyRefused, BadLocator, ExtraNotInstalled, Field, OutcomeUnclear, Provider
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 8.0
-REGION = Field("region", gettext_noop("region"), gettext_noop("Such as eu-central-1."))
-SHAPES = {
+REGION = Field("region", "region", "Such as eu-central-1.")
+PATTERNS = {
     "region": re.compile(r"[a-z]{2}(-[a-z]+){1,3}-\d{1,2}"),
     "cluster": re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}"),
     "service": re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,254}"),
     "function": re.compile(r"[A-Za-z0-9_-]{1,64}"),
-    "alias": re.compile(r"(?!\d+$)[A-Za-z0-9_-]{1,128}"),
+    "alias": re.compile(r"(?!\d+$)[A-Za-z0-9_-]{1,128}"),  # digits only would be a version
 }
 
 
-class Aws(Provider):
+class AwsProvider(Provider):
     """A target in one region of AWS."""
 
-    credentials: ClassVar[str] = gettext_noop(
+    credentials: ClassVar[str] = (
         "boto3's own: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment of the workers, a profile, or "
         "the role of the task or machine that they run on."
     )
 
     @classmethod
     def check(cls, locator: Mapping[str, Any]) -> None:
-        """Look at the names. Raises: BadWhere."""
-        faults = {
-            field.name: _("Give the %(label)s by its name, not an address or ARN.") % {"label": _(field.label)}
-            for field in cls.fields
-            if (shape := SHAPES.get(field.name)) and not shape.fullmatch(text(locator, field.name))
-        }
+        """Check the names. Raises BadLocator."""
+        faults: dict[str, str] = {}
+        for field in cls.fields:
+            pattern = PATTERNS.get(field.name)
+            if pattern and not pattern.fullmatch(locator_text(locator, field.name)):
+                faults[field.name] = f"Enter the name of the {field.label}, not an address or ARN."
         if "region" in faults:
-            faults["region"] = _("Give a region of AWS, such as eu-central-1.")
+            faults["region"] = "Enter an AWS region, such as eu-central-1."
         if faults:
             raise BadLocator(faults)
 
     @property
     def region(self) -> str:
-        """Name the region."""
-        return text(self.locator, "region")
+        """The region's name."""
+        return locator_text(self.locator, "region")
 
     @property
     @abstractmethod
     def display_name(self) -> str:
-        """Say what it is, for the sentences of faults: "cluster shop"."""
+        """What the target is called in messages: "ECS service shop/web"."""
 
-    def call(self, service: str, operation: str, /, *, thing: str = "", **parameters: Any) -> dict[str, Any]:
-        """Make one call, once. Raises: Faulty, with a sentence that says what to do."""
-        about = {"service": service, "operation": operation, "region": self.region}
-        extra = _extra()
+    def call(self, service: str, operation: str, /, *, resource_name: str = "", **parameters: Any) -> dict[str, Any]:
+        """Make one call, once, and return its response. Raises ProviderError with a sentence that says what to do."""
+        context = {"service": service, "operation": operation, "region": self.region}
+        botocore = _botocore()
         try:
-            send = getattr(self._client(service), operation)
-            with understood(operation):  # boto3's parsers may fail in any way at garbage
-                answer: dict[str, Any] = send(**parameters)
-        except extra.ClientError as error:
-            raise errors.of_answer(error.response, thing=thing or self.display_name, **about) from error
-        except extra.ResponseParserError as error:
-            raise OutcomeUnclear(unreadable(operation)) from error
-        except extra.BotoCoreError as error:
-            raise errors.of_failure(error, known=lambda: self._is_known(service), **about) from error
-        return answer
+            method = getattr(self._client(service), operation)
+            # boto3's parsers may raise almost anything at an unreadable response.
+            with parsing(operation):
+                response: dict[str, Any] = method(**parameters)
+        except botocore.ClientError as error:
+            name = resource_name or self.display_name
+            raise errors.from_response(error.response, resource=name, **context) from error
+        except botocore.ResponseParserError as error:
+            raise OutcomeUnclear(unreadable_message(operation)) from error
+        except botocore.BotoCoreError as error:
+            raise errors.from_exception(error, region_exists=lambda: self._region_exists(service), **context) from error
+        return response
 
     def _client(self, service: str) -> Any:
+        """Return boto3's client of a service, created at its first use."""
         if service in self._clients:
             return self._clients[service]
-        config = _extra().Config(
+        config = _botocore().Config(
             connect_timeout=CONNECT_SECONDS,
             read_timeout=READ_SECONDS,
-            retries={"total_max_attempts": 1, "mode": "standard"},  # the next tick asks again
+            retries={"total_max_attempts": 1, "mode": "standard"},  # the next tick tries again
             user_agent_extra="dropsite-scaling",
         )
         try:
-            made = self._session.create_client(service, region_name=self.region, config=config)
+            client = self._session.create_client(service, region_name=self.region, config=config)
         except ValueError as error:
             raise ApplyRefused(
-                _("boto3 can't use AWS_ENDPOINT_URL or AWS_PROFILE as they are set: %(said)s.")
-                % {"said": errors.shortened(str(error))}
+                f"boto3 can't use AWS_ENDPOINT_URL or AWS_PROFILE as they are set: {errors.shortened(str(error))}."
+                " Correct them."
             ) from error
-        return self._clients.setdefault(service, made)
+        return self._clients.setdefault(service, client)
 
     @cached_property
     def _clients(self) -> dict[str, Any]:
@@ -101,11 +101,11 @@ class Aws(Provider):
 
     @cached_property
     def _session(self) -> Any:
-        session = _extra().Session()
-        session.register_component("data_loader", _models())
+        session = _botocore().Session()
+        session.register_component("data_loader", _data_loader())
         return session
 
-    def _is_known(self, service: str) -> bool:
+    def _region_exists(self, service: str) -> bool:
         session = self._session
         return any(
             self.region in session.get_available_regions(service, partition)
@@ -113,15 +113,17 @@ class Aws(Provider):
         )
 
 
-def _extra() -> SimpleNamespace:
-    """Give what is needed of boto3, which is botocore's. Raises: Missing."""
+def _botocore() -> SimpleNamespace:
+    """Return the parts of botocore, boto3's core, that are used here. Raises ExtraNotInstalled."""
     try:
         from botocore.config import Config  # noqa: PLC0415 an extra
         from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 an extra
         from botocore.parsers import ResponseParserError  # noqa: PLC0415 an extra
         from botocore.session import Session  # noqa: PLC0415 an extra
     except ImportError as error:
-        raise Missing(_('boto3 is not installed. Install the extra "aws": deploy/requirements/aws.txt.')) from error
+        raise ExtraNotInstalled(
+            'boto3 is not installed. Install the extra "aws": deploy/requirements/aws.txt.'
+        ) from error
     return SimpleNamespace(
         Session=Session,
         Config=Config,
@@ -132,33 +134,34 @@ def _extra() -> SimpleNamespace:
 
 
 @cache
-def _models() -> Any:
-    """Keep the services' descriptions: reading them anew costs 0.1 s of CPU for each target and tick."""
-    return _extra().Session().get_component("data_loader")
+def _data_loader() -> Any:
+    """Return the loaded descriptions of AWS's services: loading them costs 0.1 s of CPU per target and tick."""
+    return _botocore().Session().get_component("data_loader")
 
 
-def text(locator: Mapping[str, Any], name: str) -> str:
-    """Give one of `locator`'s words, without the blanks around it; empty if it is none."""
+def locator_text(locator: Mapping[str, Any], name: str) -> str:
+    """Return one field of the locator, stripped; empty if it isn't text."""
     value = locator.get(name)
     return value.strip() if isinstance(value, str) else ""
 
 
-def request_id(answer: Mapping[str, Any]) -> str:
-    """Give the number under which AWS finds the call."""
-    return str((answer.get("ResponseMetadata") or {}).get("RequestId") or "")[:100]
+def request_id(response: Mapping[str, Any]) -> str:
+    """Return the id by which AWS finds the call."""
+    return str((response.get("ResponseMetadata") or {}).get("RequestId") or "")[:100]
 
 
 @contextmanager
-def understood(what: str) -> Iterator[None]:
-    """Read an answer within; what lacks what it must have is garbage. Raises: Unknown."""
+def parsing(operation: str) -> Iterator[None]:
+    """Parse a response in this block. Raises OutcomeUnclear if something is missing or of the wrong type."""
     try:
         yield
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise OutcomeUnclear(unreadable(what)) from error
+        raise OutcomeUnclear(unreadable_message(operation)) from error
 
 
-def unreadable(what: str) -> str:
-    """Say that an answer is garbage."""
-    return _(
-        "What AWS answered to %(what)s can't be read. It is asked again; look whether AWS_ENDPOINT_URL is meant."
-    ) % {"what": what}
+def unreadable_message(operation: str) -> str:
+    """Return the sentence for an unreadable response."""
+    return (
+        f"AWS's response to {operation} can't be read. It will be tried again; if this persists, check whether"
+        " AWS_ENDPOINT_URL should be set."
+    )

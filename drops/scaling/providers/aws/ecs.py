@@ -1,189 +1,198 @@
-"""An ECS service: the bounds of Application Auto Scaling, and the count itself, which raising a bound does not move.
+"""An ECS service: the bounds in Application Auto Scaling, and the desired count, which raising a bound doesn't change.
 
-On the way up the bounds come first, on the way down last, so that a call that failed half-way leaves a state that is
-neither the old nor the new. Where scaling policies steer the service, the count between the bounds is theirs.
+On the way up the bounds are set first, on the way down last, so that a call that fails half-way leaves a state which is
+neither the old nor the new one. Where scaling policies control the service, they set the count between the bounds.
 """
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
-
-from drops.scaling.providers.aws.client import REGION, Aws, request_id, text, understood
+from drops.scaling.providers.aws.client import REGION, AwsProvider, locator_text, parsing, request_id
 from drops.scaling.providers.aws.errors import shortened
 from drops.scaling.providers.base import Applied, ApplyRefused, Field, OutcomeUnclear, Reading, State
 
 DIMENSION = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"}
 
 
-class EcsService(Aws):
+class EcsService(AwsProvider):
     """`locator`: {"region", "cluster", "service"}. State: {"min", "max", "desired", "steered"}.
 
-    min and max are null where the service is not registered with Application Auto Scaling. `steered`: policies move the
-    count. `desired` is null where any count from min on will do: steered, and asked for a drop.
+    min and max are null where the service is not registered with Application Auto Scaling. `steered` is true where
+    scaling policies set the count. `desired` is null in a state for a drop whose count is set by policies: any count
+    from min up will do.
     """
 
-    name: ClassVar[str] = gettext_noop("AWS ECS service")
-    unit: ClassVar[str] = gettext_noop("tasks")
+    name: ClassVar[str] = "AWS ECS service"
+    unit: ClassVar[str] = "tasks"
     fields: ClassVar[tuple[Field, ...]] = (
         REGION,
-        Field("cluster", gettext_noop("ECS cluster"), gettext_noop("Its name.")),
-        Field("service", gettext_noop("ECS service"), gettext_noop("Its name.")),
+        Field("cluster", "ECS cluster", "Its name."),
+        Field("service", "ECS service", "Its name."),
     )
     lead_seconds: ClassVar[int] = 180
     price_key: ClassVar[str] = "ecs"
 
     @classmethod
     def resource(cls, locator: Mapping[str, Any]) -> str:
-        """Name region, cluster and service."""
-        return f"aws:ecs:{text(locator, 'region')}:{text(locator, 'cluster')}/{text(locator, 'service')}"
+        """Return region, cluster and service."""
+        region, cluster, service = (locator_text(locator, name) for name in ("region", "cluster", "service"))
+        return f"aws:ecs:{region}:{cluster}/{service}"
 
     @property
     def display_name(self) -> str:
-        """Say which service."""
-        return _("ECS service %(name)s") % {"name": self._path}
+        """What the service is called in messages."""
+        return f"ECS service {self._path}"
 
     def read(self) -> Reading:
-        """Read counts and bounds, and how many of the tasks the load balancer finds healthy."""
-        service = self._service()
-        bounds, steered = self._bounds()
-        with understood("DescribeServices"):
+        """Read count and bounds, and how many tasks the load balancer reports as healthy."""
+        service = self._describe_service()
+        bounds, has_policies = self._read_bounds()
+        with parsing("DescribeServices"):
             desired, running, pending = (int(service[f"{name}Count"]) for name in ("desired", "running", "pending"))
-            healthy = [self._healthy(group) for group in target_groups(service)]
-            serving = min([running, *healthy])
-            rolling = len(service.get("deployments") or []) > 1
+            healthy = [self._healthy_count(arn) for arn in target_group_arns(service)]
+            ready = min([running, *healthy])
+            # While a deployment rolls out, more tasks run than are desired.
+            is_rolling_out = len(service.get("deployments") or []) > 1
             return Reading(
-                state=bounds | {"desired": desired, "steered": steered},
+                state=bounds | {"desired": desired, "steered": has_policies},
                 size=desired,
-                serving=serving,
-                moving=pending > 0 or running < desired or (running > desired and not rolling),
-                message=words_of(service, serving=serving, desired=desired),
+                serving=ready,
+                moving=pending > 0 or running < desired or (running > desired and not is_rolling_out),
+                message=tasks_message(service, ready=ready, desired=desired),
             )
 
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Raise the lower bound, the upper one with it where it lies lower, and the count; lower nothing."""
+        """Raise the lower bound, the upper one with it where that is lower, and the count; lower none of them."""
         if baseline["min"] is None:
             return baseline | {"desired": max(size, baseline["desired"])}
         low = max(size, baseline["min"])
-        return baseline | {
-            "min": low,
-            "max": max(low, baseline["max"]),
-            "desired": None if baseline["steered"] else max(size, baseline["desired"]),
-        }
+        desired = None if baseline["steered"] else max(size, baseline["desired"])
+        return baseline | {"min": low, "max": max(low, baseline["max"]), "desired": desired}
 
     def apply(self, state: State, *, key: str) -> Applied:
         """Set bounds and count, on the way up the bounds first."""
-        with understood("DescribeServices"):
-            now = int(self._service()["desiredCount"])
-        wanted = max(now, state["min"]) if state["desired"] is None else state["desired"]
-        steps = [self._bound, self._count] if wanted >= now else [self._count, self._bound]
-        told = [step(state, wanted) for step in steps]
-        return Applied(request_id=next((one for one in reversed(told) if one), ""), message=self.format_size(wanted))
+        with parsing("DescribeServices"):
+            current = int(self._describe_service()["desiredCount"])
+        desired = max(current, state["min"]) if state["desired"] is None else state["desired"]
+        if desired >= current:
+            ids = [self._set_bounds(state), self._set_count(desired)]
+        else:
+            ids = [self._set_count(desired), self._set_bounds(state)]
+        last_id = next((request for request in reversed(ids) if request), "")
+        return Applied(request_id=last_id, message=self.format_size(desired))
 
     def is_same(self, one: State, other: State) -> bool:
-        """Whether the bounds are equal, and the count, or, where policies steer it, lies between them."""
+        """Whether the bounds are equal, and the counts too, or, where policies set the count, it is within them."""
         if not one or not other or any(one[name] != other[name] for name in ("min", "max")):
             return False
         counts = [state["desired"] for state in (one, other) if state["desired"] is not None]
-        if one["min"] is not None and (len(counts) < 2 or one["steered"] or other["steered"]):
+        has_policies = len(counts) < 2 or one["steered"] or other["steered"]
+        if one["min"] is not None and has_policies:
             return all(one["min"] <= count <= one["max"] for count in counts)
         return bool(one["desired"] == other["desired"])
 
     def is_ready(self, reading: Reading, state: State) -> bool:
-        """Whether it stands; where policies steer it, enough that as many serve as the lower bound says."""
+        """Whether the service has reached the state; where policies set the count, the lower bound must be ready."""
         if state["desired"] is None:
             return self.is_same(reading.state, state) and reading.serving >= state["min"]
         return super().is_ready(reading, state)
 
     def is_between(self, live: State, *, before: State, after: State) -> bool:
-        """Whether each of bounds and count is the old or the new one."""
+        """Whether the bounds are the old or the new ones, and the count too."""
         bounds = [[state["min"], state["max"]] for state in (before, after)]
         counts = {before["desired"], after["desired"], after["min"], before["min"]}
         return [live["min"], live["max"]] in bounds and live["desired"] in counts
 
     @property
     def _path(self) -> str:
-        return f"{text(self.locator, 'cluster')}/{text(self.locator, 'service')}"
+        return f"{locator_text(self.locator, 'cluster')}/{locator_text(self.locator, 'service')}"
 
-    def _service(self) -> dict[str, Any]:
-        """Read the service. Raises: Refused, if there is none, or one whose tasks can't be counted."""
-        cluster, service = text(self.locator, "cluster"), text(self.locator, "service")
-        answer = self.call("ecs", "describe_services", cluster=cluster, services=[service])
-        with understood("DescribeServices"):
-            found: dict[str, Any] = next(iter(answer["services"]), {})
-            if not found or found["status"] == "INACTIVE":
+    def _describe_service(self) -> dict[str, Any]:
+        """Return what ECS reports about the service. Raises ApplyRefused if there is none that has a count."""
+        cluster, name = locator_text(self.locator, "cluster"), locator_text(self.locator, "service")
+        response = self.call("ecs", "describe_services", cluster=cluster, services=[name])
+        with parsing("DescribeServices"):
+            service: dict[str, Any] = next(iter(response["services"]), {})
+            if not service or service["status"] == "INACTIVE":
                 raise ApplyRefused(
-                    _("There is no ECS service %(name)s in %(region)s. Look whether a name or the region is wrong.")
-                    % {"name": self._path, "region": self.region}
+                    f"There is no ECS service {self._path} in {self.region}. Check both names and the region."
                 )
-            if found.get("schedulingStrategy") == "DAEMON":
+            if service.get("schedulingStrategy") == "DAEMON":
                 raise ApplyRefused(
-                    _("ECS service %(name)s runs one task per machine, and can't be counted. Disable this target.")
-                    % {"name": self._path}
+                    f"ECS service {self._path} runs one task per machine, so its count can't be set. Disable this"
+                    " target."
                 )
-            return found
+            return service
 
-    def _bounds(self) -> tuple[State, bool]:
-        """Read the bounds, and whether policies steer the count between them."""
+    def _read_bounds(self) -> tuple[State, bool]:
+        """Return the bounds, and whether policies set the count between them."""
         resource = f"service/{self._path}"
-        answer = self.call("application-autoscaling", "describe_scalable_targets", ResourceIds=[resource], **DIMENSION)
-        with understood("DescribeScalableTargets"):
-            found = [target for target in answer["ScalableTargets"] if target["ResourceId"] == resource]
-            if not found:
-                return {"min": None, "max": None}, False
-            bounds: State = {"min": int(found[0]["MinCapacity"]), "max": int(found[0]["MaxCapacity"])}
-        answer = self.call("application-autoscaling", "describe_scaling_policies", ResourceId=resource, **DIMENSION)
-        with understood("DescribeScalingPolicies"):
-            return bounds, bool(answer["ScalingPolicies"])
-
-    def _healthy(self, group: str) -> int:
-        name = group.rpartition("targetgroup/")[2]
-        answer = self.call(
-            "elbv2", "describe_target_health", TargetGroupArn=group, thing=_("target group %(name)s") % {"name": name}
+        response = self.call(
+            "application-autoscaling", "describe_scalable_targets", ResourceIds=[resource], **DIMENSION
         )
-        with understood("DescribeTargetHealth"):
-            return sum(one["TargetHealth"]["State"] == "healthy" for one in answer["TargetHealthDescriptions"])
+        with parsing("DescribeScalableTargets"):
+            targets = [target for target in response["ScalableTargets"] if target["ResourceId"] == resource]
+            if not targets:
+                return {"min": None, "max": None}, False
+            bounds: State = {"min": int(targets[0]["MinCapacity"]), "max": int(targets[0]["MaxCapacity"])}
+        response = self.call("application-autoscaling", "describe_scaling_policies", ResourceId=resource, **DIMENSION)
+        with parsing("DescribeScalingPolicies"):
+            return bounds, bool(response["ScalingPolicies"])
 
-    def _bound(self, state: State, _wanted: int) -> str:
-        """Set both bounds in one call: alone, a lower one above the upper one is refused."""
+    def _healthy_count(self, arn: str) -> int:
+        """Return how many targets of a load balancer's target group are healthy."""
+        group = f"target group {arn.rpartition('targetgroup/')[2]}"
+        response = self.call("elbv2", "describe_target_health", TargetGroupArn=arn, resource_name=group)
+        with parsing("DescribeTargetHealth"):
+            states = [target["TargetHealth"]["State"] for target in response["TargetHealthDescriptions"]]
+            return states.count("healthy")
+
+    def _set_bounds(self, state: State) -> str:
+        """Set both bounds, if the service has any; return the request's id."""
         if state["min"] is None:
             return ""
-        bounds = {"MinCapacity": state["min"], "MaxCapacity": state["max"]}
-        resource = f"service/{self._path}"
-        return request_id(
-            self.call("application-autoscaling", "register_scalable_target", ResourceId=resource, **bounds, **DIMENSION)
+        # Both in one call: AWS refuses a lower bound above the upper one.
+        response = self.call(
+            "application-autoscaling",
+            "register_scalable_target",
+            ResourceId=f"service/{self._path}",
+            MinCapacity=state["min"],
+            MaxCapacity=state["max"],
+            **DIMENSION,
         )
+        return request_id(response)
 
-    def _count(self, _state: State, wanted: int) -> str:
-        """Set the count, and read it back: on the way down the bounds may only go once it stands."""
-        cluster, service = text(self.locator, "cluster"), text(self.locator, "service")
-        answer = self.call("ecs", "update_service", cluster=cluster, service=service, desiredCount=wanted)
-        with understood("DescribeServices"):
-            stands = int(self._service()["desiredCount"])
-        if stands != wanted:
+    def _set_count(self, desired: int) -> str:
+        """Set the count, and read it back; return the request's id. Raises OutcomeUnclear if it isn't as set."""
+        cluster, name = locator_text(self.locator, "cluster"), locator_text(self.locator, "service")
+        response = self.call("ecs", "update_service", cluster=cluster, service=name, desiredCount=desired)
+        # On the way down, the bounds may only be lowered once the count is.
+        with parsing("DescribeServices"):
+            observed = int(self._describe_service()["desiredCount"])
+        if observed != desired:
             raise OutcomeUnclear(
-                _("ECS accepted a count of %(wanted)s for %(name)s and still says %(stands)s. It is asked again.")
-                % {"wanted": wanted, "name": self._path, "stands": stands}
+                f"ECS accepted a count of {desired} for {self._path}, but still reports {observed}. It will be tried"
+                " again."
             )
-        return request_id(answer)
+        return request_id(response)
 
 
-def target_groups(service: Mapping[str, Any]) -> list[str]:
-    """Name the target groups in which the service's tasks must be healthy."""
-    return [one["targetGroupArn"] for one in service.get("loadBalancers") or [] if one.get("targetGroupArn")]
+def target_group_arns(service: Mapping[str, Any]) -> list[str]:
+    """Return the target groups in which the service's tasks must be healthy."""
+    arns = [balancer.get("targetGroupArn") for balancer in service.get("loadBalancers") or []]
+    return [arn for arn in arns if arn]
 
 
-def words_of(service: Mapping[str, Any], *, serving: int, desired: int) -> str:
-    """Say how many serve; if too few, also what ECS says last, and what helps."""
-    told = _("%(serving)s of %(desired)s tasks serve") % {"serving": serving, "desired": desired}
-    said = str((service.get("events") or [{}])[0].get("message") or "")
-    if serving >= desired or "unable" not in said:
-        return told
-    if "vCPU" in said:
-        help_ = _("Have the Fargate vCPU quota raised in Service Quotas.")
-    elif any(word in said for word in ("subnet", "ENI", "IP address")):
-        help_ = _("Give the service subnets with free addresses.")
+def tasks_message(service: Mapping[str, Any], *, ready: int, desired: int) -> str:
+    """Return how many tasks are ready; if too few, also ECS's last event and what to do."""
+    message = f"{ready} of {desired} tasks are ready"
+    event = str((service.get("events") or [{}])[0].get("message") or "")
+    if ready >= desired or "unable" not in event:
+        return message
+    if "vCPU" in event:
+        advice = "Request a higher Fargate vCPU quota in Service Quotas."
+    elif any(word in event for word in ("subnet", "ENI", "IP address")):
+        advice = "Give the service subnets with free addresses."
     else:
-        help_ = _("See the events of the service.")
-    return f"{told}. {shortened(said)}. {help_}"
+        advice = "See the service's events."
+    return f"{message}. {shortened(event)}. {advice}"

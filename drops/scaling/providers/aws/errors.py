@@ -1,155 +1,168 @@
-"""What AWS answers when it does not do what it was asked, as sentences for ops.
+"""AWS's errors as sentences for ops.
 
-Refused: somebody must act (no such thing, no permission, quota, credentials, region). Unknown: the next tick asks
-again (throttled, busy, 5xx, no answer, an answer that can't be read). Boto3 is an extra, so that this module looks at
-names of errors and imports none of them.
+ApplyRefused: somebody must act (no such resource, no permission, quota, credentials, region). OutcomeUnclear: the next
+tick tries again (throttled, busy, 5xx, no response, an unreadable one). boto3 is an optional extra, so this module
+compares the names of errors and imports none of them.
 """
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
+from drops.scaling.providers.base import ApplyRefused, OutcomeUnclear, ProviderError, one_line
 
-from drops.scaling.providers.base import ApplyRefused, OutcomeUnclear, ProviderError
+MAX_SHOWN_CHARACTERS = 110  # of AWS's own message
 
-SHORT = 110  # characters of AWS's own words that are shown
-
-EXPIRED = {"ExpiredToken", "TokenRefreshRequired", "UnauthorizedSSOToken", "SSOTokenLoad", "TokenRetrieval"}
-LATE = {"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"}
-STRANGE = {
+EXPIRED_CODES = {"ExpiredToken", "TokenRefreshRequired", "UnauthorizedSSOToken", "SSOTokenLoad", "TokenRetrieval"}
+CLOCK_CODES = {"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"}
+UNKNOWN_CREDENTIALS_CODES = {
     "AuthFailure", "IncompleteSignature", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignature",
     "InvalidToken", "MissingAuthenticationToken", "SignatureDoesNotMatch", "UnrecognizedClient",
 }  # fmt: skip
-DENIED = {"AccessDenied", "FailedResourceAccess", "NotAuthorized", "OptInRequired", "UnauthorizedOperation"}
-ABSENT = {
+DENIED_CODES = {"AccessDenied", "FailedResourceAccess", "NotAuthorized", "OptInRequired", "UnauthorizedOperation"}
+NOT_FOUND_CODES = {
     "ClusterNotFound", "DBClusterNotFound", "DBInstanceNotFound", "ObjectNotFound", "ResourceNotFound",
     "ServiceNotActive", "ServiceNotFound", "TargetGroupNotFound",
 }  # fmt: skip
-NOTHING = {"ProvisionedConcurrencyConfigNotFound"}
-QUOTA = {
+NOT_CONFIGURED_CODES = {"ProvisionedConcurrencyConfigNotFound"}
+QUOTA_CODES = {
     "InstanceQuotaExceeded", "InstanceLimitExceeded", "LimitExceeded", "ServiceQuotaExceeded", "StorageQuotaExceeded",
 }  # fmt: skip
-SOLD_OUT = {"InsufficientDBInstanceCapacity", "InsufficientDBClusterCapacity"}
-THROTTLED = {
+NO_CAPACITY_CODES = {"InsufficientDBInstanceCapacity", "InsufficientDBClusterCapacity"}
+THROTTLING_CODES = {
     "BandwidthLimitExceeded", "PriorRequestNotComplete", "RequestLimitExceeded", "RequestThrottled", "SlowDown",
     "Throttled", "Throttling", "TooManyRequests",
 }  # fmt: skip
-BUSY = {
+BUSY_CODES = {
     "ConcurrentUpdate", "InvalidDBClusterState", "InvalidDBInstanceState", "ResourceConflict", "ResourceInUse",
     "UpdateInProgress",
 }  # fmt: skip
-BROKEN = {
+SERVER_ERROR_CODES = {
     "Internal", "InternalFailure", "InternalServer", "InternalService", "Server", "Service", "ServiceUnavailable",
 }  # fmt: skip
-ENOUGH = re.compile(r"concurren\w+ (below|greater)|(Unr|r)eservedConcurrent|quota|limit exceeded", re.IGNORECASE)
+QUOTA_MESSAGE = re.compile(r"concurren\w+ (below|greater)|(Unr|r)eservedConcurrent|quota|limit exceeded", re.IGNORECASE)
 ACTION = re.compile(r"perform:? ([a-z0-9-]+:\w+)")
-PREFIXES = {"elbv2": "elasticloadbalancing"}  # where IAM's word is not boto3's
-
-USED_UP = gettext_noop("An AWS quota is used up: %(said)s. Have it raised in Service Quotas, or lower the ceiling.")
-OTHERWISE = gettext_noop("AWS refuses %(action)s on %(thing)s: %(code)s %(said)s.")
-GONE = gettext_noop("The AWS credentials have expired (%(code)s). Renew them; if they are variables, start anew.")
-REFUSALS = (
-    (EXPIRED, GONE),
-    (LATE, gettext_noop("AWS says that the call came too late (%(code)s). Set this machine's clock.")),
-    (
-        STRANGE,
-        gettext_noop(
-            "AWS in %(region)s does not know these credentials (%(code)s). Check the key and its secret, and that the "
-            "region is enabled for the account."
-        ),
-    ),
-    (
-        DENIED,
-        gettext_noop(
-            "AWS does not allow %(action)s on %(thing)s. Allow this action to the role or user that the workers run as."
-        ),
-    ),
-    (
-        ABSENT | NOTHING,
-        gettext_noop("There is no %(thing)s in %(region)s: %(said)s. Look whether the name or the region is wrong."),
-    ),
-    (QUOTA, USED_UP),
-)
+IAM_PREFIXES = {"elbv2": "elasticloadbalancing"}  # where IAM's name differs from boto3's
 
 
-class Nothing(ApplyRefused):
-    """Not there, which is how some services answer that nothing is set."""
+class NotConfigured(ApplyRefused):
+    """Not found, which is how some services respond when nothing has been configured."""
 
 
-def of_answer(answer: Any, *, service: str, operation: str, region: str, thing: str) -> ProviderError:
-    """Make a sentence of an error that AWS answered: `answer` is botocore's ClientError.response."""
-    error, meta = answer.get("Error") or {}, answer.get("ResponseMetadata") or {}
-    code, said = plain(str(error.get("Code", ""))), shortened(str(error.get("Message") or error.get("message") or ""))
-    told = {"code": code, "said": said, "region": region, "thing": thing, "action": action(service, operation, error)}
-    status = int(meta.get("HTTPStatusCode") or 0)
-    if code in THROTTLED or status == 429:
-        return OutcomeUnclear(_("AWS is asked too often (%(action)s: %(code)s). It is asked again, later.") % told)
-    if code in BROKEN or status >= 500:
-        return OutcomeUnclear(_("AWS failed at %(action)s: %(code)s %(said)s. It is asked again.") % told)
-    if code in BUSY:
-        return OutcomeUnclear(_("AWS is still busy with %(thing)s: %(said)s. It is asked again.") % told)
-    if code in SOLD_OUT:
+@dataclass(frozen=True)
+class AwsError:
+    """One error response, with what was called and where."""
+
+    code: str
+    message: str  # AWS's own, shortened
+    action: str  # as IAM names it
+    region: str
+    resource: str
+
+
+def from_response(response: Any, *, service: str, operation: str, region: str, resource: str) -> ProviderError:
+    """Return the exception for an error response: botocore's ClientError.response."""
+    details, metadata = response.get("Error") or {}, response.get("ResponseMetadata") or {}
+    error = AwsError(
+        code=bare_code(str(details.get("Code", ""))),
+        message=shortened(str(details.get("Message") or details.get("message") or "")),
+        action=iam_action(service, operation, details),
+        region=region,
+        resource=resource,
+    )
+    status = int(metadata.get("HTTPStatusCode") or 0)
+    if error.code in THROTTLING_CODES or status == 429:
+        return OutcomeUnclear(f"AWS is throttling {error.action} ({error.code}). It will be tried again.")
+    if error.code in SERVER_ERROR_CODES or status >= 500:
+        return OutcomeUnclear(f"AWS failed at {error.action}: {error.code} {error.message}. It will be tried again.")
+    if error.code in BUSY_CODES:
+        return OutcomeUnclear(f"AWS is still busy with {error.resource}: {error.message}. It will be tried again.")
+    if error.code in NO_CAPACITY_CODES:
         return OutcomeUnclear(
-            _("AWS has none of this class to spare now (%(said)s). It is asked again; another class may be had.") % told
+            f"AWS has no capacity of this class at the moment ({error.message}). It will be tried again; a"
+            " different class may be available."
         )
-    return _refusal(code, told)
+    return _refusal(error)
 
 
-def _refusal(code: str, told: dict[str, str]) -> ApplyRefused:
-    words = next((words for codes, words in REFUSALS if code in codes), "")
-    if not words:
-        words = USED_UP if ENOUGH.search(told["said"]) else OTHERWISE
-    kind = Nothing if code in NOTHING else ApplyRefused
-    return kind(_(words) % told)
-
-
-def of_failure(
-    error: Exception, *, service: str, operation: str, region: str, known: Callable[[], bool]
-) -> ProviderError:
-    """Make a sentence of a call without an answer: `error` is one of botocore's; `known()`: it knows the region."""
-    kind, said = plain(type(error).__name__), shortened(str(error))
-    told = {"kind": kind, "said": said, "region": region, "action": action(service, operation, {})}
-    if kind in {"NoCredentials", "PartialCredentials", "ProfileNotFound"}:
+def _refusal(error: AwsError) -> ApplyRefused:
+    """Return the exception for an error that stays until somebody acts."""
+    code = error.code
+    if code in EXPIRED_CODES | CLOCK_CODES | UNKNOWN_CREDENTIALS_CODES:
+        return _credentials_refused(code, error.region)
+    if code in DENIED_CODES:
         return ApplyRefused(
-            _(
-                "There are no AWS credentials (%(said)s). Give the workers AWS_ACCESS_KEY_ID and "
-                "AWS_SECRET_ACCESS_KEY, a profile, or a role."
-            )
-            % told
+            f"AWS doesn't allow {error.action} on {error.resource}. Grant this action to the role or user that the"
+            " workers run as."
         )
-    if kind in EXPIRED:
-        return ApplyRefused(_(GONE) % {"code": kind})
-    if kind == "EndpointConnection" and not known():
-        return ApplyRefused(_("boto3 knows no region %(region)s, and nothing answers there. Check its name.") % told)
-    if kind in {"ParamValidation", "InvalidRegion", "UnknownService", "DataNotFound"}:
-        return ApplyRefused(_("boto3 does not send %(action)s: %(said)s.") % told)
-    return OutcomeUnclear(
-        _("No answer from AWS to %(action)s (%(kind)s: %(said)s). It is read back and asked again.") % told
+    if code in NOT_FOUND_CODES | NOT_CONFIGURED_CODES:
+        sentence = f"There is no {error.resource} in {error.region}: {error.message}. Check the name and the region."
+        return NotConfigured(sentence) if code in NOT_CONFIGURED_CODES else ApplyRefused(sentence)
+    if code in QUOTA_CODES or QUOTA_MESSAGE.search(error.message):
+        return ApplyRefused(
+            f"An AWS quota is used up: {error.message}. Raise it in Service Quotas, or lower the ceiling."
+        )
+    return ApplyRefused(f"AWS refuses {error.action} on {error.resource}: {code} {error.message}.")
+
+
+def _credentials_refused(code: str, region: str) -> ApplyRefused:
+    if code in EXPIRED_CODES:
+        return ApplyRefused(
+            f"The AWS credentials have expired ({code}). Renew them, and restart the workers if they are environment"
+            " variables."
+        )
+    if code in CLOCK_CODES:
+        return ApplyRefused(f"AWS says that the request's time is wrong ({code}). Correct this machine's clock.")
+    return ApplyRefused(
+        f"AWS in {region} doesn't know these credentials ({code}). Check the key and its secret, and that the region"
+        " is enabled for the account."
     )
 
 
-def plain(code: str) -> str:
-    """Give a code without its dress: "aws#ThrottlingException:http://…" → "Throttling"."""
+def from_exception(
+    error: Exception, *, service: str, operation: str, region: str, region_exists: Callable[[], bool]
+) -> ProviderError:
+    """Return the exception for a call without a response; `error` is one of botocore's."""
+    name, message = bare_code(type(error).__name__), shortened(str(error))
+    action = iam_action(service, operation, {})
+    if name in {"NoCredentials", "PartialCredentials", "ProfileNotFound"}:
+        return ApplyRefused(
+            f"There are no AWS credentials ({message}). Give the workers AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a"
+            " profile, or a role."
+        )
+    if name in EXPIRED_CODES:
+        return _credentials_refused(name, region)
+    if name == "EndpointConnection" and not region_exists():
+        return ApplyRefused(f"boto3 doesn't know the region {region}, and nothing responds there. Check its name.")
+    if name in {"ParamValidation", "InvalidRegion", "UnknownService", "DataNotFound"}:
+        return ApplyRefused(f"boto3 refuses to send {action}: {message}. Check the target's settings.")
+    return OutcomeUnclear(
+        f"No response from AWS to {action} ({name}: {message}). The target will be read and the call repeated."
+    )
+
+
+def bare_code(code: str) -> str:
+    """Return a code without prefix and suffix: "aws#ThrottlingException:http://…" → "Throttling"."""
     bare = code.rpartition("#")[2].partition(":")[0]
-    for end in ("Exception", "Fault", "Error"):
-        if bare.endswith(end):
-            return bare.removesuffix(end)
+    for suffix in ("Exception", "Fault", "Error"):
+        if bare.endswith(suffix):
+            return bare.removesuffix(suffix)
     return bare
 
 
-def action(service: str, operation: str, error: Any) -> str:
-    """Name what must be allowed, as IAM spells it: from AWS's own words, else made of the call."""
+def iam_action(service: str, operation: str, error: Any) -> str:
+    """Return the action that must be allowed, as IAM spells it: from AWS's message, or made from the call."""
     found = ACTION.search(str(error.get("Message") or error.get("message") or ""))
-    return found[1] if found else f"{PREFIXES.get(service, service)}:{''.join(map(_capital, operation.split('_')))}"
+    if found:
+        return found[1]
+    return f"{IAM_PREFIXES.get(service, service)}:{''.join(map(_capitalised, operation.split('_')))}"
 
 
-def _capital(word: str) -> str:
+def _capitalised(word: str) -> str:
     return "DB" if word == "db" else word[:1].upper() + word[1:]
 
 
-def shortened(said: str) -> str:
-    """Give AWS's words on one line, and not all of a long one; no full stop, which the sentence around it brings."""
-    line = " ".join(said.split())
-    return (line if len(line) <= SHORT else line[: SHORT - 1] + "…").rstrip(".")
+def shortened(message: str) -> str:
+    """Return AWS's message on one line, shortened, without its full stop: the sentence around it has one."""
+    return one_line(message, MAX_SHOWN_CHARACTERS).rstrip(".")

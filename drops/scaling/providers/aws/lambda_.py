@@ -1,100 +1,101 @@
-"""A Lambda function's provisioned concurrency on an alias. None at all is 0, and 0 is how it is given back.
+"""The provisioned concurrency of a Lambda function's alias. 0 means that none is configured.
 
-It counts against the account's concurrency (1,000 unless raised) and is billed in steps of five minutes.
+It counts against the account's concurrency (1,000 unless raised), and is billed in steps of five minutes.
 """
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
-
-from drops.scaling.providers.aws.client import REGION, Aws, request_id, text, understood
-from drops.scaling.providers.aws.errors import Nothing, shortened
+from drops.scaling.providers.aws.client import REGION, AwsProvider, locator_text, parsing, request_id
+from drops.scaling.providers.aws.errors import NotConfigured, shortened
 from drops.scaling.providers.base import Applied, ApplyRefused, Field, Reading, State
 
 
-class LambdaConcurrency(Aws):
+class LambdaConcurrency(AwsProvider):
     """`locator`: {"region", "function", "alias"}. State: {"concurrency": n}."""
 
-    name: ClassVar[str] = gettext_noop("AWS Lambda provisioned concurrency")
-    unit: ClassVar[str] = gettext_noop("environments")
+    name: ClassVar[str] = "AWS Lambda provisioned concurrency"
+    unit: ClassVar[str] = "environments"
     fields: ClassVar[tuple[Field, ...]] = (
         REGION,
-        Field("function", gettext_noop("function"), gettext_noop("Its name.")),
-        Field("alias", gettext_noop("alias"), gettext_noop("It must point at a version, and callers must call it.")),
+        Field("function", "function", "Its name."),
+        Field("alias", "alias", "It must point to a published version, and callers must use it."),
     )
     lead_seconds: ClassVar[int] = 300
     price_key: ClassVar[str] = "lambda"
 
     @classmethod
     def resource(cls, locator: Mapping[str, Any]) -> str:
-        """Name region, function and alias."""
-        return f"aws:lambda:{text(locator, 'region')}:{text(locator, 'function')}:{text(locator, 'alias')}"
+        """Return region, function and alias."""
+        region, function, alias = (locator_text(locator, name) for name in ("region", "function", "alias"))
+        return f"aws:lambda:{region}:{function}:{alias}"
 
     @property
     def display_name(self) -> str:
-        """Say which alias of which function."""
-        return _("alias %(alias)s of function %(name)s") % {
-            "alias": text(self.locator, "alias"),
-            "name": text(self.locator, "function"),
-        }
+        """What the alias is called in messages."""
+        return f"alias {locator_text(self.locator, 'alias')} of function {locator_text(self.locator, 'function')}"
 
     def read(self) -> Reading:
-        """Read what is provisioned, and how much of it is there."""
-        self._look_at_the_alias()
-        answer = self._config()
-        with understood("GetProvisionedConcurrencyConfig"):
-            if answer is None:
-                return Reading(state={"concurrency": 0}, size=0, serving=0, message=_("nothing is provisioned"))
-            wanted = int(answer["RequestedProvisionedConcurrentExecutions"])
-            there = int(answer["AvailableProvisionedConcurrentExecutions"])
-            status = answer["Status"]
-            words = _("%(there)s of %(wanted)s environments are there") % {"there": there, "wanted": wanted}
+        """Read the provisioned concurrency, and how much of it is ready."""
+        self._check_alias()
+        config = self._read_config()
+        if config is None:
+            return Reading(state={"concurrency": 0}, size=0, serving=0, message="nothing is provisioned")
+        with parsing("GetProvisionedConcurrencyConfig"):
+            desired = int(config["RequestedProvisionedConcurrentExecutions"])
+            ready = int(config["AvailableProvisionedConcurrentExecutions"])
+            status = config["Status"]
+            message = f"{ready} of {desired} environments are ready"
             if status == "FAILED":
-                words += _(". Lambda gave up: %(said)s. Mend that, and set the same number again") % {
-                    "said": shortened(str(answer.get("StatusReason")))
-                }
+                reason = shortened(str(config.get("StatusReason")))
+                message += f". Lambda gave up: {reason}. Fix the cause, then set the same number again"
             return Reading(
-                state={"concurrency": wanted},
-                size=wanted,
-                serving=there,
+                state={"concurrency": desired},
+                size=desired,
+                serving=ready,
                 moving=status != "READY",
-                message=words,
+                message=message,
             )
 
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Ask for that many, and for no fewer than were there."""
+        """Return that concurrency, but never less than the baseline's."""
         return {"concurrency": max(size, baseline["concurrency"])}
 
     def apply(self, state: State, *, key: str) -> Applied:
-        """Set the number; 0 takes the configuration away."""
-        number, names = state["concurrency"], self._names
-        if number:
-            put = {"ProvisionedConcurrentExecutions": number}
-            answer = self.call("lambda", "put_provisioned_concurrency_config", **names, **put)
+        """Set the concurrency; 0 deletes the configuration."""
+        concurrency = state["concurrency"]
+        if concurrency:
+            response = self.call(
+                "lambda",
+                "put_provisioned_concurrency_config",
+                ProvisionedConcurrentExecutions=concurrency,
+                **self._alias_parameters,
+            )
         else:
-            answer = self.call("lambda", "delete_provisioned_concurrency_config", **names)
-        return Applied(request_id=request_id(answer), message=self.format_size(number))
+            response = self.call("lambda", "delete_provisioned_concurrency_config", **self._alias_parameters)
+        return Applied(request_id=request_id(response), message=self.format_size(concurrency))
 
     @property
-    def _names(self) -> dict[str, str]:
-        return {"FunctionName": text(self.locator, "function"), "Qualifier": text(self.locator, "alias")}
+    def _alias_parameters(self) -> dict[str, str]:
+        return {
+            "FunctionName": locator_text(self.locator, "function"),
+            "Qualifier": locator_text(self.locator, "alias"),
+        }
 
-    def _look_at_the_alias(self) -> None:
-        """Raises: Refused, if there is no such alias, or it points at what can't be provisioned."""
-        function, alias = text(self.locator, "function"), text(self.locator, "alias")
-        answer = self.call("lambda", "get_alias", FunctionName=function, Name=alias)
-        with understood("GetAlias"):
-            if answer["FunctionVersion"] == "$LATEST":
+    def _check_alias(self) -> None:
+        """Raise ApplyRefused if there is no such alias, or it points to what can't be provisioned."""
+        function, alias = locator_text(self.locator, "function"), locator_text(self.locator, "alias")
+        response = self.call("lambda", "get_alias", FunctionName=function, Name=alias)
+        with parsing("GetAlias"):
+            if response["FunctionVersion"] == "$LATEST":
                 raise ApplyRefused(
-                    _("The %(thing)s points at $LATEST, which can't be provisioned. Point it at a published version.")
-                    % {"thing": self.display_name}
+                    f"The {self.display_name} points to $LATEST, which can't be provisioned. Point it to a published"
+                    " version."
                 )
 
-    def _config(self) -> dict[str, Any] | None:
-        """Read the configuration; None: there is none, which AWS answers as an error."""
+    def _read_config(self) -> dict[str, Any] | None:
+        """Return the configuration; None if there is none, which Lambda reports as an error."""
         try:
-            return self.call("lambda", "get_provisioned_concurrency_config", **self._names)
-        except Nothing:
+            return self.call("lambda", "get_provisioned_concurrency_config", **self._alias_parameters)
+        except NotConfigured:
             return None

@@ -1,9 +1,8 @@
-"""Conversations with a Kubernetes API server, through the official client, for the kinds that live in a namespace.
+"""Sessions with a Kubernetes API server, through the official client, for the providers of namespaced resources.
 
-Who may: the configuration that KUBECONFIG names, or the pod's own service account; never what stands in a row. Each
-conversation begins by asking who the namespace is: a uid that is not the one in the locator is another cluster, and
-nothing further is read or written there. Bounded in time, no redirect is followed, nothing is retried: the tick does
-that.
+Credentials come from the configuration that KUBECONFIG names, or from the pod's own service account, never from a row.
+Each session first reads the namespace: if its UID is not the locator's, this is a different cluster, and nothing else
+is read or written there. A session is limited in time, follows no redirect and retries nothing: the next tick does.
 """
 
 import json
@@ -11,26 +10,25 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from django.utils.translation import gettext as _
+from drops.scaling.providers.base import ApplyRefused, ExtraNotInstalled, OutcomeUnclear, ProviderError, one_line
 
-from drops.scaling.providers.base import ApplyRefused, Missing, OutcomeUnclear, ProviderError
-
-SECONDS = 15.0  # for one conversation
-LONGEST_ANSWER = 8 * 1024 * 1024  # bytes
-MOST_LISTED = 200
-WHO = "dropsite"  # as `kubectl get … --show-managed-fields` tells who changed what
+SESSION_SECONDS = 15.0
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+MAX_LISTED = 200
+MAX_SHOWN_CHARACTERS = 120  # of the API server's own message
+FIELD_MANAGER = "dropsite"  # named by `kubectl get … --show-managed-fields` as the author of a change
 
 Document = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A sort of thing, as the API names it."""
+    """A type of resource, as the API names it."""
 
     kind: str
     plural: str
@@ -46,131 +44,160 @@ AUTOSCALER = Resource("HorizontalPodAutoscaler", "horizontalpodautoscalers", "au
 SCALED_OBJECT = Resource("ScaledObject", "scaledobjects", "keda.sh", "v1alpha1")
 
 
+@dataclass(frozen=True)
+class ApiCall:
+    """What is called, for the messages of errors. `name` is empty for a list."""
+
+    verb: str
+    resource: Resource
+    name: str
+    namespace: str
+    host: str
+
+
 class Cluster:
-    """An open conversation, in one namespace. Raises Faulty from each call."""
+    """An open session in one namespace. Every call raises ProviderError when it fails."""
 
     def __init__(self, *, namespace: str, client: Any) -> None:
-        self.namespace, self._client, self._until = namespace, client, time.monotonic() + SECONDS
-        self._core, self._any = _extra().CoreV1Api(client), _extra().CustomObjectsApi(client)
+        kubernetes = _kubernetes()
+        self.namespace = namespace
+        self._client = client
+        self._deadline = time.monotonic() + SESSION_SECONDS
+        self._core_api, self._custom_api = kubernetes.CoreV1Api(client), kubernetes.CustomObjectsApi(client)
 
     def get(self, resource: Resource, name: str) -> Document:
-        """Read one thing."""
+        """Return one resource."""
+        path: tuple[str, ...] = (resource.group, resource.version, self.namespace, resource.plural, name)
+        method = self._custom_api.get_namespaced_custom_object
         if resource is NAMESPACE:
-            return self._called(self._core.read_namespace, "get", resource, name, name)[0]
-        path = (resource.group, resource.version, self.namespace, resource.plural, name)
-        return self._called(self._any.get_namespaced_custom_object, "get", resource, name, *path)[0]
+            path, method = (name,), self._core_api.read_namespace
+        document, _audit_id = self._call(method, "get", resource, name, *path)
+        return document
 
     def list(self, resource: Resource, **selectors: str) -> list[Document]:
-        """Read things of one sort, by `label_selector` and `field_selector`."""
+        """Return resources of one type, by `label_selector` and `field_selector`."""
         selectors = {key: value for key, value in selectors.items() if value}
         path: tuple[str, ...] = (resource.group, resource.version, self.namespace, resource.plural)
-        call = self._any.list_namespaced_custom_object
+        method = self._custom_api.list_namespaced_custom_object
         if resource is POD:
-            path, call = (self.namespace,), self._core.list_namespaced_pod
-        found, _audit = self._called(call, "list", resource, "", *path, limit=MOST_LISTED, **selectors)
-        return [item for item in under(found, "items", list, []) if isinstance(item, dict)]
+            path, method = (self.namespace,), self._core_api.list_namespaced_pod
+        document, _audit_id = self._call(method, "list", resource, "", *path, limit=MAX_LISTED, **selectors)
+        return [item for item in value_at(document, "items", list, []) if isinstance(item, dict)]
 
     def patch(self, resource: Resource, name: str, body: Document) -> str:
-        """Change one thing by a merge patch, in which null takes away; the number of the call in the audit log."""
+        """Change one resource by a merge patch, in which null removes a field; return the call's audit id."""
         path = (resource.group, resource.version, self.namespace, resource.plural, name, body)
-        call, how = self._any.patch_namespaced_custom_object, "application/merge-patch+json"
-        return self._called(call, "patch", resource, name, *path, field_manager=WHO, _content_type=how)[1]
+        method, content_type = self._custom_api.patch_namespaced_custom_object, "application/merge-patch+json"
+        _document, audit_id = self._call(
+            method, "patch", resource, name, *path, field_manager=FIELD_MANAGER, _content_type=content_type
+        )
+        return audit_id
 
-    def _called(
-        self, call: Callable[..., Any], verb: str, resource: Resource, name: str, *path: object, **more: object
+    def _call(
+        self, method: Callable[..., Any], verb: str, resource: Resource, name: str, *path: object, **options: object
     ) -> tuple[Document, str]:
-        """Make one call; the object that was answered, and its number in the audit log. Raises: Faulty."""
-        host, extra = self._client.configuration.host, _extra()
-        left = self._until - time.monotonic()
+        """Make one call; return the response's object and its audit id. Raises ProviderError."""
+        kubernetes, host = _kubernetes(), self._client.configuration.host
+        remaining = self._deadline - time.monotonic()
         try:
-            if left <= 0:
-                raise extra.TimeoutError
-            answer = call(*path, _preload_content=False, _request_timeout=left, **more)
-            with answer:
-                text = answer.read(LONGEST_ANSWER + 1)
-        except extra.ApiException as error:
-            raise _fault(error, verb=verb, resource=resource, name=name, namespace=self.namespace, host=host) from error
-        except extra.HTTPError as error:
-            if isinstance(error, extra.TimeoutError) and not isinstance(error, extra.NewConnectionError):
-                raise OutcomeUnclear(_("The API server %(host)s gave no answer in time.") % {"host": host}) from error
+            if remaining <= 0:
+                raise kubernetes.TimeoutError
+            response = method(*path, _preload_content=False, _request_timeout=remaining, **options)
+            with response:
+                body = response.read(MAX_RESPONSE_BYTES + 1)
+        except kubernetes.ApiException as error:
+            call = ApiCall(verb=verb, resource=resource, name=name, namespace=self.namespace, host=host)
+            raise _error_for(error, call) from error
+        except kubernetes.HTTPError as error:
+            # urllib3 derives NewConnectionError from its TimeoutError, but it means that nobody listens.
+            if isinstance(error, kubernetes.TimeoutError) and not isinstance(error, kubernetes.NewConnectionError):
+                raise OutcomeUnclear(
+                    f"The API server {host} didn't respond in time. It will be tried again."
+                ) from error
             raise OutcomeUnclear(
-                _("The API server %(host)s can't be reached (%(error)s). Is this the right address, and is it open?")
-                % {"host": host, "error": type(error).__name__}
+                f"The API server {host} can't be reached ({type(error).__name__}). Check its address, and whether a"
+                " firewall blocks it."
             ) from error
-        return _read(text, what=resource.kind), str(answer.headers.get("Audit-Id", ""))[:100]
+        return _parse(body, what=resource.kind), str(response.headers.get("Audit-Id", ""))[:100]
 
 
 @contextmanager
 def connect(*, locator: Mapping[str, Any]) -> Iterator[Cluster]:
-    """Begin a conversation with the cluster and namespace that `locator` means. Raises: Faulty."""
+    """Open a session with the locator's cluster and namespace. Raises ProviderError."""
     client = _client(context=str(locator.get("context") or ""))
     try:
         cluster = Cluster(namespace=str(locator["namespace"]), client=client)
-        _be_sure(cluster=cluster, uid=str(locator["namespace_uid"]))
+        _verify_namespace(cluster=cluster, uid=str(locator["namespace_uid"]))
         yield cluster
     finally:
         client.close()
 
 
-def under(document: Any, path: str, sort: type, default: Any = None) -> Any:
-    """Give what lies at a path such as "spec.replicas", or else `default`. Raises: Unknown if it is no `sort`."""
+def value_at(document: Any, path: str, expected: type, default: Any = None) -> Any:
+    """Return the value at a path such as "spec.replicas", or `default` if there is none.
+
+    Raises OutcomeUnclear if it isn't of the expected type.
+    """
     for name in path.split("."):
         if document is None:
             return default
         if not isinstance(document, dict):
-            raise OutcomeUnclear(_garbage(path))
+            raise OutcomeUnclear(_unreadable_message(path))
         document = document.get(name)
     if document is None:
         return default
-    if not isinstance(document, sort) or isinstance(document, bool) is not (sort is bool):
-        raise OutcomeUnclear(_garbage(path))
+    # True is an int as well, but not a number of pods.
+    if not isinstance(document, expected) or isinstance(document, bool) is not (expected is bool):
+        raise OutcomeUnclear(_unreadable_message(path))
     return document
 
 
-def count(document: Document, path: str, default: int = 0) -> int:
-    """Give a number of pods. Raises: Unknown if it is none."""
-    number = under(document, path, int, default)
+def count_at(document: Document, path: str, default: int = 0) -> int:
+    """Return the number at a path. Raises OutcomeUnclear if it isn't 0 or more."""
+    number = value_at(document, path, int, default)
     if number < 0:
-        raise OutcomeUnclear(_garbage(path))
+        raise OutcomeUnclear(_unreadable_message(path))
     return int(number)
 
 
-def shown(words: object, most: int = 140) -> str:
-    """Give the cluster's own words as they may be shown: one line, not long."""
-    line = " ".join(str(words).split())
-    return line if len(line) <= most else line[: most - 1] + "…"
+def conditions_with(document: Document, *, type_: str, status: str) -> list[str]:
+    """Return the messages of a resource's conditions that have this type and status."""
+    return [
+        one_line(value_at(condition, "message", str, ""), 140)
+        for condition in value_at(document, "status.conditions", list, [])
+        if value_at(condition, "type", str, "") == type_ and value_at(condition, "status", str, "") == status
+    ]
 
 
-def _be_sure(*, cluster: Cluster, uid: str) -> None:
-    """Go on only if the namespace is the one that is meant. Raises: Faulty."""
-    found = under(cluster.get(NAMESPACE, cluster.namespace), "metadata.uid", str, "")
+def _verify_namespace(*, cluster: Cluster, uid: str) -> None:
+    """Raise ProviderError unless the namespace has this UID."""
+    found = value_at(cluster.get(NAMESPACE, cluster.namespace), "metadata.uid", str, "")
     if found != uid:
         raise ApplyRefused(
-            _(
-                "This is another cluster: its namespace “%(namespace)s” has the uid %(found)s. Choose the right "
-                "context or KUBECONFIG, or, if the namespace was made anew, put in the new uid."
-            )
-            % {"namespace": cluster.namespace, "found": shown(found, 40)}
+            f"This is a different cluster: its namespace “{cluster.namespace}” has the UID {one_line(found, 40)}."
+            " Choose the right context or KUBECONFIG; if the namespace was created again, enter its new UID."
         )
 
 
 def _client(*, context: str) -> Any:
-    """Make a client of what the environment says. Raises: Refused, Missing."""
-    extra, configuration = _extra(), _extra().Configuration()
-    configured = os.environ.get("KUBECONFIG", "")
+    """Return a client for the environment's configuration. Raises ApplyRefused, ExtraNotInstalled."""
+    kubernetes = _kubernetes()
+    configuration = kubernetes.Configuration()
+    config_file = os.environ.get("KUBECONFIG", "")
     try:
-        if configured or context:
-            extra.config.load_kube_config(
-                config_file=configured or None,
+        if config_file or context:
+            kubernetes.config.load_kube_config(
+                config_file=config_file or None,
                 context=context or None,
                 client_configuration=configuration,
                 persist_config=False,
             )
         else:
-            extra.config.load_incluster_config(client_configuration=configuration)
+            kubernetes.config.load_incluster_config(client_configuration=configuration)
     except (
-        extra.ConfigException,
-        extra.YAMLError,
+        kubernetes.ConfigException,
+        kubernetes.YAMLError,
+        # What the client raises at a file that is valid YAML but no configuration.
         OSError,
         LookupError,
         TypeError,
@@ -178,119 +205,116 @@ def _client(*, context: str) -> Any:
         AttributeError,
     ) as error:
         raise ApplyRefused(
-            _("There is no usable configuration: %(error)s. Set KUBECONFIG, or run in a pod with a service account.")
-            % {"error": shown(error).rstrip(".")}
+            f"There is no usable configuration: {one_line(error, 140).rstrip('.')}. Set KUBECONFIG, or run in a pod"
+            " with a service account."
         ) from error
     configuration.retries = False
-    return extra.ApiClient(configuration)
+    return kubernetes.ApiClient(configuration)
 
 
-def _read(text: bytes, *, what: str) -> Document:
+def _parse(body: bytes, *, what: str) -> Document:
+    """Return a response's object. Raises OutcomeUnclear if it isn't one, or is too long."""
+    document = None
+    if len(body) <= MAX_RESPONSE_BYTES:
+        with suppress(ValueError, RecursionError):
+            document = json.loads(body)
+    if not isinstance(document, dict):
+        raise OutcomeUnclear(_unreadable_message(what))
+    return document
+
+
+def _unreadable_message(what: str) -> str:
+    return f"The API server's response can't be read ({what}). Check that the address is a Kubernetes API server's."
+
+
+def _error_for(error: Any, call: ApiCall) -> ProviderError:
+    """Return the exception for an error response of the API, whose body is of type Status."""
     try:
-        read = json.loads(text) if len(text) <= LONGEST_ANSWER else None
-    except (ValueError, RecursionError):
-        read = None
-    if not isinstance(read, dict):
-        raise OutcomeUnclear(_garbage(what))
-    return read
-
-
-def _garbage(what: str) -> str:
-    return _("What the API server answered can't be read (%(what)s). Is it a Kubernetes API server?") % {"what": what}
-
-
-def _fault(error: Any, *, verb: str, resource: Resource, name: str, namespace: str, host: str) -> ProviderError:
-    """Say what an error of the API means. The reasons are those of its type Status."""
-    try:
-        status = json.loads(error.body or "")
+        body = json.loads(error.body or "")
     except (ValueError, TypeError, RecursionError):
-        status = None
-    said = str(status.get("message") or "") if isinstance(status, dict) else ""
-    told = {
-        "verb": verb,
-        "plural": resource.plural,
-        "kind": resource.kind,
-        "group": resource.group or "core",
-        "name": name,
-        "namespace": namespace,
-        "host": host,
-        "status": error.status,
-        "said": shown(said or error.reason or "", 120),
-    }
+        body = None
+    message = str(body.get("message") or "") if isinstance(body, dict) else ""
     if error.status == 403:
-        return _forbidden(said, told)
+        return _forbidden(message, call)
     if error.status == 404:
-        return _not_found(resource, said, told)
-    return _other(int(error.status or 0), told)
+        return _not_found(message, call)
+    return _other_error(int(error.status or 0), message or str(error.reason or ""), call)
 
 
-def _forbidden(said: str, told: Mapping[str, Any]) -> ProviderError:
-    if "exceeded quota" in said:
+def _forbidden(message: str, call: ApiCall) -> ApplyRefused:
+    if "exceeded quota" in message:
         return ApplyRefused(
-            _("A quota of namespace “%(namespace)s” forbids it: %(said)s. Raise the quota, or ask for less.") % told
+            f"A quota of namespace “{call.namespace}” doesn't allow this: {one_line(message, MAX_SHOWN_CHARACTERS)}."
+            " Raise the quota, or lower the target's ceiling."
         )
-    if "system:anonymous" in said:
+    if "system:anonymous" in message:
         return ApplyRefused(
-            _("No credentials reach %(host)s (403). Look at KUBECONFIG and the command that makes its token.") % told
+            f"No credentials reach {call.host} (403). Check KUBECONFIG and the command that creates its token."
         )
-    user = re.search(r'User "([^"]{1,100})" cannot', said)
-    if user or not said:
+    user = re.search(r'User "([^"]{1,100})" cannot', message)
+    if user or not message:
+        plural, group = call.resource.plural, call.resource.group or "core"
         return ApplyRefused(
-            _(
-                "%(user)s may not %(verb)s %(plural)s in namespace “%(namespace)s” (403): grant the verb “%(verb)s” on "
-                "“%(plural)s” (API group “%(group)s”) in a Role."
-            )
-            % (dict(told) | {"user": user[1] if user else _("This user")})
+            f"{user[1] if user else 'This user'} may not {call.verb} {plural} in namespace “{call.namespace}” (403)."
+            f" Grant the verb “{call.verb}” on “{plural}” (API group “{group}”) in a Role."
         )
-    return ApplyRefused(_("A rule of the cluster forbids it: %(said)s. Ask who runs the cluster.") % told)
-
-
-def _not_found(resource: Resource, said: str, told: Mapping[str, Any]) -> ProviderError:
-    if resource is NAMESPACE:
-        return ApplyRefused(
-            _("%(host)s has no namespace “%(namespace)s”. Put in the right name, or the right context.") % told
-        )
-    if not told["name"] or "could not find the requested resource" in said or "not found" not in said:
-        return ApplyRefused(_("This cluster knows no %(plural)s of “%(group)s” (404). Is it installed there?") % told)
     return ApplyRefused(
-        _("There is no %(kind)s “%(name)s” in namespace “%(namespace)s” (404). Put in the right name.") % told
+        f"A policy of the cluster forbids this: {one_line(message, MAX_SHOWN_CHARACTERS)}. Ask the cluster's"
+        " administrators."
     )
 
 
-def _other(status: int, told: Mapping[str, Any]) -> ProviderError:
+def _not_found(message: str, call: ApiCall) -> ApplyRefused:
+    resource = call.resource
+    if resource is NAMESPACE:
+        return ApplyRefused(f"{call.host} has no namespace “{call.namespace}”. Check the name and the context.")
+    is_type_unknown = "could not find the requested resource" in message or "not found" not in message
+    if not call.name or is_type_unknown:
+        return ApplyRefused(
+            f"This cluster has no {resource.plural} of “{resource.group}” (404). Check that it is installed there."
+        )
+    return ApplyRefused(
+        f"There is no {resource.kind} “{call.name}” in namespace “{call.namespace}” (404). Check the name."
+    )
+
+
+def _other_error(status: int, message: str, call: ApiCall) -> ProviderError:
+    host, shown = call.host, one_line(message, MAX_SHOWN_CHARACTERS)
+    # The client reports a failed TLS handshake as status 0.
     if status == 0:
         return ApplyRefused(
-            _("TLS with %(host)s fails: %(said)s. Another cluster, or its certificate has been renewed?") % told
+            f"TLS with {host} fails: {shown}. Check that this is the right cluster, and that the certificate authority"
+            " in KUBECONFIG is current."
         )
     if status == 401:
         return ApplyRefused(
-            _("%(host)s doesn't accept the credentials (401): the token has expired or is another cluster's. Renew it.")
-            % told
+            f"{host} doesn't accept the credentials (401): the token has expired, or belongs to a different cluster."
+            " Renew it."
         )
     if status == 409:
         return OutcomeUnclear(
-            _("Somebody changed %(kind)s “%(name)s” at the same moment (409). It is asked again.") % told
+            f"Somebody else changed {call.resource.kind} “{call.name}” at the same moment (409). It will be tried"
+            " again."
         )
     if status == 429 or status >= 500:
-        return OutcomeUnclear(
-            _("The API server %(host)s is not well (%(status)s): %(said)s. It is asked again.") % told
-        )
+        return OutcomeUnclear(f"The API server {host} failed ({status}): {shown}. It will be tried again.")
     if 300 <= status < 400:
         return ApplyRefused(
-            _("%(host)s answers with a redirect (%(status)s), which is not followed. Put in where it ends.") % told
+            f"{host} responds with a redirect ({status}), which isn't followed. Use the address it leads to."
         )
-    return ApplyRefused(_("The API server doesn't accept it (%(status)s): %(said)s.") % told)
+    return ApplyRefused(f"The API server rejects this ({status}): {shown}. Check the target and its resource.")
 
 
-def _extra() -> SimpleNamespace:
-    """Give what is needed of the official client. Raises: Missing."""
+def _kubernetes() -> SimpleNamespace:
+    """Return the parts of the official client that are used here. Raises ExtraNotInstalled."""
     try:
         import yaml  # noqa: PLC0415 comes with the extra
         from kubernetes import client, config  # noqa: PLC0415 an extra
         from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError  # noqa: A004, PLC0415 likewise
     except ImportError as error:
-        raise Missing(
-            _('The Kubernetes client is missing. Install the extra "kubernetes": deploy/requirements/kubernetes.txt.')
+        raise ExtraNotInstalled(
+            'The Kubernetes client is not installed. Install the extra "kubernetes":'
+            " deploy/requirements/kubernetes.txt."
         ) from error
     return SimpleNamespace(
         ApiClient=client.ApiClient,

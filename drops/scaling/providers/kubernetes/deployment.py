@@ -1,55 +1,59 @@
-"""A Kubernetes Deployment, by its number of replicas: for one that no autoscaler owns."""
+"""A Kubernetes Deployment, by its number of replicas: for one that no autoscaler controls."""
 
 from typing import ClassVar
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
-
 from drops.scaling.providers.base import ApplyRefused, Reading, State
-from drops.scaling.providers.kubernetes.client import AUTOSCALER, DEPLOYMENT, Cluster, Document, Resource, count, under
-from drops.scaling.providers.kubernetes.pods import InNamespace, pods_of
+from drops.scaling.providers.kubernetes.client import (
+    AUTOSCALER,
+    DEPLOYMENT,
+    Cluster,
+    Document,
+    Resource,
+    count_at,
+    value_at,
+)
+from drops.scaling.providers.kubernetes.pods import NamespacedProvider, read_pods
 
 
-class Deployment(InNamespace):
+class Deployment(NamespacedProvider):
     """State: {"replicas": n}."""
 
-    name: ClassVar[str] = gettext_noop("Kubernetes Deployment")
+    name: ClassVar[str] = "Kubernetes Deployment"
     api_resource: ClassVar[Resource] = DEPLOYMENT
-    credentials: ClassVar[str] = gettext_noop(
-        "KUBECONFIG in the environment, or the pod's service account. A Role with: get namespaces, get and patch "
-        "deployments, list pods, list horizontalpodautoscalers."
+    credentials: ClassVar[str] = (
+        "KUBECONFIG in the environment, or the pod's service account. It needs a Role with: get namespaces, get and "
+        "patch deployments, list pods, list horizontalpodautoscalers."
     )
 
-    def find(self, cluster: Cluster) -> Document:
-        """Give the Deployment. Raises Refused if an autoscaler owns its replicas: it would set them back."""
-        found = super().find(cluster)
+    def fetch(self, cluster: Cluster) -> Document:
+        """Return the Deployment. Raises ApplyRefused if an autoscaler controls its replicas, as it would reset them."""
+        deployment = super().fetch(cluster)
+        name = self.locator["name"]
         for autoscaler in cluster.list(AUTOSCALER):
             scaled = (
-                under(autoscaler, "spec.scaleTargetRef.kind", str, ""),
-                under(autoscaler, "spec.scaleTargetRef.name", str, ""),
+                value_at(autoscaler, "spec.scaleTargetRef.kind", str, ""),
+                value_at(autoscaler, "spec.scaleTargetRef.name", str, ""),
             )
-            if scaled == (DEPLOYMENT.kind, self.locator["name"]):
+            if scaled == (DEPLOYMENT.kind, name):
                 raise ApplyRefused(
-                    _(
-                        "The HPA “%(autoscaler)s” owns the replicas of Deployment “%(name)s” and would set them back. "
-                        "Make the HPA the target, or KEDA's ScaledObject if that owns the HPA."
-                    )
-                    % {"autoscaler": under(autoscaler, "metadata.name", str, ""), "name": self.locator["name"]}
+                    f"The HPA “{value_at(autoscaler, 'metadata.name', str, '')}” controls the replicas of Deployment"
+                    f" “{name}” and would reset them. Make the HPA the target, or the ScaledObject if KEDA created"
+                    " the HPA."
                 )
-        return found
+        return deployment
 
-    def look_at(self, found: Document, cluster: Cluster) -> Reading:
-        """Count its pods."""
-        replicas = count(found, "spec.replicas", 1)
-        pods = pods_of(cluster, kind=DEPLOYMENT.kind, name=str(self.locator["name"]))
+    def observe(self, document: Document, cluster: Cluster) -> Reading:
+        """Read its replicas and its pods."""
+        replicas = count_at(document, "spec.replicas", 1)
+        pods = read_pods(cluster, kind=DEPLOYMENT.kind, name=str(self.locator["name"]))
         return Reading(
             state={"replicas": replicas}, size=replicas, serving=pods.ready, moving=pods.moving, message=pods.message
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Ask for that many replicas."""
+        """Return that many replicas."""
         return {"replicas": size}
 
     def spec_of(self, state: State) -> Document:
-        """Set the replicas."""
+        """Return the field that the state sets."""
         return {"replicas": state["replicas"]}

@@ -1,9 +1,6 @@
-"""A KEDA ScaledObject, by its minimum. KEDA carries it over to the HPA that it owns; whether it has is read there."""
+"""A KEDA ScaledObject, by its minimum. KEDA copies it to the HPA that it owns, and whether it has is read there."""
 
 from typing import ClassVar
-
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 
 from drops.scaling.providers.base import ApplyRefused, Reading, State
 from drops.scaling.providers.kubernetes.client import (
@@ -13,99 +10,101 @@ from drops.scaling.providers.kubernetes.client import (
     Cluster,
     Document,
     Resource,
-    shown,
-    under,
+    conditions_with,
+    value_at,
 )
-from drops.scaling.providers.kubernetes.hpa import lag_of
-from drops.scaling.providers.kubernetes.pods import InNamespace, Pods, pods_of
+from drops.scaling.providers.kubernetes.hpa import read_progress
+from drops.scaling.providers.kubernetes.pods import NamespacedProvider, Pods, read_pods
 
-LEAST, MOST = 0, 100  # what bounds that are not set mean to KEDA
-PAUSES = tuple(f"autoscaling.keda.sh/{name}" for name in ("paused", "paused-replicas", "paused-scale-out"))
+DEFAULT_MIN_REPLICAS, DEFAULT_MAX_REPLICAS = 0, 100  # KEDA's, where a bound is not set
+PAUSE_ANNOTATIONS = tuple(f"autoscaling.keda.sh/{name}" for name in ("paused", "paused-replicas", "paused-scale-out"))
 
 
-class ScaledObject(InNamespace):
-    """State: {"min": n or None, "max": m or None}; None is a bound that is not set, and comes back as that."""
+class ScaledObject(NamespacedProvider):
+    """State: {"min": n or None, "max": m or None}; None is a bound that is not set, and is restored as such."""
 
-    name: ClassVar[str] = gettext_noop("KEDA ScaledObject")
+    name: ClassVar[str] = "KEDA ScaledObject"
     api_resource: ClassVar[Resource] = SCALED_OBJECT
-    credentials: ClassVar[str] = gettext_noop(
-        "KUBECONFIG in the environment, or the pod's service account. A Role with: get namespaces, get and patch "
-        "scaledobjects, get horizontalpodautoscalers, deployments and statefulsets, list pods."
+    credentials: ClassVar[str] = (
+        "KUBECONFIG in the environment, or the pod's service account. It needs a Role with: get namespaces, get and "
+        "patch scaledobjects, get horizontalpodautoscalers, deployments and statefulsets, list pods."
     )
 
-    def permit(self, found: Document, state: State) -> None:
-        """Refuse to raise a minimum that KEDA would not act on; bringing it back down is always allowed."""
-        if (state["min"] or LEAST) <= (under(found, "spec.minReplicaCount", int) or LEAST):
+    def check_effective(self, document: Document, state: State) -> None:
+        """Raise ApplyRefused for a higher minimum that KEDA would ignore; lowering it is always allowed."""
+        current = value_at(document, "spec.minReplicaCount", int) or DEFAULT_MIN_REPLICAS
+        if (state["min"] or DEFAULT_MIN_REPLICAS) <= current:
             return
-        obstacle = obstacle_of(found)
+        obstacle = find_obstacle(document)
         if obstacle:
-            raise ApplyRefused(obstacle)
+            raise ApplyRefused(f"{obstacle}.")
 
-    def look_at(self, found: Document, cluster: Cluster) -> Reading:
-        """Read both bounds, the HPA that KEDA made of them, and the pods."""
-        state = {name: under(found, f"spec.{name}ReplicaCount", int) for name in ("min", "max")}
-        kind = under(found, "spec.scaleTargetRef.kind", str, DEPLOYMENT.kind)
-        pods = pods_of(cluster, kind=kind, name=under(found, "spec.scaleTargetRef.name", str, ""))
-        behind, words = self._lag(found, state, pods, cluster)
-        obstacle = obstacle_of(found)
+    def observe(self, document: Document, cluster: Cluster) -> Reading:
+        """Read both bounds, the HPA that KEDA created, and the pods."""
+        state = {name: value_at(document, f"spec.{name}ReplicaCount", int) for name in ("min", "max")}
+        kind = value_at(document, "spec.scaleTargetRef.kind", str, DEPLOYMENT.kind)
+        pods = read_pods(cluster, kind=kind, name=value_at(document, "spec.scaleTargetRef.name", str, ""))
+        is_behind, messages = self._read_progress(document, state, pods, cluster)
+        obstacle = find_obstacle(document)
+        if obstacle:
+            messages.append(obstacle)
+        not_ready = conditions_with(document, type_="Ready", status="False")
+        messages += [f"KEDA is not ready: {message}" for message in not_ready]
         return Reading(
             state=state,
-            size=state["min"] or LEAST,
+            size=state["min"] or DEFAULT_MIN_REPLICAS,
             serving=pods.ready,
-            moving=pods.moving or behind,
-            message="; ".join([pods.message, *words, *([obstacle] if obstacle else []), *troubles_of(found)]),
+            moving=pods.moving or is_behind,
+            message="; ".join([pods.message, *messages]),
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Raise the minimum, and the maximum only if it lay below; what is not set and does stays so."""
-        least, most = baseline["min"], baseline["max"]
-        if size != (least or LEAST):
-            least = size
-        return {"min": least, "max": size if size > (MOST if most is None else most) else most}
+        """Raise the minimum, and the maximum only where it is lower; a bound that needn't change stays unset."""
+        low, high = baseline["min"], baseline["max"]
+        if size != (low or DEFAULT_MIN_REPLICAS):
+            low = size
+        if size > (DEFAULT_MAX_REPLICAS if high is None else high):
+            high = size
+        return {"min": low, "max": high}
 
     def spec_of(self, state: State) -> Document:
-        """Set both bounds at once; null takes one away."""
+        """Return both bounds; null removes one."""
         return {"minReplicaCount": state["min"], "maxReplicaCount": state["max"]}
 
     def is_same(self, one: State, other: State) -> bool:
         """Whether both mean the same to KEDA."""
-        return meant(one) == meant(other)
+        return effective_bounds(one) == effective_bounds(other)
 
-    def _lag(self, found: Document, state: State, pods: Pods, cluster: Cluster) -> tuple[bool, list[str]]:
-        """Say whether KEDA, and then its HPA, have not acted on the bounds yet."""
-        least, most = meant(state)
-        name = under(found, "status.hpaName", str, "")
+    def _read_progress(self, document: Document, state: State, pods: Pods, cluster: Cluster) -> tuple[bool, list[str]]:
+        """Return whether KEDA or its HPA has yet to act on the bounds, and why."""
+        low, high = effective_bounds(state)
+        name = value_at(document, "status.hpaName", str, "")
         if not name:
-            return True, [_("KEDA has made no HPA of it yet")]
+            return True, ["KEDA hasn't created its HPA yet"]
         autoscaler = cluster.get(AUTOSCALER, name)
-        bounds = (under(autoscaler, "spec.minReplicas", int, 1), under(autoscaler, "spec.maxReplicas", int, 0))
-        if bounds != (max(1, least), most):
-            return True, [_("KEDA has not carried the bounds over to its HPA yet")]
-        if not least:
-            return False, []  # KEDA itself takes it to 0 and back
-        return lag_of(autoscaler, least=least, pods=pods.wanted)
+        bounds = (value_at(autoscaler, "spec.minReplicas", int, 1), value_at(autoscaler, "spec.maxReplicas", int, 0))
+        # An HPA's minimum is at least 1: between 0 and 1 KEDA scales the workload itself.
+        if bounds != (max(1, low), high):
+            return True, ["KEDA hasn't copied the bounds to its HPA yet"]
+        if not low:
+            return False, []
+        return read_progress(autoscaler, minimum=low, pods=pods.desired)
 
 
-def meant(state: State) -> tuple[int, int]:
-    """Give both bounds as KEDA means them."""
-    return state["min"] or LEAST, MOST if state["max"] is None else state["max"]
+def effective_bounds(state: State) -> tuple[int, int]:
+    """Return both bounds as KEDA applies them."""
+    high = DEFAULT_MAX_REPLICAS if state["max"] is None else state["max"]
+    return state["min"] or DEFAULT_MIN_REPLICAS, high
 
 
-def obstacle_of(scaled: Document) -> str:
-    """Say why KEDA would not act on a higher minimum; empty if it would."""
-    notes = under(scaled, "metadata.annotations", dict, {})
-    paused = [name for name in PAUSES if str(notes.get(name, "false")).lower() != "false"]
+def find_obstacle(scaled_object: Document) -> str:
+    """Return why KEDA would ignore a higher minimum; empty if it wouldn't."""
+    annotations = value_at(scaled_object, "metadata.annotations", dict, {})
+    paused = [name for name in PAUSE_ANNOTATIONS if str(annotations.get(name, "false")).lower() != "false"]
     if paused:
-        return _("It is paused by the annotation “%(name)s”: take it away, or nothing is scaled") % {"name": paused[0]}
-    if under(scaled, "spec.idleReplicaCount", int) is not None:
-        return _("idleReplicaCount is set: without load KEDA goes there, not to the minimum; take it out for a drop")
+        return f"It is paused by the annotation “{paused[0]}”, so nothing is scaled: remove the annotation"
+    if value_at(scaled_object, "spec.idleReplicaCount", int) is not None:
+        return (
+            "idleReplicaCount is set, so without load KEDA scales to that and not to the minimum: remove it for drops"
+        )
     return ""
-
-
-def troubles_of(scaled: Document) -> list[str]:
-    """Say what KEDA itself finds wrong with it."""
-    return [
-        _("KEDA is not ready: %(said)s") % {"said": shown(under(condition, "message", str, ""))}
-        for condition in under(scaled, "status.conditions", list, [])
-        if under(condition, "type", str, "") == "Ready" and under(condition, "status", str, "") == "False"
-    ]

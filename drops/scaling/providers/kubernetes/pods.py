@@ -1,7 +1,7 @@
-"""What the pods of a Deployment or StatefulSet do, and what all kinds in a namespace share.
+"""The pods of a Deployment or StatefulSet, and what all providers of namespaced resources share.
 
-Ready are those that the workload counts as ready. Moving is one whose controller has not seen the last change yet, or
-that has pods Pending: nodes are missing, or an image.
+Ready are the pods that the workload reports as ready. A workload is moving if its controller has not seen the last
+change yet, or if it has pending pods: nodes are missing, or an image.
 """
 
 import re
@@ -10,10 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
-
-from drops.scaling.providers.base import Applied, ApplyRefused, BadLocator, Field, Provider, Reading, State
+from drops.scaling.providers.base import Applied, ApplyRefused, BadLocator, Field, Provider, Reading, State, one_line
 from drops.scaling.providers.kubernetes import client
 from drops.scaling.providers.kubernetes.client import (
     DEPLOYMENT,
@@ -22,14 +19,15 @@ from drops.scaling.providers.kubernetes.client import (
     Cluster,
     Document,
     Resource,
-    count,
-    under,
+    conditions_with,
+    count_at,
+    value_at,
 )
 
 NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-OPERATORS = {
+SELECTOR_FORMATS = {
     "In": "{key} in ({values})",
     "NotIn": "{key} notin ({values})",
     "Exists": "{key}",
@@ -41,144 +39,143 @@ OPERATORS = {
 class Pods:
     """The pods of one workload."""
 
-    wanted: int
+    desired: int
     ready: int
     moving: bool
     message: str
 
 
-class InNamespace(Provider):
+class NamespacedProvider(Provider):
     """`locator`: {"context", "namespace", "namespace_uid", "name"}."""
 
     api_resource: ClassVar[Resource]
-    unit: ClassVar[str] = gettext_noop("pods")
+    unit: ClassVar[str] = "pods"
     fields: ClassVar[tuple[Field, ...]] = (
-        Field("namespace", gettext_noop("namespace")),
+        Field("namespace", "namespace"),
         Field(
             "namespace_uid",
-            gettext_noop("uid of the namespace"),
-            gettext_noop(
-                "So that no other cluster is ever touched: kubectl get namespace NAME -o jsonpath={.metadata.uid}"
-            ),
+            "UID of the namespace",
+            "It makes sure that no other cluster is changed. "
+            "Find it with: kubectl get namespace NAME -o jsonpath={.metadata.uid}",
         ),
-        Field("name", gettext_noop("name"), gettext_noop("As kubectl shows it.")),
+        Field("name", "name", "As kubectl shows it."),
         Field(
             "context",
-            gettext_noop("context"),
-            gettext_noop("Of the file in KUBECONFIG; empty for its current one, or for the cluster this runs in."),
+            "context",
+            "Of the file in KUBECONFIG. Leave it empty for the current context, or for the cluster this runs in.",
             required=False,
         ),
     )
-    lead_seconds: ClassVar[int] = 300  # pods and the nodes under them
+    lead_seconds: ClassVar[int] = 300  # for pods, and the nodes that they need
 
     @classmethod
     def check(cls, locator: Mapping[str, Any]) -> None:
-        """Look at the names. Raises: BadWhere."""
-        faults: dict[str, str] = {}
+        """Check the names. Raises BadLocator."""
+        errors: dict[str, str] = {}
         if not LABEL.fullmatch(str(locator.get("namespace") or "")):
-            faults["namespace"] = _("Give a namespace: small letters, digits and hyphens, at most 63.")
+            errors["namespace"] = "Enter a namespace: lower-case letters, digits and hyphens, at most 63 characters."
         if not UID.fullmatch(str(locator.get("namespace_uid") or "")):
-            faults["namespace_uid"] = _("Give the uid, such as 0f2c1c4e-5a63-4d9a-9a43-0d6d6a1f9b11.")
+            errors["namespace_uid"] = "Enter the UID, such as 0f2c1c4e-5a63-4d9a-9a43-0d6d6a1f9b11."
         if not NAME.fullmatch(str(locator.get("name") or "")):
-            faults["name"] = _("Give a name as Kubernetes allows it: small letters, digits, hyphens and dots.")
+            errors["name"] = "Enter a name as Kubernetes allows it: lower-case letters, digits, hyphens and dots."
         if not str(locator.get("context") or "").isprintable():
-            faults["context"] = _("Give the context as kubectl config get-contexts shows it.")
-        if faults:
-            raise BadLocator(faults)
+            errors["context"] = "Enter the context as “kubectl config get-contexts” shows it."
+        if errors:
+            raise BadLocator(errors)
 
     @classmethod
     def resource(cls, locator: Mapping[str, Any]) -> str:
-        """Name it by its namespace's uid, which no two clusters share."""
-        kind = f"{cls.api_resource.plural}.{cls.api_resource.group}"
-        return f"kubernetes:{locator['namespace_uid']}:{kind}:{locator['name']}"
+        """Return the resource with its namespace's UID, which no two clusters share."""
+        resource_type = f"{cls.api_resource.plural}.{cls.api_resource.group}"
+        return f"kubernetes:{locator['namespace_uid']}:{resource_type}:{locator['name']}"
 
     def read(self) -> Reading:
-        """Read the thing, the workload and its pods."""
+        """Read the resource, its workload and its pods."""
         with client.connect(locator=self.locator) as cluster:
-            return self.look_at(self.find(cluster), cluster)
+            return self.observe(self.fetch(cluster), cluster)
 
     def apply(self, state: State, *, key: str) -> Applied:
-        """Set what is controlled, in one patch. Nothing else of the thing is touched."""
+        """Set what the state controls, in one patch. Nothing else of the resource is changed."""
         with client.connect(locator=self.locator) as cluster:
-            self.permit(self.find(cluster), state)
+            self.check_effective(self.fetch(cluster), state)
             body = {"spec": self.spec_of(state)}
             return Applied(request_id=cluster.patch(self.api_resource, str(self.locator["name"]), body))
 
-    def find(self, cluster: Cluster) -> Document:
-        """Give the thing as the API has it. Raises Refused if it is not ours to set."""
+    def fetch(self, cluster: Cluster) -> Document:
+        """Return the resource from the API. Raises ApplyRefused if something else controls it."""
         return cluster.get(self.api_resource, str(self.locator["name"]))
 
-    def permit(self, found: Document, state: State) -> None:
-        """Raise Refused if asking for the state would do nothing."""
+    def check_effective(self, document: Document, state: State) -> None:
+        """Raise ApplyRefused if applying the state would have no effect."""
 
     @abstractmethod
-    def look_at(self, found: Document, cluster: Cluster) -> Reading:
-        """Read how it stands."""
+    def observe(self, document: Document, cluster: Cluster) -> Reading:
+        """Return a reading of the resource."""
 
     @abstractmethod
     def spec_of(self, state: State) -> Document:
-        """Give what is set in the thing's spec."""
+        """Return the part of the spec that the state sets."""
 
 
-def pods_of(cluster: Cluster, *, kind: str, name: str) -> Pods:
-    """Read a workload and count its pods. Raises: Faulty."""
-    known = {resource.kind: resource for resource in (DEPLOYMENT, STATEFUL_SET)}
-    if kind not in known:
+def read_pods(cluster: Cluster, *, kind: str, name: str) -> Pods:
+    """Read a workload and its pods. Raises ProviderError."""
+    resources = {resource.kind: resource for resource in (DEPLOYMENT, STATEFUL_SET)}
+    if kind not in resources:
         raise ApplyRefused(
-            _("It scales a %(kind)s, and only Deployments and StatefulSets can be read back. Take another target.")
-            % {"kind": client.shown(kind, 60)}
+            f"It scales a {one_line(kind, 60)}, but only Deployments and StatefulSets can be read back. Choose a"
+            " different target."
         )
-    found = cluster.get(known[kind], name)
-    selector = selector_of(under(found, "spec.selector", dict, {}))
+    workload = cluster.get(resources[kind], name)
+    selector = format_selector(value_at(workload, "spec.selector", dict, {}))
     listed = cluster.list(POD, label_selector=selector, field_selector="status.phase=Pending")
-    pending = [pod for pod in listed if not under(pod, "metadata.deletionTimestamp", str, "")]
-    wanted, ready = count(found, "spec.replicas", 1), count(found, "status.readyReplicas")
-    behind = count(found, "status.observedGeneration") < count(found, "metadata.generation")
-    words = [_("%(ready)s of %(wanted)s pods are ready") % {"ready": ready, "wanted": wanted}]
-    if behind:
-        words.append(_("the last change has not been seen yet"))
+    pending = [pod for pod in listed if not value_at(pod, "metadata.deletionTimestamp", str, "")]
+    desired, ready = count_at(workload, "spec.replicas", 1), count_at(workload, "status.readyReplicas")
+    is_behind = count_at(workload, "status.observedGeneration") < count_at(workload, "metadata.generation")
+    messages = [f"{ready} of {desired} pods are ready"]
+    if is_behind:
+        messages.append("the controller hasn't seen the last change yet")
     if pending:
-        words.append(_("%(count)s Pending%(why)s") % {"count": len(pending), "why": why_pending(pending[0])})
-    words += troubles_of(found)
-    return Pods(wanted=wanted, ready=ready, moving=behind or bool(pending), message="; ".join(words))
+        messages.append(f"{len(pending)} pending{pending_reason(pending[0])}")
+    messages += workload_problems(workload)
+    return Pods(desired=desired, ready=ready, moving=is_behind or bool(pending), message="; ".join(messages))
 
 
-def selector_of(selector: Document) -> str:
-    """Write a label selector as a query has it. Raises: Faulty."""
-    parts = [f"{key}={value}" for key, value in sorted(under(selector, "matchLabels", dict, {}).items())]
-    for rule in under(selector, "matchExpressions", list, []):
-        pattern = OPERATORS.get(under(rule, "operator", str, ""))
-        if not pattern:
-            raise ApplyRefused(_("The selector of its pods has an operator that is not known here."))
-        values = ",".join(str(value) for value in under(rule, "values", list, []))
-        parts.append(pattern.format(key=under(rule, "key", str, ""), values=values))
+def format_selector(selector: Document) -> str:
+    """Return a label selector as a query has it. Raises ProviderError."""
+    parts = [f"{key}={value}" for key, value in sorted(value_at(selector, "matchLabels", dict, {}).items())]
+    for rule in value_at(selector, "matchExpressions", list, []):
+        selector_format = SELECTOR_FORMATS.get(value_at(rule, "operator", str, ""))
+        if not selector_format:
+            raise ApplyRefused(
+                "The selector of its pods has an operator that Dropsite doesn't support. Use In, NotIn, Exists or"
+                " DoesNotExist."
+            )
+        values = ",".join(str(value) for value in value_at(rule, "values", list, []))
+        parts.append(selector_format.format(key=value_at(rule, "key", str, ""), values=values))
     if not parts:
-        raise ApplyRefused(_("It selects no pods: its selector is empty."))
+        raise ApplyRefused("It selects no pods: its selector is empty. Give it one.")
     return ",".join(parts)
 
 
-def why_pending(pod: Document) -> str:
-    """Say why a pod waits: what the scheduler says, or its first container; empty if neither says anything."""
-    for condition in under(pod, "status.conditions", list, []):
-        if under(condition, "type", str, "") == "PodScheduled" and under(condition, "status", str, "") == "False":
-            return f": {client.shown(under(condition, 'message', str, ''))}"
-    for container in under(pod, "status.containerStatuses", list, []):
-        reason = under(container, "state.waiting.reason", str, "")
+def pending_reason(pod: Document) -> str:
+    """Return ": " and why a pod is pending, from the scheduler or its first waiting container; or nothing."""
+    unscheduled = conditions_with(pod, type_="PodScheduled", status="False")
+    if unscheduled:
+        return f": {unscheduled[0]}"
+    for container in value_at(pod, "status.containerStatuses", list, []):
+        reason = value_at(container, "state.waiting.reason", str, "")
         if reason:
-            return f": {client.shown(reason, 60)}"
+            return f": {one_line(reason, 60)}"
     return ""
 
 
-def troubles_of(workload: Document) -> list[str]:
-    """Say what keeps a workload from making pods: a quota, or a roll-out that stands still."""
-    troubles = []
-    for condition in under(workload, "status.conditions", list, []):
-        kind, status = under(condition, "type", str, ""), under(condition, "status", str, "")
-        message = client.shown(under(condition, "message", str, ""))
-        if kind == "ReplicaFailure" and status == "True":
-            quota = "exceeded quota" in message
-            say = _("a quota forbids more pods: %(said)s") if quota else _("no more pods can be made: %(said)s")
-            troubles.append(say % {"said": message})
-        if kind == "Progressing" and status == "False":
-            troubles.append(_("its roll-out stands still: %(said)s") % {"said": message})
-    return troubles
+def workload_problems(workload: Document) -> list[str]:
+    """Return what keeps a workload from creating pods: a quota, or a rollout that doesn't progress."""
+    problems = []
+    for message in conditions_with(workload, type_="ReplicaFailure", status="True"):
+        if "exceeded quota" in message:
+            problems.append(f"a quota allows no more pods: {message}")
+        else:
+            problems.append(f"no more pods can be created: {message}")
+    stalled = conditions_with(workload, type_="Progressing", status="False")
+    return problems + [f"its rollout isn't progressing: {message}" for message in stalled]

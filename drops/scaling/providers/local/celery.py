@@ -1,11 +1,10 @@
 """A pool of Celery's processes: the workers of one queue.
 
-Celery's own pool_grow and pool_shrink are relative, and a message that was thought lost may arrive after all: sent
-twice, they act twice. So the worker itself is taught to bring its pool to a size, with these two, and tells its size
-when asked. Any worker of this shop learns it as it starts.
+Celery's own pool_grow and pool_shrink are relative, and a message that seemed lost may still arrive: sent twice, they
+act twice. So each worker of this shop registers two commands of ours as it starts: one resizes its pool to an absolute
+size, the other reports that size.
 
-A pool shrinks by processes that have nothing to do, once all have started; a busy one is let finish and goes the next
-time.
+A pool shrinks by idle processes, once all have started. A busy one may finish, and stops at a later call.
 """
 
 from collections.abc import Mapping
@@ -14,8 +13,6 @@ from typing import Any, ClassVar
 from celery import current_app
 from celery.signals import celeryd_init
 from celery.utils.nodenames import host_format
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 from kombu.exceptions import OperationalError
 
 from drops.scaling.providers.base import (
@@ -30,106 +27,120 @@ from drops.scaling.providers.base import (
 )
 from drops.scaling.providers.local import celery_commands, procfs
 
-SECONDS = 5.0  # for the worker's answer; it is told as soon as it comes
-# For the broker: Celery's own connections try for ever.
-PATIENCE = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "socket_connect_timeout": 1, "socket_timeout": 6}
+RESPONSE_SECONDS = 5.0  # the longest wait; a response is returned as soon as it comes
+# For the connection to the broker: Celery's default is to retry for ever.
+BROKER_OPTIONS = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "socket_connect_timeout": 1,
+    "socket_timeout": 6,
+}
 
 
 class Celery(Provider):
     """`locator`: {"worker": "checkout@%h"}. State: {"processes": n}."""
 
-    name: ClassVar[str] = gettext_noop("Celery worker's pool")
-    unit: ClassVar[str] = gettext_noop("processes")
+    name: ClassVar[str] = "Celery worker's pool"
+    unit: ClassVar[str] = "processes"
     fields: ClassVar[tuple[Field, ...]] = (
         Field(
             "worker",
-            gettext_noop("worker"),
-            gettext_noop("The name that -n gave it, such as checkout@%h; %h is the name of this machine."),
+            "worker",
+            "Its name as given by -n, such as checkout@%h, where %h stands for the name of this machine.",
         ),
     )
-    lead_seconds: ClassVar[int] = 10  # a worker looks after its pool every 5 s
+    lead_seconds: ClassVar[int] = 10  # a worker maintains its pool every 5 s
     tier: ClassVar[int] = 2
-    credentials: ClassVar[str] = gettext_noop("BROKER_URL in the environment.")
+    credentials: ClassVar[str] = "BROKER_URL in the environment."
 
     @classmethod
     def check(cls, locator: Mapping[str, Any]) -> None:
-        """Look at the worker's name. Raises: BadWhere."""
+        """Check the worker's name. Raises BadLocator."""
         queue, at, host = str(locator.get("worker") or "").strip().partition("@")
         if not (queue and at and host) or " " in queue + host:
-            raise BadLocator({"worker": _("Name the worker as -n does: checkout@%h, or checkout@ and its machine.")})
+            raise BadLocator(
+                {"worker": "Enter the worker's name as given by -n: checkout@%h, or checkout@ and its machine's name."}
+            )
 
     @classmethod
     def resource(cls, locator: Mapping[str, Any]) -> str:
-        """Name the worker with its machine."""
-        return f"celery:{node(locator)}"
+        """Return the name of the worker, with its machine."""
+        return f"celery:{node_name(locator)}"
 
     def read(self) -> Reading:
-        """Ask the worker for the size of its pool, and which processes there are."""
-        told = self._tell(celery_commands.TELL)
+        """Read the desired size of the worker's pool, and which processes are up."""
+        report = self._send(celery_commands.REPORT)
+        size, processes = report["size"], report["processes"]
         return Reading(
-            state={"processes": told["size"]},
-            size=told["size"],
-            serving=len(told["processes"]),
-            moving=len(told["processes"]) != told["size"],
-            message=_("%(count)s processes run") % {"count": len(told["processes"])},
-            cpu_seconds=procfs.cpu_seconds(master=told["pid"], workers=told["processes"]),
+            state={"processes": size},
+            size=size,
+            serving=len(processes),
+            moving=len(processes) != size,
+            message=f"{len(processes)} of {size} processes are running",
+            cpu_seconds=procfs.cpu_seconds(master=report["pid"], workers=processes),
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Ask for one process at least: a worker without any takes no task."""
+        """Return at least one process: a worker without any takes no tasks."""
         return {"processes": max(1, size)}
 
     def apply(self, state: State, *, key: str) -> Applied:
-        """Have the worker bring its pool to that many processes."""
-        told = self._tell(celery_commands.RESIZE, size=int(state["processes"]))
-        words = _("%(before)s → %(after)s processes") % {"before": told["before"], "after": told["size"]}
-        if told["size"] != state["processes"]:
-            words = _("%(words)s; the others are busy or starting, and go later") % {"words": words}
-        return Applied(message=words)
+        """Have the worker resize its pool."""
+        report = self._send(celery_commands.RESIZE, size=int(state["processes"]))
+        message = f"{report['before']} → {report['size']} processes"
+        if report["size"] != state["processes"]:
+            message += "; the others are busy or starting, and will stop later"
+        return Applied(message=message)
 
     def is_between(self, live: State, *, before: State, after: State) -> bool:
-        """While processes are busy the pool is on its way down."""
+        """Whether the pool is shrinking, and waits for busy processes."""
         return bool(before["processes"] > live["processes"] > after["processes"])
 
-    def _tell(self, command: str, **arguments: int) -> dict[str, Any]:
-        """Send a command to the worker and give its answer. Raises: Faulty."""
-        name = node(self.locator)
+    def _send(self, command: str, **arguments: int) -> dict[str, Any]:
+        """Send a command to the worker and return its report. Raises ProviderError."""
+        name = node_name(self.locator)
         try:
-            with current_app.connection_for_write(transport_options=PATIENCE) as broker:
-                answers = current_app.control.broadcast(
-                    command, arguments=arguments, destination=[name], reply=True, timeout=SECONDS, limit=1,
+            with current_app.connection_for_write(transport_options=BROKER_OPTIONS) as broker:
+                responses = current_app.control.broadcast(
+                    command,
+                    arguments=arguments,
+                    destination=[name],
+                    reply=True,
+                    timeout=RESPONSE_SECONDS,
+                    limit=1,
                     connection=broker,
-                )  # fmt: skip
+                )
         except (OperationalError, OSError) as error:
+            raise OutcomeUnclear(f"The broker can't be reached ({type(error).__name__}). Check BROKER_URL.") from error
+        if not responses:
             raise OutcomeUnclear(
-                _("The broker can't be reached (%(error)s). Look at BROKER_URL.") % {"error": type(error).__name__}
-            ) from error
-        if not answers:
-            raise OutcomeUnclear(
-                _("No worker %(name)s answered in %(seconds)d s. Look whether it runs, with this broker.")
-                % {"name": name, "seconds": SECONDS}
+                f"No worker {name} responded within {RESPONSE_SECONDS:g} seconds. Check that it is running and uses"
+                " this broker."
             )
-        return _answer(name, answers[0].get(name) or {})
+        return _parse(name, responses[0].get(name) or {})
 
 
-def node(locator: Mapping[str, Any]) -> str:
-    """Give the worker's name as Celery knows it."""
+def node_name(locator: Mapping[str, Any]) -> str:
+    """Return the worker's name as Celery knows it."""
     return str(host_format(str(locator["worker"]).strip()))
 
 
-def _answer(name: str, told: Mapping[str, Any]) -> dict[str, Any]:
-    """Raises: Refused if the worker can't do it, Unknown if its answer makes no sense."""
-    if error := told.get("error"):
+def _parse(name: str, response: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the worker's report. Raises ApplyRefused if the worker can't do it, OutcomeUnclear if unreadable."""
+    error = response.get("error")
+    if error:
+        # Celery's response to a command that the worker hasn't registered.
         if "KeyError" in str(error):
-            error = _("it does not know the command: start it again with this version")
-        raise ApplyRefused(_("The worker %(name)s refused: %(error)s.") % {"name": name, "error": error})
-    found = told.get("ok")
-    if not isinstance(found, dict) or not {"size", "pid", "processes"} <= found.keys():
-        raise OutcomeUnclear(_("The worker %(name)s answered something else. Look at its log.") % {"name": name})
-    return found
+            error = "it doesn't know the command; restart it with this version"
+        raise ApplyRefused(f"The worker {name} refused: {error}.")
+    report = response.get("ok")
+    if not isinstance(report, dict) or not {"size", "pid", "processes"} <= report.keys():
+        raise OutcomeUnclear(f"The response of the worker {name} can't be read. Check its log.")
+    return report
 
 
 @celeryd_init.connect
-def teach_worker(**_: object) -> None:
-    """Teach a worker that starts to tell and change the size of its pool."""
-    celery_commands.teach()
+def register_commands(**_: object) -> None:
+    """Register our commands in a worker as it starts."""
+    celery_commands.register()

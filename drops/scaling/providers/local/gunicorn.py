@@ -1,8 +1,8 @@
-"""A gunicorn fleet on this machine, over its control socket: web, hooks, gate.
+"""A gunicorn fleet on this machine, through its control socket: web, hooks, gate.
 
-`worker add N` is relative, so what is asked for is made of what is read: read, send the difference, and if the answer
-is lost, read again before anything is sent again. The socket is closed and made anew at each fork, so a lost answer is
-usual right after workers were added.
+`worker add N` is relative, so each call reads the size first and sends the difference; if the response is lost, the
+size is read again before anything is sent again. gunicorn closes and recreates the socket at each fork, so lost
+responses are common right after workers were added.
 """
 
 import os
@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from django.conf import settings
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_noop
 from gunicorn.ctl.protocol import ControlProtocol, make_request
 from gunicorn.ctl.protocol import ProtocolError as ControlProtocolError
 
@@ -30,106 +28,109 @@ from drops.scaling.providers.base import (
 )
 from drops.scaling.providers.local import procfs
 
-SECONDS = 2.0  # that one answer may take
-PATIENCE_SECONDS = 4.0  # in all: a fleet that adds workers has no socket for moments
-AGAIN_SECONDS = 0.05
-LIVE_SECONDS = 10  # a worker says it is alive each second; one that boots never did
-LONGEST_PATH = 107  # bytes of a Unix socket's path
+RESPONSE_SECONDS = 2.0
+RETRY_SECONDS = 4.0  # in all: while a fleet adds workers, its socket is briefly away
+RETRY_DELAY_SECONDS = 0.05
+MAX_HEARTBEAT_AGE_SECONDS = 10  # a running worker has a heartbeat each second
+MAX_SOCKET_PATH_BYTES = 107
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 
 class Gunicorn(Provider):
     """`locator`: {"socket": "web.ctl"}. State: {"workers": n}."""
 
-    name: ClassVar[str] = gettext_noop("gunicorn on this machine")
-    unit: ClassVar[str] = gettext_noop("workers")
+    name: ClassVar[str] = "gunicorn on this machine"
+    unit: ClassVar[str] = "workers"
     fields: ClassVar[tuple[Field, ...]] = (
         Field(
             "socket",
-            gettext_noop("control socket"),
-            gettext_noop("What --control-socket names: a file in RUN_DIR, such as web.ctl, or a whole path."),
+            "control socket",
+            "The value of --control-socket: a file in RUN_DIR, such as web.ctl, or an absolute path.",
         ),
     )
     lead_seconds: ClassVar[int] = 5
-    credentials: ClassVar[str] = gettext_noop("None: the socket belongs to the user that gunicorn runs as.")
+    credentials: ClassVar[str] = "None: the socket belongs to the user that gunicorn runs as."
 
     @classmethod
     def check(cls, locator: Mapping[str, Any]) -> None:
-        """Look at the name of the socket. Raises: BadWhere."""
+        """Check the socket's name. Raises BadLocator."""
         name = locator.get("socket")
         if not isinstance(name, str) or not name.strip() or "\0" in name:
-            raise BadLocator({"socket": _("Name gunicorn's control socket, such as web.ctl.")})
+            raise BadLocator({"socket": "Enter gunicorn's control socket, such as web.ctl."})
         if not name.startswith("/") and (not settings.RUN_DIR or Path(name).name != name):
-            raise BadLocator({"socket": _("Give a file's name in RUN_DIR, which must be set, or a path from / on.")})
-        if len(os.fsencode(path_of(locator))) > LONGEST_PATH:
-            raise BadLocator({"socket": _("This path is too long for a socket: 107 bytes are the most. Move RUN_DIR.")})
+            raise BadLocator({"socket": "Enter the name of a file in RUN_DIR, which must be set, or an absolute path."})
+        if len(os.fsencode(socket_path(locator))) > MAX_SOCKET_PATH_BYTES:
+            raise BadLocator(
+                {"socket": f"A socket's path may have at most {MAX_SOCKET_PATH_BYTES} bytes. Use a shorter RUN_DIR."}
+            )
 
     @classmethod
     def resource(cls, locator: Mapping[str, Any]) -> str:
-        """Name the socket by its real path."""
-        return f"gunicorn:{os.path.realpath(path_of(locator))}"
+        """Return the socket's real path."""
+        return f"gunicorn:{os.path.realpath(socket_path(locator))}"
 
     def read(self) -> Reading:
-        """Count the workers that are wanted, and those that have said of late that they live."""
-        target, master, workers = self._patiently(_look)
-        live = [worker for worker in workers if is_live(worker)]
+        """Read the desired number of workers, and how many have a recent heartbeat."""
+        desired, master, workers = self._retrying(_read_workers)
+        ready = [worker for worker in workers if is_ready(worker)]
         return Reading(
-            state={"workers": target},
-            size=target,
-            serving=len(live),
-            moving=len(workers) != target,
-            message=_("%(live)s of %(all)s workers serve") % {"live": len(live), "all": len(workers)},
+            state={"workers": desired},
+            size=desired,
+            serving=len(ready),
+            moving=len(workers) != desired,
+            message=f"{len(ready)} of {len(workers)} workers are ready",
             cpu_seconds=procfs.cpu_seconds(master=master, workers=[worker["pid"] for worker in workers]),
         )
 
     def ports(self) -> list[int]:
-        """Give the TCP ports that the fleet listens on."""
-        return self._patiently(_ports)
+        """Return the TCP ports that the fleet listens on."""
+        return self._retrying(_read_ports)
 
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Ask for one worker at least: gunicorn keeps the last."""
+        """Return at least one worker: gunicorn never removes the last."""
         return {"workers": max(1, size)}
 
     def apply(self, state: State, *, key: str) -> Applied:
-        """Send what is missing to that many workers, or what is too many."""
-        before, after = self._patiently(lambda connection: _bring_to(connection, int(state["workers"])))
-        return Applied(message=_("%(before)s → %(after)s workers") % {"before": before, "after": after})
+        """Add or remove as many workers as the fleet has too few or too many."""
+        before, after = self._retrying(lambda connection: _resize(connection, int(state["workers"])))
+        return Applied(message=f"{before} → {after} workers")
 
-    def _patiently(self, talk: Callable[[socket.socket], Answer]) -> Answer:
-        """Hold a conversation; begin it anew while the socket is being made anew. Raises: Faulty."""
-        path, until = path_of(self.locator), time.monotonic() + PATIENCE_SECONDS
+    def _retrying(self, talk: Callable[[socket.socket], Result]) -> Result:
+        """Return the result of a conversation; start it again while the socket is away. Raises ProviderError."""
+        path = socket_path(self.locator)
+        deadline = time.monotonic() + RETRY_SECONDS
         while True:
             try:
-                with _dial(path) as connection:
+                with _connect(path) as connection:
                     return talk(connection)
             except PermissionError as error:
                 raise ApplyRefused(
-                    _("The socket %(path)s may not be used: run the workers as gunicorn's user.") % {"path": path}
+                    f"The socket {path} can't be used: permission denied. Run the Celery workers as gunicorn's user."
                 ) from error
             except (OSError, ControlProtocolError, ValueError, KeyError, TypeError) as error:
-                if time.monotonic() > until:
+                if time.monotonic() > deadline:
                     raise OutcomeUnclear(
-                        _("No gunicorn answers at %(path)s (%(error)s). Look whether it runs, with --control-socket.")
-                        % {"path": path, "error": type(error).__name__}
+                        f"No gunicorn responds at {path} ({type(error).__name__}). Check that it is running with"
+                        " --control-socket."
                     ) from error
-            time.sleep(AGAIN_SECONDS)
+            time.sleep(RETRY_DELAY_SECONDS)
 
 
-def path_of(locator: Mapping[str, Any]) -> str:
-    """Give the whole path of the control socket: a bare name lies in RUN_DIR."""
+def socket_path(locator: Mapping[str, Any]) -> str:
+    """Return the full path of the control socket: a bare name is a file in RUN_DIR."""
     return str(Path(settings.RUN_DIR, str(locator["socket"]).strip()))
 
 
-def is_live(worker: Mapping[str, Any]) -> bool:
-    """Say whether a worker serves: its heart has beaten of late. One that still boots shows one far below 0."""
-    beat = worker["last_heartbeat"]
-    return beat is not None and 0 <= beat < LIVE_SECONDS
+def is_ready(worker: Mapping[str, Any]) -> bool:
+    """Whether a worker has a recent heartbeat. While it boots, gunicorn shows an age far below 0."""
+    age = worker["last_heartbeat"]
+    return age is not None and 0 <= age < MAX_HEARTBEAT_AGE_SECONDS
 
 
-def _dial(path: str) -> socket.socket:
+def _connect(path: str) -> socket.socket:
     connection = socket.socket(socket.AF_UNIX)
-    connection.settimeout(SECONDS)
+    connection.settimeout(RESPONSE_SECONDS)
     try:
         connection.connect(path)
     except OSError:
@@ -139,30 +140,35 @@ def _dial(path: str) -> socket.socket:
 
 
 def _send(connection: socket.socket, command: str) -> dict[str, Any]:
-    """Raises: Refused if gunicorn says no; whatever a broken connection or garbage raises."""
+    """Return gunicorn's response.
+
+    Raises ApplyRefused if gunicorn refuses the command, and whatever a broken connection or response raises.
+    """
     connection.sendall(ControlProtocol.encode_message(make_request(1, command)))
-    answer = ControlProtocol.read_message(connection)
-    if answer["status"] != "ok":
-        raise ApplyRefused(
-            _("gunicorn refused “%(command)s”: %(error)s") % {"command": command, "error": answer["error"]}
-        )
-    return dict(answer["data"])
+    response = ControlProtocol.read_message(connection)
+    if response["status"] != "ok":
+        raise ApplyRefused(f"gunicorn refused “{command}”: {response['error']}")
+    return dict(response["data"])
 
 
-def _look(connection: socket.socket) -> tuple[int, int, list[dict[str, Any]]]:
+def _read_workers(connection: socket.socket) -> tuple[int, int, list[dict[str, Any]]]:
+    """Return the desired number of workers, the master's process id, and the workers."""
     stats, workers = _send(connection, "show stats"), _send(connection, "show workers")
     return int(stats["workers_target"]), int(stats["pid"]), list(workers["workers"])
 
 
-def _bring_to(connection: socket.socket, wanted: int) -> tuple[int, int]:
-    """Read first: after a lost answer nobody knows whether the last command was heard."""
+def _resize(connection: socket.socket, desired: int) -> tuple[int, int]:
+    """Return the number of workers before and after."""
+    # Read first: after a lost response it is unknown whether the last command took effect.
     before = int(_send(connection, "show stats")["workers_target"])
-    if before == wanted:
+    if before == desired:
         return before, before
-    word = "add" if wanted > before else "remove"
-    return before, int(_send(connection, f"worker {word} {abs(wanted - before)}")["total"])
+    verb = "add" if desired > before else "remove"
+    response = _send(connection, f"worker {verb} {abs(desired - before)}")
+    return before, int(response["total"])
 
 
-def _ports(connection: socket.socket) -> list[int]:
+def _read_ports(connection: socket.socket) -> list[int]:
     listeners = _send(connection, "show listeners")["listeners"]
-    return [int(one["address"].rpartition(":")[2]) for one in listeners if str(one["type"]).startswith("tcp")]
+    tcp = [listener for listener in listeners if str(listener["type"]).startswith("tcp")]
+    return [int(listener["address"].rpartition(":")[2]) for listener in tcp]

@@ -1,47 +1,51 @@
-"""What the kernel's own books (Linux) say of a server on this machine: its CPU time, and who waits for it."""
+"""What Linux's /proc shows of a server on this machine: its CPU time, and its connections that wait to be accepted."""
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-PARENT, USER, SYSTEM, DEAD_USER, DEAD_SYSTEM = 1, 11, 12, 13, 14  # fields of proc(5), counted behind the name
+# Fields of /proc/PID/stat (proc_pid_stat(5)), counted from the one behind the name. The last two are of dead children.
+PARENT, USER_TICKS, SYSTEM_TICKS, DEAD_USER_TICKS, DEAD_SYSTEM_TICKS = 1, 11, 12, 13, 14
 
-LISTENING = "0A"  # of the states in /proc/net/tcp; its second queue then counts who waits to be accepted
+LISTEN_STATE = "0A"  # in /proc/net/tcp; the receive queue of such a socket counts connections not yet accepted
 
 
 def cpu_seconds(*, master: int, workers: Iterable[int]) -> float | None:
-    """Add up what a master, its workers and those that ended before them have used.
+    """Return the CPU time that a master, its workers and its former workers have used.
 
-    None where it can't be told: no such books here, or the processes are on another machine.
+    None where it isn't known: without /proc, or if the processes are on another machine.
     """
-    books = _read(master)
-    lives = [found for pid in workers if (found := _read(pid)) is not None and found[PARENT] == master]
-    if books is None or not lives:
+    master_stat = _read_stat(master)
+    worker_stats = [stat for stat in map(_read_stat, workers) if stat is not None and stat[PARENT] == master]
+    if master_stat is None or not worker_stats:
         return None
-    ticks = sum(books[field] for field in (USER, SYSTEM, DEAD_USER, DEAD_SYSTEM))
-    ticks += sum(life[USER] + life[SYSTEM] for life in lives)
+    ticks = sum(master_stat[field] for field in (USER_TICKS, SYSTEM_TICKS, DEAD_USER_TICKS, DEAD_SYSTEM_TICKS))
+    ticks += sum(stat[USER_TICKS] + stat[SYSTEM_TICKS] for stat in worker_stats)
     return ticks / os.sysconf("SC_CLK_TCK")
 
 
-def _read(pid: int) -> list[int] | None:
+def _read_stat(pid: int) -> list[int] | None:
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (OSError, UnicodeDecodeError):
         return None
-    words = text[text.rindex(")") + 2 :].split()  # the name may hold blanks and brackets
-    return [0, *(int(word) for word in words[1:])]  # the first is the state, a letter
+    # The process's name may contain spaces and brackets, so the fields begin behind the last bracket.
+    fields = text[text.rindex(")") + 2 :].split()
+    # The first field is the state, a letter.
+    return [0, *(int(field) for field in fields[1:])]
 
 
 def waiting(*, ports: Iterable[int]) -> int | None:
-    """Count the connections to these ports that nobody has accepted yet; None where it can't be told."""
-    wanted, found, told = set(ports), 0, False
+    """Return how many connections to these ports wait to be accepted; None where it isn't known."""
+    wanted, count, is_known = set(ports), 0, False
     for name in ("/proc/net/tcp", "/proc/net/tcp6"):
         try:
             lines = Path(name).read_text().splitlines()[1:]
         except OSError:
             continue
         for line in lines:
-            _number, local, _remote, state, queues = line.split()[:5]
-            if state == LISTENING and int(local.rpartition(":")[2], 16) in wanted:
-                found, told = found + int(queues.partition(":")[2], 16), True
-    return found if told else None
+            _number, local_address, _remote_address, state, queues = line.split()[:5]
+            if state == LISTEN_STATE and int(local_address.rpartition(":")[2], 16) in wanted:
+                count += int(queues.partition(":")[2], 16)
+                is_known = True
+    return count if is_known else None

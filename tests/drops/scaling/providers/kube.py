@@ -1,4 +1,4 @@
-"""What the tests of Kubernetes targets share: a cluster on this machine, and how a target is brought to a state."""
+"""What the tests of Kubernetes targets share: a cluster on this machine, and how a target reaches a state."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +13,7 @@ from drops.scaling.providers.kubernetes.hpa import Autoscaler
 from drops.scaling.providers.kubernetes.keda import ScaledObject
 from tests.drops.scaling.kube_cloud import UID, Cluster, configuration, serve
 
-WHERE = {"namespace": "shop", "namespace_uid": UID, "name": "web"}
+LOCATOR = {"namespace": "shop", "namespace_uid": UID, "name": "web"}
 
 
 @pytest.fixture
@@ -34,33 +34,33 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str) -> Non
 
 
 def spec(kube: Cluster, plural: str) -> dict[str, Any]:
-    return dict(kube.things[plural, "web"]["spec"])
+    return dict(kube.objects[plural, "web"]["spec"])
 
 
 def bring(
-    kube: Cluster, kind: Autoscaler | Deployment | ScaledObject, state: dict[str, Any], rounds: int = 10
+    kube: Cluster, provider: Autoscaler | Deployment | ScaledObject, state: dict[str, Any], rounds: int = 10
 ) -> list[Reading]:
-    """Ask for a state and let the cluster work until it stands; the readings on the way."""
-    kind.apply(state, key="one")
+    """Apply a state and let the cluster work until it is ready; return the readings on the way."""
+    provider.apply(state, key="one")
     readings = []
     for _round in range(rounds):
-        readings.append(kind.read())
-        if kind.is_ready(readings[-1], state):
+        readings.append(provider.read())
+        if provider.is_ready(readings[-1], state):
             return readings
         kube.advance()
     pytest.fail(f"not ready after {rounds} rounds: {readings[-1]}")
 
 
 def refused(
-    kind: Autoscaler | Deployment | ScaledObject, call: str = "read", state: dict[str, int] | None = None
+    provider: Autoscaler | Deployment | ScaledObject, call: str = "read", state: dict[str, int] | None = None
 ) -> str:
-    """The sentence with which it refuses."""
+    """Return the sentence with which it refuses."""
     with pytest.raises(ApplyRefused) as caught:
-        kind.read() if call == "read" else kind.apply(state or {}, key="one")
+        provider.read() if call == "read" else provider.apply(state or {}, key="one")
     return str(caught.value)
 
 
-def unknown(kind: Deployment) -> str:
+def unknown(provider: Deployment) -> str:
     with pytest.raises(OutcomeUnclear) as caught:
-        kind.read()
+        provider.read()
     return str(caught.value)

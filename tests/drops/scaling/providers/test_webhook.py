@@ -21,45 +21,45 @@ def receiver(settings: Settings) -> Iterator[Any]:
 
 
 @pytest.fixture
-def kind(receiver: Any) -> Any:
+def provider(receiver: Any) -> Any:
     return Webhook(locator={"url": receiver.url, "status_url": receiver.status_url})
 
 
-def fault(sort: Any, call: Any, *words: Any, **more: Any) -> Any:
-    with pytest.raises(sort) as caught:
-        call(*words, **more)
+def error_text(error: Any, call: Any, *arguments: Any, **options: Any) -> Any:
+    with pytest.raises(error) as caught:
+        call(*arguments, **options)
     return str(caught.value)
 
 
-def test_read_tells_what_the_status_says(kind: Any, receiver: Any) -> None:
-    reading = kind.read()
+def test_read_returns_the_status(provider: Any, receiver: Any) -> None:
+    reading = provider.read()
 
     assert (reading.state, reading.size, reading.serving, reading.moving) == ({"size": 2}, 2, 2, False)
     assert reading.message == "all in one zone"
     assert (receiver.told, receiver.requests[0][0]) == ([], "GET")
 
 
-def test_a_target_is_ready_when_its_status_says_so_and_comes_back(kind: Any, receiver: Any) -> None:
-    baseline = kind.read().state
-    state = kind.state_for(8, baseline=baseline)
+def test_a_target_is_ready_when_its_status_says_so_and_is_restored(provider: Any, receiver: Any) -> None:
+    baseline = provider.read().state
+    state = provider.state_for(8, baseline=baseline)
 
-    asked = kind.apply(state, key="one")
+    asked = provider.apply(state, key="one")
 
-    assert (asked.request_id, asked.message) == ("request-7", "told; it answered 202")
-    assert not kind.is_ready(kind.read(), state), "an accepted call is no readiness"
+    assert (asked.request_id, asked.message) == ("request-7", "the receiver responded 202")
+    assert not provider.is_ready(provider.read(), state), "an accepted call does not make it ready"
     receiver.catch_up()
-    assert kind.is_ready(kind.read(), state)
+    assert provider.is_ready(provider.read(), state)
 
-    kind.apply(baseline, key="two")
+    provider.apply(baseline, key="two")
     receiver.catch_up()
 
-    assert kind.is_ready(kind.read(), baseline)
+    assert provider.is_ready(provider.read(), baseline)
     assert receiver.told == [{"version": 1, "url": receiver.url, "size": size} for size in (8, 2)]
 
 
-def test_asking_again_carries_the_same_key_and_the_same_absolute_size(kind: Any, receiver: Any) -> None:
-    kind.apply({"size": 8}, key="one")
-    kind.apply({"size": 8}, key="one")
+def test_a_repeated_apply_has_the_same_key_and_absolute_size(provider: Any, receiver: Any) -> None:
+    provider.apply({"size": 8}, key="one")
+    provider.apply({"size": 8}, key="one")
 
     assert receiver.keys == ["one", "one"]
     assert [told["size"] for told in receiver.told] == [8, 8]
@@ -67,133 +67,133 @@ def test_asking_again_carries_the_same_key_and_the_same_absolute_size(kind: Any,
     assert [header["webhook-id"] for header in headers] == [header["idempotency-key"] for header in headers]
 
 
-def test_a_receiver_that_accepts_and_does_nothing_is_not_ready(kind: Any, receiver: Any) -> None:
+def test_a_receiver_that_accepts_and_does_nothing_is_not_ready(provider: Any, receiver: Any) -> None:
     receiver.deaf = True
 
-    kind.apply({"size": 8}, key="one")
+    provider.apply({"size": 8}, key="one")
 
-    assert not kind.is_ready(kind.read(), {"size": 8})
+    assert not provider.is_ready(provider.read(), {"size": 8})
 
 
-def test_a_receiver_that_claims_more_than_serves_is_not_ready(kind: Any, receiver: Any) -> None:
+def test_a_receiver_that_claims_more_than_serves_is_not_ready(provider: Any, receiver: Any) -> None:
     receiver.status = {"size": 8, "serving": 5, "moving": False}
 
-    assert not kind.is_ready(kind.read(), {"size": 8})
+    assert not provider.is_ready(provider.read(), {"size": 8})
 
 
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        ({}, "In the status “size” should be a whole number from 0 on."),
-        ({"size": "8", "serving": 8}, "In the status “size” should be a whole number from 0 on."),
-        ({"size": True, "serving": 8}, "In the status “size” should be a whole number from 0 on."),
-        ({"size": 8, "serving": -1}, "In the status “serving” should be a whole number from 0 on."),
-        ({"size": 8, "serving": 2.5}, "In the status “serving” should be a whole number from 0 on."),
-        ({"size": 10**9, "serving": 8}, "In the status “size” should be a whole number from 0 on."),
-        ({"size": 8, "serving": 8, "moving": "no"}, "In the status “moving” should be true or false"),
-        ({"size": 8, "serving": 8, "words": ["x"]}, "In the status “moving” should be true or false"),
+        ({}, "In the status, “size” should be a whole number of 0 or more."),
+        ({"size": "8", "serving": 8}, "In the status, “size” should be a whole number of 0 or more."),
+        ({"size": True, "serving": 8}, "In the status, “size” should be a whole number of 0 or more."),
+        ({"size": 8, "serving": -1}, "In the status, “serving” should be a whole number of 0 or more."),
+        ({"size": 8, "serving": 2.5}, "In the status, “serving” should be a whole number of 0 or more."),
+        ({"size": 10**9, "serving": 8}, "In the status, “size” should be a whole number of 0 or more."),
+        ({"size": 8, "serving": 8, "moving": "no"}, "In the status, “moving” should be true or false"),
+        ({"size": 8, "serving": 8, "words": ["x"]}, "In the status, “moving” should be true or false"),
     ],
 )
-def test_a_status_that_is_garbage_is_unknown(kind: Any, receiver: Any, status: Any, sentence: str) -> None:
+def test_an_invalid_status_is_unclear(provider: Any, receiver: Any, status: Any, sentence: str) -> None:
     receiver.status = status
 
-    assert fault(OutcomeUnclear, kind.read).startswith(sentence)
+    assert error_text(OutcomeUnclear, provider.read).startswith(sentence)
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b"[8]", b"null", b"8", b"[" * 60_000])
-def test_an_answer_that_is_no_object_is_unknown(kind: Any, receiver: Any, body: Any) -> None:
+def test_a_status_that_is_not_an_object_is_unclear(provider: Any, receiver: Any, body: Any) -> None:
     receiver.manner = http(200, body)
 
-    fault(OutcomeUnclear, kind.read)
+    error_text(OutcomeUnclear, provider.read)
 
 
-def test_foreign_words_are_shown_in_one_short_line(kind: Any, receiver: Any) -> None:
+def test_the_receivers_text_is_shown_on_one_short_line(provider: Any, receiver: Any) -> None:
     receiver.status = {"size": 2, "serving": 2, "words": "a\r\nb" + "x" * 500}
 
-    assert kind.read().message == "ab" + "x" * 118
+    assert provider.read().message == "a b" + "x" * 116 + "…"
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_signature_that_is_not_accepted_is_refused(kind: Any, receiver: Any, status: int) -> None:
+def test_a_signature_that_is_not_accepted_is_refused(provider: Any, receiver: Any, status: int) -> None:
     receiver.manner = http(status, b'{"detail": "no"}')
 
-    assert fault(ApplyRefused, kind.apply, {"size": 8}, key="one") == (
-        f"The receiver answered {status}: “no”. Have both sides the same secret and time?"
+    assert error_text(ApplyRefused, provider.apply, {"size": 8}, key="one") == (
+        f"The receiver responded {status}: “no”. Check that both sides have the same secret and the same time."
     )
 
 
-def test_another_secret_is_refused_by_the_receiver(kind: Any, receiver: Any) -> None:
+def test_a_different_secret_is_refused_by_the_receiver(provider: Any, receiver: Any) -> None:
     receiver.secret = "whsec_AAAA"
 
-    assert "The signature does not verify." in fault(ApplyRefused, kind.read)
+    assert "The signature does not verify." in error_text(ApplyRefused, provider.read)
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_an_address_that_the_receiver_does_not_know_is_refused(kind: Any, receiver: Any, status: int) -> None:
+def test_a_url_that_the_receiver_does_not_know_is_refused(provider: Any, receiver: Any, status: int) -> None:
     receiver.manner = http(status, b"")
 
-    assert fault(ApplyRefused, kind.read) == (f"The receiver knows no such address ({status}). Put in the right one.")
+    assert error_text(ApplyRefused, provider.read) == (f"The receiver doesn't know this URL ({status}). Correct it.")
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503])
-def test_not_now_is_unknown(kind: Any, receiver: Any, status: int) -> None:
+def test_a_temporary_refusal_is_unclear(provider: Any, receiver: Any, status: int) -> None:
     receiver.manner = http(status, b'{"error": "busy"}')
 
-    assert fault(OutcomeUnclear, kind.apply, {"size": 8}, key="one") == (
-        f"The receiver answered {status}: “busy”. It is asked again."
+    assert error_text(OutcomeUnclear, provider.apply, {"size": 8}, key="one") == (
+        f"The receiver responded {status}: “busy”. It will be tried again."
     )
 
 
-def test_a_quota_is_refused_in_the_receivers_words(kind: Any, receiver: Any) -> None:
+def test_a_quota_is_refused_with_the_receivers_own_sentence(provider: Any, receiver: Any) -> None:
     receiver.manner = http(422, json.dumps({"detail": "More than 6 is beyond the quota."}).encode())
 
-    assert fault(ApplyRefused, kind.apply, {"size": 8}, key="one") == (
-        "The receiver refused with 422: “More than 6 is beyond the quota.”. Look at what it expects."
+    assert error_text(ApplyRefused, provider.apply, {"size": 8}, key="one") == (
+        "The receiver refused the call with 422: “More than 6 is beyond the quota.”. Check what it accepts."
     )
 
 
-def test_a_redirect_to_a_private_address_is_refused(kind: Any, receiver: Any) -> None:
+def test_a_redirect_to_a_private_address_is_refused(provider: Any, receiver: Any) -> None:
     receiver.manner = http(307, b"", Location="http://169.254.169.254/latest/meta-data/")
 
-    for call in (kind.read, lambda: kind.apply({"size": 8}, key="one")):
-        assert "Redirects are not followed" in fault(ApplyRefused, call)
+    for call in (provider.read, lambda: provider.apply({"size": 8}, key="one")):
+        assert "Redirects are not followed" in error_text(ApplyRefused, call)
     assert len(receiver.requests) == 2
 
 
-def test_a_private_address_is_refused(kind: Any, receiver: Any, settings: Settings) -> None:
+def test_a_private_address_is_refused(provider: Any, receiver: Any, settings: Settings) -> None:
     settings.SCALING_PRIVATE_HOSTS = []
 
-    assert "is the private address 127.0.0.1" in fault(ApplyRefused, kind.apply, {"size": 8}, key="one")
+    assert "is the private address 127.0.0.1" in error_text(ApplyRefused, provider.apply, {"size": 8}, key="one")
     assert receiver.requests == []
 
 
 @pytest.mark.parametrize("manner", ["hangs", "trickles"])
-def test_a_receiver_that_never_ends_is_unknown(
-    kind: Any, receiver: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, manner: str
+def test_a_response_that_never_ends_is_unclear(
+    provider: Any, receiver: Any, settings: Settings, monkeypatch: pytest.MonkeyPatch, manner: str
 ) -> None:
-    monkeypatch.setattr("drops.scaling.providers.webhook.SECONDS", 0.3)
+    monkeypatch.setattr("drops.scaling.providers.webhook.CALL_SECONDS", 0.3)
     receiver.manner = manner
 
-    for call in (kind.read, lambda: kind.apply({"size": 8}, key="one")):
-        assert fault(OutcomeUnclear, call) == "127.0.0.1 gave no complete response in 0.3 seconds."
+    for call in (provider.read, lambda: provider.apply({"size": 8}, key="one")):
+        assert error_text(OutcomeUnclear, call) == "127.0.0.1 gave no complete response in 0.3 seconds."
 
 
-def test_a_receiver_that_breaks_off_is_unknown(kind: Any, receiver: Any) -> None:
+def test_a_response_that_breaks_off_is_unclear(provider: Any, receiver: Any) -> None:
     receiver.manner = "breaks off"
 
-    assert "lost the connection" in fault(OutcomeUnclear, kind.apply, {"size": 8}, key="one")
+    assert "lost the connection" in error_text(OutcomeUnclear, provider.apply, {"size": 8}, key="one")
 
 
-def test_without_a_secret_nothing_is_sent(kind: Any, receiver: Any, settings: Settings) -> None:
+def test_without_a_secret_nothing_is_sent(provider: Any, receiver: Any, settings: Settings) -> None:
     settings.SCALING_WEBHOOK_SECRET = ""
 
-    assert fault(ApplyRefused, kind.read).startswith("SCALING_WEBHOOK_SECRET is not set")
+    assert error_text(ApplyRefused, provider.read).startswith("SCALING_WEBHOOK_SECRET is not set")
     assert receiver.requests == []
 
 
 @pytest.mark.parametrize("field", ["url", "status_url"])
 @pytest.mark.parametrize("value", ["", None, "ftp://ops.example/", "https://a:b@ops.example/"])
-def test_check_names_the_address_that_is_wrong(field: str, value: str | None) -> None:
+def test_check_names_the_invalid_url(field: str, value: str | None) -> None:
     locator = {"url": "https://ops.example/scale", "status_url": "https://ops.example/status"}
     Webhook.check(locator)
 
@@ -203,7 +203,7 @@ def test_check_names_the_address_that_is_wrong(field: str, value: str | None) ->
     assert list(caught.value.errors) == [field]
 
 
-def test_one_receiver_is_one_resource_however_it_is_spelt() -> None:
+def test_one_receiver_is_one_resource_in_any_spelling() -> None:
     one = Webhook.resource({"url": "https://ops.example/scale"})
 
     assert one == Webhook.resource({"url": "HTTPS://OPS.example:443/scale"})

@@ -38,16 +38,19 @@ def test_warm_goes_on_where_pg_prewarm_is_not_installed(host: str) -> None:
     assert warm(host=host, endpoints={host}) == "not warmed: pg_prewarm is not installed in the database"
 
 
-def test_warm_ends_when_its_time_is_up(host: str, prewarm: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("drops.scaling.providers.aws.aurora_warmup.SECONDS", 0.0)
+def test_warm_stops_when_its_time_is_up(host: str, prewarm: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("drops.scaling.providers.aws.aurora_warmup.WARM_UP_SECONDS", 0.0)
 
     assert warm(host=host, endpoints={host}).startswith("0 of ")
 
 
-def test_warm_leaves_a_cluster_alone_that_is_not_the_shops(host: str) -> None:
-    assert warm(host=host, endpoints={"shop.cluster-x.example"}) == "not warmed: DATABASE_URL leads elsewhere"
+def test_warm_skips_a_cluster_that_is_not_the_shops(host: str) -> None:
+    assert (
+        warm(host=host, endpoints={"shop.cluster-x.example"})
+        == "not warmed: DATABASE_URL points to a different cluster"
+    )
 
 
-def test_warm_refuses_a_reader_that_does_not_answer(host: str) -> None:
+def test_warm_raises_for_a_reader_that_does_not_respond(host: str) -> None:
     with pytest.raises(OutcomeUnclear, match=r"The resized instance 127\.0\.0\.2 can't be read"):
         warm(host="127.0.0.2", endpoints={host})

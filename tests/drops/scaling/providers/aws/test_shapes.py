@@ -1,4 +1,4 @@
-"""The shape of the calls: what the AWS kinds ask reaches moto, and stands there. Moto does all at once."""
+"""The shape of the calls: what the AWS providers send is accepted by moto, which applies it at once."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -28,7 +28,7 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    requests.post(f"http://127.0.0.1:{port}/moto-api/reset", timeout=10)  # it remembers what earlier servers were told
+    requests.post(f"http://127.0.0.1:{port}/moto-api/reset", timeout=10)  # it remembers earlier servers' calls
     yield lambda service: boto3.session.Session().client(service, region_name=REGION)
     server.stop()
 
@@ -59,7 +59,7 @@ def test_ecs_takes_bounds_and_count(moto: Callable[..., Any], ecs_service: EcsSe
     assert ecs_service.read().state == baseline == {"min": 2, "max": 6, "desired": 2, "steered": False}
 
 
-def test_policies_of_ecs_are_seen(moto: Callable[..., Any], ecs_service: EcsService) -> None:
+def test_policies_of_ecs_are_read(moto: Callable[..., Any], ecs_service: EcsService) -> None:
     moto("application-autoscaling").put_scaling_policy(
         PolicyName="cpu", ServiceNamespace="ecs", ResourceId="service/shop/web",
         ScalableDimension="ecs:service:DesiredCount", PolicyType="TargetTrackingScaling",
@@ -77,7 +77,7 @@ def test_an_unknown_ecs_cluster_is_refused(moto: Callable[..., Any]) -> None:
         EcsService(locator={"region": REGION, "cluster": "other", "service": "web"}).read()
 
 
-def make_cluster(moto: Callable[..., Any], klass: str, **fields: Any) -> None:
+def make_cluster(moto: Callable[..., Any], instance_class: str, **fields: Any) -> None:
     rds = moto("rds")
     rds.create_db_cluster(
         DBClusterIdentifier="shop", Engine="aurora-postgresql", MasterUsername="shop", MasterUserPassword="secret123",
@@ -85,17 +85,20 @@ def make_cluster(moto: Callable[..., Any], klass: str, **fields: Any) -> None:
     )  # fmt: skip
     for name in ("shop-a", "shop-b"):
         rds.create_db_instance(
-            DBInstanceIdentifier=name, DBInstanceClass=klass, Engine="aurora-postgresql", DBClusterIdentifier="shop"
+            DBInstanceIdentifier=name,
+            DBInstanceClass=instance_class,
+            Engine="aurora-postgresql",
+            DBClusterIdentifier="shop",
         )
 
 
 def test_aurora_serverless_takes_its_range(moto: Callable[..., Any]) -> None:
     make_cluster(moto, "db.serverless", ServerlessV2ScalingConfiguration={"MinCapacity": 0.5, "MaxCapacity": 4.0})
-    kind = AuroraServerless(locator={"region": REGION, "cluster": "shop"})
-    baseline = kind.read().state
-    state = kind.state_for(9, baseline=baseline)
+    provider = AuroraServerless(locator={"region": REGION, "cluster": "shop"})
+    baseline = provider.read().state
+    state = provider.state_for(9, baseline=baseline)
 
-    kind.apply(state, key="one")
+    provider.apply(state, key="one")
     moto("cloudwatch").put_metric_data(
         Namespace="AWS/RDS",
         MetricData=[
@@ -104,24 +107,24 @@ def test_aurora_serverless_takes_its_range(moto: Callable[..., Any]) -> None:
             for name, acu in (("shop-a", 4.5), ("shop-b", 6.0))
         ],
     )  # fmt: skip
-    up = kind.read()
-    kind.apply(baseline, key="two")
+    up = provider.read()
+    provider.apply(baseline, key="two")
 
-    assert (up.state, up.size, up.serving, kind.is_ready(up, state)) == ({"min": 4.5, "max": 4.5}, 9, 9, True)
-    assert kind.read().state == baseline == {"min": 0.5, "max": 4.0}
+    assert (up.state, up.size, up.serving, provider.is_ready(up, state)) == ({"min": 4.5, "max": 4.5}, 9, 9, True)
+    assert provider.read().state == baseline == {"min": 0.5, "max": 4.0}
 
 
-def test_aurora_classes_go_by_reader_and_failover(moto: Callable[..., Any]) -> None:
+def test_aurora_classes_change_by_reader_and_failover(moto: Callable[..., Any]) -> None:
     make_cluster(moto, SMALL)
-    kind = AuroraClass(locator={"region": REGION, "cluster": "shop", "classes": f"{SMALL} {LARGE}"})
-    baseline = kind.read().state
+    provider = AuroraClass(locator={"region": REGION, "cluster": "shop", "classes": f"{SMALL} {LARGE}"})
+    baseline = provider.read().state
 
-    bring(kind, kind.state_for(4, baseline=baseline))
-    up = kind.read()
-    bring(kind, baseline)
+    bring(provider, provider.state_for(4, baseline=baseline))
+    up = provider.read()
+    bring(provider, baseline)
 
     assert (up.state, up.size) == ({"classes": {"shop-a": LARGE, "shop-b": LARGE}, "writer": "shop-b"}, 4)
-    assert kind.read().state == baseline
+    assert provider.read().state == baseline
 
 
 def test_an_unknown_function_is_refused(moto: Callable[..., Any]) -> None:

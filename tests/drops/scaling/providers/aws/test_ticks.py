@@ -1,4 +1,4 @@
-"""The AWS kinds under real ticks: four targets of one drop grow, hold and come back, whatever AWS does meanwhile."""
+"""The AWS providers under real ticks: four targets of one drop are scaled up and restored, whatever AWS does."""
 
 from typing import Any
 
@@ -19,55 +19,55 @@ pytestmark = pytest.mark.django_db
 
 SMALL, LARGE = "db.r7g.large", "db.r7g.2xlarge"
 CLUSTER = {"region": REGION, "cluster": "shop"}
-WHERE = {
+LOCATORS = {
     "ecs": CLUSTER | {"service": "web"},
     "aurora-serverless": CLUSTER,
     "aurora-class": CLUSTER | {"classes": f"{SMALL}, {LARGE}"},
     "lambda": {"region": REGION, "function": "pay", "alias": "live"},
 }
-WANTED = {"ecs": 40, "aurora-serverless": 17, "aurora-class": 8, "lambda": 50}
+DESIRED_SIZES = {"ecs": 40, "aurora-serverless": 17, "aurora-class": 8, "lambda": 50}
 
 
 @pytest.fixture
 def drop(aws: Cloud) -> Drop:
-    """A drop's steps, one for a target of each AWS kind; the cluster has two instances of a class, and a serverless."""
+    """A drop with a step for each AWS provider; the cluster has two provisioned instances and a serverless one."""
     aws.instances["shop-s"] = Instance("db.serverless")
-    aws.service.pace, aws.function.pace = 15, 20
+    aws.service.tasks_per_read, aws.function.started_per_read = 15, 20
     drop = make_drop()
-    for key, locator in WHERE.items():
-        kind = PROVIDERS[key]
-        kind.check(locator)
+    for key, locator in LOCATORS.items():
+        provider = PROVIDERS[key]
+        provider.check(locator)
         target = Target.objects.create(
             name=key,
             provider=key,
             locator=locator,
-            resource=kind.resource(locator),
+            resource=provider.resource(locator),
             ceiling=100,
-            lead_seconds=kind.lead_seconds,
+            lead_seconds=provider.lead_seconds,
         )
-        make_step(target=target, drop=drop, desired_size=WANTED[key], tier=kind.tier)
+        make_step(target=target, drop=drop, desired_size=DESIRED_SIZES[key], tier=provider.tier)
     return drop
 
 
-def stands(aws: Cloud) -> dict[str, Any]:
-    """Say how everything in the account stands."""
+def current_state(aws: Cloud) -> dict[str, Any]:
+    """Return the state of everything in the account."""
     return {
-        "ecs": (aws.service.least, aws.service.most, aws.service.desired, aws.service.running),
-        "acu": aws.range,
-        "classes": {name: one.klass for name, one in aws.instances.items()},
+        "ecs": (aws.service.min_capacity, aws.service.max_capacity, aws.service.desired, aws.service.running),
+        "acu": aws.capacity_range,
+        "classes": {name: one.instance_class for name, one in aws.instances.items()},
         "writer": aws.writer,
-        "lambda": (aws.function.wanted, aws.function.there),
+        "lambda": (aws.function.requested, aws.function.available),
     }
 
 
-def tick_until(state: str, *, most: Any = 60, **others: Any) -> None:
-    """Tick until the steps have come to a state, those of some kinds to another one."""
-    wanted = dict.fromkeys(WANTED, state) | others
-    for _tick in range(most):
+def tick_until(state: str, *, max_ticks: Any = 60, **others: Any) -> None:
+    """Tick until the steps have reached a state, those of some providers a different one."""
+    expected = dict.fromkeys(DESIRED_SIZES, state) | others
+    for _tick in range(max_ticks):
         tick.run_once(actor="test")
         pass_time(20)  # what is to be tried again, is
         states = dict(Step.objects.values_list("target__provider", "state"))
-        if states == wanted:
+        if states == expected:
             return
     raise AssertionError([states, list(Step.objects.values_list("target__provider", "message"))])
 
@@ -87,14 +87,14 @@ def tick_until(state: str, *, most: Any = 60, **others: Any) -> None:
     ],
     ids=["nothing", "lost answers", "throttling", "lies", "garbage"],
 )
-def test_all_targets_of_a_drop_grow_and_come_back_exactly(aws: Cloud, drop: Drop, faults: Any) -> None:
-    before = stands(aws)
-    for operation, kind in faults.items():
-        aws.fault(operation, kind, times=2)
+def test_all_targets_of_a_drop_grow_and_are_restored_exactly(aws: Cloud, drop: Drop, faults: Any) -> None:
+    before = current_state(aws)
+    for operation, fault in faults.items():
+        aws.fault(operation, fault, times=2)
 
     tick_until("ready")
 
-    assert stands(aws) == {
+    assert current_state(aws) == {
         "ecs": (40, 40, 40, 40),
         "acu": {"MinCapacity": 8.5, "MaxCapacity": 16.0},
         "classes": {"shop-a": LARGE, "shop-b": LARGE, "shop-s": "db.serverless"},
@@ -102,17 +102,17 @@ def test_all_targets_of_a_drop_grow_and_come_back_exactly(aws: Cloud, drop: Drop
         "lambda": (50, 50),
     }
     Drop.objects.filter(pk=drop.pk).update(closed_at=timezone.now())
-    for operation, kind in faults.items():
-        aws.fault(operation, kind, times=2)
+    for operation, fault in faults.items():
+        aws.fault(operation, fault, times=2)
     tick_until("restored")
 
-    assert stands(aws) == before
+    assert current_state(aws) == before
     assert set(Target.objects.values_list("baseline", "desired", "stopped_at")) == {(None, None, None)}
     assert aws.writers_resized == 0
     assert not Alert.objects.filter(subject__endswith="drift").exists()
 
 
-def test_calls_leave_their_request_ids(aws: Cloud, drop: Drop) -> None:
+def test_calls_record_their_request_ids(aws: Cloud, drop: Drop) -> None:
     tick_until("ready")
 
     asked = Call.objects.filter(operation="apply", target__provider="lambda").get()
@@ -121,30 +121,30 @@ def test_calls_leave_their_request_ids(aws: Cloud, drop: Drop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("operation", "code", "words"),
+    ("operation", "code", "sentence"),
     [
-        ("UpdateService", "AccessDeniedException", "AWS does not allow ecs:UpdateService on ECS service shop/web."),
+        ("UpdateService", "AccessDeniedException", "AWS doesn't allow ecs:UpdateService on ECS service shop/web."),
         ("UpdateService", "ExpiredTokenException", "The AWS credentials have expired"),
         ("RegisterScalableTarget", "LimitExceededException", "An AWS quota is used up: No."),
     ],
 )
-def test_a_refusal_alerts_with_what_to_do_and_leaves_the_rest(
-    aws: Cloud, drop: Drop, operation: str, code: str, words: str
+def test_a_refusal_alerts_with_what_to_do_and_the_others_go_on(
+    aws: Cloud, drop: Drop, operation: str, code: str, sentence: str
 ) -> None:
     aws.fault(operation, code, times=9999)
 
     tick_until("ready", ecs="requested")
 
     target = Target.objects.get(provider="ecs")
-    assert target.error.startswith(words)
-    assert words in Alert.objects.open().get(details__target=target.name).message
+    assert target.error.startswith(sentence)
+    assert sentence in Alert.objects.open().get(details__target=target.name).message
 
 
-def test_what_somebody_else_changed_is_left_alone(aws: Cloud, drop: Drop) -> None:
+def test_a_change_by_somebody_else_is_left_alone(aws: Cloud, drop: Drop) -> None:
     tick_until("ready")
-    aws.range = {"MinCapacity": 3.0, "MaxCapacity": 16.0}
+    aws.capacity_range = {"MinCapacity": 3.0, "MaxCapacity": 16.0}
 
     tick.run_once(actor="test")
 
     assert Target.objects.get(stopped_at__isnull=False).provider == "aurora-serverless"
-    assert aws.range == {"MinCapacity": 3.0, "MaxCapacity": 16.0}
+    assert aws.capacity_range == {"MinCapacity": 3.0, "MaxCapacity": 16.0}

@@ -1,4 +1,4 @@
-"""What all kinds in a namespace share: where they are, and which pods are theirs."""
+"""What all namespaced providers share: the locator, and which pods belong to a workload."""
 
 from typing import Any
 
@@ -8,8 +8,8 @@ from drops.scaling.providers import ApplyRefused, BadLocator
 from drops.scaling.providers.kubernetes.deployment import Deployment
 from drops.scaling.providers.kubernetes.hpa import Autoscaler
 from drops.scaling.providers.kubernetes.keda import ScaledObject
-from drops.scaling.providers.kubernetes.pods import selector_of, why_pending
-from tests.drops.scaling.providers.kube import WHERE
+from drops.scaling.providers.kubernetes.pods import format_selector, pending_reason
+from tests.drops.scaling.providers.kube import LOCATOR
 
 
 @pytest.mark.parametrize(
@@ -25,25 +25,25 @@ from tests.drops.scaling.providers.kube import WHERE
         ("context", "shop\n"),
     ],
 )
-def test_check_names_the_field_that_is_wrong(field: str, value: Any) -> None:
+def test_check_names_the_invalid_field(field: str, value: Any) -> None:
     with pytest.raises(BadLocator) as caught:
-        Deployment.check(WHERE | {field: value})
+        Deployment.check(LOCATOR | {field: value})
 
     assert list(caught.value.errors) == [field]
 
 
-def test_check_accepts_what_is_right() -> None:
-    Deployment.check(WHERE)
-    Deployment.check(WHERE | {"context": "arn:aws:eks:eu-central-1:1:cluster/shop"})
+def test_check_accepts_a_valid_locator() -> None:
+    Deployment.check(LOCATOR)
+    Deployment.check(LOCATOR | {"context": "arn:aws:eks:eu-central-1:1:cluster/shop"})
 
 
-def test_one_thing_is_one_resource_by_whatever_context() -> None:
-    assert Deployment.resource(WHERE | {"context": "a"}) == Deployment.resource(WHERE | {"context": "b"})
-    assert len({kind.resource(WHERE) for kind in (Deployment, Autoscaler, ScaledObject)}) == 3
+def test_one_object_is_one_resource_in_any_context() -> None:
+    assert Deployment.resource(LOCATOR | {"context": "a"}) == Deployment.resource(LOCATOR | {"context": "b"})
+    assert len({provider.resource(LOCATOR) for provider in (Deployment, Autoscaler, ScaledObject)}) == 3
 
 
-def test_a_selector_is_written_as_a_query() -> None:
-    assert selector_of(
+def test_format_selector_returns_a_query() -> None:
+    assert format_selector(
         {
             "matchLabels": {"app": "web", "tier": "front"},
             "matchExpressions": [
@@ -60,15 +60,18 @@ def test_a_selector_is_written_as_a_query() -> None:
     ("selector", "sentence"),
     [
         ({}, "It selects no pods"),
-        ({"matchExpressions": [{"key": "a", "operator": "Gt", "values": ["1"]}]}, "has an operator that is not known"),
+        (
+            {"matchExpressions": [{"key": "a", "operator": "Gt", "values": ["1"]}]},
+            "has an operator that Dropsite doesn't support",
+        ),
     ],
 )
-def test_a_selector_that_cannot_be_written_is_refused(selector: dict[str, Any], sentence: str) -> None:
+def test_an_unsupported_selector_is_refused(selector: dict[str, Any], sentence: str) -> None:
     with pytest.raises(ApplyRefused, match=sentence):
-        selector_of(selector)
+        format_selector(selector)
 
 
-def test_a_pod_that_waits_for_its_image_says_so() -> None:
+def test_pending_reason_names_a_missing_image() -> None:
     waiting = {"status": {"containerStatuses": [{"state": {}}, {"state": {"waiting": {"reason": "ImagePullBackOff"}}}]}}
 
-    assert (why_pending(waiting), why_pending({})) == (": ImagePullBackOff", "")
+    assert (pending_reason(waiting), pending_reason({})) == (": ImagePullBackOff", "")

@@ -12,7 +12,7 @@ from kmock import KubernetesEmulator, Server
 from drops.scaling.providers import PROVIDERS, ApplyRefused
 from tests.drops.scaling.kube_cloud import UID, configuration
 
-WHERE = {"namespace": "shop", "namespace_uid": UID, "name": "web"}
+LOCATOR = {"namespace": "shop", "namespace_uid": UID, "name": "web"}
 WORKLOAD: dict[str, Any] = {
     "metadata": {"name": "web", "namespace": "shop", "generation": 3},
     "spec": {"replicas": 2, "paused": False, "selector": {"matchLabels": {"app": "web"}}},
@@ -59,10 +59,10 @@ def spec(emulator: KubernetesEmulator, resource: str, name: str = "web") -> dict
 
 
 def test_a_deployment_is_read_and_patched(emulator: KubernetesEmulator) -> None:
-    kind = PROVIDERS["kubernetes"](locator=WHERE)
+    provider = PROVIDERS["kubernetes"](locator=LOCATOR)
 
-    reading = kind.read()
-    kind.apply(kind.state_for(5, baseline=reading.state), key="one")
+    reading = provider.read()
+    provider.apply(provider.state_for(5, baseline=reading.state), key="one")
 
     assert (reading.state, reading.serving, reading.moving) == ({"replicas": 2}, 2, False)
     assert spec(emulator, "apps/v1/deployments") == {**WORKLOAD["spec"], "replicas": 5}
@@ -75,28 +75,28 @@ def test_an_hpa_is_read_and_patched(emulator: KubernetesEmulator) -> None:
         "spec": {"minReplicas": 2, "maxReplicas": 4, "scaleTargetRef": SCALED},
         "status": {"desiredReplicas": 2},
     }
-    kind = PROVIDERS["hpa"](locator=WHERE)
+    provider = PROVIDERS["hpa"](locator=LOCATOR)
 
-    reading = kind.read()
-    kind.apply(kind.state_for(6, baseline=reading.state), key="one")
+    reading = provider.read()
+    provider.apply(provider.state_for(6, baseline=reading.state), key="one")
 
-    assert kind.is_ready(reading, {"min": 2, "max": 4})
+    assert provider.is_ready(reading, {"min": 2, "max": 4})
     assert spec(emulator, resource) == {"minReplicas": 6, "maxReplicas": 6, "scaleTargetRef": SCALED}
 
 
-def test_a_scaled_object_is_patched_and_what_was_not_set_is_taken_away_again(emulator: KubernetesEmulator) -> None:
+def test_a_scaled_object_is_patched_and_unset_bounds_are_removed_again(emulator: KubernetesEmulator) -> None:
     resource = "keda.sh/v1alpha1/scaledobjects"
     emulator.objects[resource, "shop", "web"] = {"metadata": {"name": "web"}, "spec": {"scaleTargetRef": SCALED}}
-    kind = PROVIDERS["keda"](locator=WHERE)
-    baseline = kind.read().state
+    provider = PROVIDERS["keda"](locator=LOCATOR)
+    baseline = provider.read().state
 
-    kind.apply(kind.state_for(120, baseline=baseline), key="one")
+    provider.apply(provider.state_for(120, baseline=baseline), key="one")
     assert spec(emulator, resource) == {"minReplicaCount": 120, "maxReplicaCount": 120, "scaleTargetRef": SCALED}
-    kind.apply(baseline, key="two")
+    provider.apply(baseline, key="two")
 
     assert spec(emulator, resource) == {"scaleTargetRef": SCALED}
 
 
-def test_what_is_not_there_is_refused(emulator: KubernetesEmulator) -> None:
+def test_a_missing_deployment_is_refused(emulator: KubernetesEmulator) -> None:
     with pytest.raises(ApplyRefused):
-        PROVIDERS["kubernetes"](locator=WHERE | {"name": "wbe"}).read()
+        PROVIDERS["kubernetes"](locator=LOCATOR | {"name": "wbe"}).read()

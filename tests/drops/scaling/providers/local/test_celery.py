@@ -35,26 +35,26 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def pool(worker: Path) -> Iterator[Celery]:
     """Its pool, at one process."""
-    kind = Celery(locator={"worker": f"{QUEUE}@%h"})
-    yield kind
-    until(lambda: is_down(kind), "the pool at its baseline")
+    provider = Celery(locator={"worker": f"{QUEUE}@%h"})
+    yield provider
+    until(lambda: is_down(provider), "the pool at its baseline")
 
 
-def is_down(kind: Celery) -> bool:
+def is_down(provider: Celery) -> bool:
     """Ask for one process, as often as it takes: some may be busy or starting."""
-    kind.apply(ONE, key="k")
-    return kind.is_ready(kind.read(), ONE)
+    provider.apply(ONE, key="k")
+    return provider.is_ready(provider.read(), ONE)
 
 
-def test_read_tells_the_size_and_the_processes(pool: Celery) -> None:
+def test_read_returns_the_size_and_the_processes(pool: Celery) -> None:
     reading = pool.read()
 
     assert (reading.state, reading.size, reading.serving, reading.moving) == (ONE, 1, 1, False)
-    assert reading.message == "1 processes run"
+    assert reading.message == "1 of 1 processes are running"
     assert reading.cpu_seconds is None or reading.cpu_seconds > 0
 
 
-def test_ask_grows_and_shrinks_to_a_size(pool: Celery) -> None:
+def test_apply_grows_and_shrinks_to_a_size(pool: Celery) -> None:
     grown = pool.apply(THREE, key="k").message
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
     shrunk = pool.apply(ONE, key="k").message
@@ -63,14 +63,14 @@ def test_ask_grows_and_shrinks_to_a_size(pool: Celery) -> None:
     assert (grown, shrunk) == ("1 → 3 processes", "3 → 1 processes")
 
 
-def test_ask_again_changes_nothing(pool: Celery) -> None:
-    said = [pool.apply(THREE, key="k").message for _ in range(3)]
+def test_repeated_apply_changes_nothing(pool: Celery) -> None:
+    messages = [pool.apply(THREE, key="k").message for _ in range(3)]
 
-    assert said == ["1 → 3 processes", "3 → 3 processes", "3 → 3 processes"]
+    assert messages == ["1 → 3 processes", "3 → 3 processes", "3 → 3 processes"]
     assert pool.read().size == 3
 
 
-def test_pool_that_was_only_asked_to_grow_is_not_ready(pool: Celery) -> None:
+def test_pool_that_is_still_growing_is_not_ready(pool: Celery) -> None:
     pool.apply(THREE, key="k")
     reading = pool.read()
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
@@ -78,47 +78,47 @@ def test_pool_that_was_only_asked_to_grow_is_not_ready(pool: Celery) -> None:
     assert (reading.size, pool.is_ready(reading, THREE)) == (3, reading.serving == 3)
 
 
-def test_ask_to_shrink_again_before_it_is_done_ends_no_more_than_that(pool: Celery) -> None:
+def test_shrinking_again_before_it_is_done_stops_no_more_than_that(pool: Celery) -> None:
     pool.apply(THREE, key="k")
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
     for size in (2, 1):
-        pool.apply({"processes": size}, key="k")  # the first that was told to go may still be on its way
+        pool.apply({"processes": size}, key="k")  # the first process may still be stopping
     until(lambda: not pool.read().moving, "as many processes as there are to be")
 
     assert pool.read().size in {1, 2}
 
 
-def test_busy_processes_are_let_finish(pool: Celery, worker: Path) -> None:
+def test_busy_processes_may_finish(pool: Celery, worker: Path) -> None:
     pool.apply(THREE, key="k")
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
     go, begun = worker / "go", [worker / f"begun-{number}" for number in (1, 2)]
     for path in begun:
         current_app.send_task("tests.stay_busy", args=[str(path), str(go)], queue=QUEUE)
     until(lambda: all(path.exists() for path in begun), "two busy processes")
-    said = pool.apply(ONE, key="k").message
+    message = pool.apply(ONE, key="k").message
     between = pool.read().state
     until(lambda: not pool.read().moving, "the idle process to go")
     busy = pool.apply(ONE, key="k").message
     go.touch()
     until(lambda: is_down(pool), "one process")
 
-    assert said == "3 → 2 processes; the others are busy or starting, and go later"
-    assert busy == "2 → 2 processes; the others are busy or starting, and go later"
+    assert message == "3 → 2 processes; the others are busy or starting, and will stop later"
+    assert busy == "2 → 2 processes; the others are busy or starting, and will stop later"
     assert pool.is_between(between, before=THREE, after=ONE)
     assert not pool.is_between({"processes": 4}, before=THREE, after=ONE)
     assert "ERROR" not in (worker / "log").read_text()
 
 
-def test_processes_that_start_are_not_told_to_go_before_they_can_hear_it(pool: Celery, worker: Path) -> None:
+def test_starting_processes_are_not_stopped_before_they_are_up(pool: Celery, worker: Path) -> None:
     slow = worker / "slow"
     slow.touch()
     pool.apply(THREE, key="k")
-    young, told = pool.read(), pool.apply(ONE, key="k").message
+    reading, message = pool.read(), pool.apply(ONE, key="k").message
     slow.unlink()
     until(lambda: is_down(pool), "one process")
 
-    assert (young.size, young.serving, young.moving) == (3, 1, True)
-    assert told == "3 → 3 processes; the others are busy or starting, and go later"
+    assert (reading.size, reading.serving, reading.moving) == (3, 1, True)
+    assert message == "3 → 3 processes; the others are busy or starting, and will stop later"
 
 
 def test_reading_leaves_nothing_at_the_broker(pool: Celery) -> None:
@@ -132,76 +132,81 @@ def test_reading_leaves_nothing_at_the_broker(pool: Celery) -> None:
     assert after == before
 
 
-def test_process_on_its_way_out_is_not_chosen_again() -> None:
-    """Of a pool of three, 11 was told to go, and 14 starts: as many are up as there are to be."""
+def test_process_that_is_stopping_is_not_chosen_again() -> None:
+    """Of a pool of three, 11 is stopping and 14 is starting, so that as many are up as desired."""
     young = SimpleNamespace(_waiting_to_start=[SimpleNamespace(pid=14)])
     info = {"processes": [11, 12, 13, 14]}
     pool = SimpleNamespace(num_processes=3, info=info, maintain_pool=lambda: None, _pool=young)
     worker = SimpleNamespace(consumer=SimpleNamespace(pool=pool, controller=SimpleNamespace(autoscaler=None)))
 
-    told = celery_commands.resize(worker, size=1)  # its pool can't shrink: asked to, it would fail
+    result = celery_commands.resize(worker, size=1)  # its pool can't shrink: an attempt would fail
 
-    assert told == {"ok": {"size": 3, "processes": [11, 12, 13], "pid": os.getpid(), "before": 3}}
+    assert result == {"ok": {"size": 3, "processes": [11, 12, 13], "pid": os.getpid(), "before": 3}}
 
 
 # --- faults --------------------------------------------------------------------------------------------------------
 
 
-def test_worker_that_is_not_there_is_unknown(worker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "SECONDS", 0.2)
+def test_worker_that_does_not_run_is_unclear(worker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RESPONSE_SECONDS", 0.2)
 
-    with pytest.raises(OutcomeUnclear, match=r"^No worker nobody@here answered in .* s\. Look whether it runs"):
+    with pytest.raises(
+        OutcomeUnclear, match=r"^No worker nobody@here responded within .* seconds\. Check that it is running"
+    ):
         Celery(locator={"worker": "nobody@here"}).read()
 
 
-def test_broker_that_is_away_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_broker_is_unclear(monkeypatch: pytest.MonkeyPatch) -> None:
     away = App(broker=f"redis://127.0.0.1:{free_port()}/0", set_as_current=False)
     monkeypatch.setattr(module, "current_app", away)
 
-    with pytest.raises(OutcomeUnclear, match=r"^The broker can't be reached \(\w+\)\. Look at BROKER_URL\.$"):
+    with pytest.raises(OutcomeUnclear, match=r"^The broker can't be reached \(\w+\)\. Check BROKER_URL\.$"):
         Celery(locator={"worker": "nobody@here"}).read()
 
 
 def test_pool_of_threads_is_refused(tmp_path: Path) -> None:
-    said = r"^The worker threads-.* refused: its pool .* has no processes"
+    sentence = r"^The worker threads-.* refused: its pool .* has no processes"
     with (
         fleets.celery(tmp_path, f"threads-{os.getpid()}", pool="threads") as node,
-        pytest.raises(ApplyRefused, match=said),
+        pytest.raises(ApplyRefused, match=sentence),
     ):
         Celery(locator={"worker": node}).read()
 
 
 def test_pool_under_autoscale_is_refused(tmp_path: Path) -> None:
-    said, words = "not supported with autoscale", ["--autoscale", "4,1"]
-    with fleets.celery(tmp_path, f"auto-{os.getpid()}", words=words) as node, pytest.raises(ApplyRefused, match=said):
+    sentence, options = "not supported with autoscale", ["--autoscale", "4,1"]
+    with (
+        fleets.celery(tmp_path, f"auto-{os.getpid()}", words=options) as node,
+        pytest.raises(ApplyRefused, match=sentence),
+    ):
         Celery(locator={"worker": node}).apply(THREE, key="k")
 
 
 @pytest.mark.parametrize(
-    ("told", "kind", "said"),
+    ("response", "error", "sentence"),
     [
-        ({"error": "KeyError('scaling_pool')"}, ApplyRefused, "start it again with this version"),
+        ({"error": "KeyError('scaling_pool')"}, ApplyRefused, "restart it with this version"),
         ({"error": "ValueError('x')"}, ApplyRefused, r"refused: ValueError\('x'\)\."),
-        ({"ok": "pong"}, OutcomeUnclear, "answered something else"),
-        ({"ok": {"size": 1}}, OutcomeUnclear, "answered something else"),
-        ({}, OutcomeUnclear, "answered something else"),
+        ({"ok": "pong"}, OutcomeUnclear, "can't be read"),
+        ({"ok": {"size": 1}}, OutcomeUnclear, "can't be read"),
+        ({}, OutcomeUnclear, "can't be read"),
     ],
 )
-def test_answers_that_are_none_are_told(told: dict[str, Any], kind: Any, said: str) -> None:
-    with pytest.raises(kind, match=said):
-        module._answer("checkout@here", told)
+def test_a_response_that_is_no_report_is_an_error(response: dict[str, Any], error: Any, sentence: str) -> None:
+    with pytest.raises(error, match=sentence):
+        module._parse("checkout@here", response)
 
 
-# --- where ---------------------------------------------------------------------------------------------------------
+# --- locator ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("given", [{}, {"worker": ""}, {"worker": "checkout"}, {"worker": "@x"}, {"worker": "a b@c"}])
-def test_check_refuses_what_is_no_worker(given: dict[str, Any]) -> None:
-    with pytest.raises(BadLocator, match="Name the worker as -n does"):
-        Celery.check(given)
+@pytest.mark.parametrize("locator", [{}, {"worker": ""}, {"worker": "checkout"}, {"worker": "@x"}, {"worker": "a b@c"}])
+def test_check_refuses_an_invalid_worker(locator: dict[str, Any]) -> None:
+    with pytest.raises(BadLocator, match="Enter the worker's name as given by -n"):
+        Celery.check(locator)
 
 
-def test_resource_is_the_same_however_the_machine_is_named() -> None:
+def test_resource_is_the_same_for_every_name_of_the_machine() -> None:
     names = ["checkout@%h", f"checkout@{socket.gethostname()}"]
     for name in names:
         Celery.check({"worker": name})

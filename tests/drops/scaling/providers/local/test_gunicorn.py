@@ -22,7 +22,7 @@ from tests.servers import until
 TWO, THREE = {"workers": 2}, {"workers": 3}
 
 
-def kind_at(path: Path) -> Gunicorn:
+def provider_at(path: Path) -> Gunicorn:
     return Gunicorn(locator={"socket": str(path)})
 
 
@@ -40,21 +40,21 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def fleet(request: pytest.FixtureRequest, folder: Path) -> Iterator[Gunicorn]:
     """One worker of each kind that the shop runs."""
     with fleets.gunicorn(folder, kind=request.param) as path:
-        kind = kind_at(path)
-        until(lambda: kind.read().serving == 1, "the first worker")
-        yield kind
+        provider = provider_at(path)
+        until(lambda: provider.read().serving == 1, "the first worker")
+        yield provider
 
 
-def test_read_tells_what_is_wanted_and_what_serves(fleet: Gunicorn) -> None:
+def test_read_returns_desired_and_ready_workers(fleet: Gunicorn) -> None:
     reading = fleet.read()
 
     assert (reading.state, reading.size, reading.serving, reading.moving) == ({"workers": 1}, 1, 1, False)
-    assert reading.message == "1 of 1 workers serve"
+    assert reading.message == "1 of 1 workers are ready"
     assert reading.cpu_seconds is None or reading.cpu_seconds > 0
     assert fleet.is_ready(reading, {"workers": 1})
 
 
-def test_ask_grows_and_shrinks_to_a_size(fleet: Gunicorn) -> None:
+def test_apply_grows_and_shrinks_to_a_size(fleet: Gunicorn) -> None:
     for state in (THREE, {"workers": 1}):
         fleet.apply(state, key="k")
         until(partial(is_at, fleet, state), str(state))
@@ -62,10 +62,10 @@ def test_ask_grows_and_shrinks_to_a_size(fleet: Gunicorn) -> None:
     assert fleet.read().serving == 1
 
 
-def test_ask_again_changes_nothing(fleet: Gunicorn) -> None:
-    said = [fleet.apply(THREE, key="k").message for _ in range(3)]
+def test_repeated_apply_changes_nothing(fleet: Gunicorn) -> None:
+    messages = [fleet.apply(THREE, key="k").message for _ in range(3)]
 
-    assert said == ["1 → 3 workers", "3 → 3 workers", "3 → 3 workers"]
+    assert messages == ["1 → 3 workers", "3 → 3 workers", "3 → 3 workers"]
     assert fleet.read().size == 3
 
 
@@ -77,33 +77,33 @@ def test_connection_that_is_open_while_workers_start_leaves_no_traceback(fleet: 
         fleet.apply(TWO, key="k")
         until(lambda: fleet.is_ready(fleet.read(), TWO), "two workers")
 
-    said = (folder / "log").read_text()
-    assert "1 → 2 workers" in said
-    assert "Traceback" not in said
+    log = (folder / "log").read_text()
+    assert "1 → 2 workers" in log
+    assert "Traceback" not in log
 
 
-def test_worker_that_still_loads_is_not_ready(folder: Path) -> None:
+def test_worker_that_is_still_loading_is_not_ready(folder: Path) -> None:
     with fleets.gunicorn(folder) as path:
-        kind = kind_at(path)
-        until(lambda: kind.read().serving == 1, "the first worker")
+        provider = provider_at(path)
+        until(lambda: provider.read().serving == 1, "the first worker")
         (folder / "may-load").unlink()
-        kind.apply(TWO, key="k")
-        until(lambda: not kind.read().moving, "the second worker's process")
-        loading = kind.read()
+        provider.apply(TWO, key="k")
+        until(lambda: not provider.read().moving, "the second worker's process")
+        loading = provider.read()
         (folder / "may-load").touch()
-        until(lambda: kind.is_ready(kind.read(), TWO), "the second worker")
+        until(lambda: provider.is_ready(provider.read(), TWO), "the second worker")
 
-    assert (loading.state, loading.serving, kind.is_ready(loading, TWO)) == (TWO, 1, False)
+    assert (loading.state, loading.serving, provider.is_ready(loading, TWO)) == (TWO, 1, False)
 
 
-def test_cpu_seconds_count_workers_that_are_gone(folder: Path) -> None:
+def test_cpu_seconds_include_former_workers(folder: Path) -> None:
     with fleets.gunicorn(folder, workers=2) as path:
-        kind = kind_at(path)
-        until(lambda: kind.read().serving == 2, "both workers")
-        before = kind.read().cpu_seconds
-        kind.apply({"workers": 1}, key="k")
-        until(lambda: kind.is_ready(kind.read(), {"workers": 1}), "one worker")
-        after = kind.read().cpu_seconds
+        provider = provider_at(path)
+        until(lambda: provider.read().serving == 2, "both workers")
+        before = provider.read().cpu_seconds
+        provider.apply({"workers": 1}, key="k")
+        until(lambda: provider.is_ready(provider.read(), {"workers": 1}), "one worker")
+        after = provider.read().cpu_seconds
 
     assert before is not None
     assert after is not None
@@ -156,7 +156,7 @@ def between(real: Path, path: Path, *, spoil: Callable[[dict[str, object], socke
     thread.join()
 
 
-def test_ask_whose_answer_was_lost_has_one_effect(folder: Path) -> None:
+def test_apply_whose_response_was_lost_has_one_effect(folder: Path) -> None:
     lost: list[object] = []
 
     def spoil(command: dict[str, object], client: socket.socket) -> bool:
@@ -166,18 +166,18 @@ def test_ask_whose_answer_was_lost_has_one_effect(folder: Path) -> None:
         return False
 
     with fleets.gunicorn(folder) as path:
-        until(lambda: kind_at(path).read().serving == 1, "the first worker")
+        until(lambda: provider_at(path).read().serving == 1, "the first worker")
         with between(path, folder / "b", spoil=spoil):
-            kind_at(folder / "b").apply(THREE, key="k")
-        until(lambda: not kind_at(path).read().moving, "the fleet to settle")
-        size = kind_at(path).read().size
+            provider_at(folder / "b").apply(THREE, key="k")
+        until(lambda: not provider_at(path).read().moving, "the fleet to settle")
+        size = provider_at(path).read().size
 
     assert (lost, size) == (["worker add 2"], 3)
 
 
 @pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\x02[]", b"\0\0\0\x02{}", b""])
-def test_read_of_garbage_is_unknown(folder: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+def test_unreadable_response_is_unclear(folder: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.1)
 
     def spoil(command: dict[str, object], client: socket.socket) -> bool:
         client.sendall(answer)
@@ -186,56 +186,56 @@ def test_read_of_garbage_is_unknown(folder: Path, monkeypatch: pytest.MonkeyPatc
     with (
         fleets.gunicorn(folder) as path,
         between(path, folder / "b", spoil=spoil),
-        pytest.raises(OutcomeUnclear, match=r"^No gunicorn answers at .*/b \(\w+\)\. Look whether it runs"),
+        pytest.raises(OutcomeUnclear, match=r"^No gunicorn responds at .*/b \(\w+\)\. Check that it is running"),
     ):
-        kind_at(folder / "b").read()
+        provider_at(folder / "b").read()
 
 
-def test_read_where_nothing_runs_is_unknown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
+def test_read_without_a_fleet_is_unclear(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.1)
 
     with pytest.raises(OutcomeUnclear, match=r"none\.ctl \(FileNotFoundError\)"):
-        kind_at(folder / "none.ctl").read()
+        provider_at(folder / "none.ctl").read()
 
 
-def test_read_of_a_fleet_that_hangs_is_unknown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_SECONDS", 0.1)
-    monkeypatch.setattr(module, "SECONDS", 0.1)
+def test_read_of_a_fleet_that_hangs_is_unclear(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.1)
+    monkeypatch.setattr(module, "RESPONSE_SECONDS", 0.1)
     with closing(socket.socket(socket.AF_UNIX)) as server:
         server.bind(str(folder / "hangs"))
         server.listen()
 
         with pytest.raises(OutcomeUnclear, match=r"hangs \(TimeoutError\)"):
-            kind_at(folder / "hangs").read()
+            provider_at(folder / "hangs").read()
 
 
 def test_command_that_gunicorn_refuses_is_refused(folder: Path) -> None:
     with (
         fleets.gunicorn(folder) as path,
-        closing(module._dial(str(path))) as connection,
+        closing(module._connect(str(path))) as connection,
         pytest.raises(ApplyRefused, match="gunicorn refused “worker fly”: "),
     ):
         module._send(connection, "worker fly")
 
 
-# --- where ---------------------------------------------------------------------------------------------------------
+# --- locator ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("locator", "sentence"),
     [
-        ({}, "Name gunicorn's control socket"),
-        ({"socket": " "}, "Name gunicorn's control socket"),
-        ({"socket": 7}, "Name gunicorn's control socket"),
-        ({"socket": "../web.ctl"}, "a file's name in RUN_DIR"),
-        ({"socket": "/" + "x" * 107}, "107 bytes are the most"),
+        ({}, "Enter gunicorn's control socket"),
+        ({"socket": " "}, "Enter gunicorn's control socket"),
+        ({"socket": 7}, "Enter gunicorn's control socket"),
+        ({"socket": "../web.ctl"}, "the name of a file in RUN_DIR"),
+        ({"socket": "/" + "x" * 107}, "at most 107 bytes"),
     ],
 )
-def test_check_refuses_what_is_no_socket(settings: Settings, given: Any, said: str) -> None:
+def test_check_refuses_an_invalid_socket(settings: Settings, locator: Any, sentence: str) -> None:
     settings.RUN_DIR = "/run/shop"
 
-    with pytest.raises(BadLocator, match=said):
-        Gunicorn.check(given)
+    with pytest.raises(BadLocator, match=sentence):
+        Gunicorn.check(locator)
 
 
 def test_check_needs_a_run_dir_for_a_bare_name(settings: Settings) -> None:
@@ -246,7 +246,7 @@ def test_check_needs_a_run_dir_for_a_bare_name(settings: Settings) -> None:
     Gunicorn.check({"socket": "/run/shop/web.ctl"})
 
 
-def test_resource_is_the_same_however_the_socket_is_named(settings: Settings, folder: Path) -> None:
+def test_resource_is_the_same_for_every_name_of_the_socket(settings: Settings, folder: Path) -> None:
     settings.RUN_DIR = str(folder)
     os.symlink(folder, folder / "also")
 
