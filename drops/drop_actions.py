@@ -1,4 +1,4 @@
-"""What is done to a drop: announce, pause, resume, close.
+"""The actions on a drop: announce, pause, resume, close.
 
     draft ──announce──▶ announced … live ──close──▶ closed
                            │  ▲

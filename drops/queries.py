@@ -42,7 +42,7 @@ class EditionRow:
 
 @dataclass(frozen=True)
 class DrawProof:
-    """What it takes to verify the shuffle. All but the commitment is None until the seal is committed."""
+    """The numbers that verify the shuffle. All but the commitment are None until the seal is committed."""
 
     commitment: bytes
     n: int | None
@@ -72,12 +72,12 @@ class DropPage:
 
     @property
     def quantity(self) -> int:
-        """How many pieces the drop has, all editions together."""
+        """The number of pieces in the drop, all editions together."""
         return sum(row.edition.quantity for row in self.editions)
 
     @property
     def sold(self) -> int:
-        """How many of them are paid for."""
+        """The number of pieces that are paid for."""
         return sum(row.count.sold for row in self.editions)
 
     @property

@@ -1,4 +1,4 @@
-"""What authorises a browser: the pass that the gate issued, and the token in a hold's address."""
+"""A browser's authorisation: the pass that the gate issued, and the token in a hold's address."""
 
 from datetime import datetime
 from functools import cache

@@ -26,12 +26,12 @@ RETRY_SECONDS = 5.0  # how long a broker that was down is left alone
 
 
 def enqueue_confirm(*, order: Order) -> None:
-    """Have the queue `checkout` ask the bank for the order's money."""
+    """Enqueue the order for the queue `checkout`, whose workers ask the bank for the money."""
     publish(tasks.confirm_order, order)
 
 
 def enqueue_advance(*, order: Order) -> None:
-    """Have the queue `capture` advance an order that has stalled."""
+    """Enqueue an order that has stalled for the queue `capture`, whose workers advance it."""
     publish(tasks.advance_order, order)
 
 

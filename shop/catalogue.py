@@ -1,4 +1,4 @@
-"""What pages show of a product: its pictures by role, its story by paragraph."""
+"""A product as pages show it: its pictures by role, its story by paragraph."""
 
 import re
 from collections.abc import Iterable

@@ -38,7 +38,7 @@ def log_in(settings: Any, db: None) -> LogIn:
 
 
 def errors(answer: Any) -> dict[str, list[str]]:
-    """Give what a refused form says, by field; the rows of its inlines are named `editions-0-price`."""
+    """Return the errors of a refused form by field; the rows of its inlines are named `editions-0-price`."""
     found = dict(answer.context["adminform"].form.errors)
     for inline in answer.context["inline_admin_formsets"]:
         for form in inline.formset.forms:

@@ -1,4 +1,4 @@
-"""What tests share: databases, a browser, threads that race. `make test` has started Postgres and two Redis.
+"""Shared fixtures: databases, a browser, threads that race. `make test` has started Postgres and two Redis.
 
 Each test process has a database and Redis databases of its own. The first test that asks for `stack` starts
 the whole shop, which it then speaks to as a visitor does.
@@ -112,7 +112,7 @@ def race(transactional_db: None) -> Race:
 
 @pytest.fixture(autouse=True)
 def nothing_remembered() -> None:
-    """What a process remembers of drops for a moment is not remembered from one test to the next."""
+    """Clear the short-lived caches of drops before each test."""
     queries.clear_cache()
 
 

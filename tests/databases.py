@@ -32,7 +32,7 @@ def worker_number() -> int:
 
 
 def run_id() -> str:
-    """What the processes of one test run have in common."""
+    """Return the id that all processes of one test run share."""
     return os.environ.get("TEST_RUN") or os.environ.get("PYTEST_XDIST_TESTRUNUID") or str(os.getpid())
 
 

@@ -141,7 +141,7 @@ class Drop(models.Model):
 
     @property
     def ends_at(self) -> datetime | None:
-        """When the drop ended, or when it will by its closing time; None if neither is known."""
+        """The time at which the drop ended, or will by its closing time; None if neither is known."""
         times = [getattr(self, name) for name in END_TIMES]
         return min((at for at in times if at is not None), default=None)
 

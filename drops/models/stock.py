@@ -119,7 +119,7 @@ class Hold(models.Model):
 
 
 class HoldLine(models.Model):
-    """How many units of one edition a hold owns, at which price: a copy, which later changes don't reach."""
+    """A line item: a number of units of one edition, at a price that later changes don't reach."""
 
     hold = models.ForeignKey(Hold, models.CASCADE, related_name="lines")
     edition = models.ForeignKey(Edition, models.PROTECT, related_name="+")

@@ -1,4 +1,4 @@
-"""What Postgres knows of the waiting room: which gatekeeper leads, and each drop's last committed tick."""
+"""The waiting room's rows in Postgres: the leading gatekeeper, and each drop's last committed tick."""
 
 from django.db import models
 from django.db.models import F, Q

@@ -50,7 +50,7 @@ class Overview:
 
     @property
     def next_change(self) -> datetime | None:
-        """When the clock alone changes the phase next."""
+        """The time at which the clock alone changes the phase next."""
         return lifecycle.next_change(drop=self.drop, now=self.now)
 
 

@@ -60,7 +60,7 @@ def render_options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> 
 
 
 class CheckoutForm(forms.Form):
-    """What a shopper enters on the checkout page. The card itself goes to Stripe, never to us."""
+    """A shopper's entries on the checkout page. The card itself goes to Stripe, never to us."""
 
     email = forms.EmailField(
         label=_("Email"),

@@ -1,4 +1,4 @@
-"""What a hold costs, shipped to a country. The page shows this, and only what was shown is charged."""
+"""The price of a hold, shipped to a country. The page shows it, and only what was shown is charged."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -93,7 +93,7 @@ def forget_hold(response: HttpResponse, hold: Hold) -> HttpResponse:
 
 
 def allow_card_form(response: HttpResponse) -> HttpResponse:
-    """Have the page's CSP allow the scripts and frames of Stripe or of the sandbox; nothing inline."""
+    """Allow the scripts and frames of Stripe or of the sandbox in the page's CSP; nothing inline."""
     sources = STRIPE_SOURCES
     if settings.STRIPE_JS_ORIGIN not in STRIPE_SOURCES["script-src"]:
         sources = {directive: [settings.STRIPE_JS_ORIGIN] for directive in STRIPE_SOURCES}

@@ -71,7 +71,7 @@ class LedgerEntry(models.Model):
 
 
 class Bucket(models.Model):
-    """How many calls of one kind may still be made to Stripe; see payments.processing.rate_limit."""
+    """A bucket of the calls that may still be made to Stripe; see payments.processing.rate_limit."""
 
     name = models.CharField(primary_key=True, max_length=20)
     tokens = models.FloatField()

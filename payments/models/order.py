@@ -22,7 +22,7 @@ from drops.models import Hold
 
 
 class Order(models.Model):
-    """What a shopper agreed to pay, and the address to ship to. What the order says is what is charged."""
+    """A purchase at the price that its shopper agreed to, and the address to ship to."""
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     number = models.CharField(max_length=12, unique=True)  # for shoppers and support

@@ -1,1 +1,1 @@
-"""What every app stands on: money, times, caching, outbox, alerts, audit log, outbound HTTP, static files."""
+"""The base of every app: money, times, caching, outbox, alerts, audit log, outbound HTTP, static files."""

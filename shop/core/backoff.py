@@ -1,4 +1,4 @@
-"""How long to wait before a failed call is tried again."""
+"""The wait before a failed call is tried again."""
 
 from datetime import timedelta
 

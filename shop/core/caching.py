@@ -1,4 +1,4 @@
-"""Who may cache a page, and for how long.
+"""Caching headers: public pages for the edge, private pages for nobody.
 
 The edge counts whole seconds, so a page that is cached for one second lives for up to two.
 """

@@ -1,4 +1,4 @@
-"""What one response allows beyond the site's Content-Security-Policy."""
+"""Exceptions to the site's Content-Security-Policy for single responses."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What keeps a drop from being announced; announcing, pausing, resuming and closing one."""
+"""Announcing, pausing, resuming and closing a drop, and the problems that prevent an announcement."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta

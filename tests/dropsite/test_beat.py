@@ -24,7 +24,7 @@ class Clock:
 
 
 def ticks_a_task(kind: type[Any]) -> float:
-    """How often it looks for something due, for each of the tasks that it sends."""
+    """Return how often beat looks for something due, for each task that it sends."""
     clock, sent, ticks = Clock(), [], 0
 
     scheduler = kind(current_app, schedule={}, lazy=True)

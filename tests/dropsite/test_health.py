@@ -1,4 +1,4 @@
-"""What a load balancer is told."""
+"""The health checks for load balancers."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What is made before a process's first request."""
+"""Preparations before a process's first request."""
 
 import gc
 from typing import Any

@@ -87,8 +87,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-def tell(page: Page) -> None:
-    """Print where a page is, what it shows, and what the line said then."""
+def print_page(page: Page) -> None:
+    """Print a page's address and text, and the line's status document."""
     words = " ".join(page.locator("body").inner_text().split())
     sys.stdout.write(f"{page.url}\n{words[:2000]}\n")
     if found := re.match(r"(http://[^/]+)/(?:line|drops)/([^/]+)/", page.url):
@@ -125,7 +125,7 @@ def visit(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
     for context in contexts:
         if request.node.stash.get(FAILED, False):
             for page in context.pages:
-                tell(page)
+                print_page(page)
         context.close()
     assert faults == []
 

@@ -1,6 +1,6 @@
 """A process inside the running shop, which calls functions and commands there for the tests.
 
-`python manage.py …` spends 1.5 s on starting Django; this process starts it once. It is told a call in a line
+`python manage.py …` spends 1.5 s on starting Django; this process starts it once. It reads a call in a line
 of JSON and answers in one: {"call": "module:function", "arguments": {…}} → {"result": …} or {"error":
 "traceback"}.
 """
@@ -74,11 +74,11 @@ def run_command(words: list[str]) -> str:
 
 
 def _answer(line: str) -> dict[str, object]:
-    told = json.loads(line)
-    module, name = told["call"].split(":")
+    call = json.loads(line)
+    module, name = call["call"].split(":")
     try:
-        return {"result": getattr(importlib.import_module(module), name)(**told["arguments"])}
-    except Exception:  # noqa: BLE001 the test is told of it
+        return {"result": getattr(importlib.import_module(module), name)(**call["arguments"])}
+    except Exception:  # noqa: BLE001 the test gets it
         return {"error": traceback.format_exc()}
 
 

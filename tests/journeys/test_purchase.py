@@ -23,7 +23,7 @@ def pay(page: Page, number: str) -> None:
 
 
 def fill_address(page: Page) -> None:
-    """Say where it goes."""
+    """Fill in the contact and shipping fields."""
     for label, text in (
         ("Email", "ada@example.com"),
         ("Name", "Ada Lovelace"),

@@ -31,14 +31,14 @@ def processes(stack: RunningStack) -> dict[str, int]:
     return {name: len(psutil.Process(stack.pid(name)).children()) for name in FLEETS}
 
 
-def said(stack: RunningStack, text: str) -> bool:
+def has_logged(stack: RunningStack, text: str) -> bool:
     return any(line.endswith(text) for line in stack.log.read_text(errors="replace").splitlines())
 
 
 def at_planned_size(stack: RunningStack, inside: Inside, slug: str, *states: str) -> dict[str, int] | None:
     """The sizes of the drop's steps, once all are in one of these states and the processes are there."""
-    told = inside.manage("scale", "status", "--drop", slug)
-    rows = re.findall(rf"^{slug} +(\w+) (?:fleet|pool) +(\d+) +(\w+) ", told, re.MULTILINE)
+    text = inside.manage("scale", "status", "--drop", slug)
+    rows = re.findall(rf"^{slug} +(\w+) (?:fleet|pool) +(\d+) +(\w+) ", text, re.MULTILINE)
     wanted = {name: int(size) for name, size, _state in rows}
     return wanted if {row[2] for row in rows} <= {*states} and processes(stack) == wanted else None
 
@@ -63,8 +63,8 @@ def test_fleets_grow_before_the_lobby_and_shrink_after_the_drop(
     assert phase == "announced"
     assert all(held[name] >= grown[name] for name in FLEETS)
     assert f"{prepared}: go" in status
-    assert said(stack, f"→ {grown['web']} workers")  # in two steps, if a measured drop raised the plan
-    assert said(stack, f"| {held['web']} → 1 workers")
+    assert has_logged(stack, f"→ {grown['web']} workers")  # in two steps, if a measured drop raised the plan
+    assert has_logged(stack, f"| {held['web']} → 1 workers")
 
 
 def test_metrics_for_autoscalers_stay_behind_the_edge(stack: RunningStack, shop: str, live_drop: str) -> None:

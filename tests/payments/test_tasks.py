@@ -1,4 +1,4 @@
-"""What tasks and sweeps enqueue, and on which queue."""
+"""The tasks that tasks and sweeps enqueue, and their queues."""
 
 from collections.abc import Iterator
 from datetime import timedelta

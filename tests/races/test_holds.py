@@ -1,4 +1,4 @@
-"""Who gets a unit when many want it at once."""
+"""Many shoppers who want the same units at once."""
 
 from collections import Counter
 from collections.abc import Callable

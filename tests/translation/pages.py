@@ -39,7 +39,7 @@ def html(response: Any) -> str:
 
 
 def texts(body: dict[str, Any]) -> Iterator[str]:
-    """What a person reads of a JSON answer."""
+    """Return the texts of a JSON response that a person reads."""
     for name in ("detail", "message", "text", "tax", "pay"):
         if name in body:
             yield body[name]
@@ -193,7 +193,7 @@ def order_states() -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def errors(client: Client) -> Iterator[Page]:
-    """What is said when a page isn't there, may not be seen, or broke."""
+    """Return the error pages: for a page that isn't there, may not be seen, or is broken."""
     request = visitor()
     yield "400", html(error_views.bad_request(request, Exception()))
     yield "403", html(error_views.forbidden(request, Exception()))

@@ -15,7 +15,7 @@ class Interrupted(BaseException):
 
 
 def die_with_parent(number: int = signal.SIGTERM) -> None:
-    """Have the kernel send this process `number` when the thread that started it ends, even by SIGKILL.
+    """Make the kernel send this process `number` when the thread that started it ends, even by SIGKILL.
 
     Linux only; elsewhere it does nothing. The setting survives exec; setuid clears it.
     """

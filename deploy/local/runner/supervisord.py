@@ -147,7 +147,7 @@ class SupervisorClient:
             return {}
 
     def wake(self) -> None:
-        """Have supervisor check for signals and ended programs now; by itself it does so once a second."""
+        """Make supervisor check for signals and ended programs now. By itself it does so once a second."""
         with suppress(OSError, http.client.HTTPException, xmlrpc.client.Error):
             self.call("getState")
 

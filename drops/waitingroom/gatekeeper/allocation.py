@@ -1,4 +1,4 @@
-"""How many may enter, and which places are called: pure arithmetic of one tick.
+"""The allowance and the cursor of one tick, as pure arithmetic.
 
 allowance = entered + room            room = max(0, min(ceilings) − waiting passes)
 cursor    = cursor + as many places as use up the allowance, a call window after the last step, never back
@@ -39,7 +39,7 @@ class DropDemand:
 
 @dataclass(frozen=True, slots=True)
 class Allocation:
-    """How many may have entered a drop in total, and the ceiling that decided it."""
+    """The total that may have entered a drop, and the ceiling that decided it."""
 
     allowance: int
     bound: Bound

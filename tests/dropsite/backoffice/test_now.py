@@ -118,10 +118,10 @@ def test_page_shows_line_stock_and_money(log_in: LogIn) -> None:
     text = " ".join(answer.content.decode().split())
     assert [n for n in (1204, 77, 60, 55) if f"<dd> {n} </dd>" not in text] == []
     assert "Limited by: checkout slots" in text
-    standing = answer.context["overview"]
-    assert (standing.total.free, standing.total.held, standing.total.total) == (3, 2, 5)
-    assert dict(standing.holds) == {"open": 1, "paying": 1, "allocated": 0, "released": 0, "returned": 0}
-    assert (standing.orders, standing.paid, standing.captured) == (1, 0, "€0")
+    overview = answer.context["overview"]
+    assert (overview.total.free, overview.total.held, overview.total.total) == (3, 2, 5)
+    assert dict(overview.holds) == {"open": 1, "paying": 1, "allocated": 0, "released": 0, "returned": 0}
+    assert (overview.orders, overview.paid, overview.captured) == (1, 0, "€0")
 
 
 def test_page_names_the_leader_while_it_leads(log_in: LogIn) -> None:

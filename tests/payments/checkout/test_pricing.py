@@ -1,4 +1,4 @@
-"""What an order costs: the pure rules, and the quote for a hold."""
+"""The price of an order: the pure rules, and the quote for a hold."""
 
 from decimal import Decimal
 from typing import Any

@@ -25,7 +25,7 @@ def narrow(settings: Settings) -> None:
 
 
 def take(operation: Any) -> Any:
-    """How many calls in a row are allowed. Buckets refill with time, so there may be one more."""
+    """Return how many calls in a row are allowed. Buckets refill with time, so there may be one more."""
     for count in range(50):
         try:
             rate_limit.acquire(operation=operation)

@@ -1,4 +1,4 @@
-"""What shoppers do over HTTP, and what workers do in the meantime."""
+"""Shopping over HTTP, and the work of the workers in the meantime."""
 
 import re
 from datetime import timedelta

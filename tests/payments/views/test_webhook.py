@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def event(settings: Any, **fields: Any) -> Any:
-    """What Stripe would post about an intent, and the header that signs it."""
+    """Return the body that Stripe would post about an intent, and the header that signs it."""
     body = json.dumps(
         {
             "id": "evt_1",

@@ -1,4 +1,4 @@
-"""What a response allows beyond the site's policy."""
+"""Exceptions of single responses to the site's policy."""
 
 from typing import Any
 

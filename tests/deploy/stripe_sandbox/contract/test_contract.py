@@ -1,4 +1,4 @@
-"""What the shop relies on at Stripe. `make verify` runs the same tests against Stripe's test mode."""
+"""The shop's assumptions about Stripe. `make verify` runs the same tests against Stripe's test mode."""
 
 import uuid
 from typing import Any

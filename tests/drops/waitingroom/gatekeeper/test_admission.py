@@ -1,4 +1,4 @@
-"""How many shoppers are admitted, tick by tick."""
+"""The number of shoppers admitted, tick by tick."""
 
 from collections.abc import Callable
 from math import ceil

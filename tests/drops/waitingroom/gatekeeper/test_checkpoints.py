@@ -1,4 +1,4 @@
-"""What the leader's statements change, and what they refuse to change."""
+"""The leader's statements: their changes, and their refusals."""
 
 from datetime import timedelta
 from typing import Any

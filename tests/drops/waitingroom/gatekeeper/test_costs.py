@@ -1,4 +1,4 @@
-"""What a tick costs in statements."""
+"""The cost of a tick in SQL statements."""
 
 from django.db import connection
 from django.test.utils import CaptureQueriesContext

@@ -1,4 +1,4 @@
-"""What is left, and the end of a drop."""
+"""The last units, and the end of a drop."""
 
 from datetime import timedelta
 
