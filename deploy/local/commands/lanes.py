@@ -32,15 +32,14 @@ class Lane(NamedTuple):
     processes: int
     spread: str
     redis_base: int
-    measured: bool  # for coverage; what a journey runs are other processes
 
 
 CORES = os.cpu_count() or 2
 LANES = {
-    "unit": Lane(processes=min(CORES, 4), spread="load", redis_base=1, measured=True),
+    "unit": Lane(processes=min(CORES, 4), spread="load", redis_base=1),
     # By file: the tests of a module often share a server.
-    "servers": Lane(processes=3, spread="loadfile", redis_base=5, measured=True),
-    "journeys": Lane(processes=2, spread="loadfile", redis_base=8, measured=False),  # a whole shop each
+    "servers": Lane(processes=3, spread="loadfile", redis_base=5),
+    "journeys": Lane(processes=2, spread="loadfile", redis_base=8),  # a whole shop each
 }
 
 
@@ -93,7 +92,7 @@ def _coverage(folder: Path, name: str) -> Path:
 def _start(name: str, arguments: Sequence[str], *, folder: Path, environment: Mapping[str, str]) -> Run:
     lane = LANES[name]
     options = ["--lane", name, "-n", str(lane.processes), "--dist", lane.spread, "--no-loadscope-reorder"]
-    if lane.measured and not arguments:
+    if not arguments:
         options += ["--cov", "--cov-report=", "--cov-fail-under=0"]  # all lanes together are held to a level
     variables = {
         "TEST_LANE": name,
@@ -130,10 +129,9 @@ def run(
             _print_output(run)
         raise
     outcome = _sum_up(runs)
-    measured = [name for name, lane in LANES.items() if lane.measured]
-    if not all(_coverage(folder, name).exists() for name in measured):
+    if not all(_coverage(folder, name).exists() for name in LANES):
         return outcome
-    covered, text = _check_coverage(folder, measured)
+    covered, text = _check_coverage(folder)
     return Outcome(code=outcome.code or int(not covered), text=f"{text}\n\n{outcome.text}")
 
 
@@ -170,7 +168,7 @@ def _print_output(run: Run) -> None:
     print(f"\n==== {run.name}\n{run.output().rstrip()}", flush=True)
 
 
-def _check_coverage(folder: Path, names: Sequence[str]) -> tuple[bool, str]:
+def _check_coverage(folder: Path) -> tuple[bool, str]:
     """Whether the lanes ran as much of the code, with branches, as pyproject.toml asks; and a sentence."""
     tool = [sys.executable, "-m", "coverage"]
     options: dict[str, Any] = {
@@ -181,7 +179,7 @@ def _check_coverage(folder: Path, names: Sequence[str]) -> tuple[bool, str]:
         "text": True,
     }
     subprocess.run(
-        [*tool, "combine", *(str(_coverage(folder, name)) for name in names)], check=True, **options
+        [*tool, "combine", *(str(_coverage(folder, name)) for name in LANES)], check=True, **options
     )
     report = subprocess.run([*tool, "report"], check=False, **options)
     COVERAGE_REPORT.parent.mkdir(parents=True, exist_ok=True)

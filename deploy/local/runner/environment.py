@@ -140,7 +140,9 @@ def for_programs(variables: Mapping[str, str]) -> dict[str, str]:
     """Return the programs' whole environment: what they inherit, what keeps them quiet, and the variables."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     inherited = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "DJANGO_"))
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PYTEST_", "DJANGO_", "COVERAGE_"))
     }
     return {
         **inherited,
