@@ -68,14 +68,7 @@ def reachable(*, sizes: Mapping[int, int | None], facts: PlanInputs) -> tuple[fl
         least = min(least, carries)
         if carries < planned:
             words.append(
-                _("%(target)s: %(size)s %(unit)s serve, %(need)s are needed: good for %(n)s shoppers a second.")
-                % {
-                    "target": target.name,
-                    "size": size,
-                    "unit": target.unit,
-                    "need": short(need),
-                    "n": short(carries),
-                }
+                f"{target.name}: {size} {target.unit} serve, {short(need)} are needed: good for {short(carries)} shoppers a second."
             )
     return (max(planned, facts.baseline_per_second) if least == inf else least), words
 
@@ -89,14 +82,14 @@ def connections(*, sizes: Mapping[int, int], facts: PlanInputs) -> Connections:
             needed += size * target.connections
             parts.append(f"{target.name} {size} × {target.connections}")
     if facts.connections_elsewhere:
-        parts.append(_("others %(n)s") % {"n": facts.connections_elsewhere})
+        parts.append(f"others {facts.connections_elsewhere}")
     limits = [
         (sizes.get(target.id, target.current_size) * target.connection_limit, target.name)
         for target in facts.targets
         if target.connection_limit
     ]
-    allowed, who = min(limits, default=(facts.connections_allowed, _("the database")))
+    allowed, who = min(limits, default=(facts.connections_allowed, "the database"))
     words = f"{' + '.join(parts) or 0} = {needed:,}"
     if allowed:
-        words += _(", of %(n)s that %(who)s allows") % {"n": f"{allowed:,}", "who": who}
+        words += f", of {f'{allowed:,}'} that {who} allows"
     return Connections(needed, allowed, words + ".")

@@ -21,18 +21,17 @@ def problems(facts: PlanInputs) -> list[str]:
     """Give what a plan is refused for."""
     found = []
     if facts.expected <= 0:
-        found.append(_("Expected shoppers: 0 is no crowd. Type how many people you expect in the line, all in all."))
+        found.append("Expected shoppers: 0 is no crowd. Type how many people you expect in the line, all in all.")
     elif facts.expected > MOST_EXPECTED:
         found.append(
-            _("Expected shoppers: %(n)s is more than the %(most)s a line is built for. Is there a zero too many?")
-            % {"n": whole(facts.expected), "most": whole(MOST_EXPECTED)}
+            f"Expected shoppers: {whole(facts.expected)} is more than the {whole(MOST_EXPECTED)} a line is built for. Is there a zero too many?"
         )
     if facts.over:
-        found.append(_("The drop is over: nothing is prepared for it any more."))
+        found.append("The drop is over: nothing is prepared for it any more.")
     if facts.lobby_opens_at is None or facts.opens_at is None:
-        found.append(_("The drop has no times yet: set when its lobby and the drop open."))
+        found.append("The drop has no times yet: set when its lobby and the drop open.")
     if facts.units <= 0:
-        found.append(_("The drop has nothing to sell: add an edition with a quantity, or give withheld units back."))
+        found.append("The drop has nothing to sell: add an edition with a quantity, or give withheld units back.")
     for target in facts.targets:
         found += _of_target(target)
     return found + _twice(facts)
@@ -42,17 +41,14 @@ def _of_target(target: TargetInputs) -> list[str]:
     found = []
     if target.floor > target.ceiling:
         found.append(
-            _("%(target)s: its floor, %(floor)s, is above its ceiling, %(ceiling)s. Lower the one or raise the other.")
-            % {"target": target.name, "floor": target.floor, "ceiling": target.ceiling}
+            f"{target.name}: its floor, {target.floor}, is above its ceiling, {target.ceiling}. Lower the one or raise the other."
         )
     if target.ops_ceiling is not None and target.ops_ceiling > target.ceiling:
         found.append(
-            _("%(target)s: ops' ceiling, %(ops)s, lies above its ceiling, %(ceiling)s, which it can never pass.")
-            % {"target": target.name, "ops": target.ops_ceiling, "ceiling": target.ceiling}
+            f"{target.name}: ops' ceiling, {target.ops_ceiling}, lies above its ceiling, {target.ceiling}, which it can never pass."
         )
     found += [
-        _("%(target)s: requests a second of one instance for %(group)s must be above 0.")
-        % {"target": target.name, "group": part.group}
+        f"{target.name}: requests a second of one instance for {part.group} must be above 0."
         for part in target.parts
         if part.per_second <= 0
     ]
@@ -64,8 +60,7 @@ def _twice(facts: PlanInputs) -> list[str]:
     for target in facts.targets:
         names[target.resource].append(target.name)
     return [
-        _("%(names)s are the same thing (%(resource)s). Delete all of these targets but one.")
-        % {"names": ", ".join(sorted(same)), "resource": resource}
+        f"{', '.join(sorted(same))} are the same thing ({resource}). Delete all of these targets but one."
         for resource, same in sorted(names.items())
         if len(same) > 1
     ]
@@ -77,24 +72,21 @@ def too_many_connections(facts: PlanInputs, fleet: Connections, sizes: Mapping[i
         return []
     takers = [target for target in facts.targets if target.connections]
     most = max(takers, key=lambda target: sizes.get(target.id, 0) * target.connections, default=None)
-    who = most.name if most else _("the processes")
-    return [
-        _("Database connections: %(sum)s Let %(who)s have fewer or smaller pools, or give the database more.")
-        % {"sum": fleet.message, "who": who}
-    ]
+    who = most.name if most else "the processes"
+    return [f"Database connections: {fleet.message} Let {who} have fewer or smaller pools, or give the database more."]
 
 
 def warnings(facts: PlanInputs) -> list[str]:
     """Give what is told and does not hinder."""
     found = [*facts.left_out, *_payments(facts), *_slots(facts), *_shares(facts)]
     found += [
-        _("%(target)s is stopped, nothing is asked of it: %(why)s") % {"target": target.name, "why": target.stopped}
+        f"{target.name} is stopped, nothing is asked of it: {target.stopped}"
         for target in facts.targets
         if target.stopped
     ]
     if facts.opens_at and not facts.sells_out and facts.closes_at is None:
         found.append(
-            _("Fewer shoppers are expected than there are units, and the drop has no closing time: the capacity would"
+            ("Fewer shoppers are expected than there are units, and the drop has no closing time: the capacity would"
               " be held until somebody closes it. Set when it closes.")
         )  # fmt: skip
     return found
@@ -106,16 +98,7 @@ def _payments(facts: PlanInputs) -> list[str]:
         return []
     need = facts.units / PAYING_SECONDS
     return [
-        _("Payments: %(units)s units at %(rate)s a second take %(n)s minutes, and what a shopper typed is good for 15."
-          " Ask Stripe for a higher limit, six weeks ahead, and set STRIPE_CALLS_PER_OPERATION to %(each)s and"
-          " STRIPE_CALLS_PER_SECOND to %(all)s; or offer fewer units in one drop.")
-        % {
-            "units": whole(facts.units),
-            "rate": short(facts.payments_per_second),
-            "n": short(seconds / 60),
-            "each": whole(-(-need // 1)),
-            "all": whole(-(-need * 3 // 1)),
-        }
+        f"Payments: {whole(facts.units)} units at {short(facts.payments_per_second)} a second take {short(seconds / 60)} minutes, and what a shopper typed is good for 15. Ask Stripe for a higher limit, six weeks ahead, and set STRIPE_CALLS_PER_OPERATION to {whole(-(-need // 1))} and STRIPE_CALLS_PER_SECOND to {whole(-(-need * 3 // 1))}; or offer fewer units in one drop."
     ]  # fmt: skip
 
 
@@ -125,17 +108,7 @@ def _slots(facts: PlanInputs) -> list[str]:
     if carried >= facts.payments_per_second or seconds <= PAYING_SECONDS:
         return []
     return [
-        _("Checkout: %(slots)s slots, each taken for about %(each)s s, let %(rate)s shoppers a second buy: %(n)s of"
-          " them take %(minutes)s minutes. Set CHECKOUT_SLOTS to %(wanted)s to reach what payments carry, or shorten"
-          " the hold.")
-        % {
-            "slots": facts.checkout_slots,
-            "each": short(facts.checkout_seconds),
-            "rate": short(carried),
-            "n": whole(facts.served),
-            "minutes": short(seconds / 60),
-            "wanted": whole(facts.payments_per_second * facts.checkout_seconds),
-        }
+        f"Checkout: {facts.checkout_slots} slots, each taken for about {short(facts.checkout_seconds)} s, let {short(carried)} shoppers a second buy: {whole(facts.served)} of them take {short(seconds / 60)} minutes. Set CHECKOUT_SLOTS to {whole(facts.payments_per_second * facts.checkout_seconds)} to reach what payments carry, or shorten the hold."
     ]  # fmt: skip
 
 
@@ -149,7 +122,7 @@ def _shares(facts: PlanInputs) -> list[str]:
     found = [words % {"group": group, "n": percent} for group, percent in sorted(odd.items())]
     missing = [group for group in GROUPS if not carried[group]]
     if missing:
-        found.append(_("No target carries %(groups)s: they stay as they are.") % {"groups": ", ".join(missing)})
+        found.append(f"No target carries {', '.join(missing)}: they stay as they are.")
     return found
 
 

@@ -37,16 +37,15 @@ def admitted(facts: PlanInputs) -> tuple[float, str]:
     bounds = [
         (
             facts.payments_per_second,
-            _("payments: Stripe's budget carries %(n)s shoppers a second") % {"n": short(facts.payments_per_second)},
+            f"payments: Stripe's budget carries {short(facts.payments_per_second)} shoppers a second",
         ),
         (
             facts.checkout_slots / admission.AHEAD_SECONDS,
-            _("checkout: %(n)s slots, taken in %(s)s s") % {"n": facts.checkout_slots, "s": admission.AHEAD_SECONDS},
+            f"checkout: {facts.checkout_slots} slots, taken in {admission.AHEAD_SECONDS} s",
         ),
         (
             facts.served / admission.AHEAD_SECONDS,
-            _("stock: %(units)s units are good for %(n)s shoppers, who may all be let in within %(s)s s")
-            % {"units": whole(facts.units), "n": whole(facts.served), "s": admission.AHEAD_SECONDS},
+            f"stock: {whole(facts.units)} units are good for {whole(facts.served)} shoppers, who may all be let in within {admission.AHEAD_SECONDS} s",
         ),
     ]
     return min(bounds)
@@ -67,16 +66,10 @@ def _of_group(facts: PlanInputs, weight: Weight, rate: float, bound: str) -> Gro
     if weight.per_admitted and not (weight.group in LINE and weight.peak_per_shopper):
         amount += rate * weight.per_admitted
         reasons.append(
-            _("%(rate)s shoppers let in a second × %(each)s each = %(sum)s/s (%(bound)s)")
-            % {
-                "rate": short(rate),
-                "each": short(weight.per_admitted),
-                "sum": short(rate * weight.per_admitted),
-                "bound": bound,
-            }
+            f"{short(rate)} shoppers let in a second × {short(weight.per_admitted)} each = {short(rate * weight.per_admitted)}/s ({bound})"
         )
     if weight.steady:
-        reasons.append(_("%(n)s/s whoever comes") % {"n": short(weight.steady)})
+        reasons.append(f"{short(weight.steady)}/s whoever comes")
     return GroupDemand(amount, (*reasons, *weight.evidence))
 
 
@@ -84,25 +77,16 @@ def _from_the_line(facts: PlanInputs, weight: Weight) -> tuple[float, str]:
     """What those who come and wait ask for in the busiest second."""
     if weight.peak_per_shopper:
         amount = facts.expected * weight.peak_per_shopper
-        return amount, _("%(n)s shoppers × %(each)s in the busiest second, as measured = %(sum)s/s") % {
-            "n": whole(facts.expected),
-            "each": short(weight.peak_per_shopper),
-            "sum": short(amount),
-        }
+        return (
+            amount,
+            f"{whole(facts.expected)} shoppers × {short(weight.peak_per_shopper)} in the busiest second, as measured = {short(amount)}/s",
+        )
     polled = weight.group == "edge"
     busiest = max(_moments(facts), key=lambda at: _asked(facts, weight, at, polled=polled))
     amount = _asked(facts, weight, busiest, polled=polled)
-    words = _("%(n)s of %(all)s come in the busiest second (%(when)s) × %(each)s each") % {
-        "n": short(facts.expected * busiest.arriving),
-        "all": whole(facts.expected),
-        "when": _when(busiest),
-        "each": short(weight.per_arrival),
-    }
+    words = f"{short(facts.expected * busiest.arriving)} of {whole(facts.expected)} come in the busiest second ({_when(busiest)}) × {short(weight.per_arrival)} each"
     if polled:
-        words += _(", and %(n)s looks at the status by %(there)s who are there") % {
-            "n": short(facts.expected * busiest.present * _looking(facts, busiest)),
-            "there": whole(facts.expected * busiest.present),
-        }
+        words += f", and {short(facts.expected * busiest.present * _looking(facts, busiest))} looks at the status by {whole(facts.expected * busiest.present)} who are there"
     return amount, words + f" = {short(amount)}/s"
 
 
@@ -134,10 +118,10 @@ def _looks_in_line(facts: PlanInputs) -> float:
 
 def _when(moment: Moment) -> str:
     if moment.at == 0:
-        return _("the drop opens")
+        return "the drop opens"
     if moment.at < 0:
-        return _("%(n)s s before the drop opens") % {"n": whole(-moment.at)}
-    return _("%(n)s s after the drop opens") % {"n": whole(moment.at)}
+        return f"{whole(-moment.at)} s before the drop opens"
+    return f"{whole(moment.at)} s after the drop opens"
 
 
 def lobby_seconds(facts: PlanInputs) -> float:

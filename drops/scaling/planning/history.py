@@ -55,10 +55,9 @@ def read(*, before: Drop) -> Past:
     mean: timedelta = seen["seconds"] or timedelta()
     seconds = max(1.0, mean.total_seconds()) if enough else CHECKOUT_SECONDS
     words = (
-        _("about %(n)s s from the hold to the authorised payment, the mean of the last %(holds)s orders")
-        % {"n": short(seconds), "holds": whole(seen["holds"])}
+        f"about {short(seconds)} s from the hold to the authorised payment, the mean of the last {whole(seen['holds'])} orders"
         if enough
-        else _("about %(n)s s from the hold to the authorised payment, an assumption") % {"n": short(seconds)}
+        else f"about {short(seconds)} s from the hold to the authorised payment, an assumption"
     )
     return Past(
         units_per_hold=max(1.0, units / seen["holds"]) if enough else 1.0,
@@ -105,7 +104,7 @@ def suggest(*, drop: Drop) -> Suggestion:
     came = [(row.checkpoint.joined, row) for row in last_drops(before=drop) if hasattr(row, "checkpoint")]
     largest = max(came, key=lambda pair: pair[0], default=None)
     if largest is None or not largest[0]:
-        return Suggestion(0, _("No drop has been held yet that could tell how many come."))
+        return Suggestion(0, "No drop has been held yet that could tell how many come.")
     joined, row = largest
     words = _("%(n)s joined %(drop)s, the most of the last %(drops)s drops; and a fifth more.")
     return Suggestion(-(-joined * 12 // 10), words % {"n": whole(joined), "drop": row.slug, "drops": len(came)})

@@ -13,12 +13,9 @@ def lead(*, seconds: Sequence[float], least: int) -> tuple[int, str]:
     """Give the seconds to plan with, and why: 1.5 × the 95th percentile of the last moves (the newest first)."""
     last = sorted(seconds[:LAST])
     if not last:
-        return least, _("as set; nothing was moved yet")
+        return least, "as set; nothing was moved yet"
     slow = last[ceil(0.95 * len(last)) - 1]
     learned = ceil(slow * MARGIN)
     if learned <= least:
-        return least, _("as set; the last %(n)s moves took at most %(slow)s s") % {"n": len(last), "slow": ceil(slow)}
-    return learned, _("1.5 × %(slow)s s, in which 95 %% of the last %(n)s moves were done") % {
-        "n": len(last),
-        "slow": ceil(slow),
-    }
+        return least, f"as set; the last {len(last)} moves took at most {ceil(slow)} s"
+    return learned, f"1.5 × {ceil(slow)} s, in which 95 % of the last {len(last)} moves were done"

@@ -155,11 +155,11 @@ def _line(facts: PlanInputs, target: TargetInputs, asked: Mapping[str, GroupDema
         allowed = min(wanted, max(target.ops_ceiling, facts.approved.get(target.id, 0)))
     needs_approval = allowed < wanted
     if needs_approval:
-        reasons.append(_("ops' ceiling is %(n)s: more than that waits for a yes from ops") % {"n": target.ops_ceiling})
-    reasons.append(_("lead time %(n)s s: %(why)s") % {"n": target.lead_seconds, "why": target.lead_reason})
+        reasons.append(f"ops' ceiling is {target.ops_ceiling}: more than that waits for a yes from ops")
+    reasons.append(f"lead time {target.lead_seconds} s: {target.lead_reason}")
     price = _price(target, wanted, starts_at, facts)
     if price is not None:
-        reasons.append(_("price: %(why)s") % {"why": target.price_reason})
+        reasons.append(f"price: {target.price_reason}")
     return PlanLine(
         target_id=target.id,
         target=target.name,
@@ -182,30 +182,21 @@ def size(*, target: TargetInputs, asked: Mapping[str, GroupDemand], facts: PlanI
     for part in target.parts:
         one, amount = capacity.per_second(target=target, part=part, facts=facts), asked[part.group].per_second
         reasons.append(
-            _("%(group)s: %(share)s %% of %(demand)s/s ÷ %(one)s/s an instance = %(n)s")
-            % {
-                "group": part.group,
-                "share": part.percent,
-                "demand": short(amount),
-                "one": short(one),
-                "n": short(amount * part.percent / 100 / one),
-            }
+            f"{part.group}: {part.percent} % of {short(amount)}/s ÷ {short(one)}/s an instance = {short(amount * part.percent / 100 / one)}"
         )
     need = capacity.instances(target=target, asked=asked, facts=facts) * (1 + target.headroom_percent / 100)
     wanted = ceil(need - 1e-9)
-    reasons.append(_("with %(n)s %% headroom: %(size)s") % {"n": target.headroom_percent, "size": wanted})
+    reasons.append(f"with {target.headroom_percent} % headroom: {wanted}")
     if target.zones > 1:
         wanted = with_a_zone_lost(wanted, zones=target.zones)
-        reasons.append(
-            _("so that this is left when one of %(n)s zones is lost: %(size)s") % {"n": target.zones, "size": wanted}
-        )
+        reasons.append(f"so that this is left when one of {target.zones} zones is lost: {wanted}")
     least = max(target.floor, target.current_size)
     if wanted < least:
         wanted = least
-        reasons.append(_("never below its floor and what it has anyway: %(size)s") % {"size": wanted})
+        reasons.append(f"never below its floor and what it has anyway: {wanted}")
     if wanted > target.ceiling:
         wanted = max(target.ceiling, target.current_size)
-        reasons.append(_("it can't be larger than its ceiling: %(size)s") % {"size": wanted})
+        reasons.append(f"it can't be larger than its ceiling: {wanted}")
     return wanted, reasons
 
 
@@ -244,8 +235,7 @@ def _warnings_of_lines(lines: tuple[PlanLine, ...], facts: PlanInputs, sizes: Ma
             found += checks.short_of_time(facts, target)
         if line.needs_approval:
             found.append(
-                _("%(target)s: %(n)s %(unit)s are wanted, %(most)s are allowed. Ops must say yes, or it stays below.")
-                % {"target": line.target, "n": line.desired_size, "unit": line.unit, "most": line.allowed}
+                f"{line.target}: {line.desired_size} {line.unit} are wanted, {line.allowed} are allowed. Ops must say yes, or it stays below."
             )
     rate, words = capacity.reachable(sizes=dict(sizes), facts=facts)
     if words:
@@ -257,29 +247,24 @@ def _warnings_of_lines(lines: tuple[PlanLine, ...], facts: PlanInputs, sizes: Ma
 
 def _notes(facts: PlanInputs, rate: float, bound: str, fleet: capacity.Connections) -> tuple[str, ...]:
     found = [
-        _("Arrivals: %(why)s.") % {"why": facts.curve.evidence},
-        _("Admission: %(n)s shoppers a second at the most; %(why)s.") % {"n": short(rate), "why": bound},
-        _("Connections: %(sum)s") % {"sum": fleet.message},
+        f"Arrivals: {facts.curve.evidence}.",
+        f"Admission: {short(rate)} shoppers a second at the most; {bound}.",
+        f"Connections: {fleet.message}",
     ]
     if facts.checkout_reason:
-        found.append(_("Checkout: %(why)s.") % {"why": facts.checkout_reason})
+        found.append(f"Checkout: {facts.checkout_reason}.")
     return (*found, poll_words(facts))
 
 
 def poll_words(facts: PlanInputs) -> str:
     """Say how often pages ask for the status, and what that costs."""
     looks, (least, most, _share) = polls(facts), facts.polls
-    words = _("Polls: a page asks every %(least)s to %(most)s s, %(n)s times altogether") % {
-        "least": short(least),
-        "most": short(most),
-        "n": whole(looks),
-    }
+    words = f"Polls: a page asks every {short(least)} to {short(most)} s, {whole(looks)} times altogether"
     if facts.edge_request_price is None or facts.edge_byte_price is None or facts.opens_at is None:
         return words + "."
     each = facts.edge_request_price + facts.edge_byte_price * Decimal(facts.poll_bytes)
     every_second = facts.expected * facts.served / facts.selling_per_second / 2
-    return words + _(", $%(sum)s; at one a second it would be $%(more)s (%(date)s).") % {
-        "sum": (each * Decimal(looks)).quantize(CENT),
-        "more": (each * Decimal(max(looks, every_second))).quantize(CENT),
-        "date": facts.prices_as_of,
-    }
+    return (
+        words
+        + f", ${(each * Decimal(looks)).quantize(CENT)}; at one a second it would be ${(each * Decimal(max(looks, every_second))).quantize(CENT)} ({facts.prices_as_of})."
+    )

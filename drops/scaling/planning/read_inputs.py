@@ -176,7 +176,7 @@ def size_without_us(row: Target) -> int:
 def price_of(row: Target, kind: type[Provider]) -> tuple[Decimal | None, str]:
     """Give the price of one instance an hour, and where it is from; None if nobody knows."""
     if row.price_per_hour is not None:
-        return row.price_per_hour, _("$%(price)s an hour, as set") % {"price": row.price_per_hour}
+        return row.price_per_hour, f"${row.price_per_hour} an hour, as set"
     table = prices.table()
     entry = table.hourly.get(kind.price_key)
     if entry is None:

@@ -97,11 +97,11 @@ def _learned(weight: Weight, rows: list[Measured]) -> Weight:
     """The largest of what was seen counts: a drop must not fail because another one was easy."""
     told = []
     for row in rows:
-        used = [_("%(n)s units of work") % {"n": whole(row.requests)}] if row.requests else []
-        used += [_("%(n)s/s at the most") % {"n": short(row.peak_per_second)}] if row.peak_per_second else []
-        used += [_("%(n)s s of CPU") % {"n": short(row.cpu_seconds)}] if row.cpu_seconds else []
-        used += [_("%(n)s slots") % {"n": row.slots}] if row.slots else []
-        used += [_("%(n)s connections") % {"n": row.connections}] if row.connections else []
+        used = [f"{whole(row.requests)} units of work"] if row.requests else []
+        used += [f"{short(row.peak_per_second)}/s at the most"] if row.peak_per_second else []
+        used += [f"{short(row.cpu_seconds)} s of CPU"] if row.cpu_seconds else []
+        used += [f"{row.slots} slots"] if row.slots else []
+        used += [f"{row.connections} connections"] if row.connections else []
         if used:
             sizes = {"slug": row.slug, "n": whole(row.shoppers), "in": whole(row.entered), "used": ", ".join(used)}
             told.append(_("%(slug)s: %(n)s joined, %(in)s let in, used %(used)s") % sizes)
