@@ -7,7 +7,7 @@ from decimal import Decimal
 from drops.models import Drop
 from drops.scaling.control import alerts
 from drops.scaling.models import Heartbeat, ScalePlan, Step, Target
-from drops.scaling.planning.demand import short, whole
+from drops.scaling.planning.figures import short, whole
 from drops.scaling.planning.planner import Plan, PlanLine
 
 State = Step.State
@@ -67,7 +67,7 @@ def _lines(lines: Sequence[PlanLine]) -> str:
 def _line(line: PlanLine) -> tuple[str, ...]:
     desired = str(line.desired_size)
     if line.needs_approval:
-        desired += f" ({line.allowed})"  # what is allowed without approval
+        desired += f" ({line.allowed_size})"  # what is allowed without approval
     return (
         line.target,
         str(line.current_size),

@@ -84,7 +84,7 @@ def load() -> None:
                 "floor": item.floor,
                 "ceiling": item.ceiling,
                 "lead_seconds": item.lead_seconds,
-                "price_per_hour": prices.table().hourly["ecs"].price,
+                "price_per_hour": prices.price_table().hourly["ecs"].amount,
                 "connections": item.pools * settings.DATABASE_POOL_SIZE,
             },
         )

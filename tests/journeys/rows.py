@@ -164,7 +164,7 @@ def _scale(drop: Drop, scaled: Scaled, *, needed: datetime, now: datetime) -> di
         "target": scaled.name,
         "unit": "tasks",
         "desired_size": scaled.wanted,
-        "allowed": scaled.wanted,
+        "allowed_size": scaled.wanted,
         "current_size": scaled.before,
         "tier": scaled.tier,
         "starts_at": starts.isoformat(),

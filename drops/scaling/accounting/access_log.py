@@ -1,6 +1,7 @@
-"""What the edge's log says of a span of time: requests, bytes and the busiest second, by group. Reads one file.
+"""Reads the edge's access log: requests, bytes and the busiest second of a period, by group.
 
-The log holds a line of JSON per request, in the order of time (deploy/nginx), so the span's beginning is searched for.
+The log has one line of JSON per request, in the order of time (deploy/nginx), so the beginning of the period is found
+by bisection.
 """
 
 import re
@@ -11,106 +12,110 @@ from functools import lru_cache
 from pathlib import Path
 from typing import BinaryIO
 
-MOST_BYTES = 2**30  # of one span: more would keep a worker for minutes
-QUIET = timedelta(seconds=10)  # so long nobody may come at a span's beginning; else the log was begun anew in it
-NEAR = 64 * 1024  # bytes, from where on the beginning is looked for line by line
-LINE = re.compile(  # deploy/nginx/nginx.conf.template: log_format json
+MAX_BYTES = 2**30  # of one period: more would keep a worker busy for minutes
+MAX_GAP = timedelta(seconds=10)  # without a request at the period's beginning; more: the log began during the period
+SCAN_BYTES = 64 * 1024  # once bisection is this close, lines are read one by one
+LINE_PATTERN = re.compile(  # deploy/nginx/nginx.conf.template: log_format json
     rb'^{"time":"(?P<time>[^"]+)","id":"[^"]*","address":"[^"]*","host":"[^"]*","method":"(?P<method>[A-Z]+)",'
     rb'"path":"(?P<path>[^"]*)","status":\d+,"bytes":(?P<bytes>\d+),"seconds":[^,]*,"cache":"[^"]*",'
     rb'"upstream":"(?P<upstream>[^"]*)"}$'
 )
-TIME = re.compile(rb'^{"time":"([^"]+)"')
-OF_A_DROP = re.compile(r"^/(?:line|drops)/([^/]+)/")
-FILES = ("/static/", "/media/")
-APART = ("/admin/",)  # not a shopper's
+TIME_PATTERN = re.compile(rb'^{"time":"([^"]+)"')
+DROP_PATH_PATTERN = re.compile(r"^/(?:line|drops)/([^/]+)/")
+FILE_PREFIXES = ("/static/", "/media/")
+IGNORED_PREFIXES = ("/admin/",)  # not of shoppers
 
 
-class Unreadable(Exception):
-    """The log can't tell; the text is a sentence that says why."""
+class LogUnreadable(Exception):
+    """The log can't be used; the text is a sentence that says why."""
 
 
 @dataclass
-class Counted:
-    """Counts of one group. A second is named by its text in the log."""
+class GroupTraffic:
+    """The traffic of one group."""
 
     requests: int = 0
-    size: int = 0  # bytes
-    seconds: Counter[bytes] = field(default_factory=Counter)
+    sent_bytes: int = 0
+    per_second: Counter[bytes] = field(default_factory=Counter)  # requests, by the time as the log writes it
 
     @property
     def peak(self) -> int:
-        """Give the requests of the busiest second."""
-        return max(self.seconds.values(), default=0)
+        """The requests in the busiest second."""
+        return max(self.per_second.values(), default=0)
+
+
+def _no_traffic() -> dict[str, GroupTraffic]:
+    return {name: GroupTraffic() for name in ("edge", "gate", "web", "hooks")}
 
 
 @dataclass
-class Seen:
-    """What was seen in a span; `polls` are looks at the status with their bytes, `pays` are presses of Pay."""
+class DropTraffic:
+    """The traffic of one drop in a period."""
 
-    groups: dict[str, Counted] = field(
-        default_factory=lambda: {name: Counted() for name in ("edge", "gate", "web", "hooks")}
-    )
-    polls: int = 0
+    groups: dict[str, GroupTraffic] = field(default_factory=_no_traffic)
+    polls: int = 0  # of the status document
     poll_bytes: int = 0
-    pays: int = 0
+    payments: int = 0  # submitted
 
 
-def read(*, path: Path, slug: str, since: datetime, until: datetime) -> Seen:
-    """Count what came for a drop in a span; what names another drop is left out. Raises: Unreadable."""
-    seen = Seen()
+def read(*, path: Path, slug: str, since: datetime, until: datetime) -> DropTraffic:
+    """Count a drop's traffic in a period. Requests that name another drop don't count. Raises LogUnreadable."""
+    traffic = DropTraffic()
     try:
         with path.open("rb") as log:
-            refuse_part(log, since)
-            log.seek(first_after(log, since))
-            read_bytes = 0
-            for raw in log:
-                read_bytes += len(raw)
-                if read_bytes > MOST_BYTES:
-                    raise Unreadable(f"The edge's log has more than {MOST_BYTES // 2**30} GiB for the drop.")
-                found = LINE.match(raw.rstrip())
-                if found is None:
-                    continue
-                at = moment(found["time"])
-                if at is None or at < since:
-                    continue
-                if at > until:
-                    break
-                count(seen, found, slug)
+            refuse_partial_log(log, since)
+            log.seek(find_start(log, since))
+            _count_period(log, traffic, slug=slug, since=since, until=until)
     except OSError as error:
-        raise Unreadable(f"The edge's log can't be read: {error.strerror or error}.") from error
-    if not seen.groups["edge"].requests:
-        raise Unreadable("The edge's log has no line of that time.")
-    return seen
+        raise LogUnreadable(f"The edge's log can't be read: {error.strerror or error}.") from error
+    if not traffic.groups["edge"].requests:
+        raise LogUnreadable("The edge's log has no requests of that time.")
+    return traffic
 
 
-def refuse_part(log: BinaryIO, since: datetime) -> None:
-    """Raise Unreadable of a log that was begun anew in a span: its counts would be of a part of the drop."""
-    found = next((found for raw in log if (found := TIME.match(raw))), None)
-    begins = moment(found[1]) if found else None
-    if begins and begins > since + QUIET:
-        raise Unreadable(f"The edge's log begins at {begins:%d %b %H:%M:%S %Z}, when the lobby was open already.")
+def _count_period(log: BinaryIO, traffic: DropTraffic, *, slug: str, since: datetime, until: datetime) -> None:
+    read_bytes = 0
+    for raw in log:
+        read_bytes += len(raw)
+        if read_bytes > MAX_BYTES:
+            raise LogUnreadable(f"The edge's log has more than {MAX_BYTES // 2**30} GiB for the drop.")
+        line = LINE_PATTERN.match(raw.rstrip())
+        at = parse_time(line["time"]) if line else None
+        if line is None or at is None or at < since:
+            continue
+        if at > until:
+            return
+        count_request(traffic, line, slug)
 
 
-def first_after(log: BinaryIO, since: datetime) -> int:
-    """Find a line's beginning shortly before the first of the span."""
+def refuse_partial_log(log: BinaryIO, since: datetime) -> None:
+    """Raise LogUnreadable if the log begins during the period: it would cover only a part of the drop."""
+    first = next((line for raw in log if (line := TIME_PATTERN.match(raw))), None)
+    begins = parse_time(first[1]) if first else None
+    if begins and begins > since + MAX_GAP:
+        raise LogUnreadable(f"The edge's log begins at {begins:%d %b %H:%M:%S %Z}, after the lobby had opened.")
+
+
+def find_start(log: BinaryIO, since: datetime) -> int:
+    """Return the position of a line shortly before the first one of the period."""
     low, high = 0, log.seek(0, 2)
-    while high - low > NEAR:
+    while high - low > SCAN_BYTES:
         middle = (low + high) // 2
         log.seek(middle)
-        log.readline()  # the rest of a line
-        at, begins = None, log.tell()
-        found = TIME.match(log.readline())
-        at = moment(found[1]) if found else None
-        if at is not None and at < since and begins < high:
-            low = begins
+        log.readline()  # the rest of the line that the middle is in
+        position = log.tell()
+        line = TIME_PATTERN.match(log.readline())
+        at = parse_time(line[1]) if line else None
+        if at is not None and at < since and position < high:
+            low = position
         else:
             high = middle
     return low
 
 
-@lru_cache(maxsize=16)  # hundreds of thousands of lines have the same
-def moment(text: bytes) -> datetime | None:
-    """Read a time of the log; None if it isn't one."""
+@lru_cache(maxsize=16)  # hundreds of thousands of lines share a second
+def parse_time(text: bytes) -> datetime | None:
+    """Return a time of the log; None if the text isn't one."""
     try:
         at = datetime.fromisoformat(text.decode())
     except (ValueError, UnicodeDecodeError):
@@ -118,27 +123,38 @@ def moment(text: bytes) -> datetime | None:
     return at if at.tzinfo else None
 
 
-def count(seen: Seen, found: re.Match[bytes], slug: str) -> None:
-    """Add one request to the groups that it reached."""
-    path = found["path"].decode(errors="replace")
-    if path == f"/line/{slug}/status.json":  # nearly all of them
-        seen.polls += 1
-        seen.poll_bytes += int(found["bytes"])
-    else:
-        of = OF_A_DROP.match(path)
-        if (of and of[1] != slug) or path.startswith(APART):
-            return
-    add(seen, "edge", found)
-    if path.startswith("/holds/") and path.endswith("/pay/") and found["method"] == b"POST":
-        seen.pays += 1
-    if found["upstream"] and not path.startswith(FILES):
-        group = "gate" if path.startswith("/line/") else "hooks" if path.startswith("/webhooks/") else "web"
-        add(seen, group, found)
+def count_request(traffic: DropTraffic, line: re.Match[bytes], slug: str) -> None:
+    """Count one request for the groups that it reached."""
+    path = line["path"].decode(errors="replace")
+    if path == f"/line/{slug}/status.json":  # nearly all of them, so it is checked first
+        traffic.polls += 1
+        traffic.poll_bytes += int(line["bytes"])
+    elif is_foreign(path, slug):
+        return
+    add_request(traffic.groups["edge"], line)
+    if path.startswith("/holds/") and path.endswith("/pay/") and line["method"] == b"POST":
+        traffic.payments += 1
+    if line["upstream"] and not path.startswith(FILE_PREFIXES):
+        add_request(traffic.groups[group_of(path)], line)
 
 
-def add(seen: Seen, group: str, found: re.Match[bytes]) -> None:
-    """Count one request for a group."""
-    counted = seen.groups[group]
-    counted.requests += 1
-    counted.size += int(found["bytes"])
-    counted.seconds[found["time"]] += 1
+def is_foreign(path: str, slug: str) -> bool:
+    """Whether a request belongs to another drop, or to the admin."""
+    named = DROP_PATH_PATTERN.match(path)
+    return path.startswith(IGNORED_PREFIXES) or (named is not None and named[1] != slug)
+
+
+def group_of(path: str) -> str:
+    """Return the group that answers a path behind the edge."""
+    if path.startswith("/line/"):
+        return "gate"
+    if path.startswith("/webhooks/"):
+        return "hooks"
+    return "web"
+
+
+def add_request(group: GroupTraffic, line: re.Match[bytes]) -> None:
+    """Count one request of a group."""
+    group.requests += 1
+    group.sent_bytes += int(line["bytes"])
+    group.per_second[line["time"]] += 1

@@ -1,8 +1,9 @@
-"""What a drop cost: instance-seconds above baseline, by the steps' own times, and what the edge delivered, by its log.
+"""The cost of a drop: instance-seconds above the baseline, by the steps' own times, and the edge's traffic, by its log.
 
-Beside it stands what the same sizes would have cost for a month without pause, and what the polls of pages cost.
+Beside it: what the same sizes would cost for a whole month, and what the polls of waiting pages cost.
 """
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,38 +13,40 @@ from django.db.models import Q
 
 from drops.models import Drop, Hold
 from drops.scaling.accounting import usage
-from drops.scaling.accounting.access_log import Seen
+from drops.scaling.accounting.access_log import DropTraffic
 from drops.scaling.models import Call, ScalePlan, Target
 from drops.scaling.planning import prices, read_inputs
-from drops.scaling.planning.planner import CENT, HOURS_A_MONTH
+from drops.scaling.planning.planner import CENT, HOURS_PER_MONTH
+from drops.scaling.planning.prices import PriceTable
 from drops.scaling.providers import PROVIDERS
 from drops.waitingroom.protocol.status import POLL
 
-HOUR = 3600
+SECONDS_PER_HOUR = 3600
+MICRODOLLAR = Decimal("0.000001")
 
 
 @dataclass(frozen=True)
-class Item:
-    """What one target stood for above its baseline. Prices are text: dollars; None where nobody knows one."""
+class CostItem:
+    """What one target ran above its baseline. Prices are US dollars as text; None where no price is known."""
 
     target: str
     unit: str
     above: int  # instances
     since: str
     until: str
-    instance_seconds: int  # its part of them, where another drop claimed them too
+    instance_seconds: int  # the drop's part of them, where other drops needed them too
     price_per_hour: str | None
     price: str | None
-    always_on: str | None  # a month of the same
+    always_on: str | None  # the same for a whole month
 
 
 @dataclass(frozen=True)
-class Bill:
-    """What a drop cost, as kept in Preparation.bill. The edge's figures are None where no log could tell."""
+class DropCost:
+    """What a drop cost, as stored in ScalePlan.cost. The edge's figures are None where its log couldn't be used."""
 
     measured_at: str
     prices_as_of: str
-    items: tuple[Item, ...]
+    items: tuple[CostItem, ...]
     capacity: str | None  # the sum of the items that have a price
     edge_requests: int | None
     edge_bytes: int | None
@@ -57,67 +60,76 @@ class Bill:
     always_on: str | None
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as kept."""
+        """Return it as it is stored."""
         return asdict(self) | {"items": [asdict(item) for item in self.items], "poll_seconds": list(self.poll_seconds)}
 
 
-def measure(*, drop: Drop, seen: Seen | None, now: datetime) -> Bill:
-    """Add up what a drop cost. `seen` is what the edge's log says of it; steps still under way count until now."""
-    claimed = Target.objects.filter(Q(steps__drop=drop) | Q(usages__drop=drop)).distinct()
-    items = tuple(item for target in claimed if (item := item_of(drop, target, now)) is not None)
-    table = prices.table()
-    edge = polls = None
-    if seen:
-        counted = seen.groups["edge"]
-        edge = counted.requests * table.edge_request.price + counted.size * table.edge_byte
-        polls = seen.polls * table.edge_request.price + seen.poll_bytes * table.edge_byte
+def calculate(*, drop: Drop, traffic: DropTraffic | None, now: datetime) -> DropCost:
+    """Return what a drop cost, with its traffic at the edge if that is known. Live steps count until now."""
+    items = cost_items(drop, now)
+    table = prices.price_table()
+    edge = traffic.groups["edge"] if traffic else None
+    edge_price = traffic_price(table, requests=edge.requests, size=edge.sent_bytes) if edge else None
+    polls_price = traffic_price(table, requests=traffic.polls, size=traffic.poll_bytes) if traffic else None
     capacity = total_of(item.price for item in items)
-    total = total_of([capacity, None if edge is None else str(edge)])
+    total = total_of([capacity, as_text(edge_price)])
     orders = Hold.objects.filter(drop=drop, state=Hold.State.ALLOCATED).count()
-    return Bill(
+    return DropCost(
         measured_at=now.isoformat(),
         prices_as_of=table.as_of,
         items=items,
         capacity=capacity,
-        edge_requests=seen.groups["edge"].requests if seen else None,
-        edge_bytes=seen.groups["edge"].size if seen else None,
-        edge=told(edge),
-        polls=seen.polls if seen else None,
-        polls_price=told(polls),
+        edge_requests=edge.requests if edge else None,
+        edge_bytes=edge.sent_bytes if edge else None,
+        edge=as_text(edge_price),
+        polls=traffic.polls if traffic else None,
+        polls_price=as_text(polls_price),
         poll_seconds=(POLL["least"], POLL["most"]),
         total=total,
         orders=orders,
-        per_order=told(Decimal(total) / orders) if total is not None and orders else None,
+        per_order=as_text(Decimal(total) / orders) if total is not None and orders else None,
         always_on=total_of(item.always_on for item in items),
     )
 
 
-def item_of(drop: Drop, target: Target, now: datetime) -> Item | None:
-    """Give what a target stood for, for a drop: from the demand until it was back. None if the drop moved nothing."""
-    baseline = baseline_of(drop, target)
-    claims = usage.of(target=target, now=now)
-    mine = [claim for claim in claims if claim.drop_id == drop.pk]
-    above = max((claim.size for claim in mine), default=0) - (baseline or 0)
+def traffic_price(table: PriceTable, *, requests: int, size: int) -> Decimal:
+    """Return the price of requests at the edge, and of the bytes that they delivered."""
+    return requests * table.edge_request.amount + size * table.edge_byte
+
+
+def cost_items(drop: Drop, now: datetime) -> tuple[CostItem, ...]:
+    """Return an item for each target that was scaled for a drop."""
+    targets = Target.objects.filter(Q(steps__drop=drop) | Q(usages__drop=drop)).distinct()
+    items = [cost_item(drop, target, now) for target in targets]
+    return tuple(item for item in items if item is not None)
+
+
+def cost_item(drop: Drop, target: Target, now: datetime) -> CostItem | None:
+    """Return what a target ran for a drop, from the request until it was restored; None if it wasn't scaled."""
+    baseline = size_before(drop, target)
+    usages = usage.intervals(target=target, now=now)
+    own = [interval for interval in usages if interval.drop_id == drop.pk]
+    above = max((interval.size for interval in own), default=0) - (baseline or 0)
     if baseline is None or above <= 0:
         return None
-    seconds = usage.share(claims=claims, drop_id=drop.pk, baseline=baseline)
-    kind = PROVIDERS.get(target.provider)
-    price = read_inputs.price_of(target, kind)[0] if kind else target.price_per_hour
-    return Item(
+    seconds = usage.instance_seconds(usages=usages, drop_id=drop.pk, baseline=baseline)
+    provider = PROVIDERS.get(target.provider)
+    price = read_inputs.price_per_hour(target, provider)[0] if provider else target.price_per_hour
+    return CostItem(
         target=target.name,
-        unit=kind.unit if kind else "",
+        unit=provider.unit if provider else "",
         above=above,
-        since=min(claim.since for claim in mine).isoformat(),
-        until=max(claim.until for claim in mine).isoformat(),
+        since=min(interval.since for interval in own).isoformat(),
+        until=max(interval.until for interval in own).isoformat(),
         instance_seconds=round(seconds),
         price_per_hour=None if price is None else str(price),
-        price=None if price is None else told(price * Decimal(seconds) / HOUR),
-        always_on=None if price is None else str((price * above * HOURS_A_MONTH).quantize(CENT)),
+        price=None if price is None else as_text(price * Decimal(seconds) / SECONDS_PER_HOUR),
+        always_on=None if price is None else str((price * above * HOURS_PER_MONTH).quantize(CENT)),
     )
 
 
-def baseline_of(drop: Drop, target: Target) -> int | None:
-    """Tell what a target had without the drop: as planned last, else as first read for it; None if it never was."""
+def size_before(drop: Drop, target: Target) -> int | None:
+    """Return a target's size without the drop: by the last plan, or as first read for it; None if it never was."""
     plan = ScalePlan.objects.filter(drop=drop).values_list("plan", flat=True).first() or {}
     for line in plan.get("lines", []):
         if line["target_id"] == target.pk:
@@ -126,12 +138,12 @@ def baseline_of(drop: Drop, target: Target) -> int | None:
     return (reads.values_list("after", flat=True).first() or {}).get("size")
 
 
-def told(amount: Decimal | None) -> str | None:
-    """Say a sum with six decimals, since most are parts of a cent."""
-    return None if amount is None else str(amount.quantize(Decimal("0.000001")))
+def as_text(amount: Decimal | None) -> str | None:
+    """Return an amount with six decimals, since most are parts of a cent."""
+    return None if amount is None else str(amount.quantize(MICRODOLLAR))
 
 
-def total_of(amounts: Any) -> str | None:
-    """Add up those that are known; None if none is."""
+def total_of(amounts: Iterable[str | None]) -> str | None:
+    """Return the sum of the amounts that are known; None if none is."""
     known = [Decimal(amount) for amount in amounts if amount is not None]
-    return told(sum(known, Decimal(0))) if known else None
+    return as_text(sum(known, Decimal(0))) if known else None

@@ -1,7 +1,7 @@
-"""Measures what a drop demanded of each group, for the weights of the next one: rows of Demand.
+"""Measures the demand of each drop on each group, for the weights of the next one: rows of Demand.
 
-while it runs    connections to the database and slots of the checkout, the most at one time     each tick
-afterwards       requests, bytes and busiest seconds from the edge's log; CPU from the readings of targets
+while it runs    the most database connections and checkout slots in use at once                each tick
+afterwards       requests, bytes and busiest second from the edge's log; CPU from the targets' readings
 """
 
 from collections.abc import Iterator
@@ -12,146 +12,161 @@ from pathlib import Path
 
 from django.conf import settings
 from django.db import connection, transaction
-from django.db.models import Q
 from django.db.models.functions import Greatest, Now
 
 from drops.models import Drop, Hold
 from drops.scaling.accounting import access_log, costs
 from drops.scaling.models import Call, Demand, Group, ScalePlan, Step, Target
+from drops.scaling.planning import read_inputs
 
-MOST_BACK = timedelta(days=2)  # older drops are not measured any more
-AFTER = timedelta(minutes=2)  # so long after its end a drop still counts: the last orders and webhooks
-READS_KEPT = timedelta(days=30)  # what was asked of targets is kept for good, what was only read is not
-ORPHAN = timedelta(minutes=10)  # so long a drop that is over waits for its steps to be restored
+MAX_DROP_AGE = timedelta(days=2)  # older drops aren't measured any more
+TRAILING_TIME = timedelta(minutes=2)  # after a drop's end, for its last orders and webhooks
+READS_KEPT_FOR = timedelta(days=30)  # calls that change a target are kept for good
+MAX_RESTORE_TIME = timedelta(minutes=10)  # how long a drop that is over waits for its steps to end
 
 
 @dataclass(frozen=True)
-class Span:
-    """From the opening of the lobby until shortly after the end."""
+class MeasuredPeriod:
+    """From the opening of the lobby until shortly after the drop's end."""
 
     since: datetime
     until: datetime
 
 
 def measure_due(*, now: datetime) -> list[str]:
-    """Measure the drops that run and those that are over and were not measured yet; what was done, in words."""
+    """Measure running drops, and those that are over and weren't measured yet. Return a line for each of the latter."""
     running = Drop.objects.announced().not_ended().filter(lobby_opens_at__lte=now)
     for drop in running:
         sample(drop=drop)
     lines = []
-    for drop in over_and_not_measured(now=now):
-        with alone() as mine:
-            if mine and drop in over_and_not_measured(now=now):
-                words = measure(drop=drop, now=now)
-                lines.append(f"{drop.slug}: measured{'; ' + words if words else ''}")
+    for drop in unmeasured_drops(now=now):
+        with measuring_lock() as acquired:
+            # Another process may have measured the drop before we got the lock.
+            if acquired and drop in unmeasured_drops(now=now):
+                problem = measure_drop(drop=drop, now=now)
+                lines.append(f"{drop.slug}: measured. {problem}" if problem else f"{drop.slug}: measured")
     return lines
 
 
 @contextmanager
-def alone() -> Iterator[bool]:
-    """Let one tick at a time read the log, which may take a minute; whether it is ours. Ends with the connection."""
+def measuring_lock() -> Iterator[bool]:
+    """Acquire the lock on measuring, if it is free; whether it was.
+
+    Reading the log may take a minute, and one process at a time does it. The lock ends with the connection.
+    """
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_lock(hashtext('scaling measuring'))")
-        mine = bool(cursor.fetchone()[0])
+        acquired = bool(cursor.fetchone()[0])
     try:
-        yield mine
+        yield acquired
     finally:
-        if mine:
+        if acquired:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_unlock(hashtext('scaling measuring'))")
 
 
 def sample(*, drop: Drop) -> None:
-    """Keep the most connections and slots that were ever seen at once while the drop runs."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'")
-        connections = int(cursor.fetchone()[0])
-    busy = Hold.objects.busy().count()
-    most = {Group.DATABASE: ("connections", connections), Group.CHECKOUT: ("slots", busy)}
-    for group, (field, figure) in most.items():
-        Demand.objects.get_or_create(drop=drop, group=group, defaults={"shoppers": joined(drop)})
+    """Record the most database connections and checkout slots in use at once while the drop runs."""
+    peaks = {
+        Group.DATABASE: ("connections", read_inputs.database_connections().used),
+        Group.CHECKOUT: ("slots", Hold.objects.busy().count()),
+    }
+    for group, (field, figure) in peaks.items():
+        Demand.objects.get_or_create(drop=drop, group=group, defaults={"shoppers": shoppers_joined(drop)})
         Demand.objects.filter(drop=drop, group=group).update(
-            shoppers=joined(drop), measured_at=Now(), **{field: Greatest(field, figure)}
+            shoppers=shoppers_joined(drop), measured_at=Now(), **{field: Greatest(field, figure)}
         )
 
 
-def joined(drop: Drop) -> int:
-    """Tell how many joined a drop's line."""
+def shoppers_joined(drop: Drop) -> int:
+    """Return how many shoppers joined a drop's line."""
     return drop.checkpoint.joined if hasattr(drop, "checkpoint") else 0
 
 
-def over_and_not_measured(*, now: datetime) -> Iterator[Drop]:
-    """Give the drops that were over not long ago, whose fleet is back, and of which the gate was not measured."""
+def unmeasured_drops(*, now: datetime) -> Iterator[Drop]:
+    """Return the drops that ended lately, whose targets are back at their baseline, and that weren't measured yet."""
     rows = (
         Drop.objects.ended()
-        .filter(sealed_at__isnull=False, lobby_opens_at__gt=now - MOST_BACK)
-        .exclude(demands__group=Group.GATE)
+        .filter(sealed_at__isnull=False, lobby_opens_at__gt=now - MAX_DROP_AGE)
+        .exclude(demands__group=Group.GATE)  # written only once a drop is over
         .select_related("checkpoint")
     )
     for drop in rows:
-        ends = drop.ends_at
-        moving = Step.objects.filter(drop=drop).exclude(state__in=Step.OVER).exists()
-        if ends and ends + AFTER <= now and (not moving or ends + ORPHAN <= now):
+        if drop.ends_at is None or now < drop.ends_at + TRAILING_TIME:
+            continue
+        has_live_steps = Step.objects.filter(drop=drop).exclude(state__in=Step.OVER).exists()
+        if not has_live_steps or now >= drop.ends_at + MAX_RESTORE_TIME:
             yield drop
 
 
-def measure(*, drop: Drop, now: datetime) -> str:
-    """Write what each group used, and what the drop cost; a sentence if the edge's log could not tell."""
-    ends = drop.ends_at or now
-    span = Span(drop.lobby_opens_at or ends, ends + AFTER)
-    words, seen = "", None
+def measure_drop(*, drop: Drop, now: datetime) -> str:
+    """Write what each group used and what the drop cost. Return why the edge's log couldn't be used, or nothing."""
+    ends_at = drop.ends_at or now
+    period = MeasuredPeriod(drop.lobby_opens_at or ends_at, ends_at + TRAILING_TIME)
+    problem, traffic = "", None
     try:
-        seen = access_log.read(path=log_path(), slug=drop.slug, since=span.since, until=span.until)
-    except access_log.Unreadable as unreadable:
-        words = str(unreadable)
-    used = cpu_of_groups(span)
+        traffic = access_log.read(path=log_path(), slug=drop.slug, since=period.since, until=period.until)
+    except access_log.LogUnreadable as unreadable:
+        problem = str(unreadable)
+    cpu_seconds = cpu_seconds_by_group(period)
     with transaction.atomic():
         for group in Group.values:
-            figures = {"cpu_seconds": used.get(group), **(from_the_log(group, seen) if seen else {})}
-            Demand.objects.update_or_create(drop=drop, group=group, defaults={"shoppers": joined(drop), **figures})
-        Call.objects.filter(operation="read", at__lt=now - READS_KEPT).delete()
-        ScalePlan.objects.filter(drop=drop).update(cost=costs.measure(drop=drop, seen=seen, now=now).as_json())
-    return words
+            figures: dict[str, object] = {"cpu_seconds": cpu_seconds.get(group)}
+            if traffic is not None:
+                figures |= figures_from_log(group, traffic)
+            Demand.objects.update_or_create(
+                drop=drop, group=group, defaults={"shoppers": shoppers_joined(drop), **figures}
+            )
+        Call.objects.filter(operation="read", at__lt=now - READS_KEPT_FOR).delete()
+        cost = costs.calculate(drop=drop, traffic=traffic, now=now)
+        ScalePlan.objects.filter(drop=drop).update(cost=cost.as_json())
+    return problem
 
 
 def log_path() -> Path:
-    """Tell where the edge writes its log. Raises: edge_log.Unreadable."""
+    """Return the path of the edge's access log. Raises access_log.LogUnreadable if it writes none."""
     if not settings.EDGE_ACCESS_LOG:
-        raise access_log.Unreadable("The edge keeps no log here: set EDGE_ACCESS_LOG.")
+        raise access_log.LogUnreadable("The edge writes no access log here: set EDGE_ACCESS_LOG.")
     return Path(settings.RUN_DIR or ".", "edge", settings.EDGE_ACCESS_LOG)
 
 
-def from_the_log(group: str, seen: access_log.Seen) -> dict[str, int | float]:
-    """Give what the log says of a group. A worker's group is counted by what hands it its tasks."""
+def figures_from_log(group: str, traffic: access_log.DropTraffic) -> dict[str, int | float]:
+    """Return what the log says about a group. Workers are counted by the requests that lead to their tasks."""
     if group == Group.CHECKOUT:
-        return {"requests": seen.pays} if seen.pays else {}
+        return {"requests": traffic.payments} if traffic.payments else {}
     if group == Group.CAPTURE:
-        return {"requests": seen.groups["hooks"].requests} if seen.groups["hooks"].requests else {}
-    counted = seen.groups.get(group)
+        webhooks = traffic.groups["hooks"].requests
+        return {"requests": webhooks} if webhooks else {}
+    counted = traffic.groups.get(group)
     if counted is None or not counted.requests:
         return {}
-    return {"requests": counted.requests, "peak_per_second": float(counted.peak), "bytes": counted.size}
+    return {"requests": counted.requests, "peak_per_second": float(counted.peak), "bytes": counted.sent_bytes}
 
 
-def cpu_of_groups(span: Span) -> dict[str, float]:
-    """Add up the CPU seconds that targets of a single group used, from one reading to the next."""
+def cpu_seconds_by_group(period: MeasuredPeriod) -> dict[str, float]:
+    """Return the CPU seconds of each group, from the targets that carry one group alone, and all of it."""
     used: dict[str, float] = {}
     for target in Target.objects.prefetch_related("shares"):
         shares = list(target.shares.all())
-        if len(shares) == 1 and shares[0].percent == 100:
-            seconds = cpu_of(target, span)
-            if seconds:
-                used[shares[0].group] = used.get(shares[0].group, 0.0) + seconds
+        if len(shares) != 1 or shares[0].percent != 100:
+            continue
+        seconds = cpu_seconds_of(target, period)
+        if seconds:
+            used[shares[0].group] = used.get(shares[0].group, 0.0) + seconds
     return used
 
 
-def cpu_of(target: Target, span: Span) -> float:
-    """Add up what a target used: readings only grow, unless a process ended, and then counting begins anew."""
-    reads = Call.objects.filter(Q(operation="read"), target=target, at__gte=span.since, at__lte=span.until, error="")
+def cpu_seconds_of(target: Target, period: MeasuredPeriod) -> float:
+    """Return the CPU seconds that a target used. Its counter only grows, until a process ends and it starts again."""
+    reads = Call.objects.filter(
+        target=target, operation="read", at__gte=period.since, at__lte=period.until, error=""
+    ).order_by("at")
     total, last = 0.0, None
-    for after in reads.order_by("at").values_list("after", flat=True):
+    for after in reads.values_list("after", flat=True):
         seconds = (after or {}).get("cpu_seconds")
-        if seconds is not None:
-            total += max(0.0, seconds - last) if last is not None else 0.0
-            last = seconds
+        if seconds is None:
+            continue
+        if last is not None:
+            total += max(0.0, seconds - last)
+        last = seconds
     return total

@@ -1,7 +1,7 @@
-"""What drops claimed of targets over time, and how much of it falls to each of them.
+"""What drops used of targets over time, and how much of it is charged to each of them.
 
-Where drops overlap, each instance above the baseline falls in equal parts to those that claim it at that moment, so
-that the bills of all drops add up to what stood.
+Where drops overlap, each instance above the baseline is charged in equal parts to the drops that need it at that
+moment, so that the costs of all drops add up to what was running.
 """
 
 from collections.abc import Sequence
@@ -13,47 +13,54 @@ from drops.scaling.models import Step, Target, Usage
 from drops.scaling.planning import leases
 
 
-def keep(*, step: Step, now: datetime) -> None:
-    """Keep what a step claimed until now, before it claims something else; in the caller's transaction."""
+def record(*, step: Step, now: datetime) -> None:
+    """Store the lease that a step has had until now, before it changes; in the caller's transaction."""
     earlier = Usage.objects.filter(drop=step.drop_id, target=step.target_id).order_by("-until").first()
-    if claim := last(step=step, after=earlier.until if earlier else None, now=now):
-        claim.save()
+    interval = current_interval(step=step, after=earlier.until if earlier else None, now=now)
+    if interval is not None:
+        interval.save()
 
 
-def last(*, step: Step, after: datetime | None, now: datetime) -> Usage | None:
-    """Give what a step claims now, or claimed last, since its claim before ended; None if it requested nothing."""
+def current_interval(*, step: Step, after: datetime | None, now: datetime) -> Usage | None:
+    """Return, unsaved, the step's present or last lease since `after`; None if it never requested anything."""
     if step.requested_at is None:
         return None
     since = max(step.requested_at, after or step.requested_at)
-    size, until = leases.claim(step=step, target=step.target), max(since, step.ended_at or now)
+    until = max(since, step.ended_at or now)
+    size = leases.lease_size(step=step, target=step.target)
     return Usage(drop_id=step.drop_id, target_id=step.target_id, size=size, since=since, until=until)
 
 
-def of(*, target: Target, now: datetime) -> list[Usage]:
-    """Read what every drop claimed of a target, up to now; what a step still has, or had last, is not in the table."""
-    kept = list(Usage.objects.filter(target=target).order_by("until"))
-    ends = {claim.drop_id: claim.until for claim in kept}
+def intervals(*, target: Target, now: datetime) -> list[Usage]:
+    """Return every drop's use of a target until now: the stored intervals, and those that follow from the steps."""
+    stored = list(Usage.objects.filter(target=target).order_by("until"))
+    ends = {usage.drop_id: usage.until for usage in stored}
     steps = Step.objects.filter(target=target).select_related("drop__scale_plan", "target")
-    found = [last(step=step, after=ends.get(step.drop_id), now=now) for step in steps]
-    return kept + [claim for claim in found if claim]
+    current = [current_interval(step=step, after=ends.get(step.drop_id), now=now) for step in steps]
+    return stored + [usage for usage in current if usage is not None]
 
 
-def share(*, claims: Sequence[Usage], drop_id: UUID, baseline: int) -> float:
-    """Give the instance-seconds above the baseline that fall to a drop."""
-    moments = sorted({moment for claim in claims for moment in (claim.since, claim.until)})
-    return sum(
-        (until - since).total_seconds() * part(sizes=sizes_at(claims, since), drop_id=drop_id, baseline=baseline)
-        for since, until in pairwise(moments)
-    )
+def instance_seconds(*, usages: Sequence[Usage], drop_id: UUID, baseline: int) -> float:
+    """Return the instance-seconds above the baseline that are charged to a drop."""
+    moments = {usage.since for usage in usages} | {usage.until for usage in usages}
+    total = 0.0
+    for since, until in pairwise(sorted(moments)):
+        charged = instances_of_drop(sizes=sizes_at(usages, since), drop_id=drop_id, baseline=baseline)
+        total += (until - since).total_seconds() * charged
+    return total
 
 
-def sizes_at(claims: Sequence[Usage], moment: datetime) -> dict[UUID, int]:
-    """Give what each drop claims at a moment."""
-    return {claim.drop_id: claim.size for claim in claims if claim.since <= moment < claim.until}
+def sizes_at(usages: Sequence[Usage], moment: datetime) -> dict[UUID, int]:
+    """Return the size that each drop needs at a moment."""
+    return {usage.drop_id: usage.size for usage in usages if usage.since <= moment < usage.until}
 
 
-def part(*, sizes: dict[UUID, int], drop_id: UUID, baseline: int) -> float:
-    """Give the instances that fall to a drop: a part of each that it claims, as small as there are drops that do."""
-    mine = sizes.get(drop_id, baseline)
-    bounds = sorted({baseline, *(size for size in sizes.values() if baseline < size <= mine)})
-    return sum((high - low) / sum(size >= high for size in sizes.values()) for low, high in pairwise(bounds))
+def instances_of_drop(*, sizes: dict[UUID, int], drop_id: UUID, baseline: int) -> float:
+    """Return the instances that are charged to a drop: each one that it needs ÷ the drops that need it."""
+    own_size = sizes.get(drop_id, baseline)
+    bounds = sorted({baseline, *(size for size in sizes.values() if baseline < size <= own_size)})
+    charged = 0.0
+    for low, high in pairwise(bounds):
+        drops = sum(size >= high for size in sizes.values())  # that need the instances between these bounds
+        charged += (high - low) / drops
+    return charged

@@ -10,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.utils.text import capfirst
 
 from drops.scaling.models import ScalePlan, Share, Target
-from drops.scaling.planning.checks import MOST_EXPECTED
+from drops.scaling.planning.checks import MAX_EXPECTED_SHOPPERS
 from drops.scaling.providers import PROVIDERS, BadLocator, Field
 from shop.admin.base import BaseInlineFormSet, ModelForm
 
@@ -134,12 +134,12 @@ class ExpectedField(forms.IntegerField):
     def __init__(self, **kwargs: Any) -> None:
         kwargs.setdefault("label", "Expected shoppers")
         super().__init__(**kwargs)
-        self.widget.attrs |= {"min": 1, "max": MOST_EXPECTED}
+        self.widget.attrs |= {"min": 1, "max": MAX_EXPECTED_SHOPPERS}
 
     def validate(self, value: int | None) -> None:
         super().validate(value)
-        if value is not None and not 0 < value <= MOST_EXPECTED:
-            limits = f"Enter a number from 1 to {MOST_EXPECTED:,}."
+        if value is not None and not 0 < value <= MAX_EXPECTED_SHOPPERS:
+            limits = f"Enter a number from 1 to {MAX_EXPECTED_SHOPPERS:,}."
             raise ValidationError(f"{value:,} can't be planned for. {limits}")
 
 

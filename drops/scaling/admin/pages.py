@@ -59,7 +59,7 @@ def preview(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> 
     plan = None
     if form.is_valid():
         inputs = read_inputs.read(drop=drop, expected=form.cleaned_data["expected"], now=timezone.now())
-        plan = plans.plan_context(planner.plan(inputs))
+        plan = plans.plan_context(planner.make_plan(inputs))
     context = {
         **admin_site.each_context(request),
         "title": f"What would “{drop}” need?",
@@ -84,7 +84,7 @@ def learned(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
     if not request.user.has_perm("scaling.view_demand"):
         raise PermissionDenied
     no_drop = Drop()  # an unsaved one: nothing is planned, so all past drops count
-    measured = history.measured(before=no_drop)
+    measured = history.measured_demands(before=no_drop)
     targets, left_out = read_inputs.read_targets(drop=no_drop)
     learned_weights = weights.learn(measured).values()
     context = {

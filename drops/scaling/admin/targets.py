@@ -244,4 +244,4 @@ def sizes(*, target: Target) -> list[tuple[str, str]]:
 def lead_time(*, target: Target) -> tuple[int, str]:
     """Return the lead time that plans use, in seconds, and why."""
     moves = read_inputs.last_moves(Target.objects.filter(pk=target.pk)).get(target.pk, [])
-    return lead_times.lead(seconds=moves, least=target.lead_seconds)
+    return lead_times.learned_lead_time(seconds=moves, minimum=target.lead_seconds)

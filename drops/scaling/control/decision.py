@@ -57,7 +57,7 @@ def decide(observation: Observation) -> Decision:
         return Decision()
     state, size = desired_state(observation, leased)
     ready = provider.is_ready(observation.reading, state)
-    claimed = leases.claimed(target=target, leased=leased, baseline_size=target.baseline_size or 0)
+    claimed = leases.required_size(target=target, leased=leased, baseline_size=target.baseline_size or 0)
     released = ready and not observation.kept_because and size <= claimed
     is_new = target.desired is None or not provider.is_same(state, target.desired) or size != target.desired_size
     return Decision(
@@ -78,7 +78,7 @@ def desired_state(observation: Observation, leased: Sequence[Step]) -> tuple[Sta
     baseline_size = reading.size if target.baseline_size is None else target.baseline_size
     if observation.is_frozen and target.desired is not None and target.desired_size is not None:
         return target.desired, target.desired_size
-    size = leases.desired(
+    size = leases.desired_size(
         target=target,
         leased=leased,
         baseline_size=baseline_size,

@@ -27,7 +27,7 @@ def why_not_requested(*, step: Step, now: datetime) -> str:
             return f"Waiting for {other.target.name}, which is scaled up first."
     if not step.target.connections:
         return ""
-    size = leases.claim(step=step, target=step.target)
+    size = leases.lease_size(step=step, target=step.target)
     return connection_shortage(drop=step.drop, sizes={step.target_id: size}, now=now)
 
 
@@ -52,7 +52,7 @@ def connection_shortage(*, drop: Drop, sizes: Mapping[int, int], now: datetime) 
             current_sizes[target.pk] = size
     expected = ScalePlan.objects.filter(drop=drop).values_list("expected", flat=True).first()
     inputs = read_inputs.read(drop=drop, expected=expected or 1, now=now)
-    connections = capacity.connections(sizes=current_sizes | dict(sizes), facts=inputs)
+    connections = capacity.connection_use(sizes=current_sizes | dict(sizes), inputs=inputs)
     return "" if connections.fits else f"Waiting for database connections. {connections.message}"
 
 

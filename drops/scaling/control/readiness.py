@@ -120,7 +120,7 @@ def assess(*, scale_plan: ScalePlan, now: datetime) -> Readiness:
         return Readiness(drop, tuple(shortfalls), tuple(shortfalls), None)
     sizes = {target.pk: verified_size(target=target, now=now) for target in Target.objects.all()}
     inputs = read_inputs.read(drop=drop, expected=scale_plan.expected, now=now)
-    shoppers_per_second, limiting = capacity.reachable(sizes=sizes, facts=inputs)
+    shoppers_per_second, limiting = capacity.reachable_rate(sizes=sizes, inputs=inputs)
     return Readiness(drop, tuple(shortfalls), (*shortfalls, *limiting), shoppers_per_second)
 
 

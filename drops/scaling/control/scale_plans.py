@@ -42,9 +42,9 @@ class PlanRefused(Exception):
 
 def set_expected(*, drop: Drop, expected: int, actor: AbstractBaseUser | None) -> ScalePlan:
     """Store how many shoppers are expected, and plan for them. Raises PlanRefused, with nothing changed."""
-    if not 0 < expected <= checks.MOST_EXPECTED:
+    if not 0 < expected <= checks.MAX_EXPECTED_SHOPPERS:
         raise PlanRefused(
-            f"Expected shoppers: {expected} isn't possible. Enter a number from 1 to {checks.MOST_EXPECTED}, "
+            f"Expected shoppers: {expected} isn't possible. Enter a number from 1 to {checks.MAX_EXPECTED_SHOPPERS}, "
             "or leave it empty for no plan."
         )
     with transaction.atomic():
@@ -105,7 +105,7 @@ def approve(*, drop: Drop, actor: AbstractBaseUser | None) -> ScalePlan:
             raise PlanRefused(f"Nothing of {drop} needs approval.")
         for step in rows:
             # From now on the lease is larger: record what it was until here.
-            usage.keep(step=step, now=heartbeat.database_now())
+            usage.record(step=step, now=heartbeat.database_now())
         approved = scale_plan.approved_sizes | {str(step.target_id): step.desired_size for step in rows}
         ScalePlan.objects.filter(drop=drop).update(
             approved_sizes=approved, approved_by=actor.pk if actor else None, approved_at=Now()
@@ -156,7 +156,7 @@ def replan(*, scale_plan: ScalePlan, now: datetime) -> Plan:
     locked = ScalePlan.objects.select_for_update(of=("self",)).select_related("drop")
     scale_plan = locked.get(pk=scale_plan.pk)
     drop = scale_plan.drop
-    plan = planner.plan(read_inputs.read(drop=drop, expected=scale_plan.expected, now=now))
+    plan = planner.make_plan(read_inputs.read(drop=drop, expected=scale_plan.expected, now=now))
     ScalePlan.objects.filter(pk=scale_plan.pk).update(plan=plan.as_json(), planned_at=Now())
     alert_subject = f"drop:{drop.slug} plan"
     if plan.problems:
@@ -222,7 +222,7 @@ def sync_step(*, step: Step, line: PlanLine, now: datetime) -> None:
     elif step.state in Step.OVER:
         # What ops restored stays restored, unless the drop was postponed: then it is planned again.
         if is_moved and line.needed_at > now:
-            usage.keep(step=step, now=now)
+            usage.record(step=step, now=now)
             row.update(**PLANNED_AGAIN, **step_fields(line))
     elif step.state in Step.LEASES:
         if is_moved and line.starts_at > now:
@@ -236,7 +236,7 @@ def sync_step(*, step: Step, line: PlanLine, now: datetime) -> None:
 
 def raise_step(*, step: Step, line: PlanLine, now: datetime) -> None:
     """Raise the size of a lease; its target has to be read back as ready again."""
-    usage.keep(step=step, now=now)
+    usage.record(step=step, now=now)
     row = Step.objects.filter(pk=step.pk, desired_size__lt=line.desired_size)
     before_lobby = (State.CONVERGING, State.READY, State.DEGRADED)
     row.filter(state__in=before_lobby).update(state=State.REQUESTED, ready_at=None)

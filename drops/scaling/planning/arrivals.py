@@ -1,7 +1,7 @@
-"""The arrival curve: which part of the crowd comes when, told from the opening of lobby and drop. Pure.
+"""The arrival curve: which part of the crowd arrives when, counted from the opening of the lobby or the drop. Pure.
 
-share of the crowd a second
-│ ██                        lobby opens: who waited for it joins
+share of the crowd per second
+│ ██                        the lobby opens: everyone who was waiting for it joins
 │ ██▄            ▄▄██
 │ ████▄▄▄▄▄▄▄▄▄▄█████▄▄     the drop opens
 └──────────────────────▶
@@ -12,33 +12,35 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Span:
-    """A part of the crowd that comes evenly from one second to another; seconds count from `of`."""
+class ArrivalSpan:
+    """A part of the crowd that arrives evenly between two moments, in seconds from an opening."""
 
-    of: str  # "lobby" or "drop": which opening
+    opening: str  # "lobby" or "drop"
     begins: float
     ends: float
     share: float
 
 
 @dataclass(frozen=True)
-class Curve:
-    """Spans whose shares add up to 1, and where they are from."""
+class ArrivalCurve:
+    """Spans whose shares add up to 1, and the evidence for them."""
 
-    spans: tuple[Span, ...]
+    spans: tuple[ArrivalSpan, ...]
     evidence: str
 
     def placed(self, *, lobby_seconds: float) -> tuple[tuple[float, float, float], ...]:
-        """Give (begin, end, share) in seconds from the drop's opening; what would lie after it is moved before it.
+        """Return (begin, end, share) of each span, in seconds from the drop's opening.
 
-        A short lobby squeezes what comes to it: nobody joins before the lobby opens.
+        Nobody joins before the lobby opens, so a short lobby squeezes the spans that belong to it.
         """
         found = []
         for span in self.spans:
             begins, ends = span.begins, span.ends
-            if span.of == "lobby":
-                begins, ends = (min(at, lobby_seconds) - lobby_seconds for at in (begins, ends))
+            if span.opening == "lobby":
+                begins = min(begins, lobby_seconds) - lobby_seconds
+                ends = min(ends, lobby_seconds) - lobby_seconds
                 if ends <= begins:
+                    # The span would lie after the drop's opening: its shoppers arrive in the lobby's last second.
                     begins, ends = -min(lobby_seconds, 1.0), 0.0
             elif span.ends <= 0:
                 begins, ends = max(begins, -lobby_seconds), max(ends, -lobby_seconds + 1.0)
@@ -48,31 +50,40 @@ class Curve:
 
 @dataclass(frozen=True)
 class Moment:
-    """One second that could be the busiest: what comes in it, and who is there by then, as shares of the crowd."""
+    """One second that could be the busiest: who arrives in it and who is present, as shares of the crowd."""
 
     at: float  # seconds from the drop's opening
     arriving: float
     present: float
 
 
-def moments(curve: Curve, *, lobby_seconds: float) -> Iterator[Moment]:
-    """Give the seconds at which anything changes: between them both figures move in a straight line."""
+def moments(curve: ArrivalCurve, *, lobby_seconds: float) -> Iterator[Moment]:
+    """Return the seconds at which the arrivals change; between them, both figures are linear."""
     spans = curve.placed(lobby_seconds=lobby_seconds)
-    for at in sorted({edge for begins, ends, _ in spans for edge in (begins, ends)} | {0.0}):
-        arriving = sum(share / (ends - begins) for begins, ends, share in spans if begins <= at < ends)
-        present = sum(share * min(1.0, max(0.0, (at - begins) / (ends - begins))) for begins, ends, share in spans)
+    edges = {0.0}
+    for begins, ends, _share in spans:
+        edges |= {begins, ends}
+    for at in sorted(edges):
+        arriving = present = 0.0
+        for begins, ends, share in spans:
+            if begins <= at < ends:
+                arriving += share / (ends - begins)
+            present += share * min(1.0, max(0.0, (at - begins) / (ends - begins)))
         yield Moment(at, arriving, present)
 
 
-# A quarter comes late, as in the rehearsals' crowds. The busiest minute brings half of the crowd, since people come to
-# a drop "within a minute or two"; a drop whose edge log is kept replaces this by what was seen.
-DEFAULT = Curve(
+# A quarter arrives late, as the crowds of load tests do. The busiest minute brings half of the crowd, since people come
+# to a drop within a minute or two. A drop whose edge log is kept replaces this by what was measured.
+DEFAULT_CURVE = ArrivalCurve(
     spans=(
-        Span("lobby", 0, 60, 0.50),
-        Span("lobby", 60, 300, 0.10),
-        Span("drop", -60, 0, 0.15),
-        Span("drop", 0, 60, 0.20),
-        Span("drop", 60, 300, 0.05),
+        ArrivalSpan("lobby", 0, 60, 0.50),
+        ArrivalSpan("lobby", 60, 300, 0.10),
+        ArrivalSpan("drop", -60, 0, 0.15),
+        ArrivalSpan("drop", 0, 60, 0.20),
+        ArrivalSpan("drop", 60, 300, 0.05),
     ),
-    evidence="an assumption: half of the crowd within a minute of the lobby's opening, a quarter after the drop's",
+    evidence=(
+        "an assumption: half of the crowd arrives within a minute of the lobby's opening, "
+        "a quarter after the drop's opening"
+    ),
 )

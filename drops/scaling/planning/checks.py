@@ -1,140 +1,158 @@
-"""What is wrong with the facts of a plan: problems, for which it is refused, and warnings. Pure.
+"""Checks of a plan's inputs: problems, for which it is refused, and warnings. Pure.
 
-Each is a sentence that names what is wrong and how it is mended.
+Each is a sentence that says what is wrong and how to fix it.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
+from math import ceil
 
-from django.utils.translation import gettext as _
-
-from drops.scaling.planning.capacity import Connections
-from drops.scaling.planning.demand import short, whole
+from drops.admission import CALLS_PER_PAYMENT
+from drops.scaling.planning.capacity import ConnectionUse
+from drops.scaling.planning.figures import short, whole
 from drops.scaling.planning.inputs import GROUPS, PlanInputs, TargetInputs
 
-MOST_EXPECTED = 10_000_000  # a line keeps four bytes for each index in Redis
-PAYING_SECONDS = 15 * 60  # a ConfirmationToken's life, less what 3-D Secure takes
+MAX_EXPECTED_SHOPPERS = 10_000_000  # a line keeps four bytes for each index in Redis
+MAX_PAYING_MINUTES = 15  # the life of a ConfirmationToken, less what 3-D Secure takes
+MAX_PAYING_SECONDS = MAX_PAYING_MINUTES * 60
 
 
-def problems(facts: PlanInputs) -> list[str]:
-    """Give what a plan is refused for."""
+def problems(inputs: PlanInputs) -> list[str]:
+    """Return the reasons for which the plan is refused."""
     found = []
-    if facts.expected <= 0:
-        found.append("Expected shoppers: 0 is no crowd. Type how many people you expect in the line, all in all.")
-    elif facts.expected > MOST_EXPECTED:
+    if inputs.expected <= 0:
+        found.append("Expected shoppers must be at least 1.")
+    elif inputs.expected > MAX_EXPECTED_SHOPPERS:
         found.append(
-            f"Expected shoppers: {whole(facts.expected)} is more than the {whole(MOST_EXPECTED)} a line is built for. Is there a zero too many?"
+            f"Expected shoppers: {whole(inputs.expected)} is more than a line can take "
+            f"({whole(MAX_EXPECTED_SHOPPERS)}). Check for an extra zero."
         )
-    if facts.over:
-        found.append("The drop is over: nothing is prepared for it any more.")
-    if facts.lobby_opens_at is None or facts.opens_at is None:
-        found.append("The drop has no times yet: set when its lobby and the drop open.")
-    if facts.units <= 0:
-        found.append("The drop has nothing to sell: add an edition with a quantity, or give withheld units back.")
-    for target in facts.targets:
-        found += _of_target(target)
-    return found + _twice(facts)
+    if inputs.is_over:
+        found.append("The drop is over, so there is nothing to scale for.")
+    if inputs.lobby_opens_at is None or inputs.opens_at is None:
+        found.append("The drop has no times yet: set when the lobby and the drop open.")
+    if inputs.units <= 0:
+        found.append("The drop has nothing to sell: add an edition with a quantity, or release withheld units.")
+    for target in inputs.targets:
+        found += _target_problems(target)
+    return found + _duplicate_targets(inputs)
 
 
-def _of_target(target: TargetInputs) -> list[str]:
+def _target_problems(target: TargetInputs) -> list[str]:
     found = []
     if target.floor > target.ceiling:
         found.append(
-            f"{target.name}: its floor, {target.floor}, is above its ceiling, {target.ceiling}. Lower the one or raise the other."
+            f"{target.name}: the floor ({target.floor}) is above the ceiling ({target.ceiling}). "
+            "Lower the floor or raise the ceiling."
         )
     if target.ops_ceiling is not None and target.ops_ceiling > target.ceiling:
         found.append(
-            f"{target.name}: ops' ceiling, {target.ops_ceiling}, lies above its ceiling, {target.ceiling}, which it can never pass."
+            f"{target.name}: ops' ceiling ({target.ops_ceiling}) is above the ceiling ({target.ceiling}). "
+            "Lower ops' ceiling or raise the ceiling."
         )
     found += [
-        f"{target.name}: requests a second of one instance for {part.group} must be above 0."
-        for part in target.parts
-        if part.per_second <= 0
+        f"{target.name}: the throughput of one instance for {share.group} must be above 0 per second."
+        for share in target.shares
+        if share.per_second <= 0
     ]
     return found
 
 
-def _twice(facts: PlanInputs) -> list[str]:
+def _duplicate_targets(inputs: PlanInputs) -> list[str]:
     names = defaultdict(list)
-    for target in facts.targets:
+    for target in inputs.targets:
         names[target.resource].append(target.name)
     return [
-        f"{', '.join(sorted(same))} are the same thing ({resource}). Delete all of these targets but one."
+        f"{', '.join(sorted(same))} are the same resource ({resource}). Keep one of these targets and delete the rest."
         for resource, same in sorted(names.items())
         if len(same) > 1
     ]
 
 
-def too_many_connections(facts: PlanInputs, fleet: Connections, sizes: Mapping[int, int]) -> list[str]:
-    """Give the refusal of a fleet that the database has no connections for."""
-    if fleet.fits:
+def too_many_connections(inputs: PlanInputs, use: ConnectionUse, sizes: Mapping[int, int]) -> list[str]:
+    """Return the problem of fleets that need more connections than the database allows."""
+    if use.fits:
         return []
-    takers = [target for target in facts.targets if target.connections]
-    most = max(takers, key=lambda target: sizes.get(target.id, 0) * target.connections, default=None)
-    who = most.name if most else "the processes"
-    return [f"Database connections: {fleet.message} Let {who} have fewer or smaller pools, or give the database more."]
+    connected = [target for target in inputs.targets if target.connections]
+    largest = max(connected, key=lambda target: sizes.get(target.id, 0) * target.connections, default=None)
+    name = largest.name if largest else "the processes"
+    return [f"Database connections: {use.message} Use smaller pools in {name}, or let the database allow more."]
 
 
-def warnings(facts: PlanInputs) -> list[str]:
-    """Give what is told and does not hinder."""
-    found = [*facts.left_out, *_payments(facts), *_slots(facts), *_shares(facts)]
+def warnings(inputs: PlanInputs) -> list[str]:
+    """Return what ops should know although the plan is accepted."""
+    found = [*inputs.left_out, *_payment_warnings(inputs), *_slot_warnings(inputs), *_share_warnings(inputs)]
     found += [
-        f"{target.name} is stopped, nothing is asked of it: {target.stopped}"
-        for target in facts.targets
-        if target.stopped
+        f"{target.name} is stopped and won't be scaled: {target.stopped_reason}"
+        for target in inputs.targets
+        if target.stopped_reason
     ]
-    if facts.opens_at and not facts.sells_out and facts.closes_at is None:
+    if inputs.opens_at and not inputs.sells_out and inputs.closes_at is None:
         found.append(
-            ("Fewer shoppers are expected than there are units, and the drop has no closing time: the capacity would"
-              " be held until somebody closes it. Set when it closes.")
-        )  # fmt: skip
+            "Fewer shoppers are expected than there are units, and the drop has no closing time: the capacity stays "
+            "until somebody closes the drop. Set a closing time."
+        )
     return found
 
 
-def _payments(facts: PlanInputs) -> list[str]:
-    seconds = facts.units / max(0.01, facts.payments_per_second)
-    if seconds <= PAYING_SECONDS:
+def _payment_warnings(inputs: PlanInputs) -> list[str]:
+    seconds = inputs.units / max(0.01, inputs.payments_per_second)
+    if seconds <= MAX_PAYING_SECONDS:
         return []
-    need = facts.units / PAYING_SECONDS
-    return [
-        f"Payments: {whole(facts.units)} units at {short(facts.payments_per_second)} a second take {short(seconds / 60)} minutes, and what a shopper typed is good for 15. Ask Stripe for a higher limit, six weeks ahead, and set STRIPE_CALLS_PER_OPERATION to {whole(-(-need // 1))} and STRIPE_CALLS_PER_SECOND to {whole(-(-need * 3 // 1))}; or offer fewer units in one drop."
-    ]  # fmt: skip
+    needed_per_second = inputs.units / MAX_PAYING_SECONDS
+    sentence = (
+        f"Payments: {whole(inputs.units)} units at {short(inputs.payments_per_second)} a second take "
+        f"{short(seconds / 60)} minutes, but card details that a shopper entered are valid for {MAX_PAYING_MINUTES}. "
+        "Ask Stripe for a higher rate limit six weeks ahead, then set STRIPE_CALLS_PER_OPERATION to "
+        f"{whole(ceil(needed_per_second))} and STRIPE_CALLS_PER_SECOND to "
+        f"{whole(ceil(needed_per_second * CALLS_PER_PAYMENT))}; or offer fewer units in one drop."
+    )
+    return [sentence]
 
 
-def _slots(facts: PlanInputs) -> list[str]:
-    carried = facts.checkout_slots / max(1.0, facts.checkout_seconds)
-    seconds = facts.served / carried
-    if carried >= facts.payments_per_second or seconds <= PAYING_SECONDS:
+def _slot_warnings(inputs: PlanInputs) -> list[str]:
+    slots_per_second = inputs.checkout_slots / max(1.0, inputs.checkout_seconds)
+    seconds = inputs.total_admitted / slots_per_second
+    if slots_per_second >= inputs.payments_per_second or seconds <= MAX_PAYING_SECONDS:
         return []
-    return [
-        f"Checkout: {facts.checkout_slots} slots, each taken for about {short(facts.checkout_seconds)} s, let {short(carried)} shoppers a second buy: {whole(facts.served)} of them take {short(seconds / 60)} minutes. Set CHECKOUT_SLOTS to {whole(facts.payments_per_second * facts.checkout_seconds)} to reach what payments carry, or shorten the hold."
-    ]  # fmt: skip
+    slots_needed = inputs.payments_per_second * inputs.checkout_seconds
+    sentence = (
+        f"Checkout: {inputs.checkout_slots} slots, each taken for about {short(inputs.checkout_seconds)} s, let "
+        f"{short(slots_per_second)} shoppers a second buy; {whole(inputs.total_admitted)} shoppers take "
+        f"{short(seconds / 60)} minutes. Set CHECKOUT_SLOTS to {whole(slots_needed)} to use all of the payment rate, "
+        "or shorten the hold."
+    )
+    return [sentence]
 
 
-def _shares(facts: PlanInputs) -> list[str]:
-    carried: Counter[str] = Counter()
-    for target in facts.targets:
-        for part in target.parts:
-            carried[part.group] += part.percent
-    odd = {group: percent for group, percent in carried.items() if percent != 100}
-    words = _("%(group)s: the targets' shares add up to %(n)s %%, not to 100.")
-    found = [words % {"group": group, "n": percent} for group, percent in sorted(odd.items())]
-    missing = [group for group in GROUPS if not carried[group]]
+def _share_warnings(inputs: PlanInputs) -> list[str]:
+    percents: Counter[str] = Counter()
+    for target in inputs.targets:
+        for share in target.shares:
+            percents[share.group] += share.percent
+    found = [
+        f"{group}: the targets' shares add up to {percent} %, not to 100 %."
+        for group, percent in sorted(percents.items())
+        if percent != 100
+    ]
+    missing = [group for group in GROUPS if not percents[group]]
     if missing:
-        found.append(f"No target carries {', '.join(missing)}: they stay as they are.")
+        found.append(f"No target carries {', '.join(missing)}, so they aren't scaled.")
     return found
 
 
-def short_of_time(facts: PlanInputs, target: TargetInputs) -> list[str]:
-    """Say that a target's lead time is longer than what is left, if it is; it is asked for at once all the same."""
-    if facts.lobby_opens_at is None:
+def lead_time_warnings(inputs: PlanInputs, target: TargetInputs) -> list[str]:
+    """Return the warning about a target whose lead time is longer than the time left. It is scaled all the same."""
+    if inputs.lobby_opens_at is None:
         return []
-    left = facts.lobby_opens_at - timedelta(seconds=facts.go_seconds) - facts.now
+    left = inputs.lobby_opens_at - timedelta(seconds=inputs.go_seconds) - inputs.now
     if left >= timedelta(seconds=target.lead_seconds):
         return []
-    words = _(
-        "%(target)s needs %(lead)s s, and %(left)s s are left before the go or no-go: it starts at once and may be"
-        " late. What is ready by then is what will be let in; open the lobby later to have it all."
+    seconds_left = whole(max(0.0, left.total_seconds()))
+    sentence = (
+        f"{target.name} needs {whole(target.lead_seconds)} s, but only {seconds_left} s are left until the go / no-go. "
+        "It starts at once and may be late; admission is limited to what is ready by then. Open the lobby later to "
+        "have all of it."
     )
-    return [words % {"target": target.name, "lead": target.lead_seconds, "left": whole(max(0.0, left.total_seconds()))}]
+    return [sentence]

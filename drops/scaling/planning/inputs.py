@@ -1,4 +1,4 @@
-"""What a plan is made from: figures only, read by drops.scaling.planning.read_inputs or made up by a test. Pure."""
+"""The inputs of a plan: figures only, read by drops.scaling.planning.read_inputs or made by a test. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,29 +7,28 @@ from decimal import Decimal
 from math import ceil
 
 from drops import admission
-from drops.scaling.planning.arrivals import DEFAULT, Curve
+from drops.scaling.planning.arrivals import DEFAULT_CURVE, ArrivalCurve
 
-LINE = ("edge", "gate", "line redis")  # groups that everybody who comes reaches
-SHOP = ("web", "hooks", "checkout", "capture", "database")  # groups that only who is let in reaches
 GROUPS = ("edge", "gate", "web", "hooks", "checkout", "capture", "database", "line redis")
+LINE_GROUPS = ("edge", "gate", "line redis")  # groups that every shopper reaches; the others serve only those admitted
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weight:
-    """What one shopper asks of a group, in its own unit: requests, tasks, statements, commands."""
+    """How much work one shopper makes for a group, in the group's unit: requests, tasks, statements, commands."""
 
     group: str
-    per_arrival: float = 0.0  # when they come: the page and its files, the join
+    per_arrival: float = 0.0  # when they arrive: the page and its files, the join
     per_admitted: float = 0.0  # from the pass to the order page
-    steady: float = 0.0  # a second, whoever comes: refreshed caches, ticks
-    peak_per_shopper: float | None = None  # measured: the busiest second, for each who came
-    cpu_seconds: float | None = None  # measured: of one of its units
+    steady: float = 0.0  # per second, however many come: refreshed caches, ticks
+    peak_per_shopper: float | None = None  # measured: requests in the busiest second ÷ shoppers who joined
+    cpu_seconds: float | None = None  # measured: for one unit of work
     evidence: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Part:
-    """A target's share of a group, and what one instance can do of it in a second."""
+class ShareInputs:
+    """A target's share of a group's demand, and the throughput of one instance."""
 
     group: str
     percent: int
@@ -38,81 +37,91 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class TargetInputs:
-    """One target as set up, with what was learned of it. `current_size` is what it has without us: its baseline."""
+    """One target as it is set up, with what was learned about it."""
 
     id: int
     name: str
     unit: str
     resource: str
     tier: int
-    current_size: int
+    current_size: int  # without any lease: its baseline
     ready_size: int | None
     floor: int
     ceiling: int
     ops_ceiling: int | None
     headroom_percent: int
     zones: int
-    lead_seconds: int  # learned, or set
+    lead_seconds: int  # set by ops, or learned
     lead_reason: str
-    parts: tuple[Part, ...]
+    shares: tuple[ShareInputs, ...]
     connections: int = 0
     connection_limit: int = 0
     price_per_hour: Decimal | None = None
     price_reason: str = ""
-    one_core: bool = False  # one instance is one process, and can't use more than a core
-    stopped: str = ""  # why nothing is asked of it
-    lowest_by_others: int = 0  # what other drops' leases want of it
+    is_single_process: bool = False  # one instance is one process, which can't use more than one core
+    stopped_reason: str = ""  # why nothing is applied to it
+    other_leases_size: int = 0  # the largest size that another drop's lease needs
+
+
+@dataclass(frozen=True, kw_only=True)
+class PollRule:
+    """How often waiting pages poll: every wait ÷ `wait_divisor` seconds, within these bounds."""
+
+    min_seconds: float = 2.0
+    max_seconds: float = 30.0
+    wait_divisor: float = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class PlanInputs:
-    """All that a plan follows from."""
+    """Everything that a plan follows from."""
 
     slug: str
     now: datetime
     expected: int
-    units: int  # that are for sale
+    units: int  # for sale
     hold_seconds: int
     lobby_opens_at: datetime | None
     opens_at: datetime | None
     closes_at: datetime | None = None
-    over: bool = False
+    is_over: bool = False
     units_per_hold: float = 1.0
-    checkout_seconds: float = 60.0  # from the hold to its end, on average
+    checkout_seconds: float = 60.0  # from the hold to the authorised payment, on average
     checkout_reason: str = ""
     payments_per_second: float = 20.0
     checkout_slots: int = 200
-    baseline_per_second: float = 25.0  # shoppers that the stack as it is can let in
+    baseline_per_second: float = 25.0  # shoppers that the stack can admit without any scaling
     go_seconds: float = 600
-    curve: Curve = DEFAULT
+    curve: ArrivalCurve = DEFAULT_CURVE
     weights: Mapping[str, Weight] = field(default_factory=dict)
     targets: tuple[TargetInputs, ...] = ()
-    approved: Mapping[int, int] = field(default_factory=dict)  # {target id: size} beyond ops' ceilings
-    connections_allowed: int = 0  # by the database as it is, without those kept for its superuser
+    approved_sizes: Mapping[int, int] = field(default_factory=dict)  # {target id: size} above ops' ceilings
+    connections_allowed: int = 0  # by the database as it is, without those reserved for superusers
     connections_elsewhere: int = 0  # of processes that belong to no target
-    left_out: tuple[str, ...] = ()  # sentences: targets that can't be planned with
-    polls: tuple[float, float, float] = (2.0, 30.0, 20.0)  # seconds at least, at most; wait ÷ so much
+    left_out: tuple[str, ...] = ()  # a sentence for each target that can't be planned
+    polls: PollRule = PollRule()
     poll_bytes: float = 700.0
     edge_request_price: Decimal | None = None  # of one request
     edge_byte_price: Decimal | None = None
     prices_as_of: str = ""
 
     @property
-    def served(self) -> int:
-        """How many are let in altogether: the gatekeeper lets in a fifth more than there are holds to be had."""
-        return max(
-            0,
-            min(self.expected, ceil(self.units / max(1.0, self.units_per_hold) * admission.OVERBOOKING_FACTOR - 1e-9)),
-        )
+    def total_admitted(self) -> int:
+        """How many shoppers are admitted in total. Some don't buy, so it is more than the holds that stock can fill."""
+        holds = self.units / max(1.0, self.units_per_hold)
+        # The small subtraction keeps a rounding error from adding a shopper.
+        admitted = ceil(holds * admission.OVERBOOKING_FACTOR - 1e-9)
+        return max(0, min(self.expected, admitted))
 
     @property
-    def selling_per_second(self) -> float:
-        """How many can buy a second, for as long as it goes on: by the payments, and by the checkout's slots."""
-        return max(0.01, min(self.payments_per_second, self.checkout_slots / max(1.0, self.checkout_seconds)))
+    def purchases_per_second(self) -> float:
+        """How many shoppers can buy per second: limited by payments, and by the checkout's slots."""
+        by_slots = self.checkout_slots / max(1.0, self.checkout_seconds)
+        return max(0.01, min(self.payments_per_second, by_slots))
 
     @property
     def sells_out(self) -> bool:
-        """Whether so many come that stock ends before the crowd does."""
+        """Whether the expected shoppers can buy all of the stock."""
         return self.expected * self.units_per_hold >= self.units
 
     @property
@@ -121,7 +130,7 @@ class PlanInputs:
         if self.opens_at is None:
             return None
         if self.sells_out:
-            seconds = self.served / self.selling_per_second + self.hold_seconds
+            seconds = self.total_admitted / self.purchases_per_second + self.hold_seconds
             ends = self.opens_at + timedelta(seconds=seconds)
         else:
             ends = self.closes_at or self.opens_at + timedelta(days=1)

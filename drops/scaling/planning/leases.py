@@ -1,6 +1,6 @@
-"""What leases make of a target: how large it must be. Pure.
+"""The size that a target must have for its leases. Pure.
 
-The larger claim of overlapping drops wins; without one the target stands at its baseline, never below it.
+The largest lease of overlapping drops wins; without a lease, a target has its baseline, and never less.
 """
 
 from collections.abc import Sequence
@@ -9,28 +9,31 @@ from datetime import datetime
 from drops.scaling.models import Step, Target
 
 
-def claim(*, step: Step, target: Target) -> int:
-    """Give the size that a step may claim: of what waits for a yes, as much as ops agreed to so far."""
-    if step.needs_approval and target.ops_ceiling is not None:
-        scale_plan = getattr(step.drop, "scale_plan", None)
-        agreed = scale_plan.approved_sizes.get(str(target.pk), 0) if scale_plan else 0
-        return min(step.desired_size, max(target.ops_ceiling, agreed))
-    return step.desired_size
+def lease_size(*, step: Step, target: Target) -> int:
+    """Return the size that a step may lease: while it needs approval, only what ops have allowed so far."""
+    if not step.needs_approval or target.ops_ceiling is None:
+        return step.desired_size
+    scale_plan = getattr(step.drop, "scale_plan", None)
+    approved = scale_plan.approved_sizes.get(str(target.pk), 0) if scale_plan else 0
+    return min(step.desired_size, max(target.ops_ceiling, approved))
 
 
-def is_fast(*, steps: Sequence[Step], now: datetime) -> bool:
-    """Tell whether nothing may fall: a drop holds, or its go / no-go has fallen."""
+def must_not_fall(*, steps: Sequence[Step], now: datetime) -> bool:
+    """Whether the size must not fall now: the lobby of a drop is open, or its go / no-go is due."""
     return any(step.state == Step.State.HOLDING or step.needed_at <= now for step in steps)
 
 
-def claimed(*, target: Target, leased: Sequence[Step], baseline_size: int) -> int:
-    """Give the largest of the claims and the baseline."""
-    return max([baseline_size, *(claim(step=step, target=target) for step in leased)])
+def required_size(*, target: Target, leased: Sequence[Step], baseline_size: int) -> int:
+    """Return the largest of the leases and the baseline."""
+    return max([baseline_size, *(lease_size(step=step, target=target) for step in leased)])
 
 
-def desired(*, target: Target, leased: Sequence[Step], baseline_size: int, now: datetime, may_fall: bool = True) -> int:
-    """Give the size that a target must have for the steps that are leases."""
-    size = claimed(target=target, leased=leased, baseline_size=baseline_size)
-    if target.desired_size is not None and (is_fast(steps=leased, now=now) or not may_fall):
+def desired_size(
+    *, target: Target, leased: Sequence[Step], baseline_size: int, now: datetime, may_fall: bool = True
+) -> int:
+    """Return the size that a target must have now for the steps that are leases."""
+    size = required_size(target=target, leased=leased, baseline_size=baseline_size)
+    is_kept = must_not_fall(steps=leased, now=now) or not may_fall
+    if is_kept and target.desired_size is not None:
         return max(size, target.desired_size)
     return size

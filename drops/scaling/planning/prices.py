@@ -1,4 +1,4 @@
-"""The price table: what an hour of each kind costs, and a request at the edge; dated, with its sources."""
+"""The price table: what an hour of each kind of instance costs, and a request at the edge; dated, with its sources."""
 
 import json
 from dataclasses import dataclass
@@ -6,22 +6,22 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 
-TABLE = Path(__file__).with_name("prices.json")
-GIGABYTE = Decimal(10**9)  # as networks are billed
+TABLE_PATH = Path(__file__).with_name("prices.json")
+BYTES_PER_GIGABYTE = Decimal(10**9)  # as network traffic is billed
 
 
 @dataclass(frozen=True)
 class Price:
-    """One entry: dollars, of what, and who says so."""
+    """One entry: an amount in US dollars, what it buys, and the source."""
 
-    price: Decimal
-    of: str
+    amount: Decimal
+    description: str
     source: str
 
 
 @dataclass(frozen=True)
-class Table:
-    """All prices, as they were on one day."""
+class PriceTable:
+    """All prices, as of one day."""
 
     as_of: str
     region: str
@@ -31,20 +31,20 @@ class Table:
 
     @property
     def edge_byte(self) -> Decimal:
-        """Give the price of a single byte."""
-        return self.edge_gigabyte.price / GIGABYTE
+        """The price of a single byte."""
+        return self.edge_gigabyte.amount / BYTES_PER_GIGABYTE
 
 
 @cache
-def table() -> Table:
-    """Read the table, once."""
-    found = json.loads(TABLE.read_text())
-    return Table(
-        as_of=found["as_of"],
-        region=found["region"],
-        hourly={key: _price(one) for key, one in found["hourly"].items()},
-        edge_request=_price(found["edge"]["request"]),
-        edge_gigabyte=_price(found["edge"]["gigabyte"]),
+def price_table() -> PriceTable:
+    """Read the table, once per process."""
+    content = json.loads(TABLE_PATH.read_text())
+    return PriceTable(
+        as_of=content["as_of"],
+        region=content["region"],
+        hourly={key: _price(entry) for key, entry in content["hourly"].items()},
+        edge_request=_price(content["edge"]["request"]),
+        edge_gigabyte=_price(content["edge"]["gigabyte"]),
     )
 
 

@@ -1,46 +1,50 @@
-"""Reads what a plan is made from: the drop, its stock, the targets, what was learned of them, settings. No network."""
+"""Reads the inputs of a plan: the drop, its stock, the targets, what was learned, and settings. No network."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
 from django.db.models import Max, QuerySet, Sum
-from django.utils.translation import gettext as _
 
 from drops import admission, lifecycle
 from drops.models import Drop, Edition, Unit
 from drops.scaling.models import ScalePlan, Share, Step, Target
 from drops.scaling.planning import history, lead_times, prices, weights
-from drops.scaling.planning.inputs import Part, PlanInputs, TargetInputs, Weight
+from drops.scaling.planning.inputs import PlanInputs, PollRule, ShareInputs, TargetInputs
 from drops.scaling.providers import PROVIDERS, Provider
 from drops.waitingroom.protocol.status import POLL
 
-__all__ = ["Part", "PlanInputs", "TargetInputs", "Weight", "read"]
+SINGLE_PROCESS_PROVIDERS = frozenset({"gunicorn", "celery"})  # each instance is one process
+MIN_OTHER_CONNECTIONS = 10  # gatekeeper, mail, background, a shell, a migration
+MAX_STEPS_READ = 20 * lead_times.MAX_MOVES  # of all targets together
 
-ONE_CORE = frozenset({"gunicorn", "celery"})  # kinds that count single processes
-LEAST_ELSEWHERE = 10  # connections: gatekeeper, mail, background, a shell, a migration
+
+class DatabaseConnections(NamedTuple):
+    """How many connections the database allows to ordinary roles, and how many are open."""
+
+    allowed: int
+    used: int
 
 
 def read(*, drop: Drop, expected: int, now: datetime) -> PlanInputs:
-    """Read all facts of a drop's plan, as of `now`."""
+    """Return the inputs of a drop's plan, as of `now`."""
     targets, left_out = read_targets(drop=drop)
-    recent, table = history.read(before=drop), prices.table()
-    allowed, used = connections()
-    ours = sum(standing(target) * target.connections for target in targets)
-    phase = lifecycle.phase(drop=drop, now=now)
+    recent, table = history.read(before=drop), prices.price_table()
+    connections = database_connections()
+    ours = sum(connected_instances(target) * target.connections for target in targets)
     return PlanInputs(
         slug=drop.slug,
         now=now,
         expected=expected,
-        units=units_of(drop),
+        units=units_for_sale(drop),
         hold_seconds=drop.hold_seconds,
         lobby_opens_at=drop.lobby_opens_at,
         opens_at=drop.opens_at,
         closes_at=drop.closes_at,
-        over=phase in lifecycle.ENDED_PHASES,
+        is_over=lifecycle.phase(drop=drop, now=now) in lifecycle.ENDED_PHASES,
         units_per_hold=recent.units_per_hold if drop.limit_per_order > 1 else 1.0,
         checkout_seconds=recent.checkout_seconds,
         checkout_reason=recent.checkout_reason,
@@ -50,37 +54,37 @@ def read(*, drop: Drop, expected: int, now: datetime) -> PlanInputs:
         go_seconds=settings.SCALING_GO_SECONDS,
         weights=weights.learn(recent.measured),
         targets=tuple(targets),
-        approved=approved(drop),
-        connections_allowed=allowed,
-        connections_elsewhere=max(LEAST_ELSEWHERE, used - ours),
+        approved_sizes=approved_sizes(drop),
+        connections_allowed=connections.allowed,
+        connections_elsewhere=max(MIN_OTHER_CONNECTIONS, connections.used - ours),
         left_out=tuple(left_out),
-        polls=(POLL["least"], POLL["most"], POLL["share"]),
-        edge_request_price=table.edge_request.price,
+        polls=PollRule(min_seconds=POLL["least"], max_seconds=POLL["most"], wait_divisor=POLL["share"]),
+        edge_request_price=table.edge_request.amount,
         edge_byte_price=table.edge_byte,
         prices_as_of=table.as_of,
     )
 
 
-def standing(target: TargetInputs) -> int:
-    """Give the instances that have connections now, as last read: a grown fleet is not somebody else's."""
+def connected_instances(target: TargetInputs) -> int:
+    """Return how many instances have connections now. Of a scaled fleet that is more than its baseline."""
     return target.current_size if target.ready_size is None else target.ready_size
 
 
-def units_of(drop: Drop) -> int:
-    """Count what is for sale: units once they are there, without those withheld; before, what the editions say."""
+def units_for_sale(drop: Drop) -> int:
+    """Count the units for sale, without withheld ones; before the announcement, as many as the editions say."""
     if drop.announced_at:
         return Unit.objects.filter(edition__drop=drop, withheld_at=None).count()
     return Edition.objects.filter(drop=drop).aggregate(all=Sum("quantity"))["all"] or 0
 
 
-def approved(drop: Drop) -> Mapping[int, int]:
-    """Read the sizes beyond their ceilings that ops said yes to."""
+def approved_sizes(drop: Drop) -> Mapping[int, int]:
+    """Return the sizes above ops' ceilings that ops approved, by target id."""
     found = ScalePlan.objects.filter(drop=drop).values_list("approved_sizes", flat=True).first() or {}
     return {int(target): int(size) for target, size in found.items()}
 
 
-def connections() -> tuple[int, int]:
-    """Ask the database how many connections it allows to ordinary roles, and how many are open now."""
+def database_connections() -> DatabaseConnections:
+    """Ask the database about its connections."""
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
@@ -88,59 +92,57 @@ def connections() -> tuple[int, int]:
             " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"
         )
         allowed, used = cursor.fetchone()
-    return int(allowed), int(used)
+    return DatabaseConnections(int(allowed), int(used))
 
 
 def read_targets(*, drop: Drop) -> tuple[list[TargetInputs], list[str]]:
-    """Read the enabled targets that can be planned with, and a sentence for each that can't."""
+    """Return the enabled targets that can be planned, and a sentence for each that can't."""
     found, left_out = [], []
-    by_others = dict(
-        Step.objects.filter(state__in=Step.LEASES)
-        .exclude(drop=drop)
-        .values_list("target")
-        .annotate(Max("desired_size"))
-    )
+    other_leases = Step.objects.filter(state__in=Step.LEASES).exclude(drop=drop)
+    other_sizes = dict(other_leases.values_list("target").annotate(Max("desired_size")))
     rows = Target.objects.filter(enabled=True).prefetch_related("shares").order_by("pk")
     moves = last_moves(rows)
     for row in rows:
-        kind = PROVIDERS.get(row.provider)
-        if kind is None:
-            words = _("%(target)s: there is no kind “%(kind)s”. It is left out; choose its kind again on its page.")
-            left_out.append(words % {"target": row.name, "kind": row.provider})
+        provider = PROVIDERS.get(row.provider)
+        if provider is None:
+            left_out.append(
+                f"{row.name} is left out: there is no provider “{row.provider}”. Disable it, or add it again with "
+                "another provider."
+            )
         elif not row.shares.all():
-            words = _("%(target)s carries no group: it is left out. Add a share to it on its page.")
-            left_out.append(words % {"target": row.name})
+            left_out.append(f"{row.name} is left out: it carries no group. Add one on its page.")
         else:
-            found.append(of_target(row, kind, moves.get(row.pk, []), by_others.get(row.pk, 0)))
+            found.append(target_inputs(row, provider, moves.get(row.pk, []), other_sizes.get(row.pk, 0)))
     return found, left_out
 
 
 def last_moves(targets: QuerySet[Target]) -> dict[int, list[float]]:
-    """Read how long each target took from the demand until it was READY, the newest move first."""
-    moved: dict[int, list[float]] = {}
+    """Return the seconds that each target took from the request until it was ready, newest move first."""
+    moves: dict[int, list[float]] = {}
     rows = (
+        # Without an applied size, nothing was moved: the target was ready already.
         Step.objects.filter(target__in=targets, ready_at__isnull=False, calls__operation="apply")
         .order_by("-ready_at")
         .distinct()
         .values_list("target", "requested_at", "ready_at")
     )
-    for target, requested_at, ready_at in rows[: lead_times.LAST * 20]:
+    for target, requested_at, ready_at in rows[:MAX_STEPS_READ]:
         if requested_at and ready_at:
-            moved.setdefault(target, []).append((ready_at - requested_at).total_seconds())
-    return moved
+            moves.setdefault(target, []).append((ready_at - requested_at).total_seconds())
+    return moves
 
 
-def of_target(row: Target, kind: type[Provider], seconds: list[float], by_others: int) -> TargetInputs:
-    """Give the facts of one target."""
-    lead_seconds, lead_reason = lead_times.lead(seconds=seconds, least=row.lead_seconds)
-    price, price_reason = price_of(row, kind)
+def target_inputs(row: Target, provider: type[Provider], seconds: list[float], other_leases_size: int) -> TargetInputs:
+    """Return the inputs of one target. `seconds`: its last moves."""
+    lead_seconds, lead_reason = lead_times.learned_lead_time(seconds=seconds, minimum=row.lead_seconds)
+    price, price_reason = price_per_hour(row, provider)
     return TargetInputs(
         id=row.pk,
         name=row.name,
-        unit=str(_(kind.unit)),
+        unit=str(provider.unit),
         resource=row.resource or f"target:{row.pk}",
-        tier=kind.tier,
-        current_size=size_without_us(row),
+        tier=provider.tier,
+        current_size=size_without_lease(row),
         ready_size=row.ready_size,
         floor=row.floor,
         ceiling=row.ceiling,
@@ -149,37 +151,36 @@ def of_target(row: Target, kind: type[Provider], seconds: list[float], by_others
         zones=row.zones,
         lead_seconds=lead_seconds,
         lead_reason=lead_reason,
-        parts=tuple(part_of(share) for share in row.shares.all()),
+        shares=tuple(share_inputs(share) for share in row.shares.all()),
         connections=row.connections,
         connection_limit=row.connection_limit,
         price_per_hour=price,
         price_reason=price_reason,
-        one_core=row.provider in ONE_CORE,
-        stopped=row.stopped_reason,
-        lowest_by_others=by_others,
+        is_single_process=row.provider in SINGLE_PROCESS_PROVIDERS,
+        stopped_reason=row.stopped_reason,
+        other_leases_size=other_leases_size,
     )
 
 
-def part_of(share: Share) -> Part:
-    """Give the facts of one share."""
-    return Part(group=share.group, percent=share.percent, per_second=float(share.per_second))
+def share_inputs(share: Share) -> ShareInputs:
+    """Return the inputs of one share."""
+    return ShareInputs(group=share.group, percent=share.percent, per_second=float(share.per_second))
 
 
-def size_without_us(row: Target) -> int:
-    """Give the size that a target has when no drop claims it: its baseline, else as last read, else its floor."""
+def size_without_lease(row: Target) -> int:
+    """Return the size that a target has without a lease: its baseline, or its observed size, or its floor."""
     if row.baseline_size is not None:
         return row.baseline_size
-    seen: dict[str, Any] = row.observed or {}
-    return int(seen.get("size", row.floor))
+    observed: dict[str, Any] = row.observed or {}
+    return int(observed.get("size", row.floor))
 
 
-def price_of(row: Target, kind: type[Provider]) -> tuple[Decimal | None, str]:
-    """Give the price of one instance an hour, and where it is from; None if nobody knows."""
+def price_per_hour(row: Target, provider: type[Provider]) -> tuple[Decimal | None, str]:
+    """Return the price of one instance per hour, and where it comes from; None if it isn't known."""
     if row.price_per_hour is not None:
         return row.price_per_hour, f"${row.price_per_hour} an hour, as set"
-    table = prices.table()
-    entry = table.hourly.get(kind.price_key)
+    table = prices.price_table()
+    entry = table.hourly.get(provider.price_key)
     if entry is None:
         return None, ""
-    words = _("$%(price)s an hour: %(of)s (%(date)s)")
-    return entry.price, words % {"price": entry.price, "of": entry.of, "date": table.as_of}
+    return entry.amount, f"${entry.amount} an hour: {entry.description} ({table.as_of})"

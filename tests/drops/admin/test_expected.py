@@ -141,7 +141,7 @@ def test_page_suggests_a_number_from_the_last_drops(log_in: LogIn, db: None) -> 
 
     text = log_in("merchandisers").get(page(drop)).content.decode()
 
-    assert "Suggested: 2,772. 2,310 joined last" in text
+    assert "Suggested: 2,772. 2,310 shoppers joined last" in text
 
 
 def test_expected_shoppers_need_permission_to_change_the_drop(log_in: LogIn, db: None) -> None:

@@ -1,19 +1,19 @@
-"""Facts for tests of what is pure: plain functions with boring defaults."""
+"""Inputs of plans for tests: plain functions with usual defaults."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from drops.scaling.planning.inputs import Part, PlanInputs, TargetInputs
-from drops.scaling.planning.weights import DEFAULTS
+from drops.scaling.planning.inputs import PlanInputs, ShareInputs, TargetInputs
+from drops.scaling.planning.weights import DEFAULT_WEIGHTS
 
 NOW = datetime(2026, 11, 24, 8, 0, tzinfo=UTC)
 LOBBY = NOW + timedelta(hours=2)
 
 
 def make_target(**fields: Any) -> TargetInputs:
-    """A fleet of web workers, two now, that carries all of the web group."""
+    """Return a fleet of two web workers that carries all of the web group."""
     name = fields.get("name", "web fleet")
-    boring: dict[str, Any] = {
+    usual: dict[str, Any] = {
         "id": 1,
         "name": name,
         "unit": "workers",
@@ -28,14 +28,14 @@ def make_target(**fields: Any) -> TargetInputs:
         "zones": 1,
         "lead_seconds": 60,
         "lead_reason": "as set",
-        "parts": (Part(group="web", percent=100, per_second=30.0),),
+        "shares": (ShareInputs(group="web", percent=100, per_second=30.0),),
     }
-    return TargetInputs(**boring | fields)
+    return TargetInputs(**usual | fields)
 
 
-def make_facts(**fields: Any) -> PlanInputs:
-    """Facts of a drop of 500 units and 20,000 shoppers whose lobby opens in two hours, for ten minutes."""
-    boring: dict[str, Any] = {
+def make_inputs(**fields: Any) -> PlanInputs:
+    """Return the inputs of a drop of 500 units and 20,000 shoppers whose lobby opens in two hours, for ten minutes."""
+    usual: dict[str, Any] = {
         "slug": "0-kg",
         "now": NOW,
         "expected": 20_000,
@@ -43,8 +43,8 @@ def make_facts(**fields: Any) -> PlanInputs:
         "hold_seconds": 300,
         "lobby_opens_at": LOBBY,
         "opens_at": LOBBY + timedelta(minutes=10),
-        "weights": DEFAULTS,
+        "weights": DEFAULT_WEIGHTS,
         "targets": (make_target(),),
         "connections_allowed": 97,
     }
-    return PlanInputs(**boring | fields)
+    return PlanInputs(**usual | fields)

@@ -5,10 +5,10 @@ from django.utils import timezone
 
 from drops.scaling import report
 from drops.scaling.models import Heartbeat, ScalePlan, Target
-from drops.scaling.planning.planner import plan
+from drops.scaling.planning.planner import make_plan
 from shop.core.models import Alert
 from tests.drops.scaling.planning.test_read_inputs import make_step, make_target
-from tests.drops.scaling.plans import make_facts
+from tests.drops.scaling.plans import make_inputs
 from tests.drops.scaling.plans import make_target as a_target
 from tests.factories import make_drop
 
@@ -19,19 +19,19 @@ def test_table_lines_columns_up() -> None:
 
 def test_plan_shows_sizes_times_cost_and_reasons() -> None:
     target = a_target(ops_ceiling=4, price_per_hour=Decimal("0.05"), price_reason="as set")
-    text = report.plan_as_text(plan=plan(make_facts(targets=(target,))))
+    text = report.plan_as_text(plan=make_plan(make_inputs(targets=(target,))))
 
     assert text.startswith("Plan of 0-kg: 20,000 shoppers expected\n\nWarnings:\n")
     (row,) = (line.split() for line in text.splitlines() if line.startswith("web fleet  "))
     assert " ".join(row) == ("web fleet 2 7 (4) workers 24 Nov 09:49:00 24 Nov 09:50:00 $0.12 needs approval")
-    assert "web fleet:\n  web: 100 % of 183/s ÷ 30/s an instance = 6.1\n  with 0 % headroom: 7\n" in text
+    assert "web fleet:\n  web: 100 % of 183/s ÷ 30/s per instance = 6.1\n  with 0 % headroom: 7\n" in text
     assert "Cost: $0.12 for this drop; $182.50 a month if always on." in text
 
 
 def test_plan_with_problems_shows_them_and_no_sizes() -> None:
-    text = report.plan_as_text(plan=plan(make_facts(expected=0)))
+    text = report.plan_as_text(plan=make_plan(make_inputs(expected=0)))
 
-    assert "Problems:\n  Expected shoppers: 0 is no crowd." in text
+    assert "Problems:\n  Expected shoppers must be at least 1." in text
     assert "Cost:" not in text
 
 

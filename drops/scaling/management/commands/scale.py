@@ -69,7 +69,7 @@ def show_plan(*, slug: str, expected: int | None) -> str:
     if not expected:
         raise CommandError(f"No expected shoppers are entered for {slug}. Pass --expected.")
     inputs = read_inputs.read(drop=drop, expected=expected, now=heartbeat.database_now())
-    return report.plan_as_text(plan=planner.plan(inputs))
+    return report.plan_as_text(plan=planner.make_plan(inputs))
 
 
 def show_status(*, slug: str | None) -> str:

@@ -45,8 +45,8 @@ def seen_in(path: Path, since: datetime = BEGIN, until: datetime = BEGIN + MINUT
     return access_log.read(path=path, slug="0-kg", since=since, until=until)
 
 
-def test_log_counts_by_group_what_got_there(log: Any) -> None:
-    seen = seen_in(
+def test_read_counts_requests_by_group(log: Any) -> None:
+    traffic = seen_in(
         log(
             line(BEGIN, "/drops/0-kg/", size=3000),
             line(BEGIN, "/line/0-kg/status.json", size=650),
@@ -59,14 +59,14 @@ def test_log_counts_by_group_what_got_there(log: Any) -> None:
         )
     )
 
-    counts = {name: (one.requests, one.size, one.peak) for name, one in seen.groups.items()}
+    counts = {name: (one.requests, one.sent_bytes, one.peak) for name, one in traffic.groups.items()}
     assert counts == {
         "edge": (8, 4800, 4), "gate": (2, 750, 2), "web": (2, 200, 2), "hooks": (1, 100, 1),
     }  # fmt: skip
-    assert (seen.polls, seen.poll_bytes, seen.pays) == (2, 1300, 1)
+    assert (traffic.polls, traffic.poll_bytes, traffic.payments) == (2, 1300, 1)
 
 
-def test_log_leaves_out_other_drops_other_times_and_the_admin(log: Any) -> None:
+def test_read_ignores_other_drops_other_times_and_the_admin(log: Any) -> None:
     path = log(
         line(BEGIN - MINUTE, "/drops/0-kg/"),
         line(BEGIN, "/drops/1-kg/"),
@@ -80,29 +80,31 @@ def test_log_leaves_out_other_drops_other_times_and_the_admin(log: Any) -> None:
     assert seen_in(path).groups["edge"].requests == 1
 
 
-def test_log_finds_its_span_in_a_long_file(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(access_log, "NEAR", 1000)
+def test_read_finds_its_period_in_a_long_log(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access_log, "SCAN_BYTES", 1000)
     path = log(*(line(BEGIN - HOUR + timedelta(seconds=i), "/drops/0-kg/") for i in range(7200)))
 
     assert seen_in(path).groups["edge"].requests == 61
     with path.open("rb") as opened:
-        assert access_log.first_after(opened, BEGIN) > 0.45 * path.stat().st_size
+        assert access_log.find_start(opened, BEGIN) > 0.45 * path.stat().st_size
 
 
 @pytest.mark.parametrize("reason", ["there is none", "it is empty", "it is too long", "it was begun anew"])
-def test_log_that_cannot_tell_says_why(log: Any, tmp_path: Path, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_read_refuses_an_unusable_log_with_the_reason(
+    log: Any, tmp_path: Path, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "none.log" if reason == "there is none" else log()
     if reason == "it is too long":
-        monkeypatch.setattr(access_log, "MOST_BYTES", 100)
+        monkeypatch.setattr(access_log, "MAX_BYTES", 100)
         path = log(line(BEGIN, "/"), line(BEGIN, "/"))
     if reason == "it was begun anew":
         path = log(line(BEGIN + MINUTE / 4, "/drops/0-kg/"), line(BEGIN + MINUTE / 2, "/drops/0-kg/"))
 
-    with pytest.raises(access_log.Unreadable, match=r"^The edge's log "):
+    with pytest.raises(access_log.LogUnreadable, match=r"^The edge's log "):
         seen_in(path)
 
 
-def test_log_is_read_as_the_edge_is_told_to_write_it() -> None:
+def test_line_pattern_matches_the_log_format_of_the_edge() -> None:
     template = Path("deploy/nginx/nginx.conf.template").read_text()
     (form,) = re.findall(r"log_format json escape=json((?:\s+'[^']*')+);", template)
     values = {"time_iso8601": BEGIN.isoformat(), "status": "200", "body_bytes_sent": "12", "request_method": "GET"}
@@ -110,7 +112,7 @@ def test_log_is_read_as_the_edge_is_told_to_write_it() -> None:
     words = "".join(re.findall(r"'([^']*)'", form))
     text = re.sub(r"\$(\w+)", lambda name: values.get(name[1], "0.001, 0.002"), words)
 
-    found = access_log.LINE.match(text.encode())
+    found = access_log.LINE_PATTERN.match(text.encode())
     assert found
     assert (found["time"].decode(), found["bytes"], found["upstream"]) == (BEGIN.isoformat(), b"12", b"0.001, 0.002")
 
@@ -145,7 +147,7 @@ def edge(settings: Settings, tmp_path: Path) -> Any:
 
 
 @pytest.mark.django_db
-def test_sample_keeps_the_most_that_was_seen() -> None:
+def test_sample_keeps_the_largest_figures() -> None:
     drop = make_drop(phase="live")
     hold = make_hold(drop=drop)
     measure.sample(drop=drop)
@@ -176,7 +178,7 @@ def test_measure_due_writes_what_each_group_used_once(edge: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_measure_due_waits_for_the_end_and_for_the_fleet(edge: Any) -> None:
+def test_measure_due_waits_for_the_end_and_for_the_targets(edge: Any) -> None:
     target, now = make_target(), timezone.now()
     drop = make_ended_drop()
     edge(drop.slug)
@@ -192,7 +194,7 @@ def test_measure_due_waits_for_the_end_and_for_the_fleet(edge: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_measure_due_leaves_it_to_another_who_is_at_it(edge: Any) -> None:
+def test_measure_due_does_nothing_while_another_process_measures(edge: Any) -> None:
     drop = make_ended_drop()
     edge(drop.slug)
     other = connection.copy()
@@ -208,20 +210,20 @@ def test_measure_due_leaves_it_to_another_who_is_at_it(edge: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_measure_due_without_a_log_says_so_and_keeps_what_is_known(settings: Settings) -> None:
+def test_measure_due_without_a_log_stores_what_is_known(settings: Settings) -> None:
     settings.EDGE_ACCESS_LOG = ""
     drop = make_ended_drop()
     measure.sample(drop=drop)
 
     assert measure.measure_due(now=timezone.now()) == [
-        f"{drop.slug}: measured; The edge keeps no log here: set EDGE_ACCESS_LOG."
+        f"{drop.slug}: measured. The edge writes no access log here: set EDGE_ACCESS_LOG."
     ]
     assert (Demand.objects.get(drop=drop, group="database").connections or 0) >= 1
     assert Demand.objects.get(drop=drop, group="edge").requests is None
 
 
 @pytest.mark.django_db
-def test_measure_adds_up_cpu_from_one_reading_to_the_next(edge: Any) -> None:
+def test_measure_drop_adds_up_cpu_between_readings(edge: Any) -> None:
     drop, target = make_ended_drop(), make_target()
     edge(drop.slug)
     for minutes, seconds in ((70, 1.0), (50, 10.0), (40, 12.5), (30, 0.5), (20, 4.0), (2, 99.0)):
@@ -236,7 +238,7 @@ def test_measure_adds_up_cpu_from_one_reading_to_the_next(edge: Any) -> None:
 
 
 @pytest.mark.django_db
-def test_measure_forgets_old_readings_and_nothing_that_was_asked(edge: Any) -> None:
+def test_measure_drop_deletes_old_reads_but_no_changes(edge: Any) -> None:
     drop, target = make_ended_drop(), make_target()
     edge(drop.slug)
     for days, act in ((31, "read"), (31, "apply"), (29, "read")):
@@ -252,7 +254,7 @@ def test_measure_forgets_old_readings_and_nothing_that_was_asked(edge: Any) -> N
 
 
 @pytest.mark.django_db
-def test_bill_is_instance_seconds_above_baseline_and_what_the_edge_delivered(edge: Any) -> None:
+def test_cost_is_instance_seconds_above_baseline_and_edge_traffic(edge: Any) -> None:
     drop, target = make_ended_drop(), make_target(price_per_hour=Decimal("0.36"))
     edge(drop.slug)
     lines = [{"target_id": target.pk, "current_size": 2}]
@@ -276,14 +278,14 @@ def test_bill_is_instance_seconds_above_baseline_and_what_the_edge_delivered(edg
 
 
 @pytest.mark.django_db
-def test_bill_of_a_drop_that_moved_nothing_and_has_no_log() -> None:
-    cost = costs.measure(drop=make_drop(phase="live"), seen=None, now=timezone.now())
+def test_cost_of_a_drop_without_steps_and_log_is_empty() -> None:
+    cost = costs.calculate(drop=make_drop(phase="live"), traffic=None, now=timezone.now())
 
     assert (cost.items, cost.total, cost.per_order, cost.edge, cost.always_on) == ((), None, None, None, None)
 
 
 @pytest.mark.django_db
-def test_bill_takes_the_first_reading_for_the_baseline_where_no_plan_is_kept() -> None:
+def test_cost_takes_the_first_reading_as_baseline_without_a_plan() -> None:
     target = make_target(price_per_hour=Decimal(1))
     step = make_step(target=target, seconds=3600, desired_size=6)
     assert step.requested_at is not None
@@ -291,14 +293,14 @@ def test_bill_takes_the_first_reading_for_the_baseline_where_no_plan_is_kept() -
     Call.objects.create(target=target, step=step, operation="read", milliseconds=1, actor="t", at=at, after={"size": 5})
     Target.objects.update(provider="abacus")  # a kind that is gone
 
-    (item,) = costs.measure(drop=step.drop, seen=None, now=timezone.now()).items
+    (item,) = costs.calculate(drop=step.drop, traffic=None, now=timezone.now()).items
     assert (item.above, item.instance_seconds, item.price) == (1, 3600, "1.000000")
 
 
 @pytest.mark.django_db
-def test_bill_has_no_item_for_a_step_that_moved_nothing() -> None:
+def test_cost_has_no_item_for_a_step_that_scaled_nothing() -> None:
     target = make_target()
     step = make_step(target=target, seconds=60, desired_size=6)
     ScalePlan.objects.create(drop=step.drop, expected=1, plan={"lines": [{"target_id": target.pk, "current_size": 6}]})
 
-    assert costs.measure(drop=step.drop, seen=None, now=timezone.now()).items == ()
+    assert costs.calculate(drop=step.drop, traffic=None, now=timezone.now()).items == ()

@@ -1,4 +1,4 @@
-"""What each drop claimed, and what of it is on its cost."""
+"""What drops used of targets, and how it is charged to them."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,8 +20,8 @@ BEGIN = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 HOUR = 3600
 
 
-def claim(drop: int, size: int, since: int, until: int) -> Usage:
-    """A claim, its moments in seconds."""
+def interval(drop: int, size: int, since: int, until: int) -> Usage:
+    """Return a usage interval, with its moments in seconds."""
     begin, end = (BEGIN + timedelta(seconds=moment) for moment in (since, until))
     return Usage(drop_id=UUID(int=drop), size=size, since=begin, until=end)
 
@@ -30,29 +30,34 @@ def claim(drop: int, size: int, since: int, until: int) -> Usage:
 
 
 @pytest.mark.parametrize(
-    ("claims", "shares"),
+    ("usages", "charged"),
     [
-        ([claim(1, 6, 0, 100)], (400, 0)),
-        ([claim(1, 6, 0, 100), claim(1, 10, 100, 110)], (480, 0)),  # raised
-        ([claim(1, 6, 0, 100), claim(1, 6, 500, 600)], (800, 0)),  # moved
-        ([claim(1, 6, 0, 100), claim(2, 6, 0, 100)], (200, 200)),
-        ([claim(1, 6, 0, 100), claim(2, 10, 0, 100)], (200, 600)),  # what only the larger one claims is its own
-        ([claim(1, 6, 0, 100), claim(2, 10, 50, 150)], (300, 700)),
-        ([claim(1, 1, 0, 100), claim(2, 10, 0, 100)], (0, 800)),  # below the baseline
+        ([interval(1, 6, 0, 100)], (400, 0)),
+        ([interval(1, 6, 0, 100), interval(1, 10, 100, 110)], (480, 0)),  # raised
+        ([interval(1, 6, 0, 100), interval(1, 6, 500, 600)], (800, 0)),  # moved
+        ([interval(1, 6, 0, 100), interval(2, 6, 0, 100)], (200, 200)),
+        (
+            [interval(1, 6, 0, 100), interval(2, 10, 0, 100)],
+            (200, 600),
+        ),  # what only the larger one needs is charged to it alone
+        ([interval(1, 6, 0, 100), interval(2, 10, 50, 150)], (300, 700)),
+        ([interval(1, 1, 0, 100), interval(2, 10, 0, 100)], (0, 800)),  # below the baseline
         ([], (0, 0)),
     ],
 )
-def test_share_is_in_equal_parts_of_each_instance_above_the_baseline(claims: Any, shares: tuple[int, int]) -> None:
-    assert tuple(usage.share(claims=claims, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2)) == shares
-
-
-def test_shares_of_all_drops_add_up_to_what_stood() -> None:
-    claims = [claim(1, 9, 0, 70), claim(2, 5, 10, 90), claim(3, 7, 20, 40), claim(1, 4, 70, 95)]
-    stood = sum(max(0, max(usage.sizes_at(claims, BEGIN + timedelta(seconds=at)).values()) - 2) for at in range(95))
-
-    assert sum(usage.share(claims=claims, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2, 3)) == pytest.approx(
-        stood
+def test_instance_seconds_are_split_equally_between_drops(usages: Any, charged: tuple[int, int]) -> None:
+    assert (
+        tuple(usage.instance_seconds(usages=usages, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2)) == charged
     )
+
+
+def test_instance_seconds_of_all_drops_add_up_to_what_ran() -> None:
+    usages = [interval(1, 9, 0, 70), interval(2, 5, 10, 90), interval(3, 7, 20, 40), interval(1, 4, 70, 95)]
+    ran = sum(max(0, max(usage.sizes_at(usages, BEGIN + timedelta(seconds=at)).values()) - 2) for at in range(95))
+
+    assert sum(
+        usage.instance_seconds(usages=usages, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2, 3)
+    ) == pytest.approx(ran)
 
 
 # --- of steps ------------------------------------------------------------------------------------------------------
@@ -79,11 +84,11 @@ def hours(drop: Drop) -> list[float]:
     """The instance-hours on its cost, rounded."""
     return [
         round(item.instance_seconds / HOUR, 2)
-        for item in costs.measure(drop=drop, seen=None, now=heartbeat.database_now()).items
+        for item in costs.calculate(drop=drop, traffic=None, now=heartbeat.database_now()).items
     ]
 
 
-def test_bill_counts_what_stood_before_the_drop_moved(gate: Target, cloud: Cloud) -> None:
+def test_cost_includes_usage_from_before_a_postponement(gate: Target, cloud: Cloud) -> None:
     drop, step = make_ready(cloud)
     pass_time(0.1 * HOUR)
     day = timedelta(hours=24)
@@ -93,13 +98,13 @@ def test_bill_counts_what_stood_before_the_drop_moved(gate: Target, cloud: Cloud
     pass_time(HOUR)
 
     assert hours(drop) == [round((step.desired_size - 2) * 0.1, 2)]
-    (item,) = costs.measure(drop=drop, seen=None, now=heartbeat.database_now()).items
+    (item,) = costs.calculate(drop=drop, traffic=None, now=heartbeat.database_now()).items
     assert (item.above, item.until < heartbeat.database_now().isoformat()) == (step.desired_size - 2, True)
     with pytest.raises(scale_plans.PlanRefused, match="their cost stays on record"):
         scale_plans.remove(drop=drop, actor=None)
 
 
-def test_bill_counts_each_size_for_as_long_as_it_was_claimed(gate: Target, cloud: Cloud) -> None:
+def test_cost_counts_each_size_for_as_long_as_it_was_leased(gate: Target, cloud: Cloud) -> None:
     drop, first = make_ready(cloud)
     pass_time(0.1 * HOUR)
     scale_plans.set_expected(drop=drop, expected=40_000, actor=None)
@@ -110,7 +115,7 @@ def test_bill_counts_each_size_for_as_long_as_it_was_claimed(gate: Target, cloud
     assert hours(drop) == [round((first.desired_size - 2) * 0.1 + (raised.desired_size - 2) * 0.05, 2)]
 
 
-def test_bill_counts_what_waits_for_a_yes_only_from_then_on(gate: Target, cloud: Cloud) -> None:
+def test_cost_counts_a_size_that_needs_approval_only_once_approved(gate: Target, cloud: Cloud) -> None:
     Target.objects.update(ops_ceiling=3)
     drop, step = make_ready(cloud)
     pass_time(0.1 * HOUR)
@@ -121,7 +126,7 @@ def test_bill_counts_what_waits_for_a_yes_only_from_then_on(gate: Target, cloud:
     assert hours(drop) == [round((3 - 2) * 0.1 + (step.desired_size - 2) * 0.05, 2)]
 
 
-def test_bills_of_overlapping_drops_share_what_both_claim(gate: Target, cloud: Cloud) -> None:
+def test_costs_of_overlapping_drops_are_split(gate: Target, cloud: Cloud) -> None:
     one, step = make_ready(cloud)
     other = make_drop(quantity=500)
     Drop.objects.filter(pk=other.pk).update(lobby_opens_at=Drop.objects.get(pk=one.pk).lobby_opens_at)
@@ -134,7 +139,7 @@ def test_bills_of_overlapping_drops_share_what_both_claim(gate: Target, cloud: C
     assert (hours(one), hours(other)) == ([half], [half])
 
 
-def test_planning_again_without_a_change_keeps_no_claim(gate: Target, cloud: Cloud) -> None:
+def test_replanning_without_a_change_records_no_usage(gate: Target, cloud: Cloud) -> None:
     drop, _step = make_ready(cloud)
     for expected in (20_000, 10_000):
         scale_plans.set_expected(drop=drop, expected=expected, actor=None)
@@ -143,10 +148,10 @@ def test_planning_again_without_a_change_keeps_no_claim(gate: Target, cloud: Clo
     assert Usage.objects.count() == 0
 
 
-def test_nothing_is_kept_of_a_step_that_requested_nothing(gate: Target) -> None:
+def test_record_stores_nothing_for_a_step_that_requested_nothing(gate: Target) -> None:
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     step = Step.objects.get()
-    usage.keep(step=step, now=heartbeat.database_now())
+    usage.record(step=step, now=heartbeat.database_now())
 
     assert (Usage.objects.count(), ScalePlan.objects.count(), hours(drop)) == (0, 1, [])

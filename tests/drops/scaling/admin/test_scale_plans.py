@@ -206,7 +206,7 @@ def test_measured_cost_is_shown_beside_the_estimate(log_in: LogIn, drop: Drop, t
     now = timezone.now()
     hour = {"requested_at": now - timedelta(hours=1), "ready_at": now - timedelta(hours=1), "ended_at": now}
     Step.objects.update(state="restored", desired_size=6, needs_approval=False, **hour)
-    measured = costs.measure(drop=drop, seen=None, now=now)
+    measured = costs.calculate(drop=drop, traffic=None, now=now)
     ScalePlan.objects.update(cost=measured.as_json())
 
     answer = log_in("merchandisers").get(page(drop))
@@ -304,7 +304,7 @@ def test_learned_shows_weights_with_their_evidence(log_in: LogIn, drop: Drop) ->
 
     groups = [weight.group for weight, _cpu in answer.context["weights"]]
     assert groups == ["edge", "gate", "web", "hooks", "checkout", "capture", "database", "line redis"]
-    assert "default: a rehearsal" in answer.content.decode()
+    assert "default: a load test" in answer.content.decode()
     assert [target.name for target in answer.context["targets"]] == ["web-fleet"]
     assert log_in().get(LEARNED).status_code == 403
 

@@ -181,7 +181,8 @@ def lines(drop: Drop, wanted: list[int]) -> list[PlanLine]:
     needed_at = drop.lobby_opens_at - timedelta(seconds=django_settings.SCALING_GO_SECONDS)
     return [
         PlanLine(
-            target_id=target.pk, target=target.name, unit="instances", desired_size=size, allowed=size, current_size=2,
+            target_id=target.pk, target=target.name, unit="instances", desired_size=size, allowed_size=size,
+            current_size=2,
             tier=NAMES.index(target.name), starts_at=needed_at - HOUR, needed_at=needed_at, needs_approval=False,
             reasons=(), price=None,
         )

@@ -9,7 +9,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from drops.models import Checkpoint, Drop, Hold
 from drops.scaling.models import Call, Demand, ScalePlan, Step, Target
 from drops.scaling.planning import history, prices, read_inputs
-from drops.scaling.planning.planner import plan
+from drops.scaling.planning.planner import make_plan
 from drops.scaling.providers import PROVIDERS
 from tests.factories import make_drop, make_hold
 
@@ -54,18 +54,18 @@ def test_read_takes_settings_and_stock(settings: Settings) -> None:
     found = read(make_drop(quantity=7, editions=2))
 
     assert (found.units, found.checkout_slots, found.baseline_per_second, found.go_seconds) == (14, 120, 30, 60.0)
-    assert (found.expected, found.over, found.connections_elsewhere >= 10) == (1000, False, True)
+    assert (found.expected, found.is_over, found.connections_elsewhere >= 10) == (1000, False, True)
     assert read(make_drop(phase="draft", quantity=5)).units == 5
-    assert read(make_drop(phase="closed")).over is True
+    assert read(make_drop(phase="closed")).is_over is True
 
 
 def test_read_asks_the_database_what_it_allows() -> None:
-    allowed, used = read_inputs.connections()
+    allowed, used = read_inputs.database_connections()
 
     assert 0 < used <= allowed + 10
 
 
-def test_read_leaves_out_what_it_cannot_plan_with_and_says_so() -> None:
+def test_read_leaves_out_targets_that_cannot_be_planned() -> None:
     make_target(name="odd", provider="abacus")
     make_target(name="idle", group=None)
     make_target(name="off", enabled=False)
@@ -73,12 +73,12 @@ def test_read_leaves_out_what_it_cannot_plan_with_and_says_so() -> None:
 
     assert found.targets == ()
     assert found.left_out == (
-        "odd: there is no kind “abacus”. It is left out; choose its kind again on its page.",
-        "idle carries no group: it is left out. Add a share to it on its page.",
+        "odd is left out: there is no provider “abacus”. Disable it, or add it again with another provider.",
+        "idle is left out: it carries no group. Add one on its page.",
     )
 
 
-def test_read_takes_the_baseline_then_the_last_reading_then_the_floor() -> None:
+def test_read_prefers_the_baseline_to_the_observed_size_to_the_floor() -> None:
     target = make_target(floor=3)
     assert only().current_size == 3
     Target.objects.update(observed={"size": 5, "serving": 5})
@@ -87,17 +87,17 @@ def test_read_takes_the_baseline_then_the_last_reading_then_the_floor() -> None:
     assert only().current_size == 4
 
 
-def test_read_counts_a_grown_fleet_as_ours() -> None:
+def test_read_counts_a_scaled_fleet_as_ours() -> None:
     grown = make_target(name="web", connections=6, baseline={"workers": 1}, baseline_size=1, ready_size=8)
 
-    assert (only().current_size, read_inputs.standing(only())) == (1, 8)
+    assert (only().current_size, read_inputs.connected_instances(only())) == (1, 8)
 
     grown.ready_size = None
     grown.save()
-    assert read_inputs.standing(only()) == 1
+    assert read_inputs.connected_instances(only()) == 1
 
 
-def test_read_learns_the_lead_time_from_moves_that_were_asked_for() -> None:
+def test_read_learns_the_lead_time_from_applied_moves() -> None:
     target = make_target()
     make_step(target=target, seconds=40)
     make_step(target=target, seconds=20)
@@ -107,12 +107,12 @@ def test_read_learns_the_lead_time_from_moves_that_were_asked_for() -> None:
     assert only().lead_seconds == 60
 
 
-def test_read_counts_what_other_drops_hold() -> None:
+def test_read_knows_the_leases_of_other_drops() -> None:
     target, mine = make_target(), make_drop()
     make_step(target=target, seconds=9, state="holding", ended_at=None, desired_size=9)
     make_step(target=target, seconds=9, drop=mine, state="holding", ended_at=None, desired_size=12)
 
-    assert read(mine).targets[0].lowest_by_others == 9
+    assert read(mine).targets[0].other_leases_size == 9
 
 
 def test_read_takes_a_price_as_set_or_from_the_table() -> None:
@@ -127,18 +127,20 @@ def test_read_takes_a_price_as_set_or_from_the_table() -> None:
     assert only().price_per_hour == Decimal("0.10000")
 
 
-def test_price_table_has_every_kind_that_has_a_price() -> None:
+def test_price_table_has_every_provider_with_a_price() -> None:
     wanted = {kind.price_key for kind in PROVIDERS.values() if kind.price_key}
 
-    assert wanted <= set(prices.table().hourly)
-    assert all(entry.source.startswith("https://") and entry.price > 0 for entry in prices.table().hourly.values())
+    assert wanted <= set(prices.price_table().hourly)
+    assert all(
+        entry.source.startswith("https://") and entry.amount > 0 for entry in prices.price_table().hourly.values()
+    )
 
 
-def test_read_takes_what_ops_agreed_to() -> None:
+def test_read_takes_approved_sizes() -> None:
     drop = make_drop()
     ScalePlan.objects.create(drop=drop, expected=5, approved_sizes={"7": 40})
 
-    assert read(drop).approved == {7: 40}
+    assert read(drop).approved_sizes == {7: 40}
 
 
 def test_read_learns_from_the_last_drops() -> None:
@@ -155,7 +157,7 @@ def test_read_learns_from_the_last_drops() -> None:
     assert read(mine).weights["gate"].peak_per_shopper is None
 
 
-def test_read_learns_how_long_a_checkout_takes_and_how_much_a_hold() -> None:
+def test_read_learns_checkout_seconds_and_units_per_hold() -> None:
     drop = make_drop(phase="live", quantity=60)
     first = drop.editions.get()
     now = timezone.now()
@@ -175,7 +177,7 @@ def test_read_assumes_a_minute_until_enough_was_sold() -> None:
     assert read().checkout_reason == "about 60 s from the hold to the authorised payment, an assumption"
 
 
-def test_read_asks_no_more_for_three_targets_than_for_one(
+def test_read_makes_as_many_queries_for_three_targets_as_for_one(
     django_assert_num_queries: DjangoAssertNumQueries, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     drop = make_drop()
@@ -190,15 +192,15 @@ def test_read_asks_no_more_for_three_targets_than_for_one(
         read(drop)
 
 
-def test_a_plan_of_rows_is_a_plan() -> None:
+def test_make_plan_accepts_inputs_read_from_rows() -> None:
     make_target()
-    planned = plan(read(make_drop(quantity=500), expected=20_000))
+    planned = make_plan(read(make_drop(quantity=500), expected=20_000))
 
     assert [(line.target, line.desired_size, line.unit) for line in planned.lines] == [("web fleet", 8, "workers")]
     assert planned.problems == ()
 
 
-def test_suggest_is_a_fifth_more_than_the_largest_of_late() -> None:
+def test_suggest_returns_a_fifth_more_than_the_largest_crowd() -> None:
     for joined in (100, 1000, 700, 300):  # the newest last; four drops, of which three count
         drop = make_drop(phase="live")
         Checkpoint.objects.filter(drop=drop).update(joined=joined, counter_limit=joined)
@@ -208,8 +210,8 @@ def test_suggest_is_a_fifth_more_than_the_largest_of_late() -> None:
     found = history.suggest(drop=make_drop())
 
     assert found.expected == 1200
-    assert found.reason.endswith("the most of the last 3 drops; and a fifth more.")
+    assert found.reason.endswith("the largest of the last 3 drops; this is a fifth more.")
 
 
-def test_suggest_nothing_before_the_first_drop() -> None:
+def test_suggest_returns_0_before_the_first_drop() -> None:
     assert history.suggest(drop=make_drop()).expected == 0
