@@ -129,9 +129,7 @@ def cached_page(*, slug: str) -> DropPage:
 def cached_fixed_parts(*, drop_id: UUID) -> Drop:
     """Read what the announcement fixed: the drop, its editions, its product with pictures.
 
-    Up to five seconds old.
-
-    The drop is shared between threads: change nothing in it.
+    It is up to five seconds old, and shared between threads: change nothing in it.
     """
     drops = Drop.objects.select_related("product").prefetch_related("editions__variant", PICTURES)
     return drops.get(pk=drop_id)

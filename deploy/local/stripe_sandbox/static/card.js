@@ -63,7 +63,8 @@ const CHECKS = {
     return past ? "invalid_expiry_month_past" : "";
   },
   cvc() {
-    return digits(fields.cvc.value).length === (isAmex() ? 4 : 3) ? "" : "incomplete_cvc";
+    const length = isAmex() ? 4 : 3;
+    return digits(fields.cvc.value).length === length ? "" : "incomplete_cvc";
   },
 };
 
@@ -79,7 +80,8 @@ function format(name) {
   // Formatting moves the caret to the end, so it waits while somebody edits in the middle.
   if (field.selectionStart !== field.value.length) return;
   if (name === "number") {
-    const groups = isAmex() ? /^(\d{0,4})(\d{0,6})(\d{0,5})/ : /^(\d{0,4})(\d{0,4})(\d{0,4})(\d{0,4})(\d{0,3})/;
+    let groups = /^(\d{0,4})(\d{0,4})(\d{0,4})(\d{0,4})(\d{0,3})/;
+    if (isAmex()) groups = /^(\d{0,4})(\d{0,6})(\d{0,5})/;
     field.value = groups.exec(typed).slice(1).filter(Boolean).join(" ");
   } else if (name === "expiry") {
     const month = /^[2-9]$/.test(typed) ? `0${typed}` : typed.slice(0, 2);

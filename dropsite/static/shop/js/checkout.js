@@ -1,4 +1,4 @@
-// Paying: Stripe's card form (or the sandbox's, which has the same API), a ConfirmationToken, one POST, the order page.
+// Paying: Stripe's card form (or the sandbox's, with the same API), a ConfirmationToken, one POST, the order page.
 
 const form = document.getElementById("pay");
 const button = document.getElementById("button");
@@ -80,7 +80,8 @@ function updatePrices() {
 /** Stripe's card form in the colours of this page. */
 function appearance() {
   const style = getComputedStyle(document.documentElement);
-  const [ground, ink, signal] = ["--ground", "--ink", "--signal"].map((name) => style.getPropertyValue(name).trim());
+  const names = ["--ground", "--ink", "--signal"];
+  const [ground, ink, signal] = names.map((name) => style.getPropertyValue(name).trim());
   return {
     theme: "flat",
     labels: "above",

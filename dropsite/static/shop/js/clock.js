@@ -1,10 +1,10 @@
-// Time: the server's clock, whatever this computer's says; times as people read them; the one countdown.
+// Time: the server's clock, independent of this computer's; times as people read them; the one countdown.
 
 const lang = document.documentElement.lang || "en";
 const JUMP_SECONDS = 3; // a larger step back means that somebody has set a clock
 let offset = null;
 
-/** Take a reading of the server's clock. It can only be late, so the largest offset seen is the most exact. */
+/** Record a reading of the server's clock. It can only be late, so the largest offset is the most exact. */
 export function learn(seconds) {
   const seen = seconds - Date.now() / 1000;
   if (offset === null || seen > offset || seen < offset - JUMP_SECONDS) offset = seen;
@@ -26,12 +26,13 @@ const unit = (name) => new Intl.NumberFormat(lang, { style: "unit", unit: name, 
 
 /** "4 minutes", "50 seconds", "2 days": one unit, rounded up. */
 export function spelled(seconds) {
-  const [name, size] = [["day", 172800], ["hour", 7200], ["minute", 60], ["second", 0]].find(([, least]) => seconds >= least);
+  const units = [["day", 172800], ["hour", 7200], ["minute", 60], ["second", 0]];
+  const [name, size] = units.find(([, least]) => seconds >= least);
   const length = { day: 86400, hour: 3600, minute: 60, second: 1 }[name];
   return unit(name).format(Math.max(size ? 1 : 0, Math.ceil(seconds / length)));
 }
 
-/** What is left before a deadline: "4 minutes", rounded down so that it never promises too much; at the end "1:42". */
+/** The time left before a deadline: "4 minutes", rounded down so that it never promises too much; at last "1:42". */
 export function remaining(seconds) {
   return seconds < 120 ? digits(seconds) : unit("minute").format(Math.floor(seconds / 60));
 }
@@ -44,7 +45,7 @@ export function range(least, most) {
 
 export const number = (value) => new Intl.NumberFormat(lang).format(value);
 
-/** Count down in an element to its data-ends (Unix seconds): data-text with {time}, then data-over and the event "over". */
+/** Count down in an element to its data-ends (Unix seconds): data-text with {time}, at last data-over and "over". */
 export function countdown(element) {
   const { ends, text, over } = element.dataset;
   const left = Number(ends) - now();

@@ -17,7 +17,8 @@ if (timer) {
   countdown(timer);
   const untilWarning = Number(timer.dataset.ends) - WARNING_SECONDS - now();
   const warning = document.querySelector("[data-warning]");
-  if (untilWarning > 0) setTimeout(() => (warning.textContent = warning.dataset.warning), 1000 * untilWarning);
+  const warn = () => { warning.textContent = warning.dataset.warning; };
+  if (untilWarning > 0) setTimeout(warn, 1000 * untilWarning);
 }
 // A page restored from the browser's memory shows the hold as it was.
 addEventListener("pageshow", (event) => event.persisted && location.reload());

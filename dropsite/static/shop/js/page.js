@@ -1,5 +1,6 @@
-// What pages with a form share: a pressed button says what it is doing, and sends once; times in the reader's zone.
-// <form data-busy="Holding…">; <p data-ends="Unix seconds" data-now="Unix seconds" data-text="{time} left" data-over="Over.">
+// Shared by pages with a form: a pressed button says what it is doing, and sends once; times in the reader's zone.
+// <form data-busy="Holding…">
+// <p data-ends="Unix seconds" data-now="Unix seconds" data-text="{time} left" data-over="Over.">
 
 import { countdown, learn, localise } from "./clock.js";
 

@@ -21,7 +21,7 @@ export function phaseAt(phase, { lobby, opens }, now) {
   return phase === "lobby" && now >= opens ? "opening" : phase;
 }
 
-/** The name of the state that the page shows: a phase, or how far a ticket has come. `place` is null before the draw. */
+/** The name of the state that the page shows: a phase, or a ticket's progress. `place` is null before the draw. */
 export function pageState({ phase, index, place, cursor }) {
   if (index === null || phase === "paused" || OVER.includes(phase)) return phase;
   if (phase === "announced" || phase === "lobby") return "joined";
@@ -37,7 +37,7 @@ export function likelyWait(place, { cursor, rate }) {
   return [expected / 1.25, expected * 1.5];
 }
 
-/** Seconds until the next poll. Around an opening, every page polls within 3 s after it, each at a moment of its own. */
+/** Seconds until the next poll. After an opening, every page polls within 3 s, each at a moment of its own. */
 export function pollDelay({ status, phase, times, place, now, hidden, failures, jitter }) {
   if (failures) return Math.min(MAX_BACKOFF_SECONDS, 2 ** failures) * (0.5 + jitter);
   const { least, most, share } = status?.poll ?? DEFAULT_POLL;
@@ -46,7 +46,8 @@ export function pollDelay({ status, phase, times, place, now, hidden, failures, 
   if (hidden) return expected && expected[1] < 120 ? 15 : 60;
   if (phase === "announced" || phase === "lobby") {
     const ahead = (phase === "announced" ? times.lobby : times.opens) - now;
-    return ahead > FAR_SECONDS ? FAR_POLL_SECONDS : Math.min(most, Math.max(0, ahead) + Math.max(1, 3 * jitter));
+    if (ahead > FAR_SECONDS) return FAR_POLL_SECONDS;
+    return Math.min(most, Math.max(0, ahead) + Math.max(1, 3 * jitter));
   }
   if (phase === "opening") return least + jitter;
   let wanted = most;

@@ -1,8 +1,11 @@
-// The shuffle, as the server calculates it. docs/verifying.md describes the bytes; both sides run the same test vectors.
+// The shuffle, as the server calculates it. docs/verifying.md describes the bytes; both sides share test vectors.
 
 const VERSION = "dropsite-shuffle-1";
 
-export const bytesOf = (hex) => Uint8Array.from(hex.replaceAll("-", "").match(/../g) ?? [], (pair) => parseInt(pair, 16));
+export const bytesOf = (hex) => {
+  const pairs = hex.replaceAll("-", "").match(/../g) ?? [];
+  return Uint8Array.from(pairs, (pair) => parseInt(pair, 16));
+};
 
 export const hexOf = (bytes) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 

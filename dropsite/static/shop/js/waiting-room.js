@@ -61,7 +61,8 @@ async function poll() {
   }
   await render();
   if (OVER.includes(phase())) return;
-  const facts = { status, phase: phase(), times, place, now: now(), hidden: document.hidden, failures, jitter: Math.random() };
+  const jitter = Math.random();
+  const facts = { status, phase: phase(), times, place, now: now(), hidden: document.hidden, failures, jitter };
   timer = setTimeout(poll, 1000 * pollDelay(facts));
 }
 
@@ -124,7 +125,7 @@ function announceOpening(before) {
   document.documentElement.classList.add("opened");
 }
 
-/** Load the page of a drop that is over, with its figures: once, and not at the same moment as everyone else. */
+/** Load the page of a drop that is over, with its figures: once, and not at the same moment as the others. */
 function reloadOnce(state) {
   const key = `seen-${slug}-${state}`;
   if (sessionStorage.getItem(key)) return;
@@ -142,11 +143,13 @@ function fillWaiting(index) {
   const shown = slot("place");
   setText(shown, number(ahead + 1));
   shown.style.setProperty("--chars", Math.max(4, shown.textContent.length));
-  frame.querySelector("[data-progress]").style.setProperty("--done", Math.min(1, status.cursor / (place + 1)));
+  const done = Math.min(1, status.cursor / (place + 1));
+  frame.querySelector("[data-progress]").style.setProperty("--done", done);
   const early = index < status.sealed;
   setText(slot("ahead"), aheadText(ahead, early));
   setText(slot("wait"), ahead === 0 ? "" : (fewLeft(ahead) ?? waitText()));
-  setText(slot("drawn"), fill(early ? texts.drawn : texts.late, { n: number(place + 1), all: number(status.sealed) }));
+  const drawn = early ? texts.drawn : texts.late;
+  setText(slot("drawn"), fill(drawn, { n: number(place + 1), all: number(status.sealed) }));
 }
 
 /** Drawn places are near enough, not exact: from ten on they are rounded to two figures. */
@@ -236,7 +239,8 @@ let unstoredKey = null;
 
 /** Kept, so that a retry after a lost answer gets the same index. */
 function clientKey() {
-  const fresh = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const random = crypto.getRandomValues(new Uint8Array(16));
+  const fresh = Array.from(random, (byte) => byte.toString(16).padStart(2, "0")).join("");
   try {
     const kept = localStorage.getItem(`client-${slug}`) ?? fresh;
     localStorage.setItem(`client-${slug}`, kept);
@@ -253,7 +257,8 @@ async function post(action) {
     method: "POST", body, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(TIMEOUT_MS),
   });
   const { detail = "" } = await response.json().catch(() => ({}));
-  return { ok: response.ok, code: response.status, retry: Number(response.headers.get("retry-after")) || 0, detail };
+  const retry = Number(response.headers.get("retry-after")) || 0;
+  return { ok: response.ok, code: response.status, retry, detail };
 }
 
 const NO_ANSWER = { ok: false, code: 0, retry: 0, detail: "" };
