@@ -48,9 +48,8 @@ class Cluster:
     quota: int = 100
     has_keda: bool = True
     denied: set[tuple[str, str]] = field(default_factory=set)  # (verb, plural)
-    raw: deque[tuple[int, bytes, dict[str, str]]] = field(
-        default_factory=deque
-    )  # responses to the next calls instead of real ones
+    # Responses to the next calls, in place of real ones: status, body, headers.
+    raw: deque[tuple[int, bytes, dict[str, str]]] = field(default_factory=deque)
     objects: dict[tuple[str, str], Json] = field(default_factory=dict)
     pods: dict[str, str] = field(default_factory=dict)  # name: phase
     calls: list[tuple[str, str]] = field(default_factory=list)

@@ -17,7 +17,7 @@ from drops.scaling.providers.aws.aurora import STABLE_STATUSES, AuroraProvider
 from drops.scaling.providers.aws.client import REGION, locator_text, parsing, request_id
 from drops.scaling.providers.base import Applied, ApplyRefused, BadLocator, Field, OutcomeUnclear, Reading, State
 
-CLASS = re.compile(r"db\.[a-z0-9-]+\.(?P<size>[a-z0-9-]+)")
+CLASS = re.compile(r"db\.[a-z0-9-]+\.[a-z0-9-]+")
 SMALL_CLASS_VCPUS = {"micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4}
 AUTO_SCALED_PREFIX = "application-autoscaling-"  # of readers that Aurora's own auto scaling adds and removes
 

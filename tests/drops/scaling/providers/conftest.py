@@ -1,4 +1,4 @@
-"""A stand-in for AWS, found by boto3 as any other endpoint is: in the environment."""
+"""Stand-ins for AWS and Kubernetes, which the official clients find through the environment."""
 
 from collections.abc import Iterator
 
@@ -17,7 +17,7 @@ def lane(server_lane: None) -> None:
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """An account on this machine, with credentials for it in the environment."""
+    """An AWS account on this machine, with its endpoint and credentials in the environment."""
     cloud = Cloud()
     with serve(cloud) as address:
         monkeypatch.setenv("AWS_ENDPOINT_URL", address)

@@ -1,4 +1,4 @@
-"""Warming a resized reader, tried on a real Postgres that stands for it."""
+"""Warming a resized reader, on a real Postgres in its place."""
 
 from collections.abc import Iterator
 

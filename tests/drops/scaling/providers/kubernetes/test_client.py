@@ -113,9 +113,9 @@ def test_an_unclear_response_is_not_retried(kube: Cluster, answer: Any, sentence
     assert len(kube.calls) == 1, "it is not tried again within one call"
 
 
-@pytest.mark.parametrize("garbage", ["two", -1, True, 2.5, [2]])
-def test_a_field_that_is_not_a_count_is_unclear(kube: Cluster, garbage: Any) -> None:
-    kube.objects["deployments", "web"]["status"]["readyReplicas"] = garbage
+@pytest.mark.parametrize("value", ["two", -1, True, 2.5, [2]])
+def test_a_field_that_is_not_a_count_is_unclear(kube: Cluster, value: Any) -> None:
+    kube.objects["deployments", "web"]["status"]["readyReplicas"] = value
 
     assert "can't be read (status.readyReplicas)" in unknown(Deployment(locator=LOCATOR))
 

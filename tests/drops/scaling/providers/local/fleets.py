@@ -1,4 +1,4 @@
-"""Fleets and pools that really run, for the tests of what pre-scales them."""
+"""Real gunicorn fleets and Celery workers, for the tests of the providers that scale them."""
 
 import os
 import signal
@@ -13,9 +13,9 @@ from deploy.local.runner.ports import free_port
 from drops.waitingroom.protocol.config import ROOT
 from tests.servers import until
 
-SECONDS = 40
+STOP_SECONDS = 40
 
-# Loading it takes until the file that it names is there: a worker that is started and does not serve yet.
+# Loading waits for the file that MAY_LOAD names: until then a worker has started, but is not ready.
 APP = """\
 import os, time
 while not os.path.exists(os.environ["MAY_LOAD"]):
@@ -34,18 +34,18 @@ async def asgi(scope, receive, send):
 
 
 @contextmanager
-def run(*words: str, folder: Path, stop: int = signal.SIGTERM, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server as long as the block; what it says lies in folder/log."""
+def run(*command: str, folder: Path, stop: int = signal.SIGTERM, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a server as long as the block; its output is in folder/log."""
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", *words], cwd=ROOT, env=os.environ | variables, stdout=log, stderr=log
+            [sys.executable, "-m", *command], cwd=ROOT, env=os.environ | variables, stdout=log, stderr=log
         )
     try:
         yield process
     finally:
         process.send_signal(stop)
         try:
-            process.wait(SECONDS)
+            process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -53,30 +53,30 @@ def run(*words: str, folder: Path, stop: int = signal.SIGTERM, **variables: str)
 
 @contextmanager
 def gunicorn(folder: Path, *, kind: str = "gthread", workers: int = 1, port: bool = False) -> Iterator[Path]:
-    """A fleet with a control socket; its path. Workers load once folder/may-load exists."""
+    """Run a fleet with a control socket; yield its path. Workers load once folder/may-load exists."""
     (folder / "served.py").write_text(APP)
     (folder / "may-load").touch()
     path = folder / "fleet.ctl"
     app = "served:asgi" if kind == "asgi" else "served:wsgi"
-    words = ["gunicorn", app, "-k", kind, "-w", str(workers), "--pythonpath", str(folder), "--log-level", "warning"]
-    words += ["-b", f"127.0.0.1:{free_port()}" if port else f"unix:{folder}/http", "--graceful-timeout", "2"]
-    words += ["--control-socket", str(path), "-c", "python:deploy.gunicorn_hooks"]
+    command = ["gunicorn", app, "-k", kind, "-w", str(workers), "--pythonpath", str(folder), "--log-level", "warning"]
+    command += ["-b", f"127.0.0.1:{free_port()}" if port else f"unix:{folder}/http", "--graceful-timeout", "2"]
+    command += ["--control-socket", str(path), "-c", "python:deploy.gunicorn_hooks"]
     if kind == "gthread":
-        words += ["--threads", "2"]
-    with run(*words, folder=folder, MAY_LOAD=str(folder / "may-load")):
+        command += ["--threads", "2"]
+    with run(*command, folder=folder, MAY_LOAD=str(folder / "may-load")):
         until(path.exists, "the fleet's control socket")
         yield path
 
 
-# Leaves a file when the worker is ready; keeps a process busy until one is there, and another from starting.
+# Creates a file when the worker is ready. Other files keep a process busy, or keep it from starting.
 TASK = """\
 import os, time
 from celery import shared_task
 from celery.signals import worker_ready
 
 @worker_ready.connect
-def say_so(**_):
-    open(os.environ["READY"], "w").close()  # a ping that comes before is lost, and waited for
+def report_ready(**_):
+    open(os.environ["READY"], "w").close()  # an earlier ping would be lost
 
 def start_slowly():
     while os.path.exists(os.environ["SLOW"]):
@@ -93,14 +93,18 @@ def stay_busy(begun, until):
 
 
 @contextmanager
-def celery(folder: Path, name: str, *, pool: str = "prefork", words: Sequence[str] = ()) -> Iterator[str]:
-    """A worker of this shop's own app, with one process and a queue of that name; its name in full."""
+def celery(folder: Path, name: str, *, pool: str = "prefork", options: Sequence[str] = ()) -> Iterator[str]:
+    """Run a worker of the shop's app, with one process and a queue of that name; yield its full name."""
     (folder / "busy_tasks.py").write_text(TASK)
     command = ["celery", "-q", "--skip-checks", "-A", "dropsite", "worker", "-P", pool, "-Q", name, "-c", "1"]
     command += ["-n", f"{name}@%h", "--without-gossip", "--without-mingle", "-I", "busy_tasks", "-l", "WARNING"]
-    near = {"SLOW": str(folder / "slow"), "READY": str(folder / "ready"), "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}"}
-    near["PYTHONWARNINGS"] = "ignore:You're running the worker"
-    with run(*command, *words, folder=folder, stop=signal.SIGQUIT, **near):
+    variables = {
+        "SLOW": str(folder / "slow"),
+        "READY": str(folder / "ready"),
+        "PYTHONPATH": f"{folder}{os.pathsep}{ROOT}",
+    }
+    variables["PYTHONWARNINGS"] = "ignore:You're running the worker"
+    with run(*command, *options, folder=folder, stop=signal.SIGQUIT, **variables):
         node = f"{name}@{socket.gethostname()}"
         until((folder / "ready").exists, f"the worker {node}")
         yield node

@@ -176,7 +176,7 @@ def test_pool_of_threads_is_refused(tmp_path: Path) -> None:
 def test_pool_under_autoscale_is_refused(tmp_path: Path) -> None:
     sentence, options = "not supported with autoscale", ["--autoscale", "4,1"]
     with (
-        fleets.celery(tmp_path, f"auto-{os.getpid()}", words=options) as node,
+        fleets.celery(tmp_path, f"auto-{os.getpid()}", options=options) as node,
         pytest.raises(ApplyRefused, match=sentence),
     ):
         Celery(locator={"worker": node}).apply(THREE, key="k")

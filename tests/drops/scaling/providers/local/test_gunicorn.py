@@ -141,7 +141,7 @@ def between(real: Path, path: Path, *, spoil: Callable[[dict[str, object], socke
                 fleet.connect(str(real))
                 ControlProtocol.write_message(fleet, command)
                 answer = ControlProtocol.read_message(fleet)
-        except OSError:  # gunicorn makes its socket anew as it forks; the client will dial again
+        except OSError:  # gunicorn recreates its socket as it forks; the client connects again
             return False
         if spoil(command, client):
             return False
