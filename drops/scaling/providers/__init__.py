@@ -1,7 +1,7 @@
 """Providers: one file each, registered here.
 
-A provider applies an absolute state. Whether the target has reached it is read back, never concluded from an accepted
-call.
+A provider applies an absolute state. Whether the target has reached it is read back, never concluded from an
+accepted call.
 """
 
 from drops.scaling.providers.aws.aurora_class import AuroraClass

@@ -1,4 +1,7 @@
-"""The interface of every provider. A new one is a file with a subclass of Provider, and its line in PROVIDERS."""
+"""The interface of every provider.
+
+A new one is a file with a subclass of Provider, and its line in PROVIDERS.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -13,7 +16,10 @@ class ProviderError(Exception):
 
 
 class OutcomeUnclear(ProviderError):
-    """It is unknown whether the call took effect: time-out, 5xx, unreadable response. Read again, then repeat it."""
+    """It is unknown whether the call took effect: time-out, 5xx, unreadable response.
+
+    Read again, then repeat it.
+    """
 
 
 class ApplyRefused(ProviderError):
@@ -45,7 +51,10 @@ class Field:
 
 @dataclass(frozen=True)
 class Reading:
-    """A target as observed. `state` holds only what the provider controls; `size` is the size which that asks for."""
+    """A target as observed.
+
+    `state` holds only what the provider controls; `size` is the size that this state means.
+    """
 
     state: State
     size: int
@@ -97,7 +106,10 @@ class Provider(ABC):
 
     @abstractmethod
     def apply(self, state: State, *, key: str) -> Applied:
-        """Set an absolute state, or make the next call on the way to it. Safe to repeat, with the same `key`."""
+        """Set an absolute state, or make the next call on the way to it.
+
+        Safe to repeat, with the same `key`.
+        """
 
     def is_ready(self, reading: Reading, state: State) -> bool:
         """Whether the target has reached the state: set to it, nothing in progress, all instances ready."""

@@ -1,9 +1,10 @@
-"""Anything else, by a signed webhook: its receiver gets the desired size, and its status URL returns the observed one.
+"""Anything else, by a signed webhook: a URL gets the desired size, another returns the observed one.
 
-Apply: `POST url` with `{"version": 1, "url": …, "size": 8}`. The size is absolute, so that a repeated call has no
-further effect; `Idempotency-Key` and `webhook-id` are the same for each repeat of a call.
-Read: `GET status_url` returns `{"size": 8, "serving": 6, "moving": true, "words": "…"}`, of which the last two may be
-left out: the desired size, the instances that are ready, whether a change is in progress, a sentence for ops.
+Apply: `POST url` with `{"version": 1, "url": …, "size": 8}`. The size is absolute, so that a repeated call
+has no further effect; `Idempotency-Key` and `webhook-id` are the same for each repeat of a call.
+Read: `GET status_url` returns `{"size": 8, "serving": 6, "moving": true, "words": "…"}`, of which the last
+two may be left out: the desired size, the instances that are ready, whether a change is in progress, a
+sentence for ops.
 Both are signed, as shop.core.outbound does it.
 """
 

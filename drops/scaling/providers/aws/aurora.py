@@ -4,7 +4,8 @@ from typing import Any, ClassVar
 
 from drops.scaling.providers.aws.client import AwsProvider, locator_text, parsing
 
-STABLE_STATUSES = {"available", "backing-up", "storage-optimization"}  # of a cluster or instance that isn't changing
+# Of a cluster or an instance that isn't changing.
+STABLE_STATUSES = {"available", "backing-up", "storage-optimization"}
 
 
 class AuroraProvider(AwsProvider):

@@ -3,8 +3,8 @@
   resize a small reader ─▶ wait ─▶ warm it ─▶ fail over to it ─▶ the old writer is a reader now: resize it ─▶ …
 
 Resizing the writer itself would move its role to a small reader and never bring it back. On the way down, the
-baseline's writer is resized first and gets its role back; then the others follow. Each call to `apply` takes the next
-step that the cluster allows, and none while a change is in progress.
+baseline's writer is resized first and gets its role back; then the others follow. Each call to `apply` takes
+the next step that the cluster allows, and none while a change is in progress.
 """
 
 import re
@@ -66,8 +66,8 @@ class Cluster:
 class AuroraClass(AuroraProvider):
     """`locator`: {"region", "cluster", "classes"}. State: {"classes": {instance: class}, "writer": instance}.
 
-    `writer` is null where it doesn't matter which instance writes: during a drop, all are of the same class. Only
-    instances of a listed class are changed.
+    `writer` is null where it doesn't matter which instance writes: during a drop, all are of the same class.
+    Only instances of a listed class are changed.
     """
 
     name: ClassVar[str] = "Aurora instance class"
@@ -105,7 +105,10 @@ class AuroraClass(AuroraProvider):
         return f"aws:rds:{locator_text(locator, 'region')}:{locator_text(locator, 'cluster').lower()}:class"
 
     def read(self) -> Reading:
-        """Read the class and status of each instance, and which one writes. The writer's vCPUs are the size."""
+        """Read the class and status of each instance, and which one writes.
+
+        The writer's vCPUs are the size.
+        """
         cluster = self._read_cluster()
         writer = cluster.writer
         size = self._vcpus(writer.instance_class)
@@ -138,7 +141,10 @@ class AuroraClass(AuroraProvider):
         return baseline if classes == baseline["classes"] else {"classes": classes, "writer": None}
 
     def apply(self, state: State, *, key: str) -> Applied:
-        """Take the next step, if no change is in progress. Raises ApplyRefused if it needs a reader and has none."""
+        """Take the next step, if no change is in progress.
+
+        Raises ApplyRefused if it needs a reader and has none.
+        """
         cluster = self._read_cluster()
         if cluster.changes:
             return Applied(message=f"waiting for {cluster.changes}")
@@ -169,7 +175,7 @@ class AuroraClass(AuroraProvider):
         return bool(one["classes"] == other["classes"]) and len(writers) <= 1
 
     def is_between(self, live: State, *, before: State, after: State) -> bool:
-        """Whether the instances are the same, each of its old or its new class; any of them may be the writer."""
+        """Whether the instances are the same, each of its old or its new class; any of them may write."""
         old, new = before["classes"], after["classes"]
         return live["classes"].keys() == new.keys() and all(
             current in {old.get(node), new[node]} for node, current in live["classes"].items()
@@ -181,8 +187,8 @@ class AuroraClass(AuroraProvider):
         with parsing("DescribeDBClusters"):
             if not str(found["Engine"]).startswith("aurora"):
                 raise ApplyRefused(
-                    f"{self.cluster_id} runs {found['Engine']}. Only Aurora can resize the instances of a cluster one"
-                    " by one. Choose a different target."
+                    f"{self.cluster_id} runs {found['Engine']}. Only Aurora can resize the instances of a"
+                    " cluster one by one. Choose a different target."
                 )
             members = {member["DBInstanceIdentifier"]: member for member in found["DBClusterMembers"]}
             return Cluster(
@@ -210,17 +216,20 @@ class AuroraClass(AuroraProvider):
         vcpus = parse_classes(self.locator)
         if instance_class not in vcpus:
             raise ApplyRefused(
-                f"The writer of {self.display_name} has class {instance_class}, which is not among the target's"
-                " classes. Add it."
+                f"The writer of {self.display_name} has class {instance_class}, which is not among the"
+                " target's classes. Add it."
             )
         return vcpus[instance_class]
 
     def _resize(self, node: Node, classes: Mapping[str, str]) -> Applied:
-        """Change a reader's class now. Raises ApplyRefused if that would also apply changes made by others."""
+        """Change a reader's class now.
+
+        Raises ApplyRefused if that would also apply changes made by others.
+        """
         if node.pending:
             raise ApplyRefused(
-                f"{node.name} has changes waiting for its maintenance window ({', '.join(node.pending)}), and changing"
-                " its class would apply them too. Apply them first, or undo them."
+                f"{node.name} has changes waiting for its maintenance window ({', '.join(node.pending)}),"
+                " and changing its class would apply them too. Apply them first, or undo them."
             )
         instance_class = classes[node.name]
         response = self.call(
@@ -247,7 +256,10 @@ class AuroraClass(AuroraProvider):
 
 
 def parse_classes(locator: Mapping[str, Any]) -> dict[str, int]:
-    """Return {class: vCPUs}, ascending: of "db.r7g.large, db.r7g.xlarge", or "db.x.odd=6". Raises ValueError."""
+    """Return {class: vCPUs}, ascending: of "db.r7g.large, db.r7g.xlarge", or "db.x.odd=6".
+
+    Raises ValueError.
+    """
     given = locator.get("classes")
     if isinstance(given, str):
         given = re.split(r"[\s,]+", given)
@@ -269,7 +281,7 @@ def parse_classes(locator: Mapping[str, Any]) -> dict[str, int]:
 
 
 def vcpus_of(instance_class: str) -> int:
-    """Return a class's vCPUs by its last part, as AWS names them: large 2, xlarge 4, 8xlarge 32; 0 if unknown."""
+    """Return a class's vCPUs by AWS's naming: large 2, xlarge 4, 8xlarge 32; 0 if unknown."""
     size = instance_class.rpartition(".")[2]
     factor = size.removesuffix("xlarge")
     return int(factor) * 4 if factor.isdecimal() else SMALL_CLASS_VCPUS.get(size, 0)

@@ -1,8 +1,9 @@
 """Aurora Serverless v2: a cluster's minimum capacity, below which none of its serverless instances may fall.
 
-Sizes are in half ACUs, AWS's own steps, so that a baseline of 0.5 ACU is restored exactly. Whether the minimum has been
-reached is read from the capacity that each instance reports, not from the setting. With a minimum of 0 or 0.5, Aurora
-PostgreSQL allows at most 2,000 connections; raising the minimum changes that only at the next restart.
+Sizes are in half ACUs, AWS's own steps, so that a baseline of 0.5 ACU is restored exactly. Whether the
+minimum has been reached is read from the capacity that each instance reports, not from the setting. With a
+minimum of 0 or 0.5, Aurora PostgreSQL allows at most 2,000 connections; raising the minimum changes that only
+at the next restart.
 """
 
 from collections.abc import Mapping
@@ -22,7 +23,10 @@ LIMITED_CONNECTIONS_ACU = 0.5  # up to this minimum, Aurora PostgreSQL limits co
 
 
 class AuroraServerless(AuroraProvider):
-    """`locator`: {"region", "cluster"}. State: {"min", "max"} in ACU, and "pause" in seconds where min is 0."""
+    """`locator`: {"region", "cluster"}.
+
+    State: {"min", "max"} in ACU, and "pause" in seconds where min is 0.
+    """
 
     name: ClassVar[str] = "Aurora Serverless v2 minimum"
     unit: ClassVar[str] = "half ACUs"
@@ -75,8 +79,7 @@ class AuroraServerless(AuroraProvider):
             "modify_db_cluster",
             DBClusterIdentifier=self.cluster_id,
             ServerlessV2ScalingConfiguration=capacity_range,
-            # Applying immediately would also apply changes that others left for the maintenance window. RDS changes
-            # the capacity range at once in either case.
+            # Applying immediately would also apply changes that others left for the maintenance window.
             ApplyImmediately=not has_pending_changes,
         )
         return Applied(request_id=request_id(response), message=self.format_size(half_acus(state["min"])))
@@ -91,8 +94,8 @@ class AuroraServerless(AuroraProvider):
         with parsing("DescribeDBClusters"):
             if not cluster.get("ServerlessV2ScalingConfiguration"):
                 raise ApplyRefused(
-                    f"{self.display_name} is not Serverless v2: it has no capacity range. Set one, or choose a"
-                    " different provider."
+                    f"{self.display_name} is not Serverless v2: it has no capacity range. Set one, or"
+                    " choose a different provider."
                 )
         return cluster
 

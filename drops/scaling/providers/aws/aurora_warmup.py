@@ -1,7 +1,7 @@
 """Warming a resized reader before it becomes the writer: otherwise the crowd would meet an empty cache.
 
-This needs the shop's own DATABASE_URL to lead to the cluster, as it supplies user and password, and pg_prewarm to be
-installed. A reader that doesn't respond must not become the writer.
+This needs the shop's own DATABASE_URL to lead to the cluster, as it supplies user and password, and
+pg_prewarm to be installed. A reader that doesn't respond must not become the writer.
 """
 
 import time
@@ -15,7 +15,7 @@ from drops.scaling.providers.base import OutcomeUnclear, one_line
 CONNECT_SECONDS = 3
 WARM_UP_SECONDS = 20.0  # in all; what isn't warm by then is warmed by use
 
-# Tables and indexes of our own schema, the small ones first, so that most of them are warm when the time is up.
+# Tables and indexes of our own schema, the small ones first, so that most are warm when the time is up.
 RELATIONS = """
     SELECT c.oid::regclass::text FROM pg_class c
     WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'i') AND c.relpersistence = 'p'
@@ -48,8 +48,8 @@ def warm(*, host: str, endpoints: Collection[str]) -> str:
         return "partly warmed: the time ran out"
     except psycopg.Error as error:
         raise OutcomeUnclear(
-            f"The resized instance {host} can't be read ({one_line(error, 100)}), so it hasn't been made the writer."
-            " It will be tried again."
+            f"The resized instance {host} can't be read ({one_line(error, 100)}), so it hasn't been made"
+            " the writer. It will be tried again."
         ) from error
 
 

@@ -1,7 +1,8 @@
-"""What all AWS providers share: the check of a locator, and calls with short time-outs and no retries of their own.
+"""What all AWS providers share: checking a locator, and calls with short time-outs and no retries.
 
-Credentials are boto3's: the environment, a profile, the role of the task or machine. So is AWS_ENDPOINT_URL, which
-tests and stand-ins use. Each target has a new session at each tick, so that renewed credentials are found.
+Credentials are boto3's: the environment, a profile, the role of the task or machine. So is AWS_ENDPOINT_URL,
+which tests and stand-ins use. Each target has a new session at each tick, so that renewed credentials are
+found.
 """
 
 import re
@@ -31,8 +32,8 @@ class AwsProvider(Provider):
     """A target in one region of AWS."""
 
     credentials: ClassVar[str] = (
-        "boto3's own: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment of the workers, a profile, or "
-        "the role of the task or machine that they run on."
+        "boto3's own: AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY in the environment of the workers, a"
+        " profile, or the role of the task or machine that they run on."
     )
 
     @classmethod
@@ -59,7 +60,10 @@ class AwsProvider(Provider):
         """What the target is called in messages: "ECS service shop/web"."""
 
     def call(self, service: str, operation: str, /, *, resource_name: str = "", **parameters: Any) -> dict[str, Any]:
-        """Make one call, once, and return its response. Raises ProviderError with a sentence that says what to do."""
+        """Make one call, once, and return its response.
+
+        Raises ProviderError with a sentence that says what to do.
+        """
         context = {"service": service, "operation": operation, "region": self.region}
         botocore = _botocore()
         try:
@@ -90,8 +94,8 @@ class AwsProvider(Provider):
             client = self._session.create_client(service, region_name=self.region, config=config)
         except ValueError as error:
             raise ApplyRefused(
-                f"boto3 can't use AWS_ENDPOINT_URL or AWS_PROFILE as they are set: {errors.shortened(str(error))}."
-                " Correct them."
+                "boto3 can't use AWS_ENDPOINT_URL or AWS_PROFILE as they are set:"
+                f" {errors.shortened(str(error))}. Correct them."
             ) from error
         return self._clients.setdefault(service, client)
 
@@ -162,6 +166,6 @@ def parsing(operation: str) -> Iterator[None]:
 def unreadable_message(operation: str) -> str:
     """Return the sentence for an unreadable response."""
     return (
-        f"AWS's response to {operation} can't be read. It will be tried again; if this persists, check whether"
-        " AWS_ENDPOINT_URL should be set."
+        f"AWS's response to {operation} can't be read. It will be tried again; if this persists, check"
+        " whether AWS_ENDPOINT_URL should be set."
     )

@@ -1,7 +1,10 @@
-"""An ECS service: the bounds in Application Auto Scaling, and the desired count, which raising a bound doesn't change.
+"""An ECS service: its bounds in Application Auto Scaling, and its desired count.
 
-On the way up the bounds are set first, on the way down last, so that a call that fails half-way leaves a state which is
-neither the old nor the new one. Where scaling policies control the service, they set the count between the bounds.
+Raising a bound doesn't change the count, so both are set.
+
+On the way up the bounds are set first, on the way down last, so that a call that fails half-way leaves a
+state which is neither the old nor the new one. Where scaling policies control the service, they set the count
+between the bounds.
 """
 
 from collections.abc import Mapping
@@ -17,9 +20,9 @@ DIMENSION = {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:Desire
 class EcsService(AwsProvider):
     """`locator`: {"region", "cluster", "service"}. State: {"min", "max", "desired", "steered"}.
 
-    min and max are null where the service is not registered with Application Auto Scaling. `steered` is true where
-    scaling policies set the count. `desired` is null in a state for a drop whose count is set by policies: any count
-    from min up will do.
+    min and max are null where the service is not registered with Application Auto Scaling. `steered` is true
+    where scaling policies set the count. `desired` is null in a state for a drop whose count is set by
+    policies: any count from min up will do.
     """
 
     name: ClassVar[str] = "AWS ECS service"
@@ -62,7 +65,7 @@ class EcsService(AwsProvider):
             )
 
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Raise the lower bound, the upper one with it where that is lower, and the count; lower none of them."""
+        """Raise the lower bound, the count, and the upper bound where it is lower; lower none of them."""
         if baseline["min"] is None:
             return baseline | {"desired": max(size, baseline["desired"])}
         low = max(size, baseline["min"])
@@ -82,7 +85,7 @@ class EcsService(AwsProvider):
         return Applied(request_id=last_id, message=self.format_size(desired))
 
     def is_same(self, one: State, other: State) -> bool:
-        """Whether the bounds are equal, and the counts too, or, where policies set the count, it is within them."""
+        """Whether bounds and counts are equal; where policies set the count, it need only be within the bounds."""
         if not one or not other or any(one[name] != other[name] for name in ("min", "max")):
             return False
         counts = [state["desired"] for state in (one, other) if state["desired"] is not None]
@@ -92,7 +95,7 @@ class EcsService(AwsProvider):
         return bool(one["desired"] == other["desired"])
 
     def is_ready(self, reading: Reading, state: State) -> bool:
-        """Whether the service has reached the state; where policies set the count, the lower bound must be ready."""
+        """Whether the state is reached; where policies set the count, the lower bound must be ready."""
         if state["desired"] is None:
             return self.is_same(reading.state, state) and reading.serving >= state["min"]
         return super().is_ready(reading, state)
@@ -108,7 +111,10 @@ class EcsService(AwsProvider):
         return f"{locator_text(self.locator, 'cluster')}/{locator_text(self.locator, 'service')}"
 
     def _describe_service(self) -> dict[str, Any]:
-        """Return what ECS reports about the service. Raises ApplyRefused if there is none that has a count."""
+        """Return what ECS reports about the service.
+
+        Raises ApplyRefused if there is none that has a count.
+        """
         cluster, name = locator_text(self.locator, "cluster"), locator_text(self.locator, "service")
         response = self.call("ecs", "describe_services", cluster=cluster, services=[name])
         with parsing("DescribeServices"):
@@ -119,8 +125,8 @@ class EcsService(AwsProvider):
                 )
             if service.get("schedulingStrategy") == "DAEMON":
                 raise ApplyRefused(
-                    f"ECS service {self._path} runs one task per machine, so its count can't be set. Disable this"
-                    " target."
+                    f"ECS service {self._path} runs one task per machine, so its count can't be set."
+                    " Disable this target."
                 )
             return service
 
@@ -163,7 +169,10 @@ class EcsService(AwsProvider):
         return request_id(response)
 
     def _set_count(self, desired: int) -> str:
-        """Set the count, and read it back; return the request's id. Raises OutcomeUnclear if it isn't as set."""
+        """Set the count, and read it back; return the request's id.
+
+        Raises OutcomeUnclear if it isn't as set.
+        """
         cluster, name = locator_text(self.locator, "cluster"), locator_text(self.locator, "service")
         response = self.call("ecs", "update_service", cluster=cluster, service=name, desiredCount=desired)
         # On the way down, the bounds may only be lowered once the count is.
@@ -171,8 +180,8 @@ class EcsService(AwsProvider):
             observed = int(self._describe_service()["desiredCount"])
         if observed != desired:
             raise OutcomeUnclear(
-                f"ECS accepted a count of {desired} for {self._path}, but still reports {observed}. It will be tried"
-                " again."
+                f"ECS accepted a count of {desired} for {self._path}, but still reports {observed}. It will"
+                " be tried again."
             )
         return request_id(response)
 

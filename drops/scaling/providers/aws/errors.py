@@ -1,8 +1,8 @@
 """AWS's errors as sentences for ops.
 
-ApplyRefused: somebody must act (no such resource, no permission, quota, credentials, region). OutcomeUnclear: the next
-tick tries again (throttled, busy, 5xx, no response, an unreadable one). boto3 is an optional extra, so this module
-compares the names of errors and imports none of them.
+ApplyRefused: somebody must act (no such resource, no permission, quota, credentials, region). OutcomeUnclear:
+the next tick tries again (throttled, busy, 5xx, no response, an unreadable one). boto3 is an optional extra,
+so this module compares the names of errors and imports none of them.
 """
 
 import re
@@ -93,8 +93,8 @@ def _refusal(error: AwsError) -> ApplyRefused:
         return _credentials_refused(code, error.region)
     if code in DENIED_CODES:
         return ApplyRefused(
-            f"AWS doesn't allow {error.action} on {error.resource}. Grant this action to the role or user that the"
-            " workers run as."
+            f"AWS doesn't allow {error.action} on {error.resource}. Grant this action to the role or user"
+            " that the workers run as."
         )
     if code in NOT_FOUND_CODES | NOT_CONFIGURED_CODES:
         sentence = f"There is no {error.resource} in {error.region}: {error.message}. Check the name and the region."
@@ -109,14 +109,14 @@ def _refusal(error: AwsError) -> ApplyRefused:
 def _credentials_refused(code: str, region: str) -> ApplyRefused:
     if code in EXPIRED_CODES:
         return ApplyRefused(
-            f"The AWS credentials have expired ({code}). Renew them, and restart the workers if they are environment"
-            " variables."
+            f"The AWS credentials have expired ({code}). Renew them, and restart the workers if they are"
+            " environment variables."
         )
     if code in CLOCK_CODES:
         return ApplyRefused(f"AWS says that the request's time is wrong ({code}). Correct this machine's clock.")
     return ApplyRefused(
-        f"AWS in {region} doesn't know these credentials ({code}). Check the key and its secret, and that the region"
-        " is enabled for the account."
+        f"AWS in {region} doesn't know these credentials ({code}). Check the key and its secret, and that"
+        " the region is enabled for the account."
     )
 
 
@@ -128,8 +128,8 @@ def from_exception(
     action = iam_action(service, operation, {})
     if name in {"NoCredentials", "PartialCredentials", "ProfileNotFound"}:
         return ApplyRefused(
-            f"There are no AWS credentials ({message}). Give the workers AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a"
-            " profile, or a role."
+            f"There are no AWS credentials ({message}). Give the workers AWS_ACCESS_KEY_ID and"
+            " AWS_SECRET_ACCESS_KEY, a profile, or a role."
         )
     if name in EXPIRED_CODES:
         return _credentials_refused(name, region)

@@ -89,8 +89,8 @@ class LambdaConcurrency(AwsProvider):
         with parsing("GetAlias"):
             if response["FunctionVersion"] == "$LATEST":
                 raise ApplyRefused(
-                    f"The {self.display_name} points to $LATEST, which can't be provisioned. Point it to a published"
-                    " version."
+                    f"The {self.display_name} points to $LATEST, which can't be provisioned. Point it to a"
+                    " published version."
                 )
 
     def _read_config(self) -> dict[str, Any] | None:

@@ -1,8 +1,9 @@
-"""Sessions with a Kubernetes API server, through the official client, for the providers of namespaced resources.
+"""Sessions with a Kubernetes API server, through the official client, in one namespace.
 
-Credentials come from the configuration that KUBECONFIG names, or from the pod's own service account, never from a row.
-Each session first reads the namespace: if its UID is not the locator's, this is a different cluster, and nothing else
-is read or written there. A session is limited in time, follows no redirect and retries nothing: the next tick does.
+Credentials come from the configuration that KUBECONFIG names, or from the pod's own service account, never
+from a row. Each session first reads the namespace: if its UID is not the locator's, this is a different
+cluster, and nothing else is read or written there. A session is limited in time, follows no redirect and
+retries nothing: the next tick does.
 """
 
 import json
@@ -115,8 +116,8 @@ class Cluster:
                     f"The API server {host} didn't respond in time. It will be tried again."
                 ) from error
             raise OutcomeUnclear(
-                f"The API server {host} can't be reached ({type(error).__name__}). Check its address, and whether a"
-                " firewall blocks it."
+                f"The API server {host} can't be reached ({type(error).__name__}). Check its address, and"
+                " whether a firewall blocks it."
             ) from error
         return _parse(body, what=resource.kind), str(response.headers.get("Audit-Id", ""))[:100]
 
@@ -174,8 +175,9 @@ def _verify_namespace(*, cluster: Cluster, uid: str) -> None:
     found = value_at(cluster.get(NAMESPACE, cluster.namespace), "metadata.uid", str, "")
     if found != uid:
         raise ApplyRefused(
-            f"This is a different cluster: its namespace “{cluster.namespace}” has the UID {one_line(found, 40)}."
-            " Choose the right context or KUBECONFIG; if the namespace was created again, enter its new UID."
+            f"This is a different cluster: its namespace “{cluster.namespace}” has the UID"
+            f" {one_line(found, 40)}. Choose the right context or KUBECONFIG; if the namespace was created"
+            " again, enter its new UID."
         )
 
 
@@ -205,8 +207,8 @@ def _client(*, context: str) -> Any:
         AttributeError,
     ) as error:
         raise ApplyRefused(
-            f"There is no usable configuration: {one_line(error, 140).rstrip('.')}. Set KUBECONFIG, or run in a pod"
-            " with a service account."
+            f"There is no usable configuration: {one_line(error, 140).rstrip('.')}. Set KUBECONFIG, or run"
+            " in a pod with a service account."
         ) from error
     configuration.retries = False
     return kubernetes.ApiClient(configuration)
@@ -244,8 +246,8 @@ def _error_for(error: Any, call: ApiCall) -> ProviderError:
 def _forbidden(message: str, call: ApiCall) -> ApplyRefused:
     if "exceeded quota" in message:
         return ApplyRefused(
-            f"A quota of namespace “{call.namespace}” doesn't allow this: {one_line(message, MAX_SHOWN_CHARACTERS)}."
-            " Raise the quota, or lower the target's ceiling."
+            f"A quota of namespace “{call.namespace}” doesn't allow this:"
+            f" {one_line(message, MAX_SHOWN_CHARACTERS)}. Raise the quota, or lower the target's ceiling."
         )
     if "system:anonymous" in message:
         return ApplyRefused(
@@ -255,8 +257,9 @@ def _forbidden(message: str, call: ApiCall) -> ApplyRefused:
     if user or not message:
         plural, group = call.resource.plural, call.resource.group or "core"
         return ApplyRefused(
-            f"{user[1] if user else 'This user'} may not {call.verb} {plural} in namespace “{call.namespace}” (403)."
-            f" Grant the verb “{call.verb}” on “{plural}” (API group “{group}”) in a Role."
+            f"{user[1] if user else 'This user'} may not {call.verb} {plural} in namespace"
+            f" “{call.namespace}” (403). Grant the verb “{call.verb}” on “{plural}” (API group “{group}”)"
+            " in a Role."
         )
     return ApplyRefused(
         f"A policy of the cluster forbids this: {one_line(message, MAX_SHOWN_CHARACTERS)}. Ask the cluster's"
@@ -283,18 +286,18 @@ def _other_error(status: int, message: str, call: ApiCall) -> ProviderError:
     # The client reports a failed TLS handshake as status 0.
     if status == 0:
         return ApplyRefused(
-            f"TLS with {host} fails: {shown}. Check that this is the right cluster, and that the certificate authority"
-            " in KUBECONFIG is current."
+            f"TLS with {host} fails: {shown}. Check that this is the right cluster, and that the"
+            " certificate authority in KUBECONFIG is current."
         )
     if status == 401:
         return ApplyRefused(
-            f"{host} doesn't accept the credentials (401): the token has expired, or belongs to a different cluster."
-            " Renew it."
+            f"{host} doesn't accept the credentials (401): the token has expired, or belongs to a different"
+            " cluster. Renew it."
         )
     if status == 409:
         return OutcomeUnclear(
-            f"Somebody else changed {call.resource.kind} “{call.name}” at the same moment (409). It will be tried"
-            " again."
+            f"Somebody else changed {call.resource.kind} “{call.name}” at the same moment (409). It will be"
+            " tried again."
         )
     if status == 429 or status >= 500:
         return OutcomeUnclear(f"The API server {host} failed ({status}): {shown}. It will be tried again.")

@@ -21,12 +21,15 @@ class Deployment(NamespacedProvider):
     name: ClassVar[str] = "Kubernetes Deployment"
     api_resource: ClassVar[Resource] = DEPLOYMENT
     credentials: ClassVar[str] = (
-        "KUBECONFIG in the environment, or the pod's service account. It needs a Role with: get namespaces, get and "
-        "patch deployments, list pods, list horizontalpodautoscalers."
+        "KUBECONFIG in the environment, or the pod's service account. It needs a Role with: get"
+        " namespaces, get and patch deployments, list pods, list horizontalpodautoscalers."
     )
 
     def fetch(self, cluster: Cluster) -> Document:
-        """Return the Deployment. Raises ApplyRefused if an autoscaler controls its replicas, as it would reset them."""
+        """Return the Deployment.
+
+        Raises ApplyRefused if an autoscaler controls its replicas, as it would reset them.
+        """
         deployment = super().fetch(cluster)
         name = self.locator["name"]
         for autoscaler in cluster.list(AUTOSCALER):
@@ -36,9 +39,9 @@ class Deployment(NamespacedProvider):
             )
             if scaled == (DEPLOYMENT.kind, name):
                 raise ApplyRefused(
-                    f"The HPA “{value_at(autoscaler, 'metadata.name', str, '')}” controls the replicas of Deployment"
-                    f" “{name}” and would reset them. Make the HPA the target, or the ScaledObject if KEDA created"
-                    " the HPA."
+                    f"The HPA “{value_at(autoscaler, 'metadata.name', str, '')}” controls the replicas of"
+                    f" Deployment “{name}” and would reset them. Make the HPA the target, or the"
+                    " ScaledObject if KEDA created the HPA."
                 )
         return deployment
 

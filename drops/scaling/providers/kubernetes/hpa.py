@@ -1,7 +1,7 @@
 """A Kubernetes HorizontalPodAutoscaler, by its minimum. The maximum is raised with it where needed, and restored.
 
-Above the minimum the autoscaler scales by load as before. An HPA that KEDA created is refused, because KEDA overwrites
-it from its ScaledObject.
+Above the minimum the autoscaler scales by load as before. An HPA that KEDA created is refused, because KEDA
+overwrites it from its ScaledObject.
 """
 
 from typing import ClassVar
@@ -28,8 +28,8 @@ class Autoscaler(NamespacedProvider):
     name: ClassVar[str] = "Kubernetes HPA"
     api_resource: ClassVar[Resource] = AUTOSCALER
     credentials: ClassVar[str] = (
-        "KUBECONFIG in the environment, or the pod's service account. It needs a Role with: get namespaces, get and "
-        "patch horizontalpodautoscalers, get deployments and statefulsets, list pods."
+        "KUBECONFIG in the environment, or the pod's service account. It needs a Role with: get"
+        " namespaces, get and patch horizontalpodautoscalers, get deployments and statefulsets, list pods."
     )
 
     def fetch(self, cluster: Cluster) -> Document:
@@ -38,8 +38,9 @@ class Autoscaler(NamespacedProvider):
         owner = scaled_object_name(autoscaler)
         if owner:
             raise ApplyRefused(
-                f"KEDA owns the HPA “{self.locator['name']}” and overwrites it from its ScaledObject “{owner}”, so"
-                " nothing set here would last. Make the ScaledObject the target (provider “KEDA ScaledObject”)."
+                f"KEDA owns the HPA “{self.locator['name']}” and overwrites it from its ScaledObject"
+                f" “{owner}”, so nothing set here would last. Make the ScaledObject the target (provider"
+                " “KEDA ScaledObject”)."
             )
         return autoscaler
 

@@ -1,4 +1,7 @@
-"""A KEDA ScaledObject, by its minimum. KEDA copies it to the HPA that it owns, and whether it has is read there."""
+"""A KEDA ScaledObject, by its minimum.
+
+KEDA copies it to the HPA that it owns, and whether it has is read there.
+"""
 
 from typing import ClassVar
 
@@ -26,8 +29,9 @@ class ScaledObject(NamespacedProvider):
     name: ClassVar[str] = "KEDA ScaledObject"
     api_resource: ClassVar[Resource] = SCALED_OBJECT
     credentials: ClassVar[str] = (
-        "KUBECONFIG in the environment, or the pod's service account. It needs a Role with: get namespaces, get and "
-        "patch scaledobjects, get horizontalpodautoscalers, deployments and statefulsets, list pods."
+        "KUBECONFIG in the environment, or the pod's service account. It needs a Role with: get"
+        " namespaces, get and patch scaledobjects, get horizontalpodautoscalers, deployments and"
+        " statefulsets, list pods."
     )
 
     def check_effective(self, document: Document, state: State) -> None:

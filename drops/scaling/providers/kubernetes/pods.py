@@ -1,7 +1,7 @@
 """The pods of a Deployment or StatefulSet, and what all providers of namespaced resources share.
 
-Ready are the pods that the workload reports as ready. A workload is moving if its controller has not seen the last
-change yet, or if it has pending pods: nodes are missing, or an image.
+Ready are the pods that the workload reports as ready. A workload is moving if its controller has not seen the
+last change yet, or if it has pending pods: nodes are missing, or an image.
 """
 
 import re
@@ -122,8 +122,8 @@ def read_pods(cluster: Cluster, *, kind: str, name: str) -> Pods:
     resources = {resource.kind: resource for resource in (DEPLOYMENT, STATEFUL_SET)}
     if kind not in resources:
         raise ApplyRefused(
-            f"It scales a {one_line(kind, 60)}, but only Deployments and StatefulSets can be read back. Choose a"
-            " different target."
+            f"It scales a {one_line(kind, 60)}, but only Deployments and StatefulSets can be read back."
+            " Choose a different target."
         )
     workload = cluster.get(resources[kind], name)
     selector = format_selector(value_at(workload, "spec.selector", dict, {}))
@@ -147,8 +147,8 @@ def format_selector(selector: Document) -> str:
         selector_format = SELECTOR_FORMATS.get(value_at(rule, "operator", str, ""))
         if not selector_format:
             raise ApplyRefused(
-                "The selector of its pods has an operator that Dropsite doesn't support. Use In, NotIn, Exists or"
-                " DoesNotExist."
+                "The selector of its pods has an operator that Dropsite doesn't support. Use In, NotIn,"
+                " Exists or DoesNotExist."
             )
         values = ",".join(str(value) for value in value_at(rule, "values", list, []))
         parts.append(selector_format.format(key=value_at(rule, "key", str, ""), values=values))

@@ -1,8 +1,8 @@
 """A pool of Celery's processes: the workers of one queue.
 
-Celery's own pool_grow and pool_shrink are relative, and a message that seemed lost may still arrive: sent twice, they
-act twice. So each worker of this shop registers two commands of ours as it starts: one resizes its pool to an absolute
-size, the other reports that size.
+Celery's own pool_grow and pool_shrink are relative, and a message that seemed lost may still arrive: sent
+twice, they act twice. So each worker of this shop registers two commands of ours as it starts: one resizes
+its pool to an absolute size, the other reports that size.
 
 A pool shrinks by idle processes, once all have started. A busy one may finish, and stops at a later call.
 """
@@ -115,8 +115,8 @@ class Celery(Provider):
             raise OutcomeUnclear(f"The broker can't be reached ({type(error).__name__}). Check BROKER_URL.") from error
         if not responses:
             raise OutcomeUnclear(
-                f"No worker {name} responded within {RESPONSE_SECONDS:g} seconds. Check that it is running and uses"
-                " this broker."
+                f"No worker {name} responded within {RESPONSE_SECONDS:g} seconds. Check that it is running"
+                " and uses this broker."
             )
         return _parse(name, responses[0].get(name) or {})
 
@@ -127,7 +127,10 @@ def node_name(locator: Mapping[str, Any]) -> str:
 
 
 def _parse(name: str, response: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the worker's report. Raises ApplyRefused if the worker can't do it, OutcomeUnclear if unreadable."""
+    """Return the worker's report.
+
+    Raises ApplyRefused if the worker can't do it, OutcomeUnclear if unreadable.
+    """
     error = response.get("error")
     if error:
         # Celery's response to a command that the worker hasn't registered.

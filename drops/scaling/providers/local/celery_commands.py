@@ -1,8 +1,8 @@
 """Two remote-control commands for Celery workers: report the size of the pool, and resize it.
 
-Celery has no public way to resize a pool to an absolute size or to see which processes are up, so this reads private
-parts of its pool; a test on real workers fails if an upgrade changes them. Both commands run in the worker's own loop,
-so that nothing happens between looking and acting.
+Celery has no public way to resize a pool to an absolute size or to see which processes are up, so this reads
+private parts of its pool; a test on real workers fails if an upgrade changes them. Both commands run in the
+worker's own loop, so that nothing happens between looking and acting.
 """
 
 import logging
@@ -49,8 +49,8 @@ def resize(state: Any, size: int, **_: object) -> dict[str, Any]:
     if size > before:
         result = _grow(state, size - before)
     elif size < before and len(processes) == before and not _starting(pool):
-        # Otherwise some processes are already ending, and would be chosen again, or are starting, and would miss the
-        # signal to stop.
+        # Otherwise some processes are already ending, and would be chosen again, or are starting, and would
+        # miss the signal to stop.
         result = _shrink(state, before - size)
     if "error" in result:
         return result
@@ -76,8 +76,8 @@ def _shrink(state: Any, count: int) -> dict[str, Any]:
     try:
         return _builtin_command("pool_shrink")(state, count)
     except ValueError:
-        # Celery stops the idle processes, then raises because of the busy ones, and skips its own count of prefetched
-        # messages. So that is corrected here.
+        # Celery stops the idle processes, then raises because of the busy ones, and skips its own count of
+        # prefetched messages. So that is corrected here.
         stopped = before - state.consumer.pool.num_processes
         if stopped:
             state.consumer._update_prefetch_count(-stopped)

@@ -1,8 +1,8 @@
 """A gunicorn fleet on this machine, through its control socket: web, hooks, gate.
 
-`worker add N` is relative, so each call reads the size first and sends the difference; if the response is lost, the
-size is read again before anything is sent again. gunicorn closes and recreates the socket at each fork, so lost
-responses are common right after workers were added.
+`worker add N` is relative, so each call reads the size first and sends the difference; if the response is
+lost, the size is read again before anything is sent again. gunicorn closes and recreates the socket at each
+fork, so lost responses are common right after workers were added.
 """
 
 import os
@@ -97,7 +97,10 @@ class Gunicorn(Provider):
         return Applied(message=f"{before} → {after} workers")
 
     def _retrying(self, talk: Callable[[socket.socket], Result]) -> Result:
-        """Return the result of a conversation; start it again while the socket is away. Raises ProviderError."""
+        """Return the result of a conversation; start it again while the socket is away.
+
+        Raises ProviderError.
+        """
         path = socket_path(self.locator)
         deadline = time.monotonic() + RETRY_SECONDS
         while True:
@@ -111,8 +114,8 @@ class Gunicorn(Provider):
             except (OSError, ControlProtocolError, ValueError, KeyError, TypeError) as error:
                 if time.monotonic() > deadline:
                     raise OutcomeUnclear(
-                        f"No gunicorn responds at {path} ({type(error).__name__}). Check that it is running with"
-                        " --control-socket."
+                        f"No gunicorn responds at {path} ({type(error).__name__}). Check that it is running"
+                        " with --control-socket."
                     ) from error
             time.sleep(RETRY_DELAY_SECONDS)
 

@@ -1,10 +1,11 @@
-"""What Linux's /proc shows of a server on this machine: its CPU time, and its connections that wait to be accepted."""
+"""What Linux's /proc shows of a local server: its CPU time, and connections that wait to be accepted."""
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
-# Fields of /proc/PID/stat (proc_pid_stat(5)), counted from the one behind the name. The last two are of dead children.
+# Fields of /proc/PID/stat (see proc_pid_stat(5)), counted from the one behind the name. The last two are those
+# of children that have ended.
 PARENT, USER_TICKS, SYSTEM_TICKS, DEAD_USER_TICKS, DEAD_SYSTEM_TICKS = 1, 11, 12, 13, 14
 
 LISTEN_STATE = "0A"  # in /proc/net/tcp; the receive queue of such a socket counts connections not yet accepted
