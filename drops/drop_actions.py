@@ -158,7 +158,9 @@ def mark_announced(*, drop: Drop) -> None:
     """
     nonce = secrets.token_bytes(16)
     secret = places.secret(bytes.fromhex(settings.SHUFFLE_KEY), drop.pk, nonce)
-    number = next_number() if drop.listed else None
+    number = None
+    if drop.listed:
+        number = next_number()
     # Whether the drop opens in the future was checked by this machine's clock. The database's clock decides.
     updated = Drop.objects.filter(pk=drop.pk, announced_at=None, opens_at__gt=Now()).update(
         announced_at=Now(), nonce=nonce, commitment=places.commitment(secret), number=number

@@ -19,10 +19,12 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozense
     widths = [max(len(row[i]) for row in [head, *rows]) for i in range(len(head))]
     lines = []
     for row in [head, *rows]:
-        cells = [
-            cell.rjust(width) if i in right else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
+        cells = []
+        for i, (cell, width) in enumerate(zip(row, widths, strict=True)):
+            if i in right:
+                cells.append(cell.rjust(width))
+            else:
+                cells.append(cell.ljust(width))
         lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
 
@@ -43,7 +45,9 @@ def plan_as_text(*, plan: Plan) -> str:
 
 
 def _list(title: str, sentences: Sequence[str]) -> list[str]:
-    return ["\n".join([title, *_indented(sentences)])] if sentences else []
+    if not sentences:
+        return []
+    return ["\n".join([title, *_indented(sentences)])]
 
 
 def _indented(sentences: Sequence[str]) -> list[str]:
@@ -65,9 +69,10 @@ def _lines(lines: Sequence[PlanLine]) -> str:
 
 
 def _line(line: PlanLine) -> tuple[str, ...]:
-    desired = str(line.desired_size)
+    desired, remark = str(line.desired_size), ""
     if line.needs_approval:
         desired += f" ({line.allowed_size})"  # what is allowed without approval
+        remark = NEEDS_APPROVAL
     return (
         line.target,
         str(line.current_size),
@@ -76,18 +81,22 @@ def _line(line: PlanLine) -> tuple[str, ...]:
         clock(line.starts_at),
         clock(line.needed_at),
         dollars(line.price),
-        NEEDS_APPROVAL if line.needs_approval else "",
+        remark,
     )
 
 
 def dollars(amount: Decimal | None) -> str:
     """Return an amount in US dollars; a dash where no price is known."""
-    return "–" if amount is None else f"${amount:,.2f}"
+    if amount is None:
+        return "–"
+    return f"${amount:,.2f}"
 
 
 def clock(moment: datetime | None) -> str:
     """Return a date and time in UTC."""
-    return f"{moment:%d %b %H:%M:%S}" if moment else ""
+    if moment is None:
+        return ""
+    return f"{moment:%d %b %H:%M:%S}"
 
 
 def status_as_text(*, now: datetime, drop: Drop | None = None) -> str:

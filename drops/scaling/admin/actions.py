@@ -134,7 +134,9 @@ def confirm(
             return refusal_page(request, admin_site=admin_site, about=subject, why=[str(refusal)], back=back)
         messages.success(request, str(action.done))
         return HttpResponseRedirect(back)
-    title = f"{action.label}: {subject}?" if isinstance(subject, Target) else f"{action.label}?"
+    title = f"{action.label}?"
+    if isinstance(subject, Target):
+        title = f"{action.label}: {subject}?"
     context = {
         **admin_site.each_context(request),
         "title": title,

@@ -14,7 +14,9 @@ EMPTY_VALUES: tuple[object, ...] = (None, "", {}, [])
 
 def provider_name(key: str) -> str:
     """Return a provider's name, or its key if it no longer exists."""
-    return PROVIDERS[key].name if key in PROVIDERS else key
+    if key not in PROVIDERS:
+        return key
+    return PROVIDERS[key].name
 
 
 def credentials(key: str) -> str:
@@ -59,7 +61,15 @@ def target_status(*, target: Target) -> tuple[str, str]:
         return "stopped", "stopped"
     if target.error:
         return "trouble", "failing"
+    return _size_status(target)
+
+
+def _size_status(target: Target) -> tuple[str, str]:
+    """Return the status of a target without faults."""
+    if target.baseline is None and not target.observed:
+        return "off", "not read yet"
     if target.baseline is None:
-        return ("rest", "at baseline") if target.observed else ("off", "not read yet")
-    is_returning = target.desired_size is not None and target.desired_size == target.baseline_size
-    return ("moving", "returning to baseline") if is_returning else ("scaled", "scaled")
+        return "rest", "at baseline"
+    if target.desired_size is not None and target.desired_size == target.baseline_size:
+        return "moving", "returning to baseline"
+    return "scaled", "scaled"

@@ -32,13 +32,19 @@ def overview(request: HttpRequest) -> dict[str, Any]:
     """Return the status of pre-scaling as a whole: its heartbeat, whether it is paused, open alerts."""
     now = timezone.now()
     row = heartbeat.current()
+    age = ""
+    if row.ticked_at:
+        age = format_duration(max(now - row.ticked_at, timedelta()))
+    action = actions.GLOBAL_ACTIONS["pause"]
+    if row.paused_at:
+        action = actions.GLOBAL_ACTIONS["resume"]
     return {
         "heartbeat": row,
-        "heartbeat_age": format_duration(max(now - row.ticked_at, timedelta())) if row.ticked_at else "",
+        "heartbeat_age": age,
         "is_overdue": heartbeat.is_overdue(now=now),
         "alerts": alerts_with_targets(),
         "may_act": request.user.has_perm(actions.PERMISSION),
-        "action": actions.GLOBAL_ACTIONS["resume" if row.paused_at else "pause"],
+        "action": action,
     }
 
 
@@ -55,7 +61,10 @@ def preview(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> 
         raise PermissionDenied
     drop = get_object_or_404(Drop, pk=drop_id)
     stored = ScalePlan.objects.filter(drop=drop).values_list("expected", flat=True).first()
-    form = PreviewForm(request.GET if "expected" in request.GET else {"expected": stored or ""})
+    if "expected" in request.GET:
+        form = PreviewForm(request.GET)
+    else:
+        form = PreviewForm({"expected": stored or ""})
     plan = None
     if form.is_valid():
         inputs = read_inputs.read(drop=drop, expected=form.cleaned_data["expected"], now=timezone.now())

@@ -26,7 +26,9 @@ def plan_context(plan: Plan) -> dict[str, Any]:
 
 def stored_plan_context(*, scale_plan: ScalePlan) -> dict[str, Any] | None:
     """Return the plan of the last tick for the template; None if there is none yet."""
-    return _formatted(scale_plan.plan) if scale_plan.plan else None
+    if not scale_plan.plan:
+        return None
+    return _formatted(scale_plan.plan)
 
 
 def _formatted(plan: dict[str, Any]) -> dict[str, Any]:
@@ -39,9 +41,12 @@ def _formatted(plan: dict[str, Any]) -> dict[str, Any]:
         }
         for line in plan["lines"]
     ]
+    needed_at = None
+    if lines:
+        needed_at = parse_moment(lines[0]["needed_at"])
     return plan | {
         "lines": lines,
-        "needed_at": parse_moment(plan["lines"][0]["needed_at"]) if lines else None,
+        "needed_at": needed_at,
         "price_text": format_price(plan.get("price")),
         "always_on_text": format_price(plan.get("always_on")),
     }
@@ -57,8 +62,9 @@ def format_price(amount: Decimal | str | float | None) -> str:
     if amount is None:
         return "not known"
     dollars = Decimal(str(amount))
-    digits = 4 if 0 < dollars < Decimal("0.01") else 2
-    return f"${dollars:,.{digits}f}"
+    if 0 < dollars < Decimal("0.01"):
+        return f"${dollars:,.4f}"
+    return f"${dollars:,.2f}"
 
 
 def cost_context(*, scale_plan: ScalePlan) -> dict[str, Any] | None:

@@ -99,7 +99,9 @@ def page_context(request: HttpRequest, scale_plan: ScalePlan) -> dict[str, Any]:
     now, drop = timezone.now(), scale_plan.drop
     steps = list(Step.objects.filter(drop=drop).select_related("target").order_by("tier", "target__name"))
     plan = plans.stored_plan_context(scale_plan=scale_plan)
-    sizes = {line["target_id"]: line["current_size"] for line in plan["lines"]} if plan else {}
+    sizes = {}
+    if plan:
+        sizes = {line["target_id"]: line["current_size"] for line in plan["lines"]}
     calls = Call.objects.filter(step__drop=drop).filter(~Q(operation="read") | ~Q(error=""))
     return {
         "title": f"Scale plan of “{drop}”",

@@ -45,8 +45,9 @@ class ShareInline(TabularInline[Share, Target]):
     verbose_name_plural = "groups it carries, and the throughput of one instance"
 
     def get_extra(self, request: HttpRequest, obj: Target | None = None, **kwargs: Any) -> int:
-        has_shares = obj is not None and obj.pk and obj.shares.exists()
-        return 0 if has_shares else 1
+        if obj is not None and obj.pk and obj.shares.exists():
+            return 0
+        return 1
 
 
 @admin.register(Target)
@@ -92,8 +93,12 @@ class TargetAdmin(AuditedAdmin[Target]):
 
     def form_provider(self, request: HttpRequest, obj: Target | None) -> str:
         """Return the target's provider, or the one chosen in the address; empty if it is unknown."""
-        key = obj.provider if obj is not None else request.GET.get("provider", "")
-        return key if key in PROVIDERS else ""
+        key = request.GET.get("provider", "")
+        if obj is not None:
+            key = obj.provider
+        if key not in PROVIDERS:
+            return ""
+        return key
 
     def can_change_locator(self, request: HttpRequest, obj: Target | None) -> bool:
         """Whether the locator can be changed: not while the target is scaled, nor by staff who only look."""
@@ -113,8 +118,9 @@ class TargetAdmin(AuditedAdmin[Target]):
     def get_form(self, request: HttpRequest, obj: Target | None = None, change: bool = False, **kwargs: Any) -> Any:
         provider = self.form_provider(request, obj)
         # Without the provider's fields, nothing in a posted form can change the locator.
-        has_locator = provider and self.can_change_locator(request, obj)
-        kwargs["form"] = form_for(provider=provider) if has_locator else TargetForm
+        kwargs["form"] = TargetForm
+        if provider and self.can_change_locator(request, obj):
+            kwargs["form"] = form_for(provider=provider)
         return super().get_form(request, obj, change, **kwargs)
 
     def get_fieldsets(self, request: HttpRequest, obj: Target | None = None) -> Any:

@@ -153,8 +153,12 @@ def draw_row(*, step: Step, size: int | None, axis: Axis, now: datetime) -> Row:
 def size_change(*, step: Step, size: int | None) -> str:
     """Return how the step changes its target's size; only the desired size if the one before isn't known."""
     desired = display.size(target=step.target, count=step.desired_size)
-    before = step.target.baseline_size if step.target.baseline_size is not None else size
-    return desired if before is None else f"{before} → {desired}"
+    before = step.target.baseline_size
+    if before is None:
+        before = size
+    if before is None:
+        return desired
+    return f"{before} → {desired}"
 
 
 def legend(*, rows: Sequence[Row], marks: Sequence[Mark]) -> list[tuple[str, str]]:
@@ -198,34 +202,43 @@ def times(*, step: Step) -> Iterator[TimeEntry]:
     if step.ready_at:
         is_late = step.ready_at > step.needed_at
         difference = format_duration(abs(step.needed_at - step.ready_at))
-        text = f"{clock(step.ready_at, day=day)}, {difference} {'late' if is_late else 'early'}"
+        text = f"{clock(step.ready_at, day=day)}, {difference} early"
+        if is_late:
+            text = f"{clock(step.ready_at, day=day)}, {difference} late"
         yield TimeEntry("ready", text, is_late)
     if step.holding_at:
         yield TimeEntry("holding", clock(step.holding_at, day=day))
     if step.released_at:
         yield TimeEntry("released", clock(step.released_at, day=day))
     if step.ended_at:
-        label = "abandoned" if step.state == Step.State.ABANDONED else "restored"
+        label = "restored"
+        if step.state == Step.State.ABANDONED:
+            label = "abandoned"
         yield TimeEntry(label, clock(step.ended_at, day=day))
 
 
 def clock(at: datetime, *, day: datetime) -> str:
     """Return the time of day; with its date if that isn't `day`'s."""
     local = timezone.localtime(at)
-    is_same_day = local.date() == timezone.localtime(day).date()
-    return date_format(local, "H:i:s" if is_same_day else "j M, H:i:s")
+    if local.date() == timezone.localtime(day).date():
+        return date_format(local, "H:i:s")
+    return date_format(local, "j M, H:i:s")
 
 
 def marks(*, drop: Drop, steps: Sequence[Step], axis: Axis, now: datetime) -> Iterator[Mark]:
     """Return the moments that concern all steps, as far as they lie on the axis."""
-    over = drop.ends_at if drop.ends_at and drop.ends_at <= now else None
-    is_under_way = any(step.ended_at is None for step in steps)
+    over = None
+    if drop.ends_at and drop.ends_at <= now:
+        over = drop.ends_at
+    current = None
+    if any(step.ended_at is None for step in steps):
+        current = now
     for kind, at, label in (
         ("needed", min(step.needed_at for step in steps), "go / no-go"),
         ("lobby", drop.lobby_opens_at, "lobby opens"),
         ("opens", drop.opens_at, "drop opens"),
         ("over", over, "drop over"),
-        ("now", now if is_under_way else None, "now"),
+        ("now", current, "now"),
     ):
         if at is not None and axis.first <= at <= axis.last:
             yield Mark(kind, axis.position(at), label, at)

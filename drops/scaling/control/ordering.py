@@ -53,7 +53,9 @@ def connection_shortage(*, drop: Drop, sizes: Mapping[int, int], now: datetime) 
     expected = ScalePlan.objects.filter(drop=drop).values_list("expected", flat=True).first()
     inputs = read_inputs.read(drop=drop, expected=expected or 1, now=now)
     connections = capacity.connection_use(sizes=current_sizes | dict(sizes), inputs=inputs)
-    return "" if connections.fits else f"Waiting for database connections. {connections.message}"
+    if connections.fits:
+        return ""
+    return f"Waiting for database connections. {connections.message}"
 
 
 def possible_size(target: Target) -> int | None:

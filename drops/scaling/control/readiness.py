@@ -35,7 +35,9 @@ class Readiness:
 
     @property
     def verdict(self) -> str:
-        return NO_GO if self.shortfalls else GO
+        if self.shortfalls:
+            return NO_GO
+        return GO
 
 
 def end_limits(*, now: datetime) -> None:

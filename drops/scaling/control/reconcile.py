@@ -148,8 +148,10 @@ def desired_fields(observation: Observation, decided: Decision) -> dict[str, obj
         "desired": decided.state,
         "desired_size": decided.size,
         "desired_at": observation.now,
-        "previous": None if decided.ready else decision.previous_states(observation),
+        "previous": None,
     }
+    if not decided.ready:
+        fields["previous"] = decision.previous_states(observation)
     if observation.target.baseline is None:
         fields |= {"baseline": observation.reading.state, "baseline_size": observation.reading.size}
     return fields
@@ -173,7 +175,9 @@ def mark_ready(observation: Observation, *, size: int) -> list[str]:
 def move(step: Step, to: State) -> list[str]:
     """Move a step on. Return the line that reports it, unless something else moved the step first."""
     line = steps.transition_line(step=step, to=to)
-    return [line] if steps.move(step=step, to=to) else []
+    if not steps.move(step=step, to=to):
+        return []
+    return [line]
 
 
 def apply(observation: Observation, *, actor: str) -> list[str]:
@@ -195,7 +199,9 @@ def apply(observation: Observation, *, actor: str) -> list[str]:
 
 def idempotency_key(target: Target) -> str:
     """Return the key of a call: the same if it is repeated, a new one for a new state or time."""
-    desired_at = target.desired_at.isoformat() if target.desired_at else ""
+    desired_at = ""
+    if target.desired_at:
+        desired_at = target.desired_at.isoformat()
     identity = json.dumps([target.pk, target.desired, desired_at], sort_keys=True)
     return hashlib.sha256(identity.encode()).hexdigest()[:32]
 

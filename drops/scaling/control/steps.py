@@ -41,7 +41,9 @@ LIVE_STATES = tuple(state for state in State if state not in Step.OVER)
 def live(*, target: Target | None = None) -> QuerySet[Step]:
     """Steps that aren't over, with their targets, drops and approvals."""
     rows = Step.objects.filter(state__in=LIVE_STATES).select_related("drop__scale_plan", "target")
-    return rows if target is None else rows.filter(target=target)
+    if target is None:
+        return rows
+    return rows.filter(target=target)
 
 
 def move(*, step: Step, to: State, message: str = "") -> bool:
@@ -73,8 +75,10 @@ def next_state(*, step: Step, phase: Phase, now: datetime) -> State | None:
     """Return the state to which the drop and the clock alone move a step; None: it stays. Pure."""
     if step.state == State.RELEASING or step.state in Step.OVER:
         return None
+    if phase in lifecycle.ENDED_PHASES and step.state == State.PLANNED:
+        return State.ABANDONED
     if phase in lifecycle.ENDED_PHASES:
-        return State.ABANDONED if step.state == State.PLANNED else State.RELEASING
+        return State.RELEASING
     lobby_opens_at = step.drop.lobby_opens_at
     is_lobby_open = lobby_opens_at is not None and lobby_opens_at <= now
     if step.state in {State.READY, State.DEGRADED} and is_lobby_open:

@@ -74,7 +74,10 @@ def show_plan(*, slug: str, expected: int | None) -> str:
 
 def show_status(*, slug: str | None) -> str:
     """Show the status of one drop's steps, or of all."""
-    return report.status_as_text(now=timezone.now(), drop=find_drop(slug) if slug else None)
+    drop = None
+    if slug:
+        drop = find_drop(slug)
+    return report.status_as_text(now=timezone.now(), drop=drop)
 
 
 def restore(*, name: str, dry_run: bool) -> str:
