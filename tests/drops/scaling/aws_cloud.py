@@ -19,7 +19,7 @@ GROUP = "arn:aws:elasticloadbalancing:eu-central-1:1:targetgroup/web/1"
 Json = dict[str, Any]
 
 
-class AwsError(Exception):
+class AwsFailure(Exception):
     """An error response."""
 
     def __init__(self, code: str, message: str = "No.", status: int = 400) -> None:
@@ -127,16 +127,16 @@ class Cloud:
         with self.lock:
             try:
                 return self._respond(request, fault, number)
-            except AwsError as error:
+            except AwsFailure as error:
                 return aws_wire.error(request, error.code, error.message, error.status)
 
     def _respond(self, request: Request, fault: Fault | None, number: int) -> Response | None:
         if fault and fault.kind == "garbage":
             return Response(200, "text/html", b"<html>Welcome to the hotel's network</html>")
         if fault and fault.kind not in {"lost", "lie"}:
-            raise AwsError(fault.kind, fault.message, fault.status)
+            raise AwsFailure(fault.kind, fault.message, fault.status)
         if request.region != REGION and request.service in {"ecs", "rds", "lambda"}:
-            raise AwsError(
+            raise AwsFailure(
                 {"ecs": "ClusterNotFoundException", "rds": "DBClusterNotFoundFault"}.get(
                     request.service, "ResourceNotFoundException"
                 ),
@@ -204,7 +204,7 @@ class Cloud:
         low = parameters.get("MinCapacity", self.service.min_capacity)
         high = parameters.get("MaxCapacity", self.service.max_capacity)
         if (low or 0) > (high or 0):
-            raise AwsError("ValidationException", "Maximum capacity cannot be less than minimum capacity")
+            raise AwsFailure("ValidationException", "Maximum capacity cannot be less than minimum capacity")
         if not lie:
             self.service.min_capacity, self.service.max_capacity = low, high
         return {}
@@ -217,7 +217,7 @@ class Cloud:
     # --- RDS and CloudWatch -----------------------------------------------------------------------------------------
     def DescribeDBClusters(self, parameters: Json, lie: bool) -> Json:  # noqa: N802
         if parameters["DBClusterIdentifier"] != "shop":
-            raise AwsError("DBClusterNotFoundFault", "DBCluster other not found.", 404)
+            raise AwsFailure("DBClusterNotFoundFault", "DBCluster other not found.", 404)
         self._advance()
         return {"DBClusters": [self._cluster()]}
 
@@ -269,9 +269,9 @@ class Cloud:
         name = parameters["DBInstanceIdentifier"]
         instance = self.instances[name]
         if instance.new_class or self.failing_over:
-            raise AwsError("InvalidDBInstanceState", "Instance is not available.")
+            raise AwsFailure("InvalidDBInstanceState", "Instance is not available.")
         if parameters.get("ApplyImmediately") != "true":
-            raise AwsError("InvalidParameterCombination", "It would wait for Sunday.")
+            raise AwsFailure("InvalidParameterCombination", "It would wait for Sunday.")
         if name == self.writer:  # the role goes to a small node and stays there
             self.writers_resized += 1
             self.writer = next(other for other in self.instances if other != name)
@@ -286,7 +286,7 @@ class Cloud:
     def FailoverDBCluster(self, parameters: Json, lie: bool) -> Json:  # noqa: N802
         to = parameters["TargetDBInstanceIdentifier"]
         if to == self.writer or self.failing_over or any(one.new_class for one in self.instances.values()):
-            raise AwsError("InvalidDBClusterStateFault", "Not now.")
+            raise AwsFailure("InvalidDBClusterStateFault", "Not now.")
         if not lie:
             self.next_writer, self.failing_over = to, self.reads_per_stage
         return {"DBCluster": {"DBClusterIdentifier": "shop"}}
@@ -298,7 +298,7 @@ class Cloud:
         }
         found |= {name: int(value) for name, value in found.items() if name == "SecondsUntilAutoPause"}
         if found["MinCapacity"] > found["MaxCapacity"] or found["MinCapacity"] * 2 % 1:
-            raise AwsError("InvalidParameterValue", "Serverless v2 capacity is invalid.")
+            raise AwsFailure("InvalidParameterValue", "Serverless v2 capacity is invalid.")
         if self.pending_changes and parameters["ApplyImmediately"] == "true":
             self.pending_changes = {}  # other people's change is applied
         if not lie:
@@ -319,13 +319,13 @@ class Cloud:
     # --- Lambda -----------------------------------------------------------------------------------------------------
     def GetAlias(self, parameters: Json, lie: bool) -> Json:  # noqa: N802
         if (parameters["FunctionName"], parameters["Name"]) != ("pay", "live"):
-            raise AwsError("ResourceNotFoundException", f"Cannot find alias {parameters['Name']}", 404)
+            raise AwsFailure("ResourceNotFoundException", f"Cannot find alias {parameters['Name']}", 404)
         return {"Name": parameters["Name"], "FunctionVersion": self.function.version}
 
     def GetProvisionedConcurrencyConfig(self, parameters: Json, lie: bool) -> Json:  # noqa: N802
         function = self.function
         if not function.requested:
-            raise AwsError("ProvisionedConcurrencyConfigNotFoundException", "No config found.", 404)
+            raise AwsFailure("ProvisionedConcurrencyConfigNotFoundException", "No config found.", 404)
         if not function.failure:
             function.available += max(
                 -function.started_per_read, min(function.started_per_read, function.requested - function.available)
@@ -346,7 +346,7 @@ class Cloud:
         number = parameters["ProvisionedConcurrentExecutions"]
         if number > self.concurrency - 100:
             message = "Specified ConcurrentExecutions for function decreases account's UnreservedConcurrentExecution"
-            raise AwsError("InvalidParameterValueException", message)
+            raise AwsFailure("InvalidParameterValueException", message)
         if not lie:
             self.function.requested = number
         return {"RequestedProvisionedConcurrentExecutions": number, "Status": "IN_PROGRESS"}

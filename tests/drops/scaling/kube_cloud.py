@@ -27,7 +27,7 @@ SERVED = {
 Json = dict[str, Any]
 
 
-class ApiError(Exception):
+class KubernetesFailure(Exception):
     """An error response, of the API's type Status."""
 
     def __init__(self, code: int, reason: str, message: str) -> None:
@@ -165,24 +165,24 @@ class Cluster:
             thing["metadata"]["generation"] += 1
 
     def respond_to(self, verb: str, path: str, query: dict[str, list[str]], body: Any, content_type: str) -> Json:
-        """Return the result of one call, as the API server does. Raises ApiError."""
+        """Return the result of one call, as the API server does. Raises KubernetesFailure."""
         parts = path.strip("/").split("/")
         group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
         rest = parts[2:] if parts[0] == "api" else parts[3:]
         plural = rest[2] if len(rest) > 2 else rest[0]
         if plural not in SERVED.get((group, version), ()) or (group == "keda.sh" and not self.has_keda):
-            raise ApiError(404, "NotFound", "the server could not find the requested resource")
+            raise KubernetesFailure(404, "NotFound", "the server could not find the requested resource")
         verb = "list" if verb == "get" and len(rest) == 3 else verb
         if (verb, plural) in self.denied:
             full = f"{plural}.{group}" if group else plural
-            raise ApiError(
+            raise KubernetesFailure(
                 403,
                 "Forbidden",
                 f'{full} is forbidden: User "{USER}" cannot {verb} resource "{plural}" in API group "{group}" in the '
                 'namespace "shop"',
             )
         if rest[1] != "shop":
-            raise ApiError(404, "NotFound", f'namespaces "{rest[1]}" not found')
+            raise KubernetesFailure(404, "NotFound", f'namespaces "{rest[1]}" not found')
         if plural == "namespaces":
             return {"metadata": {"name": "shop", "uid": self.uid}}
         if verb == "list":
@@ -208,17 +208,17 @@ class Cluster:
         thing = self.objects.get((plural, name))
         group = next(group for (group, _version), plurals in SERVED.items() if plural in plurals)
         if thing is None:
-            raise ApiError(404, "NotFound", f'{plural}.{group} "{name}" not found')
+            raise KubernetesFailure(404, "NotFound", f'{plural}.{group} "{name}" not found')
         if verb == "patch":
             if content_type != "application/merge-patch+json":
-                raise ApiError(
+                raise KubernetesFailure(
                     415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {content_type}"
                 )
             self.patches.append((f"{plural}/{name}", body))
             merged = thing["spec"] | body["spec"]
             low, high = merged.get("minReplicas") or 1, merged.get("maxReplicas") or default_maximum(merged)
             if plural == "horizontalpodautoscalers" and low > high:
-                raise ApiError(
+                raise KubernetesFailure(
                     422, "Invalid", f'{plural}.{group} "{name}" is invalid: spec.maxReplicas: must be ≥ minReplicas'
                 )
             self.set_spec(thing, body["spec"])
@@ -247,12 +247,12 @@ def serve(cluster: Cluster) -> Iterator[str]:
                 return
             try:
                 if self.headers.get("Authorization") != f"Bearer {cluster.token}":
-                    raise ApiError(401, "Unauthorized", "Unauthorized")
+                    raise KubernetesFailure(401, "Unauthorized", "Unauthorized")
                 content_type = self.headers.get("Content-Type", "")
                 document = json.loads(body or b"null")
                 result = cluster.respond_to(verb, parts.path, parse_qs(parts.query), document, content_type)
                 self.reply(200, json.dumps(result).encode(), {})
-            except ApiError as error:
+            except KubernetesFailure as error:
                 self.reply(error.code, json.dumps(error.body).encode(), {})
 
         do_GET = do_PATCH = handle_call  # noqa: N815 as http.server names them

@@ -185,33 +185,32 @@ def _client(*, context: str) -> Any:
     """Return a client for the environment's configuration. Raises ApplyRefused, ExtraNotInstalled."""
     kubernetes = _kubernetes()
     configuration = kubernetes.Configuration()
-    config_file = os.environ.get("KUBECONFIG", "")
+    # At a file that is valid YAML but no configuration, the client raises whatever its parser runs into.
+    unreadable = (OSError, LookupError, TypeError, ValueError, AttributeError)
     try:
-        if config_file or context:
-            kubernetes.config.load_kube_config(
-                config_file=config_file or None,
-                context=context or None,
-                client_configuration=configuration,
-                persist_config=False,
-            )
-        else:
-            kubernetes.config.load_incluster_config(client_configuration=configuration)
-    except (
-        kubernetes.ConfigException,
-        kubernetes.YAMLError,
-        # What the client raises at a file that is valid YAML but no configuration.
-        OSError,
-        LookupError,
-        TypeError,
-        ValueError,
-        AttributeError,
-    ) as error:
+        _load_configuration(configuration, context=context)
+    except (kubernetes.ConfigException, kubernetes.YAMLError, *unreadable) as error:
         raise ApplyRefused(
             f"There is no usable configuration: {one_line(error, 140).rstrip('.')}. Set KUBECONFIG, or run"
             " in a pod with a service account."
         ) from error
     configuration.retries = False
     return kubernetes.ApiClient(configuration)
+
+
+def _load_configuration(configuration: Any, *, context: str) -> None:
+    """Load KUBECONFIG, or else the pod's service account."""
+    config = _kubernetes().config
+    config_file = os.environ.get("KUBECONFIG", "")
+    if not config_file and not context:
+        config.load_incluster_config(client_configuration=configuration)
+        return
+    config.load_kube_config(
+        config_file=config_file or None,
+        context=context or None,
+        client_configuration=configuration,
+        persist_config=False,
+    )
 
 
 def _parse(body: bytes, *, what: str) -> Document:

@@ -41,7 +41,7 @@ def pool(worker: Path) -> Iterator[Celery]:
 
 
 def is_down(provider: Celery) -> bool:
-    """Ask for one process, as often as it takes: some may be busy or starting."""
+    """Apply one process; return whether it is ready. Some may be busy or starting, so this is repeated."""
     provider.apply(ONE, key="k")
     return provider.is_ready(provider.read(), ONE)
 
