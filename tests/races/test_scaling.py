@@ -10,7 +10,7 @@ from drops.scaling.control import reconcile, target_actions, tick
 from drops.scaling.models import Step, Target
 from tests.conftest import Race
 from tests.drops.scaling.clock import pass_time
-from tests.drops.scaling.cloud import SECONDS, Cloud, Crash, make_step, make_target
+from tests.drops.scaling.cloud import TIMEOUT_SECONDS, Cloud, Crash, make_step, make_target
 
 pytestmark = pytest.mark.ops
 
@@ -24,7 +24,7 @@ def test_four_beats_at_once_apply_once(race: Race, cloud: Cloud) -> None:
     race(BEATS, lambda _i: tick.run_once(actor="beat"))
 
     target.refresh_from_db()
-    assert ([size for _name, size, _key in cloud.asked], target.baseline) == ([6], {"wanted": 2})
+    assert ([size for _name, size, _key in cloud.applied], target.baseline) == ([6], {"wanted": 2})
     assert Step.objects.get().state == "converging"
 
 
@@ -32,14 +32,13 @@ def test_four_beats_at_once_apply_four_times_without_the_lock(race: Race, cloud:
     target = make_target(cloud, size=2)
     make_step(target=target, desired_size=6)
     cloud.meeting = Barrier(BEATS)
-    Target.objects.update(
-        locked_until=timezone.now() + timedelta(seconds=60)
-    )  # locked by nobody, used by all
+    # A lock that nobody holds and every beat uses.
+    Target.objects.update(locked_until=timezone.now() + timedelta(seconds=60))
     target.refresh_from_db()
 
     race(BEATS, lambda _i: reconcile.run(target=target, actor="beat", now=timezone.now(), paused=False))
 
-    assert len(cloud.asked) == BEATS
+    assert len(cloud.applied) == BEATS
 
 
 def test_a_beat_whose_lock_expired_applies_nothing(race: Race, cloud: Cloud) -> None:
@@ -49,7 +48,7 @@ def test_a_beat_whose_lock_expired_applies_nothing(race: Race, cloud: Cloud) -> 
     cloud.halt = ("GET", reached, go_on)
 
     def other(_i: int) -> list[str]:
-        reached.wait(SECONDS)
+        reached.wait(TIMEOUT_SECONDS)
         pass_time(61)
         lines = tick.run_once(actor="other")
         go_on.set()
@@ -58,7 +57,7 @@ def test_a_beat_whose_lock_expired_applies_nothing(race: Race, cloud: Cloud) -> 
     slept, _other = race(2, lambda i: other(i) if i else tick.run_once(actor="sleeper"))
 
     assert slept == [f"{target.name}: another tick took over."]
-    assert len(cloud.asked) == 1
+    assert len(cloud.applied) == 1
 
 
 def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race: Race, cloud: Cloud) -> None:
@@ -68,14 +67,14 @@ def test_restoring_while_a_call_is_under_way_ends_at_the_baseline(race: Race, cl
     cloud.halt = ("PUT", reached, go_on)
 
     def ops(_i: int) -> None:
-        reached.wait(SECONDS)
+        reached.wait(TIMEOUT_SECONDS)
         target_actions.restore_now(target=target, actor=None)
         go_on.set()
 
     race(2, lambda i: ops(i) if i else tick.run_once(actor="beat"))
     for _ in range(3):
         tick.run_once(actor="beat")
-        cloud.go_on()
+        cloud.converge()
 
     step.refresh_from_db()
     target.refresh_from_db()
@@ -97,7 +96,7 @@ def test_a_beat_that_died_at_its_call_is_continued(cloud: Cloud, when: str) -> N
     pass_time(61)
     for _ in range(3):
         tick.run_once(actor="beat")
-        cloud.go_on()
+        cloud.converge()
 
     step.refresh_from_db()
     assert (step.state, len(cloud.effects)) == ("ready", 1)

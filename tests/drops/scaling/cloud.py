@@ -1,7 +1,7 @@
-"""A stand-in for a cloud: a real HTTP server with fleets that follow what is asked of them, sooner or later.
+"""A stand-in for a cloud: a real HTTP server with fleets that converge to the size that was applied.
 
-Nothing in it happens by the clock: `cloud.go_on()` lets every fleet come nearer to what is asked. It can be told to
-misbehave. `StandIn` is the kind of target that speaks to it, `make_target` a row of that kind.
+Nothing in it happens by the clock: `cloud.converge()` moves every fleet towards its size. Faults can be set. `StandIn`
+is the provider that calls it; `make_target` makes a fleet and its target.
 """
 
 import http.client
@@ -24,25 +24,25 @@ from drops.scaling.providers.base import State
 from tests.factories import make_drop
 
 SERIAL = count(1)
-SECONDS = 5.0  # a call's time-out, where nothing hangs
+TIMEOUT_SECONDS = 5.0  # of a call, unless a fault makes it hang
 
 
 class Crash(BaseException):
-    """The process died here. No handler of ours catches it."""
+    """The process died here. Nothing in the product catches it."""
 
 
 @dataclass
 class Fleet:
-    """One thing in the cloud: `wanted` is what is controlled, `serving` follows it, an accepted call may come late."""
+    """One fleet in the cloud: `wanted` is what is controlled, and `serving` follows it."""
 
     wanted: int
     serving: int
-    coming: list[int] = field(default_factory=list)  # accepted, not applied yet
+    coming: list[int] = field(default_factory=list)  # sizes that were accepted and take effect late
 
 
 @dataclass
 class Effect:
-    """That `wanted` of a fleet changed by a call."""
+    """A change of a fleet's `wanted`, made by a call."""
 
     name: str
     before: int
@@ -52,21 +52,21 @@ class Effect:
 
 @dataclass
 class Cloud:
-    """What the test sees and sets. Faults are by fleet, and stay until taken away.
+    """What a test reads and sets. Faults are by fleet, and stay until they are removed.
 
     refuse (quota), throttle, error (5xx), garbage, hang (never answers), lost (takes effect, doesn't answer),
-    lie (accepts, does nothing), late (accepts, takes effect at the next go_on)
+    lie (accepts, does nothing), late (accepts, takes effect at the next converge)
     """
 
     fleets: dict[str, Fleet] = field(default_factory=dict)
     faults: dict[str, str] = field(default_factory=dict)
     effects: list[Effect] = field(default_factory=list)
-    asked: list[tuple[str, int, str]] = field(default_factory=list)
+    applied: list[tuple[str, int, str]] = field(default_factory=list)
     quota: int = 1000
-    crash: str = ""  # "before" or "after" the next call that asks
+    crash: str = ""  # "before" or "after" the next call that applies a size
     url: str = ""
     hung: threading.Event = field(default_factory=threading.Event)
-    meeting: threading.Barrier | None = None  # of the reads: none is answered before all were asked
+    meeting: threading.Barrier | None = None  # of reads: none gets an answer before all have arrived
     halt: tuple[str, threading.Event, threading.Event] | None = None  # method, reached, go on: the next such call waits
 
     def add(self, name: str, size: int = 2) -> Fleet:
@@ -79,8 +79,8 @@ class Cloud:
             self.effects.append(Effect(name, fleet.wanted, size, key))
             fleet.wanted = size
 
-    def go_on(self, steps: int = 1000) -> None:
-        """Let every fleet come nearer to what is asked of it, by so many instances."""
+    def converge(self, steps: int = 1000) -> None:
+        """Move every fleet towards its size, by so many instances."""
         for name, fleet in self.fleets.items():
             for size in fleet.coming:
                 self.set_wanted(name, size, "late")
@@ -92,9 +92,9 @@ class Cloud:
         if self.halt and self.halt[0] == method:
             (_method, reached, go_on), self.halt = self.halt, None
             reached.set()
-            go_on.wait(SECONDS)
+            go_on.wait(TIMEOUT_SECONDS)
         if self.meeting and method == "GET":
-            self.meeting.wait(SECONDS)
+            self.meeting.wait(TIMEOUT_SECONDS)
         name = path.rpartition("/")[2]
         fault = self.faults.get(name, "")
         if fault == "hang":
@@ -107,7 +107,7 @@ class Cloud:
         fleet = self.fleets[name]
         if method == "PUT":
             size = int(body["wanted"])
-            self.asked.append((name, size, key))
+            self.applied.append((name, size, key))
             if fault == "refuse" or size > self.quota:
                 return 403, b"quota"
             if fault == "late":
@@ -138,7 +138,7 @@ class Handler(BaseHTTPRequestHandler):
     do_PUT = do_GET  # noqa: N815 the name that http.server looks for
 
     def log_message(self, *_: Any) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class StandIn(Provider):
@@ -152,7 +152,7 @@ class StandIn(Provider):
 
     @classmethod
     def check(cls, locator: Any) -> None:
-        """Any name will do."""
+        """Accept any name."""
 
     @classmethod
     def resource(cls, locator: Any) -> str:
@@ -177,19 +177,21 @@ class StandIn(Provider):
         self.call("PUT", state, key)
         if crash == "after":
             raise Crash
-        return Applied(request_id=f"r-{len(self.cloud.asked)}")
+        return Applied(request_id=f"r-{len(self.cloud.applied)}")
 
     def call(self, method: str, state: State | None, key: str) -> dict[str, int]:
         address = urlsplit(self.cloud.url)
         line = http.client.HTTPConnection(
-            str(address.hostname), address.port, timeout=0.2 if "hang" in self.cloud.faults.values() else SECONDS
+            str(address.hostname),
+            address.port,
+            timeout=0.2 if "hang" in self.cloud.faults.values() else TIMEOUT_SECONDS,
         )
         try:
             line.request(method, f"/{self.locator['name']}", json.dumps(state or {}), {"Idempotency-Key": key})
             answer = line.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
-            raise OutcomeUnclear("It did not answer.") from error
+            raise OutcomeUnclear("It didn't respond.") from error
         finally:
             line.close()
         if answer.status in {403, 404}:
@@ -204,7 +206,7 @@ class StandIn(Provider):
 
 
 class Staged(StandIn):
-    """A fleet that gets where it should in steps of two: each call is one stage of the way."""
+    """A fleet that changes by at most two instances per call: each call is one stage."""
 
     name = "staged stand-in"
 
@@ -220,7 +222,7 @@ class Staged(StandIn):
 
 @pytest.fixture
 def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
-    """A stand-in cloud that answers, with its kinds of targets registered."""
+    """A running stand-in cloud, with its providers registered."""
     with served() as running:
         monkeypatch.setitem(PROVIDERS, "stand-in", StandIn)
         monkeypatch.setitem(PROVIDERS, "staged", Staged)
@@ -249,7 +251,7 @@ class served:  # noqa: N801 used as a function
 
 
 def make_target(cloud: Cloud, *, size: int = 2, **fields: Any) -> Target:
-    """A fleet of `size` in the cloud, and its row."""
+    """Make a fleet of `size` in the cloud, and its target."""
     name = fields.pop("name", None) or f"fleet-{next(SERIAL)}"
     cloud.add(name, size)
     locator = {"name": name}
@@ -261,7 +263,7 @@ def make_target(cloud: Cloud, *, size: int = 2, **fields: Any) -> Target:
 
 
 def make_step(*, target: Target, desired_size: int = 6, **fields: Any) -> Step:
-    """A planned step that is due, of an announced drop whose lobby opens in an hour."""
+    """Make a planned step that is due, of an announced drop whose lobby opens in an hour."""
     drop = fields.pop("drop", None) or make_drop()
     assert drop.lobby_opens_at is not None
     needed_at = drop.lobby_opens_at - timedelta(seconds=settings.SCALING_GO_SECONDS)

@@ -1,6 +1,6 @@
-"""A receiver of signed webhooks over HTTP, that verifies by itself what it is sent, and that can misbehave.
+"""A receiver of signed webhooks over HTTP that verifies what it is sent, and that can misbehave.
 
-It verifies as standardwebhooks.com describes it, without a line of the shop's own code.
+It verifies as standardwebhooks.com describes, without any of the shop's code.
 """
 
 import base64
@@ -21,18 +21,18 @@ TOLERANCE = 300  # seconds
 
 @dataclass
 class Receiver:
-    """Scales something. `manner`: "works", "hangs", "trickles", "breaks off", or the bytes that it answers."""
+    """Scales something. `manner`: "works", "hangs", "trickles", "breaks off", or the bytes of its response."""
 
     manner: str | bytes = "works"
     size: int = 2
     serving: int = 2
     moving: bool = False
-    deaf: bool = False  # accepts, and does nothing: it lies
+    deaf: bool = False  # accepts, but does nothing
     secret: str = SECRET
     told: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
-    status: dict[str, Any] | None = None  # what its status says instead of the truth
+    status: dict[str, Any] | None = None  # a status document to return instead of the true one
     over: threading.Event = field(default_factory=threading.Event)
     port: int = 0
 
@@ -45,11 +45,11 @@ class Receiver:
         return f"http://127.0.0.1:{self.port}/status"
 
     def catch_up(self) -> None:
-        """Let what was asked for stand."""
+        """Make the applied size serve."""
         self.serving, self.moving = self.size, False
 
     def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
-        """Answer one request as a careful receiver does."""
+        """Answer one request as a careful receiver would."""
         if not is_signed(headers, body, self.secret):
             return 401, {"detail": "The signature does not verify."}
         if method == "GET" and path == "/status":
@@ -68,7 +68,7 @@ class Receiver:
 
 
 def is_signed(headers: dict[str, str], body: bytes, secret: str) -> bool:
-    """Verify a request: known key, true signature, of these minutes."""
+    """Whether a request has a valid signature of the last few minutes."""
     at, key = headers.get("webhook-timestamp", "0"), headers.get("webhook-id", "")
     signed = f"{key}.{at}.".encode() + body
     mac = hmac.new(base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256).digest()
@@ -78,7 +78,7 @@ def is_signed(headers: dict[str, str], body: bytes, secret: str) -> bool:
 
 
 def http(status: int, body: bytes, **headers: str) -> bytes:
-    """Write an answer."""
+    """Return the bytes of a response."""
     lines = [f"HTTP/1.1 {status} Said", f"Content-Length: {len(body)}"]
     lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
@@ -86,7 +86,7 @@ def http(status: int, body: bytes, **headers: str) -> bytes:
 
 @contextmanager
 def serve(receiver: Receiver) -> Iterator[Receiver]:
-    """Serve the receiver on this machine."""
+    """Serve the receiver on a free port of this machine."""
 
     class Handler(socketserver.StreamRequestHandler):
         def handle(self) -> None:
@@ -108,7 +108,7 @@ def serve(receiver: Receiver) -> Iterator[Receiver]:
                 self.wfile.write(http(status, json.dumps(said).encode(), X_Request_Id="request-7"))
 
         def trickle(self) -> None:
-            """Answer for ever, a byte at a time, each in time by itself."""
+            """Respond forever, one byte at a time, each within the time-out."""
             try:
                 self.wfile.write(b"HTTP/1.1 200 OK\r\n")
                 while not receiver.over.wait(0.02):

@@ -35,7 +35,7 @@ def test_tick_dry_run_writes_nothing(cloud: Cloud, capsys: pytest.CaptureFixture
     make_step(target=make_target(cloud, name="web"))
 
     assert scale(capsys, "tick", "--dry-run") == "web: would apply 6 instances.\n"
-    assert (Step.objects.get().state, cloud.asked, Heartbeat.objects.count()) == ("planned", [], 0)
+    assert (Step.objects.get().state, cloud.applied, Heartbeat.objects.count()) == ("planned", [], 0)
 
 
 def test_restore_brings_a_target_back(cloud: Cloud, capsys: pytest.CaptureFixture[str]) -> None:
@@ -45,7 +45,7 @@ def test_restore_brings_a_target_back(cloud: Cloud, capsys: pytest.CaptureFixtur
     assert scale(capsys, "restore", "--target", "all", "--dry-run") == "web: back to 2, from 6\n"
     assert Step.objects.get().state == "converging"
     scale(capsys, "restore", "--target", "web")
-    cloud.go_on()
+    cloud.converge()
     scale(capsys, "tick")
 
     assert (Step.objects.get().state, cloud.fleets["web"].wanted) == ("restored", 2)

@@ -20,4 +20,4 @@ def close(drop: Drop) -> None:
 def ticks(cloud: Cloud, times: int = 12) -> None:
     for _ in range(times):
         tick.run_once(actor="test")
-        cloud.go_on()
+        cloud.converge()

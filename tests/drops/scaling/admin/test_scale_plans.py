@@ -170,7 +170,7 @@ def test_page_after_a_move_shows_its_calls_and_times(log_in: LogIn, drop: Drop, 
     scale_plans.set_expected(drop=drop, expected=1000, actor=None)
     Step.objects.update(starts_at=timezone.now() - timedelta(minutes=1))
     tick.run_once(actor="beat")
-    taps.go_on()
+    taps.converge()
     tick.run_once(actor="beat")
 
     answer = log_in("merchandisers").get(page(drop))
@@ -225,7 +225,7 @@ def test_trying_a_number_writes_nothing_and_calls_nothing(log_in: LogIn, drop: D
     assert (answer.context["plan"]["expected"], answer.context["stored"]) == (5000, 1000)
     assert "For 5,000 shoppers" in answer.content.decode()
     assert ScalePlan.objects.values().get() == before
-    assert (Call.objects.count(), taps.asked, AuditEntry.objects.count()) == (0, [], 0)
+    assert (Call.objects.count(), taps.applied, AuditEntry.objects.count()) == (0, [], 0)
 
 
 def test_trying_a_number_for_a_drop_without_any_asks_for_one(log_in: LogIn, target: Target) -> None:
@@ -255,7 +255,7 @@ def test_dry_run_shows_what_a_tick_would_do_and_does_nothing(log_in: LogIn, targ
     assert answer.status_code == 200
     assert any("web-fleet" in line for line in answer.context["lines"])
     step.refresh_from_db()
-    assert (step.state, taps.asked, Heartbeat.objects.count()) == ("planned", [], 0)
+    assert (step.state, taps.applied, Heartbeat.objects.count()) == ("planned", [], 0)
 
 
 def test_pause_and_resume_are_confirmed_and_audited(log_in: LogIn, db: None) -> None:

@@ -95,7 +95,7 @@ def test_added_target_has_its_locator_and_resource(log_in: LogIn, taps: Cloud) -
     assert list(target.shares.values_list("group", "percent", "per_second")) == [("web", 100, Decimal(150))]
     entry: Any = AuditEntry.objects.get()
     assert (entry.actor.username, entry.about, entry.action) == ("ops", "target:Web", "added")
-    assert taps.asked == []
+    assert taps.applied == []
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_connection_test_reads_and_changes_nothing(log_in: LogIn, target: Target
     answer = log_in("ops").post(page(target, "test"), follow=True)
 
     assert said(answer)[0].startswith("The connection works: 2 taps, 2 of them serving. It took ")
-    assert (taps.asked, Target.objects.values().get()) == ([], before)
+    assert (taps.applied, Target.objects.values().get()) == ([], before)
     call = Call.objects.get()
     assert (call.operation, call.actor, call.error) == ("test", "ops", "")
 
@@ -251,7 +251,7 @@ def test_connection_test_reads_and_changes_nothing(log_in: LogIn, target: Target
     [
         ("error", "The connection doesn't work. It answered 503 and nothing that can be read."),
         ("garbage", "The connection doesn't work. It answered 200 and nothing that can be read."),
-        ("hang", "The connection doesn't work. It did not answer."),
+        ("hang", "The connection doesn't work. It didn't respond."),
     ],
 )
 def test_connection_test_shows_the_fault(log_in: LogIn, target: Target, taps: Cloud, fault: str, sentence: str) -> None:

@@ -24,12 +24,12 @@ def test_tick_applies_nothing_while_it_is_paused(cloud: Cloud) -> None:
     step = make_step(target=held)
     ticks(cloud, 2)
     pausing.pause(actor=None, reason="the provider is down")
-    asked = len(cloud.asked)
+    asked = len(cloud.applied)
     later = make_step(target=new)
     close(step.drop)
 
     ticks(cloud, 3)
-    assert (state(step), state(later), len(cloud.asked)) == ("releasing", "planned", asked)
+    assert (state(step), state(later), len(cloud.applied)) == ("releasing", "planned", asked)
     assert Alert.objects.open().get().subject == "paused"
     held.refresh_from_db()
     assert held.desired_size == 6
@@ -49,4 +49,4 @@ def test_tick_does_not_repeat_a_call_while_it_is_paused(cloud: Cloud) -> None:
 
     tick.run_once(actor="test")
 
-    assert len(cloud.asked) == 1
+    assert len(cloud.applied) == 1

@@ -18,4 +18,4 @@ def test_test_reads_a_target_and_records_the_result(cloud: Cloud) -> None:
     target.provider = "no such"
     assert provider_calls.test(target=target, actor="anna").error.startswith("There is no provider “no such”.")
     target.refresh_from_db()
-    assert (target.observed, cloud.asked) == (None, [])
+    assert (target.observed, cloud.applied) == (None, [])

@@ -116,14 +116,14 @@ class Prescaling(RuleBasedStateMachine):
 
     @rule(steps=st.integers(1, 9))
     def go_on(self, steps: int) -> None:
-        self.cloud.go_on(steps)
+        self.cloud.converge(steps)
 
     @rule(seconds=st.sampled_from([15, 61, 600, 3600]), times=st.integers(1, 3))
     def ticks(self, seconds: int, times: int) -> None:
         for _ in range(times):
             pass_time(seconds)
             self.tick()
-            self.cloud.go_on()
+            self.cloud.converge()
 
     @rule(name=st.sampled_from(NAMES), fault=st.sampled_from(["", *FAULTS]))
     def fault(self, name: str, fault: str) -> None:
@@ -160,7 +160,7 @@ class Prescaling(RuleBasedStateMachine):
         for _ in range(40):
             pass_time(400)
             self.tick()
-            self.cloud.go_on()
+            self.cloud.converge()
             for target in Target.objects.exclude(stopped_at=None):
                 target_actions.restore_now(target=target, actor=None)
             if not steps.live().exists() and not Target.objects.filter(baseline__isnull=False).exists():

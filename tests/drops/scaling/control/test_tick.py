@@ -27,12 +27,12 @@ def test_tick_grows_a_fleet_holds_it_and_brings_it_back(cloud: Cloud) -> None:
     target.refresh_from_db()
     assert (state(step), fleet.wanted, target.baseline, target.desired_size) == ("converging", 6, {"wanted": 2}, 6)
 
-    cloud.go_on(steps=2)
+    cloud.converge(steps=2)
     tick.run_once(actor="test")
     target.refresh_from_db()
     assert (state(step), target.ready_size) == ("converging", 4)
 
-    cloud.go_on()
+    cloud.converge()
     tick.run_once(actor="test")
     assert state(step) == "ready"
 
@@ -44,7 +44,7 @@ def test_tick_grows_a_fleet_holds_it_and_brings_it_back(cloud: Cloud) -> None:
     tick.run_once(actor="test")
     assert (state(step), fleet.wanted) == ("releasing", 2)
 
-    cloud.go_on()
+    cloud.converge()
     tick.run_once(actor="test")
     target.refresh_from_db()
     assert (state(step), target.baseline, target.desired, target.ready_size) == ("restored", None, None, 2)
@@ -79,7 +79,7 @@ def test_tick_does_nothing_before_its_time(cloud: Cloud) -> None:
 
     tick.run_once(actor="test")
 
-    assert (state(step), cloud.asked) == ("planned", [])
+    assert (state(step), cloud.applied) == ("planned", [])
 
 
 def test_tick_does_not_take_an_accepted_call_for_ready(cloud: Cloud) -> None:
@@ -101,7 +101,7 @@ def test_tick_repeats_a_call_with_its_key_and_makes_a_new_key_for_a_new_size(clo
     make_step(target=target, desired_size=8)
     tick.run_once(actor="test")
 
-    sizes, keys = zip(*((size, key) for _name, size, key in cloud.asked), strict=True)
+    sizes, keys = zip(*((size, key) for _name, size, key in cloud.applied), strict=True)
     assert sizes == (6, 6, 8)
     assert (keys[0] == keys[1], keys[1] == keys[2], len(keys[0])) == (True, False, 32)
 
@@ -122,11 +122,11 @@ def test_tick_skips_a_target_that_is_locked(cloud: Cloud) -> None:
     type(target).objects.update(locked_until=timezone.now() + timedelta(seconds=30))
 
     assert tick.run_once(actor="test") == [f"{target.name}: another tick is working on it."]
-    assert cloud.asked == []
+    assert cloud.applied == []
 
     pass_time(31)
     tick.run_once(actor="test")
-    assert len(cloud.asked) == 1
+    assert len(cloud.applied) == 1
 
 
 def test_tick_applies_the_larger_size_of_overlapping_drops(cloud: Cloud) -> None:
@@ -167,7 +167,7 @@ def test_tick_scales_data_stores_first_and_brings_them_back_last(cloud: Cloud) -
     step = make_step(target=fleet, drop=drop, tier=1)
 
     tick.run_once(actor="test")
-    assert [name for name, _size, _key in cloud.asked] == ["store"]
+    assert [name for name, _size, _key in cloud.applied] == ["store"]
     assert (state(step), step.message) == ("planned", "Waiting for store, which is scaled up first.")
 
     ticks(cloud)
@@ -200,7 +200,7 @@ def test_tick_abandons_the_plan_of_a_cancelled_drop(cloud: Cloud) -> None:
 
     tick.run_once(actor="test")
 
-    assert (state(step), cloud.asked) == ("abandoned", [])
+    assert (state(step), cloud.applied) == ("abandoned", [])
 
 
 def test_tick_brings_back_a_target_whose_drop_was_deleted(cloud: Cloud) -> None:
@@ -256,7 +256,7 @@ def test_dry_run_shows_what_a_tick_would_do_and_writes_nothing(cloud: Cloud) -> 
 
     assert tick.run_once(actor="test", dry_run=True) == [f"{target.name}: would apply 6 instances."]
 
-    assert (state(step), cloud.asked, Call.objects.count(), Heartbeat.objects.count()) == ("planned", [], 0, 0)
+    assert (state(step), cloud.applied, Call.objects.count(), Heartbeat.objects.count()) == ("planned", [], 0, 0)
     target.refresh_from_db()
     assert (target.baseline, target.observed) == (None, None)
 

@@ -30,7 +30,7 @@ def test_tick_after_a_crash_recognises_its_own_change(cloud: Cloud, when: str) -
     ticks(cloud, 3)
 
     assert (state(step), len(cloud.effects), Alert.objects.count()) == ("ready", 1, 0)
-    assert len({key for _name, _size, key in cloud.asked}) == 1
+    assert len({key for _name, _size, key in cloud.applied}) == 1
 
 
 def test_tick_stops_what_somebody_else_changed(cloud: Cloud) -> None:
@@ -40,12 +40,12 @@ def test_tick_stops_what_somebody_else_changed(cloud: Cloud) -> None:
     cloud.fleets[target.name].wanted = 4
 
     tick.run_once(actor="test")
-    asked = len(cloud.asked)
+    asked = len(cloud.applied)
     close(step.drop)
     ticks(cloud)
 
     target.refresh_from_db()
-    assert (target.stopped_at is not None, state(step), len(cloud.asked)) == (True, "releasing", asked)
+    assert (target.stopped_at is not None, state(step), len(cloud.applied)) == (True, "releasing", asked)
     assert cloud.fleets[target.name].wanted == 4
     alert = Alert.objects.get()
     assert alert.subject == f"target:{target.pk} drift"
@@ -152,7 +152,7 @@ def test_tick_recognises_a_late_effect_as_its_own(cloud: Cloud) -> None:
     tick.run_once(actor="test")
     close(step.drop)
     del cloud.faults[target.name]
-    cloud.go_on()  # the first call has its effect now
+    cloud.converge()  # the first call has its effect now
 
     pass_time(60)
     ticks(cloud)
