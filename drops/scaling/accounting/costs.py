@@ -114,7 +114,13 @@ def cost_item(drop: Drop, target: Target, now: datetime) -> CostItem | None:
         return None
     seconds = usage.instance_seconds(usages=usages, drop_id=drop.pk, baseline=baseline)
     provider = PROVIDERS.get(target.provider)
-    price = read_inputs.price_per_hour(target, provider)[0] if provider else target.price_per_hour
+    price_per_hour = target.price_per_hour
+    if provider is not None:
+        price_per_hour, _reason = read_inputs.price_per_hour(target, provider)
+    price = always_on = None
+    if price_per_hour is not None:
+        price = as_text(price_per_hour * Decimal(seconds) / SECONDS_PER_HOUR)
+        always_on = str((price_per_hour * above * HOURS_PER_MONTH).quantize(CENT))
     return CostItem(
         target=target.name,
         unit=provider.unit if provider else "",
@@ -122,9 +128,9 @@ def cost_item(drop: Drop, target: Target, now: datetime) -> CostItem | None:
         since=min(interval.since for interval in own).isoformat(),
         until=max(interval.until for interval in own).isoformat(),
         instance_seconds=round(seconds),
-        price_per_hour=None if price is None else str(price),
-        price=None if price is None else as_text(price * Decimal(seconds) / SECONDS_PER_HOUR),
-        always_on=None if price is None else str((price * above * HOURS_PER_MONTH).quantize(CENT)),
+        price_per_hour=None if price_per_hour is None else str(price_per_hour),
+        price=price,
+        always_on=always_on,
     )
 
 
