@@ -80,8 +80,10 @@ def _count_period(log: BinaryIO, traffic: DropTraffic, *, slug: str, since: date
         if read_bytes > MAX_BYTES:
             raise LogUnreadable(f"The edge's log has more than {MAX_BYTES // 2**30} GiB for the drop.")
         line = LINE_PATTERN.match(raw.rstrip())
-        at = parse_time(line["time"]) if line else None
-        if line is None or at is None or at < since:
+        if line is None:
+            continue
+        at = parse_time(line["time"])
+        if at is None or at < since:
             continue
         if at > until:
             return
@@ -90,10 +92,15 @@ def _count_period(log: BinaryIO, traffic: DropTraffic, *, slug: str, since: date
 
 def refuse_partial_log(log: BinaryIO, since: datetime) -> None:
     """Raise LogUnreadable if the log begins during the period: it would cover only a part of the drop."""
-    first = next((line for raw in log if (line := TIME_PATTERN.match(raw))), None)
-    begins = parse_time(first[1]) if first else None
-    if begins and begins > since + MAX_GAP:
-        raise LogUnreadable(f"The edge's log begins at {begins:%d %b %H:%M:%S %Z}, after the lobby had opened.")
+    for raw in log:
+        line = TIME_PATTERN.match(raw)
+        if line is None:
+            continue
+        begins = parse_time(line[1])
+        if begins and begins > since + MAX_GAP:
+            start = f"{begins:%d %b %H:%M:%S %Z}"
+            raise LogUnreadable(f"The edge's log begins at {start}, after the lobby had opened.")
+        return
 
 
 def find_start(log: BinaryIO, since: datetime) -> int:
@@ -104,8 +111,10 @@ def find_start(log: BinaryIO, since: datetime) -> int:
         log.seek(middle)
         log.readline()  # the rest of the line that the middle is in
         position = log.tell()
+        at = None
         line = TIME_PATTERN.match(log.readline())
-        at = parse_time(line[1]) if line else None
+        if line:
+            at = parse_time(line[1])
         if at is not None and at < since and position < high:
             low = position
         else:
@@ -120,7 +129,9 @@ def parse_time(text: bytes) -> datetime | None:
         at = datetime.fromisoformat(text.decode())
     except (ValueError, UnicodeDecodeError):
         return None
-    return at if at.tzinfo else None
+    if at.tzinfo is None:
+        return None
+    return at
 
 
 def count_request(traffic: DropTraffic, line: re.Match[bytes], slug: str) -> None:

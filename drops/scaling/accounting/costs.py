@@ -68,26 +68,37 @@ def calculate(*, drop: Drop, traffic: DropTraffic | None, now: datetime) -> Drop
     """Return what a drop cost, with its traffic at the edge if that is known. Live steps count until now."""
     items = cost_items(drop, now)
     table = prices.price_table()
-    edge = traffic.groups["edge"] if traffic else None
-    edge_price = traffic_price(table, requests=edge.requests, size=edge.sent_bytes) if edge else None
-    polls_price = traffic_price(table, requests=traffic.polls, size=traffic.poll_bytes) if traffic else None
+    edge_requests: int | None = None
+    edge_bytes: int | None = None
+    edge_price: Decimal | None = None
+    polls: int | None = None
+    polls_price: Decimal | None = None
+    if traffic:
+        edge = traffic.groups["edge"]
+        edge_requests, edge_bytes = edge.requests, edge.sent_bytes
+        edge_price = traffic_price(table, requests=edge.requests, size=edge.sent_bytes)
+        polls = traffic.polls
+        polls_price = traffic_price(table, requests=traffic.polls, size=traffic.poll_bytes)
     capacity = total_of(item.price for item in items)
     total = total_of([capacity, as_text(edge_price)])
     orders = Hold.objects.filter(drop=drop, state=Hold.State.ALLOCATED).count()
+    per_order: str | None = None
+    if total is not None and orders:
+        per_order = as_text(Decimal(total) / orders)
     return DropCost(
         measured_at=now.isoformat(),
         prices_as_of=table.as_of,
         items=items,
         capacity=capacity,
-        edge_requests=edge.requests if edge else None,
-        edge_bytes=edge.sent_bytes if edge else None,
+        edge_requests=edge_requests,
+        edge_bytes=edge_bytes,
         edge=as_text(edge_price),
-        polls=traffic.polls if traffic else None,
+        polls=polls,
         polls_price=as_text(polls_price),
         poll_seconds=(POLL["least"], POLL["most"]),
         total=total,
         orders=orders,
-        per_order=as_text(Decimal(total) / orders) if total is not None and orders else None,
+        per_order=per_order,
         always_on=total_of(item.always_on for item in items),
     )
 
@@ -113,22 +124,26 @@ def cost_item(drop: Drop, target: Target, now: datetime) -> CostItem | None:
     if baseline is None or above <= 0:
         return None
     seconds = usage.instance_seconds(usages=usages, drop_id=drop.pk, baseline=baseline)
+    unit, hourly = "", target.price_per_hour
     provider = PROVIDERS.get(target.provider)
-    price_per_hour = target.price_per_hour
-    if provider is not None:
-        price_per_hour, _reason = read_inputs.price_per_hour(target, provider)
-    price = always_on = None
-    if price_per_hour is not None:
-        price = as_text(price_per_hour * Decimal(seconds) / SECONDS_PER_HOUR)
-        always_on = str((price_per_hour * above * HOURS_PER_MONTH).quantize(CENT))
+    if provider:
+        unit = provider.unit
+        hourly, _source = read_inputs.price_per_hour(target, provider)
+    price_per_hour: str | None = None
+    price: str | None = None
+    always_on: str | None = None
+    if hourly is not None:
+        price_per_hour = str(hourly)
+        price = as_text(hourly * Decimal(seconds) / SECONDS_PER_HOUR)
+        always_on = str((hourly * above * HOURS_PER_MONTH).quantize(CENT))
     return CostItem(
         target=target.name,
-        unit=provider.unit if provider else "",
+        unit=unit,
         above=above,
         since=min(interval.since for interval in own).isoformat(),
         until=max(interval.until for interval in own).isoformat(),
         instance_seconds=round(seconds),
-        price_per_hour=None if price_per_hour is None else str(price_per_hour),
+        price_per_hour=price_per_hour,
         price=price,
         always_on=always_on,
     )
@@ -146,10 +161,14 @@ def size_before(drop: Drop, target: Target) -> int | None:
 
 def as_text(amount: Decimal | None) -> str | None:
     """Return an amount with six decimals, since most are parts of a cent."""
-    return None if amount is None else str(amount.quantize(MICRODOLLAR))
+    if amount is None:
+        return None
+    return str(amount.quantize(MICRODOLLAR))
 
 
 def total_of(amounts: Iterable[str | None]) -> str | None:
     """Return the sum of the amounts that are known; None if none is."""
     known = [Decimal(amount) for amount in amounts if amount is not None]
-    return as_text(sum(known, Decimal(0))) if known else None
+    if not known:
+        return None
+    return as_text(sum(known, Decimal(0)))

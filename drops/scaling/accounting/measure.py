@@ -43,8 +43,11 @@ def measure_due(*, now: datetime) -> list[str]:
         with measuring_lock() as acquired:
             # Another process may have measured the drop before we got the lock.
             if acquired and drop in unmeasured_drops(now=now):
+                line = f"{drop.slug}: measured"
                 problem = measure_drop(drop=drop, now=now)
-                lines.append(f"{drop.slug}: measured. {problem}" if problem else f"{drop.slug}: measured")
+                if problem:
+                    line += f". {problem}"
+                lines.append(line)
     return lines
 
 
@@ -132,11 +135,13 @@ def log_path() -> Path:
 
 def figures_from_log(group: str, traffic: access_log.DropTraffic) -> dict[str, int | float]:
     """Return what the log says about a group. Workers are counted by the requests that lead to their tasks."""
-    if group == Group.CHECKOUT:
-        return {"requests": traffic.payments} if traffic.payments else {}
-    if group == Group.CAPTURE:
-        webhooks = traffic.groups["hooks"].requests
-        return {"requests": webhooks} if webhooks else {}
+    if group in {Group.CHECKOUT, Group.CAPTURE}:
+        requests = traffic.payments
+        if group == Group.CAPTURE:
+            requests = traffic.groups["hooks"].requests
+        if not requests:
+            return {}
+        return {"requests": requests}
     counted = traffic.groups.get(group)
     if counted is None or not counted.requests:
         return {}
