@@ -108,6 +108,13 @@ def test_second_stack_with_the_same_folder_is_refused(folder: Path) -> None:
             remove(folder)
 
 
+def is_alive(process: psutil.Process) -> bool:
+    try:
+        return process.is_running() and process.status() != "zombie"
+    except psutil.NoSuchProcess:  # it ended between the two questions
+        return False
+
+
 @pytest.mark.parametrize(
     ("number", "programs"),
     [(number, ["line-redis"]) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
@@ -131,9 +138,7 @@ def test_no_process_is_left_when_the_launcher_ends(folder: Path, number: int, pr
         os.killpg(launcher.pid, number)
         launcher.wait(SECONDS)
 
-    until(
-        lambda: not [process for process in started if process.is_running() and process.status() != "zombie"]
-    )
+    until(lambda: not any(map(is_alive, started)))
     until(lambda: not environment.is_running(folder))
     assert len(started) > len(programs) + 1
 

@@ -6,7 +6,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from deploy.local.runner.ports import free_port
@@ -51,6 +51,16 @@ def run(*command: str, folder: Path, stop: int = signal.SIGTERM, **variables: st
             process.wait()
 
 
+def accepts(path: Path) -> bool:
+    """Whether a server listens on the socket. It exists a moment before."""
+    with closing(socket.socket(socket.AF_UNIX)) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
 @contextmanager
 def gunicorn(folder: Path, *, kind: str = "gthread", workers: int = 1, port: bool = False) -> Iterator[Path]:
     """Run a fleet with a control socket; yield its path. Workers load once folder/may-load exists."""
@@ -64,7 +74,7 @@ def gunicorn(folder: Path, *, kind: str = "gthread", workers: int = 1, port: boo
     if kind == "gthread":
         command += ["--threads", "2"]
     with run(*command, folder=folder, MAY_LOAD=str(folder / "may-load")):
-        until(path.exists, "the fleet's control socket")
+        until(lambda: accepts(path), "the fleet's control socket")
         yield path
 
 
