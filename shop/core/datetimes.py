@@ -78,7 +78,7 @@ def format_time(moment: datetime | None, *, now: datetime) -> str:
     if utc.date() != local.date():
         utc_format = "%-d %b %H:%M"
     return format_html(
-        '<span class="desk-time">{} {} <span class="quiet">= {} UTC · {}</span></span>',
+        '<span class="backoffice-time">{} {} <span class="quiet">= {} UTC · {}</span></span>',
         date_format(local, local_format),
         local.tzname(),
         utc.strftime(utc_format),
