@@ -1,6 +1,6 @@
 """The forms of pre-scaling: a target with the fields of its provider, and the groups that it carries.
 
-A provider's own fields are stored in the target's locator; on the form each is a field named `where_<name>`.
+A provider's own fields are stored in the target's locator; on the form each is a field named `locator_<name>`.
 """
 
 from typing import Any, ClassVar
@@ -14,7 +14,7 @@ from drops.scaling.planning.checks import MAX_EXPECTED_SHOPPERS
 from drops.scaling.providers import PROVIDERS, BadLocator, Field
 from shop.admin.base import BaseInlineFormSet, ModelForm
 
-LOCATOR_PREFIX = "where_"
+LOCATOR_PREFIX = "locator_"
 
 
 def locator_fields(*, provider: str) -> tuple[str, ...]:

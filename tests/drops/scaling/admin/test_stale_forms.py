@@ -22,7 +22,7 @@ def test_form_saved_while_the_baseline_is_written_keeps_the_locator(
     sent = {
         "name": "web-fleet",
         "enabled": "on",
-        "where_name": "other-fleet",
+        "locator_name": "other-fleet",
         "floor": 1,
         "ceiling": 90,
         "headroom_percent": 30,

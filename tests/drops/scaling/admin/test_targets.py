@@ -28,8 +28,8 @@ def form(*, shares: Sequence[dict[str, Any]] = ({"group": "web"},), **fields: An
     sent = {
         "name": "Web",
         "enabled": "on",
-        "where_name": "web-fleet",
-        "where_region": "",
+        "locator_name": "web-fleet",
+        "locator_region": "",
         "floor": 1,
         "ceiling": 20,
         "ops_ceiling": "",
@@ -81,8 +81,8 @@ def test_add_shows_the_providers_fields_and_lead_time(log_in: LogIn, taps: Cloud
     answer = log_in("ops").get(f"{ADD}?provider=tap")
 
     fields = answer.context["adminform"].form
-    assert [name for name in fields.fields if name.startswith("where_")] == ["where_name", "where_region"]
-    assert (fields["where_name"].label, fields["lead_seconds"].value()) == ("Name of the fleet", 40)
+    assert [name for name in fields.fields if name.startswith("locator_")] == ["locator_name", "locator_region"]
+    assert (fields["locator_name"].label, fields["lead_seconds"].value()) == ("Name of the fleet", 40)
     assert "Credentials are never stored here. They come from: TAP_TOKEN in the environment" in answer.content.decode()
 
 
@@ -101,8 +101,8 @@ def test_added_target_has_its_locator_and_resource(log_in: LogIn, taps: Cloud) -
 @pytest.mark.parametrize(
     ("fields", "found"),
     [
-        ({"where_name": ""}, {"where_name": ["This field is required."]}),
-        ({"where_name": "web fleet"}, {"where_name": ["A name has no spaces. Write it as the cloud lists it."]}),
+        ({"locator_name": ""}, {"locator_name": ["This field is required."]}),
+        ({"locator_name": "web fleet"}, {"locator_name": ["A name has no spaces. Write it as the cloud lists it."]}),
         ({"floor": 21}, {"floor": ["The floor is above the ceiling. Lower it, or raise the ceiling."]}),
         ({"ops_ceiling": 21}, {"ops_ceiling": ["It can't be above the ceiling. Lower it, or leave it empty."]}),
         (
@@ -169,7 +169,7 @@ def test_target_with_a_new_locator_forgets_its_reading_and_its_lock(log_in: LogI
         ready_size=2, observed={"size": 2}, observed_at=timezone.now(), locked_until=timezone.now(), error="x"
     )
 
-    change(log_in("ops"), target, where_name="other-fleet")
+    change(log_in("ops"), target, locator_name="other-fleet")
 
     row = Target.objects.get()
     assert (row.locator, row.resource) == ({"name": "other-fleet"}, "stand-in:other-fleet")
@@ -179,7 +179,7 @@ def test_target_with_a_new_locator_forgets_its_reading_and_its_lock(log_in: LogI
 def test_scaled_target_keeps_its_locator(log_in: LogIn, target: Target) -> None:
     Target.objects.update(baseline={"wanted": 2}, baseline_size=2)
 
-    answer = change(log_in("ops"), target, where_name="other-fleet", headroom_percent=10)
+    answer = change(log_in("ops"), target, locator_name="other-fleet", headroom_percent=10)
 
     row = Target.objects.get()
     assert (row.locator, row.headroom_percent) == ({"name": "web-fleet"}, 10)
