@@ -1,7 +1,8 @@
 """Metrics for ops' own reactive autoscaling, which works between drops and beside pre-scaling.
 
-A fleet's saturation is the CPU time that its workers used since this process last sampled it, as a part of what
-they could have used: at 1.0 a fleet can do no more. `waiting` counts connections that no worker has accepted yet.
+A fleet's saturation is the CPU time that its workers used since this process last sampled it, as a part of
+what they could have used: at 1.0 a fleet can do no more. `waiting` counts connections that no worker has
+accepted yet.
 """
 
 import time

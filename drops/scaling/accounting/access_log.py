@@ -1,7 +1,7 @@
 """Reads the edge's access log: requests, bytes and the busiest second of a period, by group.
 
-The log has one line of JSON per request, in the order of time (deploy/nginx), so the beginning of the period is found
-by bisection.
+The log has one line of JSON per request, in the order of time (deploy/nginx), so the beginning of the period
+is found by bisection.
 """
 
 import re
@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 MAX_BYTES = 2**30  # of one period: more would keep a worker busy for minutes
-MAX_GAP = timedelta(seconds=10)  # without a request at the period's beginning; more: the log began during the period
+MAX_GAP = timedelta(
+    seconds=10
+)  # without a request at the period's beginning; more: the log began during the period
 SCAN_BYTES = 64 * 1024  # once bisection is this close, lines are read one by one
 LINE_PATTERN = re.compile(  # deploy/nginx/nginx.conf.template: log_format json
     rb'^{"time":"(?P<time>[^"]+)","id":"[^"]*","address":"[^"]*","host":"[^"]*","method":"(?P<method>[A-Z]+)",'
@@ -59,7 +61,10 @@ class DropTraffic:
 
 
 def read(*, path: Path, slug: str, since: datetime, until: datetime) -> DropTraffic:
-    """Count a drop's traffic in a period. Requests that name another drop don't count. Raises LogUnreadable."""
+    """Count a drop's traffic in a period.
+
+    Requests that name another drop don't count. Raises LogUnreadable.
+    """
     traffic = DropTraffic()
     try:
         with path.open("rb") as log:
@@ -73,7 +78,9 @@ def read(*, path: Path, slug: str, since: datetime, until: datetime) -> DropTraf
     return traffic
 
 
-def _count_period(log: BinaryIO, traffic: DropTraffic, *, slug: str, since: datetime, until: datetime) -> None:
+def _count_period(
+    log: BinaryIO, traffic: DropTraffic, *, slug: str, since: datetime, until: datetime
+) -> None:
     read_bytes = 0
     for raw in log:
         read_bytes += len(raw)

@@ -1,4 +1,4 @@
-"""The cost of a drop: instance-seconds above the baseline, by the steps' own times, and the edge's traffic, by its log.
+"""The cost of a drop: instance-seconds above the baseline by the steps' times, and edge traffic by its log.
 
 Beside it: what the same sizes would cost for a whole month, and what the polls of waiting pages cost.
 """
@@ -42,7 +42,10 @@ class CostItem:
 
 @dataclass(frozen=True)
 class DropCost:
-    """What a drop cost, as stored in ScalePlan.cost. The edge's figures are None where its log couldn't be used."""
+    """What a drop cost, as stored in ScalePlan.cost.
+
+    The edge's figures are None where its log couldn't be used.
+    """
 
     measured_at: str
     prices_as_of: str
@@ -61,7 +64,10 @@ class DropCost:
 
     def as_json(self) -> dict[str, Any]:
         """Return it as it is stored."""
-        return asdict(self) | {"items": [asdict(item) for item in self.items], "poll_seconds": list(self.poll_seconds)}
+        return asdict(self) | {
+            "items": [asdict(item) for item in self.items],
+            "poll_seconds": list(self.poll_seconds),
+        }
 
 
 def calculate(*, drop: Drop, traffic: DropTraffic | None, now: datetime) -> DropCost:
@@ -116,7 +122,7 @@ def cost_items(drop: Drop, now: datetime) -> tuple[CostItem, ...]:
 
 
 def cost_item(drop: Drop, target: Target, now: datetime) -> CostItem | None:
-    """Return what a target ran for a drop, from the request until it was restored; None if it wasn't scaled."""
+    """Return what a target ran for a drop, from request to restoring; None if it wasn't scaled."""
     baseline = size_before(drop, target)
     usages = usage.intervals(target=target, now=now)
     own = [interval for interval in usages if interval.drop_id == drop.pk]
@@ -150,7 +156,7 @@ def cost_item(drop: Drop, target: Target, now: datetime) -> CostItem | None:
 
 
 def size_before(drop: Drop, target: Target) -> int | None:
-    """Return a target's size without the drop: by the last plan, or as first read for it; None if it never was."""
+    """Return a target's size without the drop: by the last plan, or as first read for it; otherwise None."""
     plan = ScalePlan.objects.filter(drop=drop).values_list("plan", flat=True).first() or {}
     for line in plan.get("lines", []):
         if line["target_id"] == target.pk:

@@ -34,7 +34,10 @@ class MeasuredPeriod:
 
 
 def measure_due(*, now: datetime) -> list[str]:
-    """Measure running drops, and those that are over and weren't measured yet. Return a line for each of the latter."""
+    """Measure running drops, and those that are over and weren't measured yet.
+
+    Return a line for each of the latter.
+    """
     running = Drop.objects.announced().not_ended().filter(lobby_opens_at__lte=now)
     for drop in running:
         sample(drop=drop)
@@ -87,7 +90,7 @@ def shoppers_joined(drop: Drop) -> int:
 
 
 def unmeasured_drops(*, now: datetime) -> Iterator[Drop]:
-    """Return the drops that ended lately, whose targets are back at their baseline, and that weren't measured yet."""
+    """Return the unmeasured drops that ended lately and whose targets are back at their baseline."""
     rows = (
         Drop.objects.ended()
         .filter(sealed_at__isnull=False, lobby_opens_at__gt=now - MAX_DROP_AGE)
@@ -103,7 +106,10 @@ def unmeasured_drops(*, now: datetime) -> Iterator[Drop]:
 
 
 def measure_drop(*, drop: Drop, now: datetime) -> str:
-    """Write what each group used and what the drop cost. Return why the edge's log couldn't be used, or nothing."""
+    """Write what each group used and what the drop cost.
+
+    Return why the edge's log couldn't be used, or nothing.
+    """
     ends_at = drop.ends_at or now
     period = MeasuredPeriod(drop.lobby_opens_at or ends_at, ends_at + TRAILING_TIME)
     problem, traffic = "", None
@@ -134,7 +140,10 @@ def log_path() -> Path:
 
 
 def figures_from_log(group: str, traffic: access_log.DropTraffic) -> dict[str, int | float]:
-    """Return what the log says about a group. Workers are counted by the requests that lead to their tasks."""
+    """Return what the log says about a group.
+
+    Workers are counted by the requests that lead to their tasks.
+    """
     if group in {Group.CHECKOUT, Group.CAPTURE}:
         requests = traffic.payments
         if group == Group.CAPTURE:
@@ -162,7 +171,10 @@ def cpu_seconds_by_group(period: MeasuredPeriod) -> dict[str, float]:
 
 
 def cpu_seconds_of(target: Target, period: MeasuredPeriod) -> float:
-    """Return the CPU seconds that a target used. Its counter only grows, until a process ends and it starts again."""
+    """Return the CPU seconds that a target used.
+
+    Its counter only grows, until a process ends and it starts again.
+    """
     reads = Call.objects.filter(
         target=target, operation="read", at__gte=period.since, at__lte=period.until, error=""
     ).order_by("at")

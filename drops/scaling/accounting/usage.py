@@ -1,7 +1,7 @@
 """What drops used of targets over time, and how much of it is charged to each of them.
 
-Where drops overlap, each instance above the baseline is charged in equal parts to the drops that need it at that
-moment, so that the costs of all drops add up to what was running.
+Where drops overlap, each instance above the baseline is charged in equal parts to the drops that need it at
+that moment, so that the costs of all drops add up to what was running.
 """
 
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ def record(*, step: Step, now: datetime) -> None:
 
 
 def current_interval(*, step: Step, after: datetime | None, now: datetime) -> Usage | None:
-    """Return, unsaved, the step's present or last lease since `after`; None if it never requested anything."""
+    """Return, unsaved, the step's present or last lease since `after`; None if it requested nothing."""
     if step.requested_at is None:
         return None
     since = max(step.requested_at, after or step.requested_at)
@@ -32,7 +32,7 @@ def current_interval(*, step: Step, after: datetime | None, now: datetime) -> Us
 
 
 def intervals(*, target: Target, now: datetime) -> list[Usage]:
-    """Return every drop's use of a target until now: the stored intervals, and those that follow from the steps."""
+    """Return every drop's use of a target until now: the stored intervals, and those of the live steps."""
     stored = list(Usage.objects.filter(target=target).order_by("until"))
     ends = {usage.drop_id: usage.until for usage in stored}
     steps = Step.objects.filter(target=target).select_related("drop__scale_plan", "target")

@@ -1,6 +1,6 @@
 """The forms of pre-scaling: a target with the fields of its provider, and the groups that it carries.
 
-A provider's own fields are stored in the target's locator; on the form each is a field named `locator_<name>`.
+A provider's own fields are stored in the target's locator; on the form each is named `locator_<name>`.
 """
 
 from typing import Any, ClassVar
@@ -41,7 +41,9 @@ class TargetForm(ModelForm[Target]):
             return
         for field in provider.fields:
             if LOCATOR_PREFIX + field.name in self.fields:
-                self.initial[LOCATOR_PREFIX + field.name] = self.instance.locator.get(field.name, field.default)
+                self.initial[LOCATOR_PREFIX + field.name] = self.instance.locator.get(
+                    field.name, field.default
+                )
         if not self.instance.pk and "lead_seconds" in self.fields:
             self.initial["lead_seconds"] = provider.lead_seconds
 
@@ -76,7 +78,11 @@ class TargetForm(ModelForm[Target]):
         if other is not None:
             sentence = f"The target “{other}” is the same resource ({resource}). Change that one instead."
             self.add_error(None, sentence)
-        self.instance.provider, self.instance.locator, self.instance.resource = self.provider, locator, resource
+        self.instance.provider, self.instance.locator, self.instance.resource = (
+            self.provider,
+            locator,
+            resource,
+        )
 
     def clean_sizes(self, values: dict[str, Any]) -> None:
         """Refuse bounds in the wrong order."""
@@ -87,7 +93,8 @@ class TargetForm(ModelForm[Target]):
             self.add_error("ops_ceiling", "It can't be above the ceiling. Lower it, or leave it empty.")
         if ops_ceiling is not None and floor is not None and ops_ceiling < floor:
             self.add_error(
-                "ops_ceiling", "Below the floor, every plan would need approval. Raise it, or lower the floor."
+                "ops_ceiling",
+                "Below the floor, every plan would need approval. Raise it, or lower the floor.",
             )
 
 
@@ -100,7 +107,9 @@ def form_for(*, provider: str) -> type[TargetForm]:
 
 
 def _locator_form_field(field: Field) -> forms.CharField:
-    return forms.CharField(label=capfirst(field.label), help_text=field.help, required=field.required, max_length=300)
+    return forms.CharField(
+        label=capfirst(field.label), help_text=field.help, required=field.required, max_length=300
+    )
 
 
 class ShareForm(ModelForm[Share]):
@@ -108,7 +117,9 @@ class ShareForm(ModelForm[Share]):
         model = Share
         fields = ("group", "percent", "per_second")
         error_messages = {
-            "per_second": {"required": "Enter the measured throughput of one instance, in requests per second."}
+            "per_second": {
+                "required": "Enter the measured throughput of one instance, in requests per second."
+            }
         }
 
     def clean_per_second(self) -> Any:

@@ -116,7 +116,9 @@ def approve(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> 
         try:
             approve_shown(request, scale_plan=scale_plan)
         except scale_plans.PlanRefused as refusal:
-            return refusal_page(request, admin_site=admin_site, about=scale_plan.drop, why=[str(refusal)], back=back)
+            return refusal_page(
+                request, admin_site=admin_site, about=scale_plan.drop, why=[str(refusal)], back=back
+            )
         messages.success(request, "Approved. Scaling continues on the next tick.")
         return HttpResponseRedirect(back)
     approvals = pending_approvals(scale_plan=scale_plan)

@@ -25,19 +25,42 @@ class CallRow:
 def call_rows(calls: Iterable[Call]) -> list[CallRow]:
     """Return calls as table rows."""
     return [
-        CallRow(call, display.time(call.at), call.operation, display.state(call.before), display.state(call.after))
+        CallRow(
+            call, display.time(call.at), call.operation, display.state(call.before), display.state(call.after)
+        )
         for call in calls
     ]
 
 
 @admin.register(Call)
 class CallAdmin(ReadOnlyAdmin[Call]):
-    list_display = ("at", "target", "operation", "from_", "to", "request_id", "milliseconds", "actor", "error")
+    list_display = (
+        "at",
+        "target",
+        "operation",
+        "from_",
+        "to",
+        "request_id",
+        "milliseconds",
+        "actor",
+        "error",
+    )
     list_filter = ("operation", ("error", admin.EmptyFieldListFilter), "target")
     list_select_related = ("target",)
     search_fields = ("target__name", "request_id", "actor", "error", "step__drop__slug")
     ordering = ("-at", "-id")
-    fields = ("at", "target", "step", "operation", "from_", "to", "request_id", "milliseconds", "actor", "error")
+    fields = (
+        "at",
+        "target",
+        "step",
+        "operation",
+        "from_",
+        "to",
+        "request_id",
+        "milliseconds",
+        "actor",
+        "error",
+    )
 
     @admin.display(description="from")
     def from_(self, call: Call) -> str:

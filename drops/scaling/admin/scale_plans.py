@@ -70,7 +70,9 @@ class ScalePlanAdmin(ReadOnlyAdmin[ScalePlan]):
         except scale_plans.PlanRefused as refusal:  # the drop ended while the form was open
             messages.error(request, str(refusal))
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         context |= page_context(request, context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 

@@ -34,8 +34,23 @@ from shop.admin.refusals import refusal_page
 from shop.core.datetimes import format_duration
 
 MAX_CALLS = 20  # on the page of a target; the list of calls has them all
-SIZE_FIELDS = ("floor", "ceiling", "ops_ceiling", "headroom_percent", "zones", "lead_seconds", "price_per_hour")
-NO_READING = {"observed": None, "observed_at": None, "ready_size": None, "failures": 0, "retry_at": None, "error": ""}
+SIZE_FIELDS = (
+    "floor",
+    "ceiling",
+    "ops_ceiling",
+    "headroom_percent",
+    "zones",
+    "lead_seconds",
+    "price_per_hour",
+)
+NO_READING = {
+    "observed": None,
+    "observed_at": None,
+    "ready_size": None,
+    "failures": 0,
+    "retry_at": None,
+    "error": "",
+}
 
 
 class ShareInline(TabularInline[Share, Target]):
@@ -52,7 +67,16 @@ class ShareInline(TabularInline[Share, Target]):
 
 @admin.register(Target)
 class TargetAdmin(AuditedAdmin[Target]):
-    list_display = ("name", "provider_name", "status", "ready_size", "baseline_size", "bounds", "last_read", "enabled")
+    list_display = (
+        "name",
+        "provider_name",
+        "status",
+        "ready_size",
+        "baseline_size",
+        "bounds",
+        "last_read",
+        "enabled",
+    )
     list_filter = ("enabled", "provider")
     search_fields = ("name", "resource")
     inlines = (ShareInline,)
@@ -106,8 +130,10 @@ class TargetAdmin(AuditedAdmin[Target]):
             return True
         return obj.baseline is None and obj.provider in PROVIDERS and self.has_change_permission(request, obj)
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Target | None:
-        """Return the target; for a posted form under a lock, so that the current row decides what is fixed."""
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> Target | None:
+        """Return the target; for a posted form under a lock, so that its latest row decides what is fixed."""
         target = super().get_object(request, object_id, from_field)
         if target is None or request.method != "POST":
             return target
@@ -115,7 +141,9 @@ class TargetAdmin(AuditedAdmin[Target]):
             Target.objects.select_for_update().filter(pk=target.pk).first()
             return super().get_object(request, object_id, from_field)
 
-    def get_form(self, request: HttpRequest, obj: Target | None = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self, request: HttpRequest, obj: Target | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
         provider = self.form_provider(request, obj)
         # Without the provider's fields, nothing in a posted form can change the locator.
         kwargs["form"] = TargetForm
@@ -195,7 +223,9 @@ class TargetAdmin(AuditedAdmin[Target]):
         }
         return TemplateResponse(request, "admin/scaling/target/providers.html", context)
 
-    def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any
+    ) -> HttpResponse:
         if kwargs.get("change"):
             context |= self.page_context(request, context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
@@ -221,7 +251,11 @@ class TargetAdmin(AuditedAdmin[Target]):
             return self.admin_site.admin_view(partial(function, admin_site=self.admin_site, **arguments))
 
         own = [
-            path("<int:target_id>/test/", view(require_POST(actions.test_connection)), name="scaling_target_test"),
+            path(
+                "<int:target_id>/test/",
+                view(require_POST(actions.test_connection)),
+                name="scaling_target_test",
+            ),
         ]
         for name in actions.TARGET_ACTIONS:
             address, url_name = f"<int:target_id>/{name}/", f"scaling_target_{name}"

@@ -15,7 +15,9 @@ __all__ = ["about_drops", "open_alerts", "raise_alert", "resolve", "resolve_for_
 SOURCE = "scaling"
 
 
-def raise_alert(*, subject: str, message: str, drop: Drop | None = None, target: Target | None = None) -> Alert:
+def raise_alert(
+    *, subject: str, message: str, drop: Drop | None = None, target: Target | None = None
+) -> Alert:
     """Open the alert, or update the message of the one that is open."""
     details = {}
     if drop is not None:

@@ -59,7 +59,9 @@ def decide(observation: Observation) -> Decision:
     ready = provider.is_ready(observation.reading, state)
     claimed = leases.required_size(target=target, leased=leased, baseline_size=target.baseline_size or 0)
     released = ready and not observation.kept_because and size <= claimed
-    is_new = target.desired is None or not provider.is_same(state, target.desired) or size != target.desired_size
+    is_new = (
+        target.desired is None or not provider.is_same(state, target.desired) or size != target.desired_size
+    )
     return Decision(
         state=state,
         size=size,

@@ -1,7 +1,7 @@
 """Ordering constraints between steps.
 
-Data stores are scaled up before the workers that use them, and brought back after them; and the fleets never use
-more connections than the database allows.
+Data stores are scaled up before the workers that use them, and brought back after them; and the fleets never
+use more connections than the database allows.
 """
 
 from collections.abc import Mapping, Sequence

@@ -20,7 +20,9 @@ def pause(*, actor: AbstractBaseUser | None, reason: str) -> None:
         if not Heartbeat.objects.filter(paused_at=None).update(paused_at=Now(), paused_reason=reason[:200]):
             return
         audit_log.write(actor=actor, about=SUBJECT, action="paused", after={"reason": reason})
-        message = f"Pre-scaling is paused: {reason}. Until it is resumed, no target is scaled up or brought back."
+        message = (
+            f"Pre-scaling is paused: {reason}. Until it is resumed, no target is scaled up or brought back."
+        )
         alerts.raise_alert(subject=ALERT_SUBJECT, message=message)
 
 

@@ -29,12 +29,20 @@ def read(*, target: Target, actor: str, step: Step | None = None, operation: str
         return {"after": reading_as_json(reading)}
 
     return _recorded(
-        lambda: provider_of(target=target).read(), result, target=target, step=step, operation=operation, actor=actor
+        lambda: provider_of(target=target).read(),
+        result,
+        target=target,
+        step=step,
+        operation=operation,
+        actor=actor,
     )
 
 
 def apply(*, target: Target, actor: str, key: str, step: Step | None = None) -> Applied:
-    """Apply the desired state, which is committed already. Raises ProviderError, with the fault in the row."""
+    """Apply the desired state, which is committed already.
+
+    Raises ProviderError, with the fault in the row.
+    """
     desired = target.desired or {}
 
     def result(applied: Applied) -> dict[str, Any]:

@@ -1,7 +1,7 @@
-"""Go / no-go: shortly before the lobby opens, and at every tick from then on, compares what is ready with the plan.
+"""Go / no-go: from shortly before the lobby opens, every tick compares what is ready with the plan.
 
-Admission is limited to what is ready. All drops share the fleets, so one limit holds for all of them, and it ends
-with the last one.
+Admission is limited to what is ready. All drops share the fleets, so one limit holds for all of them, and it
+ends with the last one.
 """
 
 from collections.abc import Sequence

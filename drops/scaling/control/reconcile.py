@@ -1,7 +1,7 @@
 """Reconciles one locked target with its desired state: read, decide, commit, apply.
 
-The desired state is committed before the provider is called. So after a crash in between, the change is recognised
-as ours and not somebody else's.
+The desired state is committed before the provider is called. So after a crash in between, the change is
+recognised as ours and not somebody else's.
 """
 
 import hashlib
@@ -33,7 +33,9 @@ def run(*, target: Target, actor: str, now: datetime, paused: bool) -> list[str]
         reading = provider_calls.read(target=target, actor=actor, step=largest_lease(rows))
         observed = provider_calls.reading_as_json(reading)
         target_lock.write(target=target, observed=observed, observed_at=now, ready_size=reading.serving)
-        observation = observe(target=target, reading=reading, rows=rows, now=now, paused=paused, dry_run=False)
+        observation = observe(
+            target=target, reading=reading, rows=rows, now=now, paused=paused, dry_run=False
+        )
         decided = decision.decide(observation)
     except ProviderError as fault:
         return record_fault(target=target, rows=rows, fault=fault, now=now)

@@ -1,7 +1,7 @@
 """The scale plan of a drop: the expected shoppers, the plan that follows, its steps, and ops' approval.
 
 expected shoppers ─▶ plan ─┬─ problems: no steps, and ops are alerted
-                           └─ steps of an announced drop: created, moved with it, raised; never lowered under way
+                           └─ steps of an announced drop: created, moved with it, raised, never lowered
 """
 
 from collections.abc import Sequence
@@ -44,8 +44,8 @@ def set_expected(*, drop: Drop, expected: int, actor: AbstractBaseUser | None) -
     """Store how many shoppers are expected, and plan for them. Raises PlanRefused, with nothing changed."""
     if not 0 < expected <= checks.MAX_EXPECTED_SHOPPERS:
         raise PlanRefused(
-            f"Expected shoppers: {expected} isn't possible. Enter a number from 1 to {checks.MAX_EXPECTED_SHOPPERS}, "
-            "or leave it empty for no plan."
+            f"Expected shoppers: {expected} isn't possible. Enter a number from 1 to"
+            f" {checks.MAX_EXPECTED_SHOPPERS}, or leave it empty for no plan."
         )
     with transaction.atomic():
         row = Drop.objects.with_state().select_for_update(of=("self",)).get(pk=drop.pk)
@@ -83,7 +83,9 @@ def remove(*, drop: Drop, actor: AbstractBaseUser | None) -> None:
         _audit_expected(drop=drop, actor=actor, before=scale_plan.expected, after=None)
 
 
-def _audit_expected(*, drop: Drop, actor: AbstractBaseUser | None, before: int | None, after: int | None) -> None:
+def _audit_expected(
+    *, drop: Drop, actor: AbstractBaseUser | None, before: int | None, after: int | None
+) -> None:
     audit_log.write(
         actor=actor,
         about=f"drop:{drop.slug}",
@@ -111,7 +113,9 @@ def approve(*, drop: Drop, actor: AbstractBaseUser | None) -> ScalePlan:
             approved_sizes=approved, approved_by=actor.pk if actor else None, approved_at=Now()
         )
         for step in rows:
-            same_size = Step.objects.filter(pk=step.pk, needs_approval=True, desired_size__lte=step.desired_size)
+            same_size = Step.objects.filter(
+                pk=step.pk, needs_approval=True, desired_size__lte=step.desired_size
+            )
             same_size.update(needs_approval=False)
         audit_log.write(
             actor=actor,
@@ -213,7 +217,7 @@ def step_fields(line: PlanLine) -> dict[str, object]:
 def sync_step(*, step: Step, line: PlanLine, now: datetime) -> None:
     """Make one step follow its line of the plan.
 
-    A planned step follows in everything, a lease only upwards, and a step that is over only if the drop moved.
+    A planned step follows in everything, a lease only upwards; a step that is over, only if the drop moved.
     """
     row = Step.objects.filter(pk=step.pk, state=step.state)
     is_moved = step.needed_at != line.needed_at

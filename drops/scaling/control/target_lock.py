@@ -1,7 +1,8 @@
 """The lock on a target: one tick at a time works on it.
 
-A lock is the value of `locked_until`. A guarded UPDATE acquires it and every write names it; a worker that finds a
-different value there has lost its lock and writes nothing. The lock of a process that died expires after a minute.
+A lock is the value of `locked_until`. A guarded UPDATE acquires it and every write names it; a worker that
+finds a different value there has lost its lock and writes nothing. The lock of a process that died expires
+after a minute.
 """
 
 from datetime import timedelta

@@ -4,9 +4,10 @@ Safe at any time, twice at once, and after a crash at any point:
 
 advance steps by drop and clock → lift limits that ended → reconcile each target → go / no-go → plan again
 
-A target is reconciled under its lock (drops.scaling.control.target_lock): read, decide, commit the desired state,
-apply it, commit the outcome. The call comes after the commit and is absolute, with a key made from the commit. After
-a crash before the call, the call is made again; after a crash behind it, the target is read back.
+A target is reconciled under its lock (drops.scaling.control.target_lock): read, decide, commit the desired
+state, apply it, commit the outcome. The call comes after the commit and is absolute, with a key made from the
+commit. After a crash before the call, the call is made again; after a crash behind it, the target is read
+back.
 """
 
 import logging
@@ -27,7 +28,10 @@ State = Step.State
 
 
 def run_once(*, actor: str, dry_run: bool = False) -> list[str]:
-    """Do what is due, by the database's clock. Return a line for each thing done; in a dry run, to be done."""
+    """Do what is due, by the database's clock.
+
+    Return a line for each thing done; in a dry run, to be done.
+    """
     if not dry_run:
         heartbeat.record_tick(actor=actor)
     if not heartbeat.has_work():
@@ -80,8 +84,8 @@ def reconcile_targets(
             lines += reconcile.run(target=locked, actor=actor, now=now, paused=paused)
         except target_lock.LockLost:
             lines.append(f"{target.name}: another tick took over.")
-        # Not in a `finally`: after any other exception the lock stays until it expires, so that the next ticks
-        # skip the broken target and reach the others.
+        # Not in a `finally`: after any other exception the lock stays until it expires, so that the next
+        # ticks skip the broken target and reach the others.
         target_lock.release(target=locked)
     return lines
 
@@ -89,8 +93,8 @@ def reconcile_targets(
 def due_targets(*, now: datetime) -> QuerySet[Target]:
     """Targets to reconcile: the one read longest ago first, those that don't answer last.
 
-    Those with a lease, with a step that starts, or away from their baseline are due; while a drop is coming up,
-    all of them now and then.
+    Those with a lease, with a step that starts, or away from their baseline are due; while a drop is coming
+    up, all of them now and then.
     """
     own_steps = Step.objects.filter(target=OuterRef("pk"))
     is_starting = Q(state=State.PLANNED, starts_at__lte=now)

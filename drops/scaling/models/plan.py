@@ -25,12 +25,18 @@ class ScalePlan(models.Model):
     approved_sizes = models.JSONField(default=dict, editable=False)  # {target id: size} above ops' ceilings
     approved_by = models.ForeignKey("auth.User", models.SET_NULL, null=True, editable=False, related_name="+")
     approved_at = models.DateTimeField(null=True, editable=False)
-    verdict = models.CharField(max_length=5, blank=True, editable=False)  # "go", "no-go"; empty: not decided yet
+    verdict = models.CharField(
+        max_length=5, blank=True, editable=False
+    )  # "go", "no-go"; empty: not decided yet
     verdict_at = models.DateTimeField(null=True, editable=False)
-    verdict_messages = models.JSONField(default=list, editable=False)  # which target isn't ready, why, and what to do
+    verdict_messages = models.JSONField(
+        default=list, editable=False
+    )  # which target isn't ready, why, and what to do
     # What the ready capacity can admit; None: nothing was scaled.
     shoppers_per_second = models.PositiveIntegerField(null=True, editable=False)
-    cost = models.JSONField(null=True, editable=False)  # measured afterwards; see drops.scaling.accounting.costs
+    cost = models.JSONField(
+        null=True, editable=False
+    )  # measured afterwards; see drops.scaling.accounting.costs
 
     class Meta:
         verbose_name, verbose_name_plural = "scale plan", "scale plans"
@@ -50,7 +56,10 @@ class ScalePlan(models.Model):
 
 
 class Step(models.Model):
-    """One change of one target for one drop. From requested to holding it is the drop's lease on the target."""
+    """One change of one target for one drop.
+
+    From requested to holding it is the drop's lease on the target.
+    """
 
     class State(models.TextChoices):
         PLANNED = "planned", "planned"
@@ -70,7 +79,9 @@ class Step(models.Model):
     target = models.ForeignKey(Target, models.PROTECT, related_name="steps")
     state = models.CharField(max_length=10, choices=State, default=State.PLANNED)
     desired_size = models.PositiveIntegerField()  # absolute, not a difference
-    tier = models.PositiveSmallIntegerField()  # 0: data stores; scaled up in this order, brought back in reverse
+    tier = (
+        models.PositiveSmallIntegerField()
+    )  # 0: data stores; scaled up in this order, brought back in reverse
     starts_at = models.DateTimeField()
     needed_at = models.DateTimeField()
     needs_approval = models.BooleanField(default=False)  # above ops' ceiling
@@ -97,7 +108,9 @@ class Step(models.Model):
         ]
         indexes = [
             models.Index(
-                fields=["target"], condition=~Q(state__in=["restored", "abandoned"]), name="live_steps_by_target"
+                fields=["target"],
+                condition=~Q(state__in=["restored", "abandoned"]),
+                name="live_steps_by_target",
             ),
         ]
 
@@ -120,7 +133,9 @@ class Demand(models.Model):
     measured_at = models.DateTimeField(auto_now=True)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["drop", "group"], name="one_demand_per_drop_and_group")]
+        constraints = [
+            models.UniqueConstraint(fields=["drop", "group"], name="one_demand_per_drop_and_group")
+        ]
 
     def __str__(self) -> str:
         return f"{self.group} of {self.drop}"

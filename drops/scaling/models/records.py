@@ -1,4 +1,4 @@
-"""Records of pre-scaling: each call to a provider, what drops used of targets, and the heartbeat of the ticks."""
+"""Records of pre-scaling: calls to providers, the drops' use of targets, and the heartbeat of the ticks."""
 
 from django.db import models
 from django.db.models import F, Q
@@ -34,8 +34,8 @@ class Call(models.Model):
 class Usage(models.Model):
     """An interval in which a drop had a lease on a target, at one size.
 
-    Recorded when a step is raised, approved or moved, because its lease goes on at another size or time. The interval
-    that runs now, or the last one, follows from the step's own times.
+    Recorded when a step is raised, approved or moved, because its lease goes on at another size or time. The
+    interval that runs now, or the last one, follows from the step's own times.
     """
 
     drop = models.ForeignKey(Drop, models.CASCADE, related_name="usages")
@@ -47,7 +47,9 @@ class Usage(models.Model):
     class Meta:
         ordering = ["since", "id"]
         constraints = [
-            models.CheckConstraint(name="a_usage_does_not_end_before_it_begins", condition=Q(until__gte=F("since")))
+            models.CheckConstraint(
+                name="a_usage_does_not_end_before_it_begins", condition=Q(until__gte=F("since"))
+            )
         ]
 
     def __str__(self) -> str:

@@ -21,18 +21,23 @@ class Group(models.TextChoices):
 class Target(models.Model):
     """Something that can be scaled: a fleet, a service, a database. A row never holds credentials.
 
-    The first lease writes the baseline; the last one restores it and clears it. The desired state is committed before
-    the provider is called, so that a crash in between finds its own change and not somebody else's.
+    The first lease writes the baseline; the last one restores it and clears it. The desired state is
+    committed before the provider is called, so that a crash in between finds its own change and not somebody
+    else's.
     """
 
     name = models.CharField(max_length=80, unique=True)
     provider = models.CharField(max_length=30)  # a key of drops.scaling.providers.PROVIDERS
     locator = models.JSONField(default=dict)  # the provider's own fields: names, addresses, regions
-    resource = models.CharField(max_length=300, unique=True, editable=False)  # made of the locator by the provider
+    resource = models.CharField(
+        max_length=300, unique=True, editable=False
+    )  # made of the locator by the provider
     enabled = models.BooleanField(default=True)
 
     floor = models.PositiveIntegerField(default=1, help_text="Plans never go below this size.")
-    ceiling = models.PositiveIntegerField(help_text="Hard maximum set by quota, IP addresses or machine size.")
+    ceiling = models.PositiveIntegerField(
+        help_text="Hard maximum set by quota, IP addresses or machine size."
+    )
     ops_ceiling = models.PositiveIntegerField(
         "ops' ceiling", null=True, blank=True, help_text="Above this size, a plan needs approval from ops."
     )
@@ -50,7 +55,9 @@ class Target(models.Model):
         "database connections per instance", default=0, help_text="Processes × pool size."
     )
     connection_limit = models.PositiveIntegerField(
-        "connections allowed per unit of size", default=0, help_text="For databases; 0: the size sets no limit."
+        "connections allowed per unit of size",
+        default=0,
+        help_text="For databases; 0: the size sets no limit.",
     )
     price_per_hour = models.DecimalField(
         "price per instance and hour",
@@ -68,32 +75,42 @@ class Target(models.Model):
     desired_at = models.DateTimeField(null=True, editable=False)
     # A list of states: those that may still be observed until `desired` is ready. They count as ours.
     previous = models.JSONField(null=True, editable=False)
-    observed = models.JSONField(null=True, editable=False)  # the last reading: state, size, serving, moving, message
+    observed = models.JSONField(
+        null=True, editable=False
+    )  # the last reading: state, size, serving, moving, message
     observed_at = models.DateTimeField(null=True, editable=False)
-    ready_size = models.PositiveIntegerField(null=True, editable=False)  # instances that served at the last reading
+    ready_size = models.PositiveIntegerField(
+        null=True, editable=False
+    )  # instances that served at the last reading
     locked_until = models.DateTimeField(null=True, editable=False)  # one tick at a time works on a target
     failures = models.PositiveSmallIntegerField(default=0, editable=False)  # in a row
     retry_at = models.DateTimeField(null=True, editable=False)
     error = models.CharField(max_length=300, blank=True, editable=False)
-    stopped_at = models.DateTimeField(null=True, editable=False)  # by drift: nothing is applied until ops decide
+    stopped_at = models.DateTimeField(
+        null=True, editable=False
+    )  # by drift: nothing is applied until ops decide
     stopped_reason = models.CharField(max_length=300, blank=True, editable=False)
 
     class Meta:
         ordering = ["name"]
         verbose_name, verbose_name_plural = "scale target", "scale targets"
         constraints = [
-            models.CheckConstraint(name="a_floor_is_not_above_its_ceiling", condition=Q(floor__lte=F("ceiling"))),
+            models.CheckConstraint(
+                name="a_floor_is_not_above_its_ceiling", condition=Q(floor__lte=F("ceiling"))
+            ),
             models.CheckConstraint(
                 name="ops_ceiling_is_not_above_the_ceiling",
                 condition=Q(ops_ceiling=None) | Q(ops_ceiling__lte=F("ceiling")),
             ),
             models.CheckConstraint(
                 name="a_baseline_has_its_size",
-                condition=Q(baseline=None, baseline_size=None) | Q(baseline__isnull=False, baseline_size__isnull=False),
+                condition=Q(baseline=None, baseline_size=None)
+                | Q(baseline__isnull=False, baseline_size__isnull=False),
             ),
             models.CheckConstraint(
                 name="a_stopped_target_has_its_reason",
-                condition=Q(stopped_at=None, stopped_reason="") | (Q(stopped_at__isnull=False) & ~Q(stopped_reason="")),
+                condition=Q(stopped_at=None, stopped_reason="")
+                | (Q(stopped_at__isnull=False) & ~Q(stopped_reason="")),
             ),
         ]
 
@@ -102,7 +119,7 @@ class Target(models.Model):
 
 
 class Share(models.Model):
-    """Which part of a group's demand a target carries, and the throughput of one instance: the group's weight."""
+    """A target's part of a group's demand, and the throughput of one instance: the group's weight."""
 
     target = models.ForeignKey(Target, models.CASCADE, related_name="shares")
     group = models.CharField(max_length=12, choices=Group)

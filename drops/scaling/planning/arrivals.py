@@ -1,4 +1,4 @@
-"""The arrival curve: which part of the crowd arrives when, counted from the opening of the lobby or the drop. Pure.
+"""The arrival curve: the parts of the crowd by time, counted from the opening of lobby or drop. Pure.
 
 share of the crowd per second
 │ ██                        the lobby opens: everyone who was waiting for it joins
@@ -40,7 +40,7 @@ class ArrivalCurve:
                 begins = min(begins, lobby_seconds) - lobby_seconds
                 ends = min(ends, lobby_seconds) - lobby_seconds
                 if ends <= begins:
-                    # The span would lie after the drop's opening: its shoppers arrive in the lobby's last second.
+                    # It would lie after the drop's opening: its shoppers arrive in the lobby's last second.
                     begins, ends = -min(lobby_seconds, 1.0), 0.0
             elif span.ends <= 0:
                 begins, ends = max(begins, -lobby_seconds), max(ends, -lobby_seconds + 1.0)
@@ -72,8 +72,8 @@ def moments(curve: ArrivalCurve, *, lobby_seconds: float) -> Iterator[Moment]:
         yield Moment(at, arriving, present)
 
 
-# A quarter arrives late, as the crowds of load tests do. The busiest minute brings half of the crowd, since people come
-# to a drop within a minute or two. A drop whose edge log is kept replaces this by what was measured.
+# A quarter arrives late, as the crowds of load tests do. The busiest minute brings half of the crowd, since
+# people come to a drop within a minute or two. A drop whose edge log is kept replaces this by its own.
 DEFAULT_CURVE = ArrivalCurve(
     spans=(
         ArrivalSpan("lobby", 0, 60, 0.50),

@@ -1,4 +1,7 @@
-"""What sizes can carry: the instances that a demand needs, the shoppers that can be admitted, the connections. Pure."""
+"""Capacity of sizes: the instances that a demand needs, the shoppers that can be admitted, the connections.
+
+Pure.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,7 +16,7 @@ MIN_PER_SECOND = 1e-6  # stands for a throughput of 0, with which no plan is acc
 
 @dataclass(frozen=True)
 class ConnectionUse:
-    """The database connections that fleets of given sizes use, and how many the database allows at its size."""
+    """The database connections that fleets of given sizes use, and those that the database allows."""
 
     needed: int
     allowed: int  # 0: not known
@@ -26,7 +29,7 @@ class ConnectionUse:
 
 
 def instance_throughput(*, target: TargetInputs, share: ShareInputs, inputs: PlanInputs) -> float:
-    """Return what one instance can do per second: as set, or less if measured CPU time shows that one core can't."""
+    """Return what one instance can do per second: as set, or less by measured CPU time of one core."""
     weight = inputs.weights.get(share.group)
     throughput = share.per_second
     if target.is_single_process and weight and weight.cpu_seconds:
@@ -34,7 +37,9 @@ def instance_throughput(*, target: TargetInputs, share: ShareInputs, inputs: Pla
     return max(MIN_PER_SECOND, throughput)
 
 
-def instances_needed(*, target: TargetInputs, demands: Mapping[str, GroupDemand], inputs: PlanInputs) -> float:
+def instances_needed(
+    *, target: TargetInputs, demands: Mapping[str, GroupDemand], inputs: PlanInputs
+) -> float:
     """Return how many instances the demand keeps busy, without any reserve."""
     needed = 0.0
     for share in target.shares:
@@ -44,7 +49,7 @@ def instances_needed(*, target: TargetInputs, demands: Mapping[str, GroupDemand]
 
 
 def verified_size(*, target: TargetInputs, sizes: Mapping[int, int | None]) -> int:
-    """Return the size that was read; if it is unknown, the last verified one, and never less than the baseline."""
+    """Return the size that was read; if unknown, the last verified one, and never less than the baseline."""
     size = sizes.get(target.id)
     if size is not None:
         return size
@@ -52,10 +57,10 @@ def verified_size(*, target: TargetInputs, sizes: Mapping[int, int | None]) -> i
 
 
 def reachable_rate(*, sizes: Mapping[int, int | None], inputs: PlanInputs) -> tuple[float, list[str]]:
-    """Return the shoppers per second that fleets of {target id: serving instances} can admit, and what limits them.
+    """Return the shoppers per second that fleets {target id: serving instances} can admit, and their limit.
 
-    A target carries as much of the planned admission as it has of the instances needed for it; at its baseline, as
-    much as the settings say of the baseline.
+    A target carries as much of the planned admission as it has of the instances needed for it; at its
+    baseline, as much as the settings say of the baseline.
     """
     planned_rate, _limit = admission_rate(inputs)
     demands = group_demands(inputs)
@@ -77,7 +82,10 @@ def reachable_rate(*, sizes: Mapping[int, int | None], inputs: PlanInputs) -> tu
 
 
 def connection_use(*, sizes: Mapping[int, int], inputs: PlanInputs) -> ConnectionUse:
-    """Add up the connections of fleets of {target id: size}. A target that isn't in `sizes` has its present size."""
+    """Add up the connections of fleets of {target id: size}.
+
+    A target that isn't in `sizes` has its present size.
+    """
     needed, terms, limits = inputs.connections_elsewhere, [], []
     for target in inputs.targets:
         size = sizes.get(target.id, target.current_size)

@@ -33,7 +33,9 @@ def problems(inputs: PlanInputs) -> list[str]:
     if inputs.lobby_opens_at is None or inputs.opens_at is None:
         found.append("The drop has no times yet: set when the lobby and the drop open.")
     if inputs.units <= 0:
-        found.append("The drop has nothing to sell: add an edition with a quantity, or release withheld units.")
+        found.append(
+            "The drop has nothing to sell: add an edition with a quantity, or release withheld units."
+        )
     for target in inputs.targets:
         found += _target_problems(target)
     return found + _duplicate_targets(inputs)
@@ -77,7 +79,9 @@ def too_many_connections(inputs: PlanInputs, use: ConnectionUse, sizes: Mapping[
     connected = [target for target in inputs.targets if target.connections]
     largest = max(connected, key=lambda target: sizes.get(target.id, 0) * target.connections, default=None)
     name = largest.name if largest else "the processes"
-    return [f"Database connections: {use.message} Use smaller pools in {name}, or let the database allow more."]
+    return [
+        f"Database connections: {use.message} Use smaller pools in {name}, or let the database allow more."
+    ]
 
 
 def warnings(inputs: PlanInputs) -> list[str]:
@@ -90,8 +94,8 @@ def warnings(inputs: PlanInputs) -> list[str]:
     ]
     if inputs.opens_at and not inputs.sells_out and inputs.closes_at is None:
         found.append(
-            "Fewer shoppers are expected than there are units, and the drop has no closing time: the capacity stays "
-            "until somebody closes the drop. Set a closing time."
+            "Fewer shoppers are expected than there are units, and the drop has no closing time: the"
+            " capacity stays until somebody closes the drop. Set a closing time."
         )
     return found
 
@@ -102,11 +106,11 @@ def _payment_warnings(inputs: PlanInputs) -> list[str]:
         return []
     needed_per_second = inputs.units / MAX_PAYING_SECONDS
     sentence = (
-        f"Payments: {whole(inputs.units)} units at {short(inputs.payments_per_second)} a second take "
-        f"{short(seconds / 60)} minutes, but card details that a shopper entered are valid for {MAX_PAYING_MINUTES}. "
-        "Ask Stripe for a higher rate limit six weeks ahead, then set STRIPE_CALLS_PER_OPERATION to "
-        f"{whole(ceil(needed_per_second))} and STRIPE_CALLS_PER_SECOND to "
-        f"{whole(ceil(needed_per_second * CALLS_PER_PAYMENT))}; or offer fewer units in one drop."
+        f"Payments: {whole(inputs.units)} units at {short(inputs.payments_per_second)} a second take"
+        f" {short(seconds / 60)} minutes, but card details that a shopper entered are valid for"
+        f" {MAX_PAYING_MINUTES}. Ask Stripe for a higher rate limit six weeks ahead, then set"
+        f" STRIPE_CALLS_PER_OPERATION to {whole(ceil(needed_per_second))} and STRIPE_CALLS_PER_SECOND to"
+        f" {whole(ceil(needed_per_second * CALLS_PER_PAYMENT))}; or offer fewer units in one drop."
     )
     return [sentence]
 
@@ -118,10 +122,10 @@ def _slot_warnings(inputs: PlanInputs) -> list[str]:
         return []
     slots_needed = inputs.payments_per_second * inputs.checkout_seconds
     sentence = (
-        f"Checkout: {inputs.checkout_slots} slots, each taken for about {short(inputs.checkout_seconds)} s, let "
-        f"{short(slots_per_second)} shoppers a second buy; {whole(inputs.total_admitted)} shoppers take "
-        f"{short(seconds / 60)} minutes. Set CHECKOUT_SLOTS to {whole(slots_needed)} to use all of the payment rate, "
-        "or shorten the hold."
+        f"Checkout: {inputs.checkout_slots} slots, each taken for about {short(inputs.checkout_seconds)} s,"
+        f" let {short(slots_per_second)} shoppers a second buy; {whole(inputs.total_admitted)} shoppers"
+        f" take {short(seconds / 60)} minutes. Set CHECKOUT_SLOTS to {whole(slots_needed)} to use all of"
+        " the payment rate, or shorten the hold."
     )
     return [sentence]
 
@@ -143,7 +147,10 @@ def _share_warnings(inputs: PlanInputs) -> list[str]:
 
 
 def lead_time_warnings(inputs: PlanInputs, target: TargetInputs) -> list[str]:
-    """Return the warning about a target whose lead time is longer than the time left. It is scaled all the same."""
+    """Return the warning about a target whose lead time is longer than the time left.
+
+    It is scaled all the same.
+    """
     if inputs.lobby_opens_at is None:
         return []
     left = inputs.lobby_opens_at - timedelta(seconds=inputs.go_seconds) - inputs.now
@@ -151,8 +158,8 @@ def lead_time_warnings(inputs: PlanInputs, target: TargetInputs) -> list[str]:
         return []
     seconds_left = whole(max(0.0, left.total_seconds()))
     sentence = (
-        f"{target.name} needs {whole(target.lead_seconds)} s, but only {seconds_left} s are left until the go / no-go. "
-        "It starts at once and may be late; admission is limited to what is ready by then. Open the lobby later to "
-        "have all of it."
+        f"{target.name} needs {whole(target.lead_seconds)} s, but only {seconds_left} s are left until the"
+        " go / no-go. It starts at once and may be late; admission is limited to what is ready by then."
+        " Open the lobby later to have all of it."
     )
     return [sentence]

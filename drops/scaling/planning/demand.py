@@ -1,8 +1,8 @@
 """The demand that a crowd makes on each group in its busiest second, and why. Pure.
 
-arrivals    expected × share of the crowd that arrives in that second × weight of an arrival    edge, gate, line Redis
-status      waiting pages poll by the poll rule; right after the opening, nearly all at once    edge
-admission   shoppers admitted × weight of an admitted shopper                                   all groups
+arrivals    expected × share that arrives in that second × weight of an arrival         edge, gate, line Redis
+status      waiting pages poll by the poll rule; after the opening, nearly all at once  edge
+admission   shoppers admitted × weight of an admitted shopper                           all groups
 
 Cost follows stock: shoppers who aren't admitted never reach web, workers and database.
 """
@@ -17,8 +17,8 @@ from drops.scaling.planning.figures import short, whole
 from drops.scaling.planning.inputs import GROUPS, LINE_GROUPS, PlanInputs, Weight
 from drops.waitingroom.protocol.status import max_poll_seconds
 
-# Every waiting page polls within 3 s of the opening, but none in the first second: two thirds of them poll in the
-# second after that (drops.waitingroom.protocol.status.poll_seconds).
+# Every waiting page polls within 3 s of the opening, but none in the first second: two thirds of them poll in
+# the second after that (drops.waitingroom.protocol.status.poll_seconds).
 OPENING_POLL_SHARE = 2 / 3
 DEFAULT_LOBBY_SECONDS = 600.0  # of a drop without times
 INTEGRATION_STEPS = 200  # over the places in line
@@ -26,7 +26,7 @@ INTEGRATION_STEPS = 200  # over the places in line
 
 @dataclass(frozen=True)
 class GroupDemand:
-    """Units of work per second (requests, tasks, statements, commands), and the sentences that explain them."""
+    """Units of work per second (requests, tasks, statements, commands), with sentences that explain them."""
 
     per_second: float
     reasons: tuple[str, ...]
@@ -87,8 +87,8 @@ def _line_demand(inputs: PlanInputs, weight: Weight) -> tuple[float, str]:
     if weight.peak_per_shopper:
         amount = inputs.expected * weight.peak_per_shopper
         reason = (
-            f"{whole(inputs.expected)} shoppers × {short(weight.peak_per_shopper)} in the busiest second, as measured "
-            f"= {short(amount)}/s"
+            f"{whole(inputs.expected)} shoppers × {short(weight.peak_per_shopper)} in the busiest second,"
+            f" as measured = {short(amount)}/s"
         )
         return amount, reason
     has_polls = weight.group == "edge"
@@ -96,14 +96,17 @@ def _line_demand(inputs: PlanInputs, weight: Weight) -> tuple[float, str]:
     busiest = max(moments, key=lambda moment: _requests_at(inputs, weight, moment, has_polls=has_polls))
     amount = _requests_at(inputs, weight, busiest, has_polls=has_polls)
     arriving = (
-        f"{short(inputs.expected * busiest.arriving)} of {whole(inputs.expected)} shoppers arrive in the busiest "
-        f"second ({_when(busiest)}) × {short(weight.per_arrival)} each"
+        f"{short(inputs.expected * busiest.arriving)} of {whole(inputs.expected)} shoppers arrive in the"
+        f" busiest second ({_when(busiest)}) × {short(weight.per_arrival)} each"
     )
     if not has_polls:
         return amount, f"{arriving} = {short(amount)}/s"
     present = inputs.expected * busiest.present
     polled = present * _polling_share(inputs, busiest)
-    return amount, f"{arriving}, and {short(polled)} polls by {whole(present)} who are waiting = {short(amount)}/s"
+    return (
+        amount,
+        f"{arriving}, and {short(polled)} polls by {whole(present)} who are waiting = {short(amount)}/s",
+    )
 
 
 def _requests_at(inputs: PlanInputs, weight: Weight, moment: Moment, *, has_polls: bool) -> float:

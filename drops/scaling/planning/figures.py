@@ -7,7 +7,7 @@ def whole(number: float) -> str:
 
 
 def short(number: float) -> str:
-    """Return a figure with two or three significant digits, or all digits of a large one: 1,234 · 12.3 · 0.045."""
+    """Return a figure with two or three significant digits, a large one with all: 1,234 · 12.3 · 0.045."""
     if number == 0 or abs(number) >= 100:
         return f"{number:,.0f}"
     if abs(number) >= 10:

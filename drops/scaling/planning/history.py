@@ -14,7 +14,9 @@ from drops.scaling.planning.weights import MeasuredDemand
 DEFAULT_CHECKOUT_SECONDS = 60.0
 MIN_HOLDS = 20  # of the last drops together; the average of fewer doesn't count
 SUGGESTED_PERCENT = 120  # of the largest crowd of the last drops
-MAX_DEMANDS = weights.MAX_DROPS * 3 * len(weights.DEFAULT_WEIGHTS)  # some drops weren't measured for every group
+MAX_DEMANDS = (
+    weights.MAX_DROPS * 3 * len(weights.DEFAULT_WEIGHTS)
+)  # some drops weren't measured for every group
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +42,9 @@ def last_drops(*, before: Drop) -> list[Drop]:
 
     The crowd of a load test comes within seconds. Its drop is never listed.
     """
-    rows = Drop.objects.filter(sealed_at__isnull=False, listed=True).exclude(pk=before.pk).order_by("-opens_at")
+    rows = (
+        Drop.objects.filter(sealed_at__isnull=False, listed=True).exclude(pk=before.pk).order_by("-opens_at")
+    )
     return list(rows.select_related("checkpoint")[: weights.MAX_DROPS])
 
 

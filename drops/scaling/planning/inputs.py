@@ -10,12 +10,16 @@ from drops import admission
 from drops.scaling.planning.arrivals import DEFAULT_CURVE, ArrivalCurve
 
 GROUPS = ("edge", "gate", "web", "hooks", "checkout", "capture", "database", "line redis")
-LINE_GROUPS = ("edge", "gate", "line redis")  # groups that every shopper reaches; the others serve only those admitted
+LINE_GROUPS = (
+    "edge",
+    "gate",
+    "line redis",
+)  # groups that every shopper reaches; the others serve only those admitted
 
 
 @dataclass(frozen=True, kw_only=True)
 class Weight:
-    """How much work one shopper makes for a group, in the group's unit: requests, tasks, statements, commands."""
+    """A shopper's work for a group, in the group's unit: requests, tasks, statements, commands."""
 
     group: str
     per_arrival: float = 0.0  # when they arrive: the page and its files, the join
@@ -107,7 +111,10 @@ class PlanInputs:
 
     @property
     def total_admitted(self) -> int:
-        """How many shoppers are admitted in total. Some don't buy, so it is more than the holds that stock can fill."""
+        """How many shoppers are admitted in total.
+
+        Some don't buy, so it is more than the holds that stock can fill.
+        """
         holds = self.units / max(1.0, self.units_per_hold)
         # The small subtraction keeps a rounding error from adding a shopper.
         admitted = ceil(holds * admission.OVERBOOKING_FACTOR - 1e-9)

@@ -1,4 +1,7 @@
-"""Lead times: how long a target takes to become ready, learned from its last moves, never below what ops set. Pure."""
+"""Lead times: how long a target takes to become ready, learned from its last moves, never below what ops set.
+
+Pure.
+"""
 
 from collections.abc import Sequence
 from math import ceil
@@ -8,7 +11,7 @@ MARGIN_FACTOR = 1.5
 
 
 def learned_lead_time(*, seconds: Sequence[float], minimum: int) -> tuple[int, str]:
-    """Return the seconds to plan with, and why: 1.5 × the 95th percentile of the last moves (newest first)."""
+    """Return the seconds to plan with, and why: 1.5 × the 95th percentile of the last moves, newest first."""
     moves = sorted(seconds[:MAX_MOVES])
     if not moves:
         return minimum, "as set; no move was measured yet"

@@ -1,6 +1,6 @@
 """The plan of a drop: how large each target must be, from when, why, and at which price. Pure.
 
-expected shoppers × arrival curve × weights = demand on each group per second       drops.scaling.planning.demand
+expected shoppers × arrival curve × weights = demand on each group per second (drops.scaling.planning.demand)
 demand × share ÷ throughput of one instance, headroom, loss of a zone, floor, ceiling = desired size
 go / no-go − lead time of the target's tier and of the tiers after it = start
 
@@ -115,7 +115,10 @@ def make_plan(inputs: PlanInputs) -> Plan:
 
 
 def planned_sizes(*, lines: tuple[PlanLine, ...], inputs: PlanInputs) -> dict[int, int]:
-    """Return the size of every target while the plan and the leases of other drops hold. Stopped ones don't change."""
+    """Return the size of every target while the plan and the leases of other drops hold.
+
+    Stopped ones don't change.
+    """
     desired = {line.target_id: line.desired_size for line in lines}
     sizes = {}
     for target in inputs.targets:
@@ -126,10 +129,14 @@ def planned_sizes(*, lines: tuple[PlanLine, ...], inputs: PlanInputs) -> dict[in
     return sizes
 
 
-def _lines(inputs: PlanInputs, demands: Mapping[str, GroupDemand], *, go_at: datetime) -> tuple[PlanLine, ...]:
+def _lines(
+    inputs: PlanInputs, demands: Mapping[str, GroupDemand], *, go_at: datetime
+) -> tuple[PlanLine, ...]:
     starts = _start_times(inputs, go_at=go_at)
     targets = sorted(inputs.targets, key=lambda target: (target.tier, target.name))
-    return tuple(_line(inputs, target, demands, starts_at=starts[target.tier], go_at=go_at) for target in targets)
+    return tuple(
+        _line(inputs, target, demands, starts_at=starts[target.tier], go_at=go_at) for target in targets
+    )
 
 
 def _start_times(inputs: PlanInputs, *, go_at: datetime) -> dict[int, datetime]:
@@ -260,7 +267,9 @@ def _line_warnings(lines: tuple[PlanLine, ...], inputs: PlanInputs, sizes: Mappi
     return found
 
 
-def _notes(inputs: PlanInputs, rate: float, limit: str, connections: capacity.ConnectionUse) -> tuple[str, ...]:
+def _notes(
+    inputs: PlanInputs, rate: float, limit: str, connections: capacity.ConnectionUse
+) -> tuple[str, ...]:
     notes = [
         f"Arrivals: {inputs.curve.evidence}.",
         f"Admission: at most {short(rate)} shoppers a second; {limit}.",
@@ -278,8 +287,10 @@ def poll_note(inputs: PlanInputs) -> str:
     if inputs.edge_request_price is None or inputs.edge_byte_price is None or inputs.opens_at is None:
         return f"{note}."
     price = inputs.edge_request_price + inputs.edge_byte_price * Decimal(inputs.poll_bytes)
-    # With one poll per second and page, a shopper would poll for half of the time that selling takes, on average.
+    # With one poll per second and page, a shopper would poll for half of the selling time on average.
     every_second = inputs.expected * inputs.total_admitted / inputs.purchases_per_second / 2
     cost = (price * Decimal(polls)).quantize(CENT)
     cost_every_second = (price * Decimal(max(polls, every_second))).quantize(CENT)
-    return f"{note}, ${cost}; at one poll a second they would cost ${cost_every_second} ({inputs.prices_as_of})."
+    return (
+        f"{note}, ${cost}; at one poll a second they would cost ${cost_every_second} ({inputs.prices_as_of})."
+    )

@@ -1,4 +1,4 @@
-"""The price table: what an hour of each kind of instance costs, and a request at the edge; dated, with its sources."""
+"""The price table: an hour of each kind of instance, and a request at the edge. Dated, with its sources."""
 
 import json
 from dataclasses import dataclass

@@ -1,4 +1,7 @@
-"""Reads the inputs of a plan: the drop, its stock, the targets, what was learned, and settings. No network."""
+"""Reads the inputs of a plan: the drop, its stock, the targets, what was learned, and settings.
+
+No network.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -71,7 +74,7 @@ def connected_instances(target: TargetInputs) -> int:
 
 
 def units_for_sale(drop: Drop) -> int:
-    """Count the units for sale, without withheld ones; before the announcement, as many as the editions say."""
+    """Count the units for sale, without withheld ones; before the announcement, the editions' quantities."""
     if drop.announced_at:
         return Unit.objects.filter(edition__drop=drop, withheld_at=None).count()
     return Edition.objects.filter(drop=drop).aggregate(all=Sum("quantity"))["all"] or 0
@@ -87,9 +90,10 @@ def database_connections() -> DatabaseConnections:
     """Ask the database about its connections."""
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
-            " - coalesce(current_setting('reserved_connections', true), '0')::int,"
-            " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')"
+            "SELECT current_setting('max_connections')::int -"
+            " current_setting('superuser_reserved_connections')::int -"
+            " coalesce(current_setting('reserved_connections', true), '0')::int, (SELECT count(*) FROM"
+            " pg_stat_activity WHERE backend_type = 'client backend')"
         )
         allowed, used = cursor.fetchone()
     return DatabaseConnections(int(allowed), int(used))
@@ -106,8 +110,8 @@ def read_targets(*, drop: Drop) -> tuple[list[TargetInputs], list[str]]:
         provider = PROVIDERS.get(row.provider)
         if provider is None:
             left_out.append(
-                f"{row.name} is left out: there is no provider “{row.provider}”. Disable it, or add it again with "
-                "another provider."
+                f"{row.name} is left out: there is no provider “{row.provider}”. Disable it, or add it"
+                " again with another provider."
             )
         elif not row.shares.all():
             left_out.append(f"{row.name} is left out: it carries no group. Add one on its page.")
@@ -132,7 +136,9 @@ def last_moves(targets: QuerySet[Target]) -> dict[int, list[float]]:
     return moves
 
 
-def target_inputs(row: Target, provider: type[Provider], seconds: list[float], other_leases_size: int) -> TargetInputs:
+def target_inputs(
+    row: Target, provider: type[Provider], seconds: list[float], other_leases_size: int
+) -> TargetInputs:
     """Return the inputs of one target. `seconds`: its last moves."""
     lead_seconds, lead_reason = lead_times.learned_lead_time(seconds=seconds, minimum=row.lead_seconds)
     price, price_reason = price_per_hour(row, provider)

@@ -1,8 +1,8 @@
 """Weights: how much work one shopper makes for each group, as measured in the last drops, or by default.
 
-The defaults come from a load test of 60 units with 300 shoppers on two cores (24 November 2026, seed 1): 324 joins, 116
-passes, 64 holds and 55 orders in 89 s. Where the work of one shopper depends on whether there is something to buy, it
-is counted per shopper with a hold: those are the ones in the busiest second.
+The defaults come from a load test of 60 units with 300 shoppers on two cores (24 November 2026, seed 1): 324
+joins, 116 passes, 64 holds and 55 orders in 89 s. Where the work of one shopper depends on whether there is
+something to buy, it is counted per shopper with a hold: those are the ones in the busiest second.
 """
 
 from collections.abc import Iterable, Mapping
@@ -62,7 +62,10 @@ DEFAULT_THROUGHPUT: dict[str, tuple[float, str]] = {
     "checkout": (1, "one process waits for two calls to Stripe: about 0.7 s per attempt"),
     "capture": (4, "one process: 8 ms of CPU per event, and a call to Stripe for each capture"),
     "database": (1_500, "one core: 0.39 ms of CPU per statement, with two fifths to spare"),
-    "line redis": (25_000, "one server: 34 µs per command in a load test, 70,000 commands a second on its own"),
+    "line redis": (
+        25_000,
+        "one server: 34 µs per command in a load test, 70,000 commands a second on its own",
+    ),
 }
 
 
@@ -83,7 +86,10 @@ class MeasuredDemand:
 
 
 def learn(rows: Iterable[MeasuredDemand]) -> Mapping[str, Weight]:
-    """Return each group's weight: the default, changed by what the last drops showed. `rows`: newest drop first."""
+    """Return each group's weight: the default, changed by what the last drops showed.
+
+    `rows`: newest drop first.
+    """
     by_group: dict[str, list[MeasuredDemand]] = {group: [] for group in GROUPS}
     for row in rows:
         if row.group in by_group and row.shoppers >= MIN_SHOPPERS and len(by_group[row.group]) < MAX_DROPS:
@@ -92,7 +98,7 @@ def learn(rows: Iterable[MeasuredDemand]) -> Mapping[str, Weight]:
 
 
 def _learned(weight: Weight, rows: list[MeasuredDemand]) -> Weight:
-    """Return the weight with the largest figures measured: a plan must not fail because an earlier drop was easy."""
+    """Return the weight with the largest figures measured: an easy drop must not make the next plan fail."""
     evidence = tuple(sentence for row in rows if (sentence := _evidence(row)))
     if not evidence:
         return weight
@@ -104,7 +110,11 @@ def _learned(weight: Weight, rows: list[MeasuredDemand]) -> Weight:
         peaks = [row.peak_per_second / row.shoppers for row in rows if row.peak_per_second]
         return replace(learned, peak_per_shopper=max(peaks)) if peaks else learned
     per_admitted = max(
-        ((row.requests - weight.steady * row.seconds) / row.entered for row in rows if row.requests and row.entered),
+        (
+            (row.requests - weight.steady * row.seconds) / row.entered
+            for row in rows
+            if row.requests and row.entered
+        ),
         default=0,
     )
     return replace(learned, per_admitted=per_admitted) if per_admitted > 0 else learned

@@ -23,7 +23,7 @@ class OutcomeUnclear(ProviderError):
 
 
 class ApplyRefused(ProviderError):
-    """Refused, and will be again until somebody acts: no such resource, no permission, quota, bad credentials."""
+    """Refused until somebody acts: no such resource, no permission, a quota, or bad credentials."""
 
 
 class ExtraNotInstalled(ApplyRefused):
@@ -120,7 +120,7 @@ class Provider(ABC):
         return one == other
 
     def is_between(self, live: State, *, before: State, after: State) -> bool:
-        """Whether `live` is a stage of our own change between two states, for providers that need several calls."""
+        """Whether `live` is a stage of our own change from one state to another that takes several calls."""
         return False
 
     def format_size(self, size: int) -> str:
@@ -129,6 +129,6 @@ class Provider(ABC):
 
 
 def one_line(text: object, max_characters: int) -> str:
-    """Return somebody else's text as it may be shown to ops: on one printable line, cut to `max_characters`."""
+    """Return a foreign text as it may be shown to ops: on one printable line, cut to `max_characters`."""
     line = " ".join("".join(char if char.isprintable() else " " for char in str(text)).split())
     return line if len(line) <= max_characters else f"{line[: max_characters - 1]}…"

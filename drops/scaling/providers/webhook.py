@@ -83,11 +83,15 @@ class Webhook(Provider):
         response = self._call(lambda secret: outbound.get(url=url, secret=secret, seconds=CALL_SECONDS))
         status = _translate_errors(response.json)
         if not isinstance(status, dict):
-            raise OutcomeUnclear("The status isn't a JSON object. It should look like {“size”: 8, “serving”: 8}.")
+            raise OutcomeUnclear(
+                "The status isn't a JSON object. It should look like {“size”: 8, “serving”: 8}."
+            )
         size, serving = _count(status, "size"), _count(status, "serving")
         moving, message = status.get("moving", False), status.get("words", "")
         if not isinstance(moving, bool) or not isinstance(message, str):
-            raise OutcomeUnclear("In the status, “moving” should be true or false, and “words” should be a string.")
+            raise OutcomeUnclear(
+                "In the status, “moving” should be true or false, and “words” should be a string."
+            )
         return Reading(
             state={"size": size},
             size=size,

@@ -1,4 +1,4 @@
-"""A stand-in for AWS over HTTP that misbehaves as AWS can: it lags, refuses, throttles, fails half-way, and lies.
+"""A stand-in for AWS over HTTP that misbehaves as AWS can: it lags, refuses, throttles, fails and lies.
 
 Nothing in it takes time: a change in progress moves on at each read, so that a test ends after enough reads.
 """
@@ -46,7 +46,10 @@ class Service:
 
 @dataclass
 class Instance:
-    """An instance of an RDS cluster. A new class is pending for `pending` reads, then takes `modifying` reads."""
+    """An instance of an RDS cluster.
+
+    A new class is pending for `pending` reads, then takes `modifying` reads.
+    """
 
     instance_class: str
     tier: int = 1
@@ -74,7 +77,7 @@ class Function:
 
 @dataclass
 class Fault:
-    """How the next calls of an operation fail: an error code, "garbage", "hang", "lost" (no response) or "lie"."""
+    """The fault of an operation's next calls: an error code, "garbage", "hang", "lost" or "lie"."""
 
     kind: str
     message: str
@@ -104,7 +107,9 @@ class Cloud:
         self.over = threading.Event()
         self.lock = threading.Lock()
 
-    def fault(self, operation: str, kind: str, message: str = "No.", *, status: int = 400, times: int = 1) -> None:
+    def fault(
+        self, operation: str, kind: str, message: str = "No.", *, status: int = 400, times: int = 1
+    ) -> None:
         """Make the next calls of an operation fail."""
         self.faults[operation] = Fault(kind, message, status, times)
 
@@ -147,12 +152,14 @@ class Cloud:
         result = method(request.parameters, bool(fault and fault.kind == "lie"))
         return None if fault and fault.kind == "lost" else aws_wire.success(request, result, number=number)
 
-    # --- ECS and Application Auto Scaling ---------------------------------------------------------------------------
+    # --- ECS and Application Auto Scaling -------------------------------------------------------------------
     def DescribeServices(self, parameters: Json, lie: bool) -> Json:  # noqa: N802 as AWS calls it
         service = self.service
         if parameters["services"] != ["web"]:
             return {"services": [], "failures": [{"reason": "MISSING"}]}
-        service.running += max(-service.tasks_per_read, min(service.tasks_per_read, service.desired - service.running))
+        service.running += max(
+            -service.tasks_per_read, min(service.tasks_per_read, service.desired - service.running)
+        )
         service.running = min(service.running, service.max_running)
         return {"services": [self._ecs()]}
 
@@ -210,11 +217,13 @@ class Cloud:
         return {}
 
     def DescribeTargetHealth(self, parameters: Json, lie: bool) -> Json:  # noqa: N802
-        states = ["initial"] * self.service.unhealthy + ["healthy"] * (self.service.running - self.service.unhealthy)
+        states = ["initial"] * self.service.unhealthy + ["healthy"] * (
+            self.service.running - self.service.unhealthy
+        )
         self.service.unhealthy = max(0, self.service.unhealthy - 1)
         return {"TargetHealthDescriptions": [{"TargetHealth": {"State": state}} for state in states]}
 
-    # --- RDS and CloudWatch -----------------------------------------------------------------------------------------
+    # --- RDS and CloudWatch ---------------------------------------------------------------------------------
     def DescribeDBClusters(self, parameters: Json, lie: bool) -> Json:  # noqa: N802
         if parameters["DBClusterIdentifier"] != "shop":
             raise AwsFailure("DBClusterNotFoundFault", "DBCluster other not found.", 404)
@@ -294,7 +303,9 @@ class Cloud:
     def ModifyDBCluster(self, parameters: Json, lie: bool) -> Json:  # noqa: N802
         prefix = "ServerlessV2ScalingConfiguration."
         found = {
-            name.removeprefix(prefix): float(value) for name, value in parameters.items() if name.startswith(prefix)
+            name.removeprefix(prefix): float(value)
+            for name, value in parameters.items()
+            if name.startswith(prefix)
         }
         found |= {name: int(value) for name, value in found.items() if name == "SecondsUntilAutoPause"}
         if found["MinCapacity"] > found["MaxCapacity"] or found["MinCapacity"] * 2 % 1:
@@ -313,10 +324,12 @@ class Cloud:
             instance.acu = min(low, instance.acu * 2) if instance.acu < low else max(low, instance.acu / 2)
             values = [] if lie else [instance.acu, 0.5]
             timestamps = [datetime.now(UTC).timestamp()] * len(values)
-            results.append({"Id": query["Id"], "Values": values, "Timestamps": timestamps, "StatusCode": "Complete"})
+            results.append(
+                {"Id": query["Id"], "Values": values, "Timestamps": timestamps, "StatusCode": "Complete"}
+            )
         return {"MetricDataResults": results}
 
-    # --- Lambda -----------------------------------------------------------------------------------------------------
+    # --- Lambda ---------------------------------------------------------------------------------------------
     def GetAlias(self, parameters: Json, lie: bool) -> Json:  # noqa: N802
         if (parameters["FunctionName"], parameters["Name"]) != ("pay", "live"):
             raise AwsFailure("ResourceNotFoundException", f"Cannot find alias {parameters['Name']}", 404)
@@ -328,7 +341,8 @@ class Cloud:
             raise AwsFailure("ProvisionedConcurrencyConfigNotFoundException", "No config found.", 404)
         if not function.failure:
             function.available += max(
-                -function.started_per_read, min(function.started_per_read, function.requested - function.available)
+                -function.started_per_read,
+                min(function.started_per_read, function.requested - function.available),
             )
         status = "IN_PROGRESS"
         if function.available == function.requested:
@@ -363,7 +377,9 @@ def serve(cloud: Cloud) -> Iterator[str]:
 
     class Handler(http_server.QuietHandler):
         def handle_any(self) -> None:
-            request = aws_wire.parse(method=self.command, path=self.path, headers=self.headers, body=self.read_body())
+            request = aws_wire.parse(
+                method=self.command, path=self.path, headers=self.headers, body=self.read_body()
+            )
             response = cloud.respond_to(request)
             self.close_connection = True
             if response is None:

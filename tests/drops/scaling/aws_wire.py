@@ -56,7 +56,9 @@ def parse(*, method: str, path: str, headers: Any, body: bytes) -> Request:
         return Request(TARGETS[prefix], operation, "json", json.loads(body or b"{}"), region)
     parts = [unquote(part) for part in at.path.split("/") if part]
     if "functions" in parts:
-        parameters = {"FunctionName": parts[2]} | {name: value[0] for name, value in parse_qs(at.query).items()}
+        parameters = {"FunctionName": parts[2]} | {
+            name: value[0] for name, value in parse_qs(at.query).items()
+        }
         parameters |= json.loads(body or b"{}") | ({"Name": parts[4]} if len(parts) > 4 else {})
         return Request("lambda", LAMBDA[method, parts[3]], "rest-json", parameters, region)
     form = {name: value[0] for name, value in parse_qs(body.decode()).items()}
@@ -69,9 +71,10 @@ def success(request: Request, result: dict[str, Any], *, number: int) -> Respons
     shape = MODELS.get_service_model(request.service).operation_model(request.operation).output_shape
     if request.protocol == "query":
         inner = members(shape, result)
+        name = request.operation
         text = (
-            f"<{request.operation}Response><{request.operation}Result>{inner}</{request.operation}Result>"
-            f"<ResponseMetadata><RequestId>request-{number}</RequestId></ResponseMetadata></{request.operation}Response>"
+            f"<{name}Response><{name}Result>{inner}</{name}Result><ResponseMetadata>"
+            f"<RequestId>request-{number}</RequestId></ResponseMetadata></{name}Response>"
         )
         return Response(200, "text/xml", text.encode())
     status = {"Put": 202, "Del": 204}.get(request.operation[:3], 200)
@@ -83,7 +86,9 @@ def error(request: Request, code: str, message: str, status: int) -> Response:
     if request.protocol == "query":
         text = f"<ErrorResponse><Error><Code>{code}</Code><Message>{escape(message)}</Message></Error></ErrorResponse>"
         return Response(status, "text/xml", text.encode())
-    return Response(status, "application/json", json.dumps({"__type": code, "message": message}).encode(), error=code)
+    return Response(
+        status, "application/json", json.dumps({"__type": code, "message": message}).encode(), error=code
+    )
 
 
 def members(shape: Any, value: dict[str, Any]) -> str:

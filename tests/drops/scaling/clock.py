@@ -1,10 +1,26 @@
-"""Lets time pass without waiting: every stored moment moves into the past, so that the database's clock is later."""
+"""Time that passes without waiting: every stored moment moves into the past."""
 
 from django.db import connection
 
 COLUMNS = {
-    "drops_drop": ("announced_at", "lobby_opens_at", "opens_at", "closes_at", "sealed_at", "closed_at", "cancelled_at"),
-    "scaling_step": ("starts_at", "needed_at", "requested_at", "ready_at", "holding_at", "released_at", "ended_at"),
+    "drops_drop": (
+        "announced_at",
+        "lobby_opens_at",
+        "opens_at",
+        "closes_at",
+        "sealed_at",
+        "closed_at",
+        "cancelled_at",
+    ),
+    "scaling_step": (
+        "starts_at",
+        "needed_at",
+        "requested_at",
+        "ready_at",
+        "holding_at",
+        "released_at",
+        "ended_at",
+    ),
     # Not desired_at: nothing is compared with it, and idempotency keys are made from it.
     "scaling_target": ("observed_at", "locked_until", "retry_at", "stopped_at"),
     "scaling_scaleplan": ("changed_at", "planned_at", "verdict_at", "approved_at"),

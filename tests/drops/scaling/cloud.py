@@ -1,7 +1,7 @@
 """A stand-in for a cloud: a real HTTP server with fleets that converge to the size that was applied.
 
-Nothing in it happens by the clock: `cloud.converge()` moves every fleet towards its size. Faults can be set. `StandIn`
-is the provider that calls it; `make_target` makes a fleet and its target.
+Nothing in it happens by the clock: `cloud.converge()` moves every fleet towards its size. Faults can be set.
+`StandIn` is the provider that calls it; `make_target` makes a fleet and its target.
 """
 
 import http.client
@@ -67,7 +67,9 @@ class Cloud:
     url: str = ""
     hung: threading.Event = field(default_factory=threading.Event)
     meeting: threading.Barrier | None = None  # of reads: none gets an answer before all have arrived
-    halt: tuple[str, threading.Event, threading.Event] | None = None  # method, reached, go on: the next such call waits
+    halt: tuple[str, threading.Event, threading.Event] | None = (
+        None  # method, reached, go on: the next such call waits
+    )
 
     def add(self, name: str, size: int = 2) -> Fleet:
         self.fleets[name] = Fleet(wanted=size, serving=size)
@@ -101,7 +103,9 @@ class Cloud:
             self.hung.wait()
             return 500, b""
         if fault in {"throttle", "error", "garbage"}:
-            return {"throttle": (429, b"slow down"), "error": (503, b"oops"), "garbage": (200, b"<html>")}[fault]
+            return {"throttle": (429, b"slow down"), "error": (503, b"oops"), "garbage": (200, b"<html>")}[
+                fault
+            ]
         if name not in self.fleets:
             return 404, b"no such fleet"
         fleet = self.fleets[name]
@@ -126,7 +130,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         body = json.loads(self.rfile.read(length) or b"{}")
-        status, said = self.cloud.answer(self.command, self.path, body, self.headers.get("Idempotency-Key", ""))
+        status, said = self.cloud.answer(
+            self.command, self.path, body, self.headers.get("Idempotency-Key", "")
+        )
         if not status:
             self.close_connection = True
             return
@@ -187,7 +193,9 @@ class StandIn(Provider):
             timeout=0.2 if "hang" in self.cloud.faults.values() else TIMEOUT_SECONDS,
         )
         try:
-            line.request(method, f"/{self.locator['name']}", json.dumps(state or {}), {"Idempotency-Key": key})
+            line.request(
+                method, f"/{self.locator['name']}", json.dumps(state or {}), {"Idempotency-Key": key}
+            )
             answer = line.getresponse()
             said = answer.read()
         except (OSError, http.client.HTTPException) as error:
@@ -268,4 +276,6 @@ def make_step(*, target: Target, desired_size: int = 6, **fields: Any) -> Step:
     assert drop.lobby_opens_at is not None
     needed_at = drop.lobby_opens_at - timedelta(seconds=settings.SCALING_GO_SECONDS)
     times = {"starts_at": needed_at - timedelta(hours=2), "needed_at": needed_at}
-    return Step.objects.create(drop=drop, target=target, **{"desired_size": desired_size, "tier": 1} | times | fields)
+    return Step.objects.create(
+        drop=drop, target=target, **{"desired_size": desired_size, "tier": 1} | times | fields
+    )

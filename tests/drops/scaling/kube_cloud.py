@@ -1,7 +1,7 @@
-"""A stand-in for a Kubernetes cluster: an API over HTTP with tokens, permissions and validation, and controllers.
+"""A stand-in for a Kubernetes cluster: an HTTP API with tokens, permissions and validation, and controllers.
 
-Nothing happens by itself: `advance()` is one round of KEDA, HPA, Deployment controller, scheduler and kubelet, so
-that a test sees each stage between applied and ready.
+Nothing happens by itself: `advance()` is one round of KEDA, HPA, Deployment controller, scheduler and
+kubelet, so that a test sees each stage between applied and ready.
 """
 
 import json
@@ -99,11 +99,15 @@ class Cluster:
         for (plural, name), thing in list(self.objects.items()):
             if plural == "scaledobjects":
                 spec = thing["spec"]
-                hpa = self.objects.setdefault(("horizontalpodautoscalers", f"keda-hpa-{name}"), {"status": {}})
+                hpa = self.objects.setdefault(
+                    ("horizontalpodautoscalers", f"keda-hpa-{name}"), {"status": {}}
+                )
                 hpa["metadata"] = {
                     "name": f"keda-hpa-{name}",
                     "labels": {"scaledobject.keda.sh/name": name},
-                    "ownerReferences": [{"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": name}],
+                    "ownerReferences": [
+                        {"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "name": name}
+                    ],
                 }
                 hpa["spec"] = {
                     "minReplicas": spec.get("minReplicaCount") or 1,
@@ -135,7 +139,12 @@ class Cluster:
                         self.pods[f"{name}-{number}"] = "Pending"
                 short = wanted > sum(pod.startswith(f"{name}-") for pod in self.pods)
                 message = 'pods "web-9" is forbidden: exceeded quota: drops, requested: pods=1, used: pods=5'
-                failure = {"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": message}
+                failure = {
+                    "type": "ReplicaFailure",
+                    "status": "True",
+                    "reason": "FailedCreate",
+                    "message": message,
+                }
                 thing["status"]["conditions"] = [failure] if short else []
                 self.count(name)
 
@@ -154,7 +163,7 @@ class Cluster:
 
     @staticmethod
     def set_spec(thing: Json, spec: Json) -> None:
-        """Merge into the spec; null removes a field; a change is a new generation where the resource counts them."""
+        """Merge into the spec; null removes a field. A change is a new generation, if the kind has any."""
         before = dict(thing["spec"])
         for key, value in spec.items():
             if value is None:
@@ -164,7 +173,9 @@ class Cluster:
         if "generation" in thing["metadata"] and thing["spec"] != before:
             thing["metadata"]["generation"] += 1
 
-    def respond_to(self, verb: str, path: str, query: dict[str, list[str]], body: Any, content_type: str) -> Json:
+    def respond_to(
+        self, verb: str, path: str, query: dict[str, list[str]], body: Any, content_type: str
+    ) -> Json:
         """Return the result of one call, as the API server does. Raises KubernetesFailure."""
         parts = path.strip("/").split("/")
         group, version = ("", parts[1]) if parts[0] == "api" else (parts[1], parts[2])
@@ -212,14 +223,18 @@ class Cluster:
         if verb == "patch":
             if content_type != "application/merge-patch+json":
                 raise KubernetesFailure(
-                    415, "UnsupportedMediaType", f"the body of the request was in an unknown format: {content_type}"
+                    415,
+                    "UnsupportedMediaType",
+                    f"the body of the request was in an unknown format: {content_type}",
                 )
             self.patches.append((f"{plural}/{name}", body))
             merged = thing["spec"] | body["spec"]
             low, high = merged.get("minReplicas") or 1, merged.get("maxReplicas") or default_maximum(merged)
             if plural == "horizontalpodautoscalers" and low > high:
                 raise KubernetesFailure(
-                    422, "Invalid", f'{plural}.{group} "{name}" is invalid: spec.maxReplicas: must be ≥ minReplicas'
+                    422,
+                    "Invalid",
+                    f'{plural}.{group} "{name}" is invalid: spec.maxReplicas: must be ≥ minReplicas',
                 )
             self.set_spec(thing, body["spec"])
         return thing

@@ -34,7 +34,7 @@ def make_target(**fields: Any) -> TargetInputs:
 
 
 def make_inputs(**fields: Any) -> PlanInputs:
-    """Return the inputs of a drop of 500 units and 20,000 shoppers whose lobby opens in two hours, for ten minutes."""
+    """Return the inputs of a drop of 500 units and 20,000 shoppers, with a ten-minute lobby in two hours."""
     usual: dict[str, Any] = {
         "slug": "0-kg",
         "now": NOW,

@@ -21,7 +21,10 @@ TOLERANCE = 300  # seconds
 
 @dataclass
 class Receiver:
-    """Scales something. `manner`: "works", "hangs", "trickles", "breaks off", or the bytes of its response."""
+    """Scales something.
+
+    `manner`: "works", "hangs", "trickles", "breaks off", or the bytes of its response.
+    """
 
     manner: str | bytes = "works"
     size: int = 2
@@ -48,12 +51,19 @@ class Receiver:
         """Make the applied size serve."""
         self.serving, self.moving = self.size, False
 
-    def answer(self, method: str, path: str, headers: dict[str, str], body: bytes) -> tuple[int, dict[str, Any]]:
+    def answer(
+        self, method: str, path: str, headers: dict[str, str], body: bytes
+    ) -> tuple[int, dict[str, Any]]:
         """Answer one request as a careful receiver would."""
         if not is_signed(headers, body, self.secret):
             return 401, {"detail": "The signature does not verify."}
         if method == "GET" and path == "/status":
-            truth = {"size": self.size, "serving": self.serving, "moving": self.moving, "words": "all in one zone"}
+            truth = {
+                "size": self.size,
+                "serving": self.serving,
+                "moving": self.moving,
+                "words": "all in one zone",
+            }
             return 200, truth if self.status is None else self.status
         if method != "POST" or path != "/scale":
             return 404, {"detail": "There is nothing here."}
@@ -74,7 +84,9 @@ def is_signed(headers: dict[str, str], body: bytes, secret: str) -> bool:
     mac = hmac.new(base64.b64decode(secret.removeprefix("whsec_")), signed, hashlib.sha256).digest()
     expected = "v1," + base64.b64encode(mac).decode()
     fresh = abs(time.time() - int(at)) < TOLERANCE
-    return fresh and any(hmac.compare_digest(expected, one) for one in headers.get("webhook-signature", "").split())
+    return fresh and any(
+        hmac.compare_digest(expected, one) for one in headers.get("webhook-signature", "").split()
+    )
 
 
 def http(status: int, body: bytes, **headers: str) -> bytes:

@@ -29,7 +29,9 @@ def reading(cpu_seconds: float | None, *, serving: int = 2) -> Reading:
 def test_slots_count_holds_that_are_open_or_being_paid_for(settings: Settings) -> None:
     settings.CHECKOUT_SLOTS = 3
     drop = make_drop(phase="live", quantity=5)
-    for index, state in enumerate([Hold.State.OPEN, Hold.State.PAYING, Hold.State.RELEASED, Hold.State.ALLOCATED]):
+    for index, state in enumerate(
+        [Hold.State.OPEN, Hold.State.PAYING, Hold.State.RELEASED, Hold.State.ALLOCATED]
+    ):
         make_hold(drop=drop, index=index, state=state)
 
     assert metrics.slots() == {"all": 3, "busy": 2, "free": 1}
@@ -45,7 +47,9 @@ def test_targets_have_their_last_reading() -> None:
         baseline={"workers": 1}, baseline_size=1,
     )  # fmt: skip
     Share.objects.create(target=target, group="web", per_second=100)
-    Target.objects.create(name="never read", provider="celery", resource="celery:x", ceiling=4, lead_seconds=5)
+    Target.objects.create(
+        name="never read", provider="celery", resource="celery:x", ceiling=4, lead_seconds=5
+    )
 
     assert metrics.targets(now=now) == {
         "never read": {
@@ -59,11 +63,17 @@ def test_targets_have_their_last_reading() -> None:
     }  # fmt: skip
 
 
-def test_targets_take_two_queries_however_many(db: None, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_targets_take_two_queries_however_many(
+    db: None, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
     for count in (1, 3):
         for number in range(count):
             target = Target.objects.create(
-                name=f"{count}-{number}", provider="celery", resource=f"{count}-{number}", ceiling=4, lead_seconds=5
+                name=f"{count}-{number}",
+                provider="celery",
+                resource=f"{count}-{number}",
+                ceiling=4,
+                lead_seconds=5,
             )
             Share.objects.create(target=target, group="web", per_second=100)
         with django_assert_num_queries(2):
@@ -72,7 +82,8 @@ def test_targets_take_two_queries_however_many(db: None, django_assert_num_queri
 
 def test_saturation_is_a_part_of_the_time_between_two_samples() -> None:
     found = [
-        metrics.saturation("web", reading(cpu), at=at) for cpu, at in [(10.0, 100.0), (13.0, 110.0), (13.1, 110.5)]
+        metrics.saturation("web", reading(cpu), at=at)
+        for cpu, at in [(10.0, 100.0), (13.0, 110.0), (13.1, 110.5)]
     ]
 
     assert found == [None, 0.15, 0.15]  # 3 s of 2 × 10 s; half a second later nothing new can be said
@@ -105,7 +116,9 @@ def test_fleets_are_those_of_this_machine(
     assert found["web"]["waiting"] == 0
 
 
-def test_fleet_that_is_silent_has_a_fault(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fleet_that_is_silent_has_a_fault(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     settings.RUN_DIR = str(tmp_path)
     monkeypatch.setattr("drops.scaling.providers.local.gunicorn.RETRY_SECONDS", 0)
     (tmp_path / "gate.ctl").touch()

@@ -14,7 +14,10 @@ from tests.factories import make_drop
 
 
 def test_table_lines_columns_up() -> None:
-    assert report.table(("a", "bb"), [("ccc", "1"), ("d", "22")], right=frozenset({1})) == "a    bb\nccc   1\nd    22"
+    assert (
+        report.table(("a", "bb"), [("ccc", "1"), ("d", "22")], right=frozenset({1}))
+        == "a    bb\nccc   1\nd    22"
+    )
 
 
 def test_plan_shows_sizes_times_cost_and_reasons() -> None:
@@ -46,11 +49,18 @@ def test_status_of_nothing() -> None:
 def test_status_shows_heartbeat_targets_steps_verdict_and_alerts() -> None:
     now = timezone.now()
     target = make_target()
-    Target.objects.update(observed={"size": 6}, ready_size=6, baseline={}, baseline_size=2, desired={}, desired_size=6)
+    Target.objects.update(
+        observed={"size": 6}, ready_size=6, baseline={}, baseline_size=2, desired={}, desired_size=6
+    )
     drop = make_drop()
     make_step(target=target, seconds=5, drop=drop, state="holding", ended_at=None)
     ScalePlan.objects.create(
-        drop=drop, expected=9, verdict="no-go", verdict_at=now, verdict_messages=["It is late."], shoppers_per_second=12
+        drop=drop,
+        expected=9,
+        verdict="no-go",
+        verdict_at=now,
+        verdict_messages=["It is late."],
+        shoppers_per_second=12,
     )
     Alert.objects.create(source="scaling", subject="heartbeat", message="Something is wrong.")
     Heartbeat.objects.create(ticked_at=now, actor="beat", paused_at=now, paused_reason="a rehearsal")

@@ -22,7 +22,9 @@ def test_tick_does_what_is_due_as_beat(cloud: Cloud) -> None:
     assert (Step.objects.get().state, Heartbeat.objects.get().actor) == ("converging", "beat")
 
 
-def test_every_task_does_nothing_where_nothing_is(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+def test_every_task_does_nothing_where_nothing_is(
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
     assert tasks.tick() == 0  # the first one makes the heartbeat's row
     with django_assert_max_num_queries(2):
         assert tasks.tick() == 0

@@ -35,7 +35,9 @@ class Command(BaseCommand):
         status_parser = commands.add_parser("status", help="show targets, steps, alerts and the last tick")
         status_parser.add_argument("--drop", metavar="SLUG")
 
-        restore_parser = commands.add_parser("restore", help="end every lease on a target; restore its baseline")
+        restore_parser = commands.add_parser(
+            "restore", help="end every lease on a target; restore its baseline"
+        )
         names = 'as in the admin, or "all" for every scaled target'
         restore_parser.add_argument("--target", required=True, metavar="NAME", help=names)
         restore_parser.add_argument("--dry-run", action="store_true", help=DRY_RUN_HELP)
@@ -83,7 +85,9 @@ def show_status(*, slug: str | None) -> str:
 def restore(*, name: str, dry_run: bool) -> str:
     """End the leases on one target, or on all that are scaled, and begin to restore their baselines."""
     targets = scaled_targets() if name == ALL_TARGETS else [find_target(name)]
-    lines = [f"{target.name}: back to {target.baseline_size}, from {target.desired_size}" for target in targets]
+    lines = [
+        f"{target.name}: back to {target.baseline_size}, from {target.desired_size}" for target in targets
+    ]
     if dry_run:
         return "\n".join(lines) or "Every target is at its baseline."
     for target in targets:

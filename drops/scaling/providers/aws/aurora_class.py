@@ -1,6 +1,6 @@
 """The instance class of an Aurora cluster, changed one instance at a time and never on the writer.
 
-  resize a small reader ─▶ wait ─▶ warm it ─▶ fail over to it ─▶ the old writer is a reader now: resize it ─▶ …
+  resize a small reader ─▶ wait ─▶ warm it ─▶ fail over to it ─▶ resize the old writer, now a reader ─▶ …
 
 Resizing the writer itself would move its role to a small reader and never bring it back. On the way down, the
 baseline's writer is resized first and gets its role back; then the others follow. Each call to `apply` takes
@@ -15,7 +15,15 @@ from typing import Any, ClassVar
 from drops.scaling.providers.aws import aurora_warmup
 from drops.scaling.providers.aws.aurora import STABLE_STATUSES, AuroraProvider
 from drops.scaling.providers.aws.client import REGION, locator_text, parsing, request_id
-from drops.scaling.providers.base import Applied, ApplyRefused, BadLocator, Field, OutcomeUnclear, Reading, State
+from drops.scaling.providers.base import (
+    Applied,
+    ApplyRefused,
+    BadLocator,
+    Field,
+    OutcomeUnclear,
+    Reading,
+    State,
+)
 
 CLASS = re.compile(r"db\.[a-z0-9-]+\.[a-z0-9-]+")
 SMALL_CLASS_VCPUS = {"micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4}
@@ -114,7 +122,10 @@ class AuroraClass(AuroraProvider):
         size = self._vcpus(writer.instance_class)
         is_writer_available = cluster.status in STABLE_STATUSES and writer.status in STABLE_STATUSES
         return Reading(
-            state={"classes": {node.name: node.instance_class for node in cluster.nodes}, "writer": writer.name},
+            state={
+                "classes": {node.name: node.instance_class for node in cluster.nodes},
+                "writer": writer.name,
+            },
             size=size,
             serving=size if is_writer_available else 0,
             moving=bool(cluster.changes),
@@ -194,7 +205,9 @@ class AuroraClass(AuroraProvider):
             return Cluster(
                 status=str(found["Status"]),
                 nodes=self._read_nodes(members),
-                endpoints=frozenset(str(found[name]) for name in ("Endpoint", "ReaderEndpoint") if found.get(name)),
+                endpoints=frozenset(
+                    str(found[name]) for name in ("Endpoint", "ReaderEndpoint") if found.get(name)
+                ),
             )
 
     def _read_nodes(self, members: Mapping[str, Any]) -> tuple[Node, ...]:
@@ -202,12 +215,14 @@ class AuroraClass(AuroraProvider):
         vcpus = parse_classes(self.locator)
         with parsing("DescribeDBInstances"):
             nodes = [
-                node_of(instance, members[instance["DBInstanceIdentifier"]]) for instance in self.describe_instances()
+                node_of(instance, members[instance["DBInstanceIdentifier"]])
+                for instance in self.describe_instances()
             ]
         scaled = [
             node
             for node in nodes
-            if node.is_writer or (node.instance_class in vcpus and not node.name.startswith(AUTO_SCALED_PREFIX))
+            if node.is_writer
+            or (node.instance_class in vcpus and not node.name.startswith(AUTO_SCALED_PREFIX))
         ]
         return tuple(sorted(scaled, key=lambda node: node.name))
 
@@ -269,7 +284,9 @@ def parse_classes(locator: Mapping[str, Any]) -> dict[str, int]:
         name, _equals, number = entry.partition("=")
         count = int(number) if number.isdecimal() else vcpus_of(name)
         if not CLASS.fullmatch(name) or count < 1 or (number and not number.isdecimal()):
-            raise ValueError(f"{entry} isn't a valid class. Enter one such as db.r7g.xlarge, or db.r7g.odd=6.")
+            raise ValueError(
+                f"{entry} isn't a valid class. Enter one such as db.r7g.xlarge, or db.r7g.odd=6."
+            )
         if vcpus and count <= max(vcpus.values()):
             raise ValueError(
                 f"{entry} doesn't have more vCPUs than the class before it. Sort them from small to large."
@@ -295,7 +312,9 @@ def node_of(instance: Mapping[str, Any], member: Mapping[str, Any]) -> Node:
         status=instance["DBInstanceStatus"],
         is_writer=bool(member["IsClusterWriter"]),
         promotion_tier=int(member.get("PromotionTier", 1)),
-        pending=tuple(sorted(name for name, value in (instance.get("PendingModifiedValues") or {}).items() if value)),
+        pending=tuple(
+            sorted(name for name, value in (instance.get("PendingModifiedValues") or {}).items() if value)
+        ),
         host=str((instance.get("Endpoint") or {}).get("Address") or ""),
     )
 

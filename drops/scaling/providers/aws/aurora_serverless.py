@@ -126,9 +126,13 @@ class AuroraServerless(AuroraProvider):
         )
         with parsing("GetMetricData"):
             values = {int(result["Id"][1:]): result["Values"] for result in response["MetricDataResults"]}
-            capacity = {name: float(values[number][0]) for number, name in enumerate(instances) if values.get(number)}
+            capacity = {
+                name: float(values[number][0]) for number, name in enumerate(instances) if values.get(number)
+            }
             if any(not 0 <= acu <= MAX_ACU for acu in capacity.values()):
-                raise OutcomeUnclear(f"CloudWatch reports an impossible capacity: {capacity}. It will be read again.")
+                raise OutcomeUnclear(
+                    f"CloudWatch reports an impossible capacity: {capacity}. It will be read again."
+                )
             return capacity
 
 
@@ -141,12 +145,14 @@ def capacity_message(state: State, capacity: Mapping[str, float], instances: Map
         else:
             parts.append(f"{name} ({status}) has reported no capacity for five minutes")
     if state["min"] <= LIMITED_CONNECTIONS_ACU:
-        parts.append("a minimum of 0 or 0.5 ACU allows at most 2,000 connections, until a restart with a higher one")
+        parts.append(
+            "a minimum of 0 or 0.5 ACU allows at most 2,000 connections, until a restart with a higher one"
+        )
     return ", ".join(parts)
 
 
 def state_of(capacity_range: Mapping[str, Any]) -> State:
-    """Return the capacity range as a state; with the pause only if the minimum is 0, as a pause needs that."""
+    """Return the capacity range as a state, with the pause only if the minimum is 0, which a pause needs."""
     state: State = {"min": float(capacity_range["MinCapacity"]), "max": float(capacity_range["MaxCapacity"])}
     if state["min"] == 0:
         state["pause"] = capacity_range.get("SecondsUntilAutoPause")

@@ -14,7 +14,14 @@ from types import SimpleNamespace
 from typing import Any, ClassVar
 
 from drops.scaling.providers.aws import errors
-from drops.scaling.providers.base import ApplyRefused, BadLocator, ExtraNotInstalled, Field, OutcomeUnclear, Provider
+from drops.scaling.providers.base import (
+    ApplyRefused,
+    BadLocator,
+    ExtraNotInstalled,
+    Field,
+    OutcomeUnclear,
+    Provider,
+)
 
 CONNECT_SECONDS = 2.0
 READ_SECONDS = 8.0
@@ -59,7 +66,9 @@ class AwsProvider(Provider):
     def display_name(self) -> str:
         """What the target is called in messages: "ECS service shop/web"."""
 
-    def call(self, service: str, operation: str, /, *, resource_name: str = "", **parameters: Any) -> dict[str, Any]:
+    def call(
+        self, service: str, operation: str, /, *, resource_name: str = "", **parameters: Any
+    ) -> dict[str, Any]:
         """Make one call, once, and return its response.
 
         Raises ProviderError with a sentence that says what to do.
@@ -77,7 +86,9 @@ class AwsProvider(Provider):
         except botocore.ResponseParserError as error:
             raise OutcomeUnclear(unreadable_message(operation)) from error
         except botocore.BotoCoreError as error:
-            raise errors.from_exception(error, region_exists=lambda: self._region_exists(service), **context) from error
+            raise errors.from_exception(
+                error, region_exists=lambda: self._region_exists(service), **context
+            ) from error
         return response
 
     def _client(self, service: str) -> Any:
@@ -139,7 +150,7 @@ def _botocore() -> SimpleNamespace:
 
 @cache
 def _data_loader() -> Any:
-    """Return the loaded descriptions of AWS's services: loading them costs 0.1 s of CPU per target and tick."""
+    """Return the descriptions of AWS's services, loaded once: that costs 0.1 s of CPU."""
     return _botocore().Session().get_component("data_loader")
 
 

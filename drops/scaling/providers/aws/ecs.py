@@ -51,7 +51,9 @@ class EcsService(AwsProvider):
         service = self._describe_service()
         bounds, has_policies = self._read_bounds()
         with parsing("DescribeServices"):
-            desired, running, pending = (int(service[f"{name}Count"]) for name in ("desired", "running", "pending"))
+            desired, running, pending = (
+                int(service[f"{name}Count"]) for name in ("desired", "running", "pending")
+            )
             healthy = [self._healthy_count(arn) for arn in target_group_arns(service)]
             ready = min([running, *healthy])
             # While a deployment rolls out, more tasks run than are desired.
@@ -85,7 +87,7 @@ class EcsService(AwsProvider):
         return Applied(request_id=last_id, message=self.format_size(desired))
 
     def is_same(self, one: State, other: State) -> bool:
-        """Whether bounds and counts are equal; where policies set the count, it need only be within the bounds."""
+        """Whether bounds and counts are equal. A count set by policies need only be within the bounds."""
         if not one or not other or any(one[name] != other[name] for name in ("min", "max")):
             return False
         counts = [state["desired"] for state in (one, other) if state["desired"] is not None]
@@ -141,7 +143,9 @@ class EcsService(AwsProvider):
             if not targets:
                 return {"min": None, "max": None}, False
             bounds: State = {"min": int(targets[0]["MinCapacity"]), "max": int(targets[0]["MaxCapacity"])}
-        response = self.call("application-autoscaling", "describe_scaling_policies", ResourceId=resource, **DIMENSION)
+        response = self.call(
+            "application-autoscaling", "describe_scaling_policies", ResourceId=resource, **DIMENSION
+        )
         with parsing("DescribeScalingPolicies"):
             return bounds, bool(response["ScalingPolicies"])
 

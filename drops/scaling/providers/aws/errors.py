@@ -14,13 +14,25 @@ from drops.scaling.providers.base import ApplyRefused, OutcomeUnclear, ProviderE
 
 MAX_SHOWN_CHARACTERS = 110  # of AWS's own message
 
-EXPIRED_CODES = {"ExpiredToken", "TokenRefreshRequired", "UnauthorizedSSOToken", "SSOTokenLoad", "TokenRetrieval"}
+EXPIRED_CODES = {
+    "ExpiredToken",
+    "TokenRefreshRequired",
+    "UnauthorizedSSOToken",
+    "SSOTokenLoad",
+    "TokenRetrieval",
+}
 CLOCK_CODES = {"RequestExpired", "RequestTimeTooSkewed", "RequestInTheFuture"}
 UNKNOWN_CREDENTIALS_CODES = {
     "AuthFailure", "IncompleteSignature", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidSignature",
     "InvalidToken", "MissingAuthenticationToken", "SignatureDoesNotMatch", "UnrecognizedClient",
 }  # fmt: skip
-DENIED_CODES = {"AccessDenied", "FailedResourceAccess", "NotAuthorized", "OptInRequired", "UnauthorizedOperation"}
+DENIED_CODES = {
+    "AccessDenied",
+    "FailedResourceAccess",
+    "NotAuthorized",
+    "OptInRequired",
+    "UnauthorizedOperation",
+}
 NOT_FOUND_CODES = {
     "ClusterNotFound", "DBClusterNotFound", "DBInstanceNotFound", "ObjectNotFound", "ResourceNotFound",
     "ServiceNotActive", "ServiceNotFound", "TargetGroupNotFound",
@@ -41,7 +53,9 @@ BUSY_CODES = {
 SERVER_ERROR_CODES = {
     "Internal", "InternalFailure", "InternalServer", "InternalService", "Server", "Service", "ServiceUnavailable",
 }  # fmt: skip
-QUOTA_MESSAGE = re.compile(r"concurren\w+ (below|greater)|(Unr|r)eservedConcurrent|quota|limit exceeded", re.IGNORECASE)
+QUOTA_MESSAGE = re.compile(
+    r"concurren\w+ (below|greater)|(Unr|r)eservedConcurrent|quota|limit exceeded", re.IGNORECASE
+)
 ACTION = re.compile(r"perform:? ([a-z0-9-]+:\w+)")
 IAM_PREFIXES = {"elbv2": "elasticloadbalancing"}  # where IAM's name differs from boto3's
 
@@ -61,7 +75,9 @@ class AwsError:
     resource: str
 
 
-def from_response(response: Any, *, service: str, operation: str, region: str, resource: str) -> ProviderError:
+def from_response(
+    response: Any, *, service: str, operation: str, region: str, resource: str
+) -> ProviderError:
     """Return the exception for an error response: botocore's ClientError.response."""
     details, metadata = response.get("Error") or {}, response.get("ResponseMetadata") or {}
     error = AwsError(
@@ -75,9 +91,13 @@ def from_response(response: Any, *, service: str, operation: str, region: str, r
     if error.code in THROTTLING_CODES or status == 429:
         return OutcomeUnclear(f"AWS is throttling {error.action} ({error.code}). It will be tried again.")
     if error.code in SERVER_ERROR_CODES or status >= 500:
-        return OutcomeUnclear(f"AWS failed at {error.action}: {error.code} {error.message}. It will be tried again.")
+        return OutcomeUnclear(
+            f"AWS failed at {error.action}: {error.code} {error.message}. It will be tried again."
+        )
     if error.code in BUSY_CODES:
-        return OutcomeUnclear(f"AWS is still busy with {error.resource}: {error.message}. It will be tried again.")
+        return OutcomeUnclear(
+            f"AWS is still busy with {error.resource}: {error.message}. It will be tried again."
+        )
     if error.code in NO_CAPACITY_CODES:
         return OutcomeUnclear(
             f"AWS has no capacity of this class at the moment ({error.message}). It will be tried again; a"
@@ -97,7 +117,9 @@ def _refusal(error: AwsError) -> ApplyRefused:
             " that the workers run as."
         )
     if code in NOT_FOUND_CODES | NOT_CONFIGURED_CODES:
-        sentence = f"There is no {error.resource} in {error.region}: {error.message}. Check the name and the region."
+        sentence = (
+            f"There is no {error.resource} in {error.region}: {error.message}. Check the name and the region."
+        )
         return NotConfigured(sentence) if code in NOT_CONFIGURED_CODES else ApplyRefused(sentence)
     if code in QUOTA_CODES or QUOTA_MESSAGE.search(error.message):
         return ApplyRefused(
@@ -113,7 +135,9 @@ def _credentials_refused(code: str, region: str) -> ApplyRefused:
             " environment variables."
         )
     if code in CLOCK_CODES:
-        return ApplyRefused(f"AWS says that the request's time is wrong ({code}). Correct this machine's clock.")
+        return ApplyRefused(
+            f"AWS says that the request's time is wrong ({code}). Correct this machine's clock."
+        )
     return ApplyRefused(
         f"AWS in {region} doesn't know these credentials ({code}). Check the key and its secret, and that"
         " the region is enabled for the account."
@@ -134,7 +158,9 @@ def from_exception(
     if name in EXPIRED_CODES:
         return _credentials_refused(name, region)
     if name == "EndpointConnection" and not region_exists():
-        return ApplyRefused(f"boto3 doesn't know the region {region}, and nothing responds there. Check its name.")
+        return ApplyRefused(
+            f"boto3 doesn't know the region {region}, and nothing responds there. Check its name."
+        )
     if name in {"ParamValidation", "InvalidRegion", "UnknownService", "DataNotFound"}:
         return ApplyRefused(f"boto3 refuses to send {action}: {message}. Check the target's settings.")
     return OutcomeUnclear(

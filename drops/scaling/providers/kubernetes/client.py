@@ -16,7 +16,13 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from drops.scaling.providers.base import ApplyRefused, ExtraNotInstalled, OutcomeUnclear, ProviderError, one_line
+from drops.scaling.providers.base import (
+    ApplyRefused,
+    ExtraNotInstalled,
+    OutcomeUnclear,
+    ProviderError,
+    one_line,
+)
 
 SESSION_SECONDS = 15.0
 MAX_RESPONSE_BYTES = 8 * 1024 * 1024
@@ -95,7 +101,13 @@ class Cluster:
         return audit_id
 
     def _call(
-        self, method: Callable[..., Any], verb: str, resource: Resource, name: str, *path: object, **options: object
+        self,
+        method: Callable[..., Any],
+        verb: str,
+        resource: Resource,
+        name: str,
+        *path: object,
+        **options: object,
     ) -> tuple[Document, str]:
         """Make one call; return the response's object and its audit id. Raises ProviderError."""
         kubernetes, host = _kubernetes(), self._client.configuration.host
@@ -111,7 +123,9 @@ class Cluster:
             raise _error_for(error, call) from error
         except kubernetes.HTTPError as error:
             # urllib3 derives NewConnectionError from its TimeoutError, but it means that nobody listens.
-            if isinstance(error, kubernetes.TimeoutError) and not isinstance(error, kubernetes.NewConnectionError):
+            if isinstance(error, kubernetes.TimeoutError) and not isinstance(
+                error, kubernetes.NewConnectionError
+            ):
                 raise OutcomeUnclear(
                     f"The API server {host} didn't respond in time. It will be tried again."
                 ) from error
@@ -269,7 +283,9 @@ def _forbidden(message: str, call: ApiCall) -> ApplyRefused:
 def _not_found(message: str, call: ApiCall) -> ApplyRefused:
     resource = call.resource
     if resource is NAMESPACE:
-        return ApplyRefused(f"{call.host} has no namespace “{call.namespace}”. Check the name and the context.")
+        return ApplyRefused(
+            f"{call.host} has no namespace “{call.namespace}”. Check the name and the context."
+        )
     is_type_unknown = "could not find the requested resource" in message or "not found" not in message
     if not call.name or is_type_unknown:
         return ApplyRefused(
@@ -304,7 +320,9 @@ def _other_error(status: int, message: str, call: ApiCall) -> ProviderError:
         return ApplyRefused(
             f"{host} responds with a redirect ({status}), which isn't followed. Use the address it leads to."
         )
-    return ApplyRefused(f"The API server rejects this ({status}): {shown}. Check the target and its resource.")
+    return ApplyRefused(
+        f"The API server rejects this ({status}): {shown}. Check the target and its resource."
+    )
 
 
 def _kubernetes() -> SimpleNamespace:

@@ -50,7 +50,11 @@ class Deployment(NamespacedProvider):
         replicas = count_at(document, "spec.replicas", 1)
         pods = read_pods(cluster, kind=DEPLOYMENT.kind, name=str(self.locator["name"]))
         return Reading(
-            state={"replicas": replicas}, size=replicas, serving=pods.ready, moving=pods.moving, message=pods.message
+            state={"replicas": replicas},
+            size=replicas,
+            serving=pods.ready,
+            moving=pods.moving,
+            message=pods.message,
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:

@@ -1,4 +1,4 @@
-"""A Kubernetes HorizontalPodAutoscaler, by its minimum. The maximum is raised with it where needed, and restored.
+"""A Kubernetes HorizontalPodAutoscaler, by its minimum. The maximum is raised if needed, and restored.
 
 Above the minimum the autoscaler scales by load as before. An HPA that KEDA created is refused, because KEDA
 overwrites it from its ScaledObject.

@@ -20,11 +20,13 @@ from drops.scaling.providers.kubernetes.hpa import read_progress
 from drops.scaling.providers.kubernetes.pods import NamespacedProvider, Pods, read_pods
 
 DEFAULT_MIN_REPLICAS, DEFAULT_MAX_REPLICAS = 0, 100  # KEDA's, where a bound is not set
-PAUSE_ANNOTATIONS = tuple(f"autoscaling.keda.sh/{name}" for name in ("paused", "paused-replicas", "paused-scale-out"))
+PAUSE_ANNOTATIONS = tuple(
+    f"autoscaling.keda.sh/{name}" for name in ("paused", "paused-replicas", "paused-scale-out")
+)
 
 
 class ScaledObject(NamespacedProvider):
-    """State: {"min": n or None, "max": m or None}; None is a bound that is not set, and is restored as such."""
+    """State: {"min": n or None, "max": m or None}. None is a bound that isn't set, and stays unset."""
 
     name: ClassVar[str] = "KEDA ScaledObject"
     api_resource: ClassVar[Resource] = SCALED_OBJECT
@@ -63,7 +65,7 @@ class ScaledObject(NamespacedProvider):
         )
 
     def state_for(self, size: int, *, baseline: State) -> State:
-        """Raise the minimum, and the maximum only where it is lower; a bound that needn't change stays unset."""
+        """Raise the minimum, and the maximum only if it is lower. A bound that needn't change stays unset."""
         low, high = baseline["min"], baseline["max"]
         if size != (low or DEFAULT_MIN_REPLICAS):
             low = size
@@ -79,14 +81,19 @@ class ScaledObject(NamespacedProvider):
         """Whether both mean the same to KEDA."""
         return effective_bounds(one) == effective_bounds(other)
 
-    def _read_progress(self, document: Document, state: State, pods: Pods, cluster: Cluster) -> tuple[bool, list[str]]:
+    def _read_progress(
+        self, document: Document, state: State, pods: Pods, cluster: Cluster
+    ) -> tuple[bool, list[str]]:
         """Return whether KEDA or its HPA has yet to act on the bounds, and why."""
         low, high = effective_bounds(state)
         name = value_at(document, "status.hpaName", str, "")
         if not name:
             return True, ["KEDA hasn't created its HPA yet"]
         autoscaler = cluster.get(AUTOSCALER, name)
-        bounds = (value_at(autoscaler, "spec.minReplicas", int, 1), value_at(autoscaler, "spec.maxReplicas", int, 0))
+        bounds = (
+            value_at(autoscaler, "spec.minReplicas", int, 1),
+            value_at(autoscaler, "spec.maxReplicas", int, 0),
+        )
         # An HPA's minimum is at least 1: between 0 and 1 KEDA scales the workload itself.
         if bounds != (max(1, low), high):
             return True, ["KEDA hasn't copied the bounds to its HPA yet"]
@@ -109,6 +116,7 @@ def find_obstacle(scaled_object: Document) -> str:
         return f"It is paused by the annotation “{paused[0]}”, so nothing is scaled: remove the annotation"
     if value_at(scaled_object, "spec.idleReplicaCount", int) is not None:
         return (
-            "idleReplicaCount is set, so without load KEDA scales to that and not to the minimum: remove it for drops"
+            "idleReplicaCount is set, so without load KEDA scales to that and not to the minimum: "
+            "remove it for drops"
         )
     return ""

@@ -10,7 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from drops.scaling.providers.base import Applied, ApplyRefused, BadLocator, Field, Provider, Reading, State, one_line
+from drops.scaling.providers.base import (
+    Applied,
+    ApplyRefused,
+    BadLocator,
+    Field,
+    Provider,
+    Reading,
+    State,
+    one_line,
+)
 from drops.scaling.providers.kubernetes import client
 from drops.scaling.providers.kubernetes.client import (
     DEPLOYMENT,
@@ -73,11 +82,15 @@ class NamespacedProvider(Provider):
         """Check the names. Raises BadLocator."""
         errors: dict[str, str] = {}
         if not LABEL.fullmatch(str(locator.get("namespace") or "")):
-            errors["namespace"] = "Enter a namespace: lower-case letters, digits and hyphens, at most 63 characters."
+            errors["namespace"] = (
+                "Enter a namespace: lower-case letters, digits and hyphens, at most 63 characters."
+            )
         if not UID.fullmatch(str(locator.get("namespace_uid") or "")):
             errors["namespace_uid"] = "Enter the UID, such as 0f2c1c4e-5a63-4d9a-9a43-0d6d6a1f9b11."
         if not NAME.fullmatch(str(locator.get("name") or "")):
-            errors["name"] = "Enter a name as Kubernetes allows it: lower-case letters, digits, hyphens and dots."
+            errors["name"] = (
+                "Enter a name as Kubernetes allows it: lower-case letters, digits, hyphens and dots."
+            )
         if not str(locator.get("context") or "").isprintable():
             errors["context"] = "Enter the context as “kubectl config get-contexts” shows it."
         if errors:

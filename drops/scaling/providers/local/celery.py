@@ -59,9 +59,10 @@ class Celery(Provider):
         """Check the worker's name. Raises BadLocator."""
         queue, at, host = str(locator.get("worker") or "").strip().partition("@")
         if not (queue and at and host) or " " in queue + host:
-            raise BadLocator(
-                {"worker": "Enter the worker's name as given by -n: checkout@%h, or checkout@ and its machine's name."}
+            sentence = (
+                "Enter the worker's name as given by -n: checkout@%h, or checkout@ and its machine's name."
             )
+            raise BadLocator({"worker": sentence})
 
     @classmethod
     def resource(cls, locator: Mapping[str, Any]) -> str:
@@ -112,7 +113,9 @@ class Celery(Provider):
                     connection=broker,
                 )
         except (OperationalError, OSError) as error:
-            raise OutcomeUnclear(f"The broker can't be reached ({type(error).__name__}). Check BROKER_URL.") from error
+            raise OutcomeUnclear(
+                f"The broker can't be reached ({type(error).__name__}). Check BROKER_URL."
+            ) from error
         if not responses:
             raise OutcomeUnclear(
                 f"No worker {name} responded within {RESPONSE_SECONDS:g} seconds. Check that it is running"

@@ -61,7 +61,7 @@ def resize(state: Any, size: int, **_: object) -> dict[str, Any]:
 
 
 def _starting(pool: Any) -> set[int]:
-    """Return the processes that haven't reported yet that they are up: they still have the worker's signal handlers."""
+    """Return the processes that haven't reported that they are up: they have the worker's signal handlers."""
     return {process.pid for process in getattr(getattr(pool, "_pool", None), "_waiting_to_start", ())}
 
 

@@ -59,10 +59,14 @@ class Gunicorn(Provider):
         if not isinstance(name, str) or not name.strip() or "\0" in name:
             raise BadLocator({"socket": "Enter gunicorn's control socket, such as web.ctl."})
         if not name.startswith("/") and (not settings.RUN_DIR or Path(name).name != name):
-            raise BadLocator({"socket": "Enter the name of a file in RUN_DIR, which must be set, or an absolute path."})
+            raise BadLocator(
+                {"socket": "Enter the name of a file in RUN_DIR, which must be set, or an absolute path."}
+            )
         if len(os.fsencode(socket_path(locator))) > MAX_SOCKET_PATH_BYTES:
             raise BadLocator(
-                {"socket": f"A socket's path may have at most {MAX_SOCKET_PATH_BYTES} bytes. Use a shorter RUN_DIR."}
+                {
+                    "socket": f"A socket's path may have at most {MAX_SOCKET_PATH_BYTES} bytes. Use a shorter RUN_DIR."
+                }
             )
 
     @classmethod

@@ -4,11 +4,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-# Fields of /proc/PID/stat (see proc_pid_stat(5)), counted from the one behind the name. The last two are those
-# of children that have ended.
+# Fields of /proc/PID/stat (see proc_pid_stat(5)), counted from the one behind the name. The last two are
+# those of children that have ended.
 PARENT, USER_TICKS, SYSTEM_TICKS, DEAD_USER_TICKS, DEAD_SYSTEM_TICKS = 1, 11, 12, 13, 14
 
-LISTEN_STATE = "0A"  # in /proc/net/tcp; the receive queue of such a socket counts connections not yet accepted
+LISTEN_STATE = (
+    "0A"  # in /proc/net/tcp; the receive queue of such a socket counts connections not yet accepted
+)
 
 
 def cpu_seconds(*, master: int, workers: Iterable[int]) -> float | None:
@@ -20,7 +22,9 @@ def cpu_seconds(*, master: int, workers: Iterable[int]) -> float | None:
     worker_stats = [stat for stat in map(_read_stat, workers) if stat is not None and stat[PARENT] == master]
     if master_stat is None or not worker_stats:
         return None
-    ticks = sum(master_stat[field] for field in (USER_TICKS, SYSTEM_TICKS, DEAD_USER_TICKS, DEAD_SYSTEM_TICKS))
+    ticks = sum(
+        master_stat[field] for field in (USER_TICKS, SYSTEM_TICKS, DEAD_USER_TICKS, DEAD_SYSTEM_TICKS)
+    )
     ticks += sum(stat[USER_TICKS] + stat[SYSTEM_TICKS] for stat in worker_stats)
     return ticks / os.sysconf("SC_CLK_TCK")
 

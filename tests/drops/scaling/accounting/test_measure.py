@@ -21,7 +21,9 @@ MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 
 
-def line(at: Any, path: str, *, method: Any = "GET", size: int = 100, upstream: Any = "", status: Any = 200) -> Any:
+def line(
+    at: Any, path: str, *, method: Any = "GET", size: int = 100, upstream: Any = "", status: Any = 200
+) -> Any:
     """A line as deploy/nginx writes it."""
     fields = {"time": at.isoformat(timespec="seconds"), "id": "0f", "address": "127.0.0.1", "host": "shop"}
     fields |= {"method": method, "path": path, "status": status, "bytes": size, "seconds": 0.001}
@@ -38,7 +40,7 @@ def log(tmp_path: Path) -> Any:
     return write
 
 
-# --- the log ---------------------------------------------------------------------------------------------------------
+# --- the log ------------------------------------------------------------------------------------------------
 
 
 def seen_in(path: Path, since: datetime = BEGIN, until: datetime = BEGIN + MINUTE) -> Any:
@@ -107,17 +109,26 @@ def test_read_refuses_an_unusable_log_with_the_reason(
 def test_line_pattern_matches_the_log_format_of_the_edge() -> None:
     template = Path("deploy/nginx/nginx.conf.template").read_text()
     (form,) = re.findall(r"log_format json escape=json((?:\s+'[^']*')+);", template)
-    values = {"time_iso8601": BEGIN.isoformat(), "status": "200", "body_bytes_sent": "12", "request_method": "GET"}
+    values = {
+        "time_iso8601": BEGIN.isoformat(),
+        "status": "200",
+        "body_bytes_sent": "12",
+        "request_method": "GET",
+    }
     values["request_time"] = "0.003"
     words = "".join(re.findall(r"'([^']*)'", form))
     text = re.sub(r"\$(\w+)", lambda name: values.get(name[1], "0.001, 0.002"), words)
 
     found = access_log.LINE_PATTERN.match(text.encode())
     assert found
-    assert (found["time"].decode(), found["bytes"], found["upstream"]) == (BEGIN.isoformat(), b"12", b"0.001, 0.002")
+    assert (found["time"].decode(), found["bytes"], found["upstream"]) == (
+        BEGIN.isoformat(),
+        b"12",
+        b"0.001, 0.002",
+    )
 
 
-# --- rows ------------------------------------------------------------------------------------------------------------
+# --- rows ---------------------------------------------------------------------------------------------------
 
 
 def make_ended_drop(**fields: Any) -> Any:
@@ -139,7 +150,10 @@ def edge(settings: Settings, tmp_path: Path) -> Any:
     def write(slug: str) -> None:
         at = timezone.now() - HOUR / 2
         lines = [line(at - 2 * HOUR, "/")]
-        lines += [line(at, f"/line/{slug}/join", method="POST", upstream="0.1"), line(at, f"/line/{slug}/status.json")]
+        lines += [
+            line(at, f"/line/{slug}/join", method="POST", upstream="0.1"),
+            line(at, f"/line/{slug}/status.json"),
+        ]
         lines += [line(at, f"/drops/{slug}/pick/", upstream="0.1", size=1000)] * 3
         (tmp_path / "edge.log").write_text("".join(lines))
 
@@ -169,7 +183,9 @@ def test_measure_due_writes_what_each_group_used_once(edge: Any) -> None:
     assert measure.measure_due(now=now) == []
 
     rows = {row.group: row for row in Demand.objects.filter(drop=drop)}
-    assert {name: (row.shoppers, row.requests, row.peak_per_second, row.bytes) for name, row in rows.items()} == {
+    assert {
+        name: (row.shoppers, row.requests, row.peak_per_second, row.bytes) for name, row in rows.items()
+    } == {
         "edge": (1000, 5, 5.0, 3200),
         "gate": (1000, 1, 1.0, 100),
         "web": (1000, 3, 3.0, 3000),
@@ -233,7 +249,8 @@ def test_measure_drop_adds_up_cpu_between_readings(edge: Any) -> None:
         )
     measure.measure_due(now=timezone.now())
 
-    # From 10 to 12.5; then a process ended; from 0.5 to 4. What was before the lobby and after the end doesn't count.
+    # From 10 to 12.5; then a process ended; from 0.5 to 4. What was before the lobby and after the end
+    # doesn't count.
     assert Demand.objects.get(drop=drop, group="web").cpu_seconds == pytest.approx(6.0)
 
 
@@ -250,7 +267,7 @@ def test_measure_drop_deletes_old_reads_but_no_changes(edge: Any) -> None:
     assert Call.objects.get(operation="read").at > timezone.now() - timedelta(days=30)
 
 
-# --- the cost --------------------------------------------------------------------------------------------------------
+# --- the cost -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.django_db
@@ -260,7 +277,9 @@ def test_cost_is_instance_seconds_above_baseline_and_edge_traffic(edge: Any) -> 
     lines = [{"target_id": target.pk, "current_size": 2}]
     ScalePlan.objects.create(drop=drop, expected=1000, plan={"lines": lines})
     now = timezone.now()
-    make_step(target=target, seconds=0, drop=drop, requested_at=now - HOUR, ended_at=now - HOUR / 2, desired_size=6)
+    make_step(
+        target=target, seconds=0, drop=drop, requested_at=now - HOUR, ended_at=now - HOUR / 2, desired_size=6
+    )
     measure.measure_due(now=now)
 
     cost = ScalePlan.objects.get(drop=drop).cost
@@ -290,7 +309,9 @@ def test_cost_takes_the_first_reading_as_baseline_without_a_plan() -> None:
     step = make_step(target=target, seconds=3600, desired_size=6)
     assert step.requested_at is not None
     at = step.requested_at - MINUTE
-    Call.objects.create(target=target, step=step, operation="read", milliseconds=1, actor="t", at=at, after={"size": 5})
+    Call.objects.create(
+        target=target, step=step, operation="read", milliseconds=1, actor="t", at=at, after={"size": 5}
+    )
     Target.objects.update(provider="abacus")  # a kind that is gone
 
     (item,) = costs.calculate(drop=step.drop, traffic=None, now=timezone.now()).items
@@ -301,6 +322,8 @@ def test_cost_takes_the_first_reading_as_baseline_without_a_plan() -> None:
 def test_cost_has_no_item_for_a_step_that_scaled_nothing() -> None:
     target = make_target()
     step = make_step(target=target, seconds=60, desired_size=6)
-    ScalePlan.objects.create(drop=step.drop, expected=1, plan={"lines": [{"target_id": target.pk, "current_size": 6}]})
+    ScalePlan.objects.create(
+        drop=step.drop, expected=1, plan={"lines": [{"target_id": target.pk, "current_size": 6}]}
+    )
 
     assert costs.calculate(drop=step.drop, traffic=None, now=timezone.now()).items == ()

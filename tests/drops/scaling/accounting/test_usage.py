@@ -26,7 +26,7 @@ def interval(drop: int, size: int, since: int, until: int) -> Usage:
     return Usage(drop_id=UUID(int=drop), size=size, since=begin, until=end)
 
 
-# --- pure ----------------------------------------------------------------------------------------------------------
+# --- pure ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -47,20 +47,23 @@ def interval(drop: int, size: int, since: int, until: int) -> Usage:
 )
 def test_instance_seconds_are_split_equally_between_drops(usages: Any, charged: tuple[int, int]) -> None:
     assert (
-        tuple(usage.instance_seconds(usages=usages, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2)) == charged
+        tuple(usage.instance_seconds(usages=usages, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2))
+        == charged
     )
 
 
 def test_instance_seconds_of_all_drops_add_up_to_what_ran() -> None:
     usages = [interval(1, 9, 0, 70), interval(2, 5, 10, 90), interval(3, 7, 20, 40), interval(1, 4, 70, 95)]
-    ran = sum(max(0, max(usage.sizes_at(usages, BEGIN + timedelta(seconds=at)).values()) - 2) for at in range(95))
+    ran = sum(
+        max(0, max(usage.sizes_at(usages, BEGIN + timedelta(seconds=at)).values()) - 2) for at in range(95)
+    )
 
     assert sum(
         usage.instance_seconds(usages=usages, drop_id=UUID(int=drop), baseline=2) for drop in (1, 2, 3)
     ) == pytest.approx(ran)
 
 
-# --- of steps ------------------------------------------------------------------------------------------------------
+# --- of steps -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

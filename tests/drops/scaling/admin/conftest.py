@@ -19,7 +19,10 @@ class Tap(StandIn):
     unit = "taps"
     lead_seconds = 40
     credentials = "TAP_TOKEN in the environment"
-    fields = (Field("name", "Name of the fleet", "As the cloud lists it."), Field("region", "Region", required=False))
+    fields = (
+        Field("name", "Name of the fleet", "As the cloud lists it."),
+        Field("region", "Region", required=False),
+    )
 
     @classmethod
     def check(cls, locator: Mapping[str, Any]) -> None:

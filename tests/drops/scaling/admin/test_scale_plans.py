@@ -151,7 +151,9 @@ def test_expected_shoppers_are_planned_for_and_audited(log_in: LogIn, drop: Drop
         ("", "This field is required."),
     ],
 )
-def test_impossible_number_is_refused_with_the_range(log_in: LogIn, drop: Drop, typed: str, sentence: str) -> None:
+def test_impossible_number_is_refused_with_the_range(
+    log_in: LogIn, drop: Drop, typed: str, sentence: str
+) -> None:
     answer = log_in("merchandisers").post(page(drop), {"expected": typed})
 
     assert answer.context["adminform"].form.errors == {"expected": [sentence]}
@@ -165,7 +167,9 @@ def test_number_of_a_drop_that_is_over_can_not_be_changed(log_in: LogIn, drop: D
     assert ScalePlan.objects.get().expected == 1000
 
 
-def test_page_after_a_move_shows_its_calls_and_times(log_in: LogIn, drop: Drop, target: Target, taps: Cloud) -> None:
+def test_page_after_a_move_shows_its_calls_and_times(
+    log_in: LogIn, drop: Drop, target: Target, taps: Cloud
+) -> None:
     Target.objects.update(ops_ceiling=None)
     scale_plans.set_expected(drop=drop, expected=1000, actor=None)
     Step.objects.update(starts_at=timezone.now() - timedelta(minutes=1))
@@ -212,9 +216,18 @@ def test_measured_cost_is_shown_beside_the_estimate(log_in: LogIn, drop: Drop, t
     answer = log_in("merchandisers").get(page(drop))
 
     cost = answer.context["cost"]
-    assert (cost["total_text"], cost["per_order_text"], cost["edge_text"]) == ("$2.00", "not known", "not known")
-    assert [(item["target"], item["above"], item["hours"]) for item in cost["items"]] == [("web-fleet", 4, 4.0)]
-    assert "The edge's traffic was not measured. Set EDGE_ACCESS_LOG to the path of its log." in answer.content.decode()
+    assert (cost["total_text"], cost["per_order_text"], cost["edge_text"]) == (
+        "$2.00",
+        "not known",
+        "not known",
+    )
+    assert [(item["target"], item["above"], item["hours"]) for item in cost["items"]] == [
+        ("web-fleet", 4, 4.0)
+    ]
+    assert (
+        "The edge's traffic was not measured. Set EDGE_ACCESS_LOG to the path of its log."
+        in answer.content.decode()
+    )
 
 
 def test_trying_a_number_writes_nothing_and_calls_nothing(log_in: LogIn, drop: Drop, taps: Cloud) -> None:
@@ -247,7 +260,9 @@ def test_trying_numbers_needs_permission(log_in: LogIn, drop: Drop) -> None:
     assert log_in().get(page(drop, "plan")).status_code == 403
 
 
-def test_dry_run_shows_what_a_tick_would_do_and_does_nothing(log_in: LogIn, target: Target, taps: Cloud) -> None:
+def test_dry_run_shows_what_a_tick_would_do_and_does_nothing(
+    log_in: LogIn, target: Target, taps: Cloud
+) -> None:
     step = make_step(target=target, desired_size=6)
 
     answer = log_in("ops").post(DRY_RUN)
@@ -284,11 +299,16 @@ def test_list_shows_the_heartbeat_and_open_alerts(log_in: LogIn, drop: Drop, set
 
     answer = log_in("merchandisers").get(LIST)
 
-    assert (answer.context["is_overdue"], "Pre-scaling has stopped." in answer.content.decode()) == (True, True)
+    assert (answer.context["is_overdue"], "Pre-scaling has stopped." in answer.content.decode()) == (
+        True,
+        True,
+    )
     assert "Long ago." not in answer.content.decode()
 
 
-def test_list_needs_no_more_queries_for_three_drops_than_for_one(log_in: LogIn, drop: Drop, target: Target) -> None:
+def test_list_needs_no_more_queries_for_three_drops_than_for_one(
+    log_in: LogIn, drop: Drop, target: Target
+) -> None:
     client = log_in("ops")
     one, _answer = queries(client, LIST)
     for _n in range(2):
@@ -327,4 +347,7 @@ def test_nothing_inline_is_on_the_pages(log_in: LogIn, drop: Drop, target: Targe
         text = answer.content.decode()
         assert (address, answer.status_code) == (address, 200)
         assert "unsafe" not in answer["Content-Security-Policy"]
-        assert (address, [bad for bad in (" style=", "<style", "onclick=", "<script>") if bad in text]) == (address, [])
+        assert (address, [bad for bad in (" style=", "<style", "onclick=", "<script>") if bad in text]) == (
+            address,
+            [],
+        )

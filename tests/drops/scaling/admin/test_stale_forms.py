@@ -1,4 +1,4 @@
-"""A form that is saved while a tick begins to scale the target waits, and then leaves the locator as it is."""
+"""A form saved while a tick begins to scale the target: it waits, then leaves the locator as it is."""
 
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any

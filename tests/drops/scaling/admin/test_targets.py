@@ -44,7 +44,8 @@ def form(*, shares: Sequence[dict[str, Any]] = ({"group": "web"},), **fields: An
     }
     for number, share in enumerate(shares):
         sent |= {
-            f"shares-{number}-{name}": value for name, value in ({"percent": 100, "per_second": "150"} | share).items()
+            f"shares-{number}-{name}": value
+            for name, value in ({"percent": 100, "per_second": "150"} | share).items()
         }
     return sent | fields
 
@@ -67,7 +68,9 @@ def target(taps: Cloud, db: None) -> Target:
 def change(client: Client, target: Target, **fields: Any) -> Any:
     share = target.shares.get()
     row = {"id": share.pk, "target": target.pk, "group": "web", "per_second": share.per_second}
-    return client.post(page(target), form(shares=[row], **{"name": target.name, "ceiling": 100} | fields), follow=True)
+    return client.post(
+        page(target), form(shares=[row], **{"name": target.name, "ceiling": 100} | fields), follow=True
+    )
 
 
 def test_add_asks_for_the_provider_first(log_in: LogIn, taps: Cloud) -> None:
@@ -81,9 +84,15 @@ def test_add_shows_the_providers_fields_and_lead_time(log_in: LogIn, taps: Cloud
     answer = log_in("ops").get(f"{ADD}?provider=tap")
 
     fields = answer.context["adminform"].form
-    assert [name for name in fields.fields if name.startswith("locator_")] == ["locator_name", "locator_region"]
+    assert [name for name in fields.fields if name.startswith("locator_")] == [
+        "locator_name",
+        "locator_region",
+    ]
     assert (fields["locator_name"].label, fields["lead_seconds"].value()) == ("Name of the fleet", 40)
-    assert "Credentials are never stored here. They come from: TAP_TOKEN in the environment" in answer.content.decode()
+    assert (
+        "Credentials are never stored here. They come from: TAP_TOKEN in the environment"
+        in answer.content.decode()
+    )
 
 
 def test_added_target_has_its_locator_and_resource(log_in: LogIn, taps: Cloud) -> None:
@@ -91,7 +100,11 @@ def test_added_target_has_its_locator_and_resource(log_in: LogIn, taps: Cloud) -
 
     assert answer.status_code == 302
     target = Target.objects.get()
-    assert (target.provider, target.locator, target.resource) == ("tap", {"name": "web-fleet"}, "stand-in:web-fleet")
+    assert (target.provider, target.locator, target.resource) == (
+        "tap",
+        {"name": "web-fleet"},
+        "stand-in:web-fleet",
+    )
     assert list(target.shares.values_list("group", "percent", "per_second")) == [("web", 100, Decimal(150))]
     entry: Any = AuditEntry.objects.get()
     assert (entry.actor.username, entry.about, entry.action) == ("ops", "target:Web", "added")
@@ -102,12 +115,22 @@ def test_added_target_has_its_locator_and_resource(log_in: LogIn, taps: Cloud) -
     ("fields", "found"),
     [
         ({"locator_name": ""}, {"locator_name": ["This field is required."]}),
-        ({"locator_name": "web fleet"}, {"locator_name": ["A name has no spaces. Write it as the cloud lists it."]}),
+        (
+            {"locator_name": "web fleet"},
+            {"locator_name": ["A name has no spaces. Write it as the cloud lists it."]},
+        ),
         ({"floor": 21}, {"floor": ["The floor is above the ceiling. Lower it, or raise the ceiling."]}),
-        ({"ops_ceiling": 21}, {"ops_ceiling": ["It can't be above the ceiling. Lower it, or leave it empty."]}),
+        (
+            {"ops_ceiling": 21},
+            {"ops_ceiling": ["It can't be above the ceiling. Lower it, or leave it empty."]},
+        ),
         (
             {"floor": 4, "ops_ceiling": 3},
-            {"ops_ceiling": ["Below the floor, every plan would need approval. Raise it, or lower the floor."]},
+            {
+                "ops_ceiling": [
+                    "Below the floor, every plan would need approval. Raise it, or lower the floor."
+                ]
+            },
         ),
         ({"zones": 0}, {"zones": ["Ensure this value is greater than or equal to 1."]}),
         (
@@ -154,7 +177,12 @@ def test_changed_target_is_audited_and_keeps_what_ticks_wrote(log_in: LogIn, tar
     change(log_in("ops"), target, ceiling=50)
 
     row = Target.objects.get()
-    assert (row.ceiling, row.ready_size, row.observed, row.locked_until is None) == (50, 2, {"size": 2}, False)
+    assert (row.ceiling, row.ready_size, row.observed, row.locked_until is None) == (
+        50,
+        2,
+        {"size": 2},
+        False,
+    )
     entry: Any = AuditEntry.objects.get()
     assert (entry.about, entry.action, entry.before, entry.after) == (
         "target:web-fleet",
@@ -173,7 +201,13 @@ def test_target_with_a_new_locator_forgets_its_reading_and_its_lock(log_in: LogI
 
     row = Target.objects.get()
     assert (row.locator, row.resource) == ({"name": "other-fleet"}, "stand-in:other-fleet")
-    assert (row.ready_size, row.observed, row.observed_at, row.locked_until, row.error) == (None, None, None, None, "")
+    assert (row.ready_size, row.observed, row.observed_at, row.locked_until, row.error) == (
+        None,
+        None,
+        None,
+        None,
+        "",
+    )
 
 
 def test_scaled_target_keeps_its_locator(log_in: LogIn, target: Target) -> None:
@@ -183,7 +217,10 @@ def test_scaled_target_keeps_its_locator(log_in: LogIn, target: Target) -> None:
 
     row = Target.objects.get()
     assert (row.locator, row.headroom_percent) == ({"name": "web-fleet"}, 10)
-    assert "The target is being scaled now, so its locator was not changed. Everything else was saved." in said(answer)
+    assert (
+        "The target is being scaled now, so its locator was not changed. Everything else was saved."
+        in said(answer)
+    )
 
 
 def test_scaled_target_can_not_be_disabled(log_in: LogIn, target: Target) -> None:
@@ -214,7 +251,9 @@ def test_page_of_an_unknown_provider_opens(log_in: LogIn, target: Target) -> Non
 def test_target_that_a_drop_used_is_not_deleted(log_in: LogIn, target: Target, is_planned: bool) -> None:
     step = make_step(target=target)
     if not is_planned:  # its plan failed, after the drop had moved
-        Usage.objects.create(drop=step.drop, target=target, size=6, since=step.starts_at, until=step.needed_at)
+        Usage.objects.create(
+            drop=step.drop, target=target, size=6, since=step.starts_at, until=step.needed_at
+        )
         step.delete()
 
     answer = log_in("ops").post(page(target, "delete"), {"post": "yes"})
@@ -254,7 +293,9 @@ def test_connection_test_reads_and_changes_nothing(log_in: LogIn, target: Target
         ("hang", "The connection doesn't work. It didn't respond."),
     ],
 )
-def test_connection_test_shows_the_fault(log_in: LogIn, target: Target, taps: Cloud, fault: str, sentence: str) -> None:
+def test_connection_test_shows_the_fault(
+    log_in: LogIn, target: Target, taps: Cloud, fault: str, sentence: str
+) -> None:
     taps.faults["web-fleet"] = fault
 
     answer = log_in("ops").post(page(target, "test"), follow=True)
@@ -287,7 +328,10 @@ def test_restore_at_the_baseline_is_refused_with_the_reason(log_in: LogIn, targe
 
 def test_stopped_target_offers_three_actions(log_in: LogIn, target: Target) -> None:
     Target.objects.update(
-        baseline={"wanted": 2}, baseline_size=2, stopped_at=timezone.now(), stopped_reason="Somebody set it to 9."
+        baseline={"wanted": 2},
+        baseline_size=2,
+        stopped_at=timezone.now(),
+        stopped_reason="Somebody set it to 9.",
     )
 
     answer = log_in("ops").get(page(target))
@@ -305,7 +349,9 @@ def test_stopped_target_is_resumed(log_in: LogIn, target: Target) -> None:
 
 
 @pytest.mark.parametrize("name", ["test", "restore", "resume", "abandon"])
-def test_actions_are_refused_to_staff_who_only_look(log_in: LogIn, target: Target, name: str, taps: Cloud) -> None:
+def test_actions_are_refused_to_staff_who_only_look(
+    log_in: LogIn, target: Target, name: str, taps: Cloud
+) -> None:
     assert log_in("merchandisers").post(page(target, name)).status_code == 403
     assert (Call.objects.count(), AuditEntry.objects.count()) == (0, 0)
 
@@ -315,7 +361,11 @@ def test_merchandisers_see_targets_but_change_none(log_in: LogIn, target: Target
 
     answer = client.get(page(target))
 
-    assert (answer.status_code, answer.context["available_actions"], answer.context["may_act"]) == (200, [], False)
+    assert (answer.status_code, answer.context["available_actions"], answer.context["may_act"]) == (
+        200,
+        [],
+        False,
+    )
     assert "Name of the fleet: web-fleet" in answer.content.decode()
     assert client.get(LIST).status_code == 200
     assert client.get(ADD).status_code == 403
@@ -335,7 +385,9 @@ def test_list_shows_when_each_was_last_read(log_in: LogIn, target: Target) -> No
     assert "&quot;size&quot;" not in text
 
 
-def test_list_needs_no_more_queries_for_three_targets_than_for_one(log_in: LogIn, target: Target, taps: Cloud) -> None:
+def test_list_needs_no_more_queries_for_three_targets_than_for_one(
+    log_in: LogIn, target: Target, taps: Cloud
+) -> None:
     client = log_in("ops")
     one, _answer = queries(client, LIST)
     for name in ("a", "b"):

@@ -55,7 +55,9 @@ def test_step_in_time_goes_from_under_way_to_restored() -> None:
     drawn = draw(make(requested_at=0, ready_at=4, holding_at=20, released_at=40, ended_at=44), now=60)
 
     assert kinds(drawn) == [["moving", "ready", "holding", "releasing"]]
-    assert [entry.text for entry in drawn.rows[0].times if entry.label == "ready"] == ["12:04:00, 6 minutes early"]
+    assert [entry.text for entry in drawn.rows[0].times if entry.label == "ready"] == [
+        "12:04:00, 6 minutes early"
+    ]
     assert [entry.label for entry in drawn.rows[0].times] == [
         "planned", "requested", "ready", "holding", "released", "restored",
     ]  # fmt: skip

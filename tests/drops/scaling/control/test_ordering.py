@@ -40,7 +40,9 @@ def test_a_fleet_grows_once_its_connections_are_there(cloud: Cloud, store: Targe
 
 
 @pytest.mark.parametrize("why", ["drifted", "late", "held back"])
-def test_a_fleet_does_not_outgrow_a_store_that_is_stuck(cloud: Cloud, store: Target, fleet: Target, why: str) -> None:
+def test_a_fleet_does_not_outgrow_a_store_that_is_stuck(
+    cloud: Cloud, store: Target, fleet: Target, why: str
+) -> None:
     drop = make_drop()
     first = make_step(target=store, drop=drop, desired_size=6, tier=0)
     if why == "drifted":
@@ -65,7 +67,9 @@ def test_a_fleet_does_not_outgrow_a_store_that_is_stuck(cloud: Cloud, store: Tar
     assert step.message.startswith("Waiting for database connections. ")
 
 
-def test_a_store_keeps_its_size_while_a_fleet_needs_its_connections(cloud: Cloud, store: Target, fleet: Target) -> None:
+def test_a_store_keeps_its_size_while_a_fleet_needs_its_connections(
+    cloud: Cloud, store: Target, fleet: Target
+) -> None:
     drop = make_drop()
     make_step(target=store, drop=drop, desired_size=6, tier=0)
     make_step(target=fleet, drop=drop, desired_size=6)

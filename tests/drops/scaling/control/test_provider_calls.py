@@ -16,6 +16,8 @@ def test_test_reads_a_target_and_records_the_result(cloud: Cloud) -> None:
     cloud.fleets.clear()
     assert provider_calls.test(target=target, actor="anna").error == "There is no such fleet."
     target.provider = "no such"
-    assert provider_calls.test(target=target, actor="anna").error.startswith("There is no provider “no such”.")
+    assert provider_calls.test(target=target, actor="anna").error.startswith(
+        "There is no provider “no such”."
+    )
     target.refresh_from_db()
     assert (target.observed, cloud.applied) == (None, [])

@@ -42,7 +42,9 @@ def ready_ceiling() -> Any:
     return Ceiling.objects.filter(kind=Ceiling.Kind.READY_CAPACITY, drop=None).first()
 
 
-def test_check_decides_go_and_admits_what_was_planned(prepared: Drop, cloud: Cloud, settings: Settings) -> None:
+def test_check_decides_go_and_admits_what_was_planned(
+    prepared: Drop, cloud: Cloud, settings: Settings
+) -> None:
     ticks(cloud, 3)
     assert verdict(prepared).verdict == ""
 

@@ -162,13 +162,20 @@ def test_set_expected_more_raises_what_is_ready_and_less_lowers_nothing(gate: Ta
 
     scale_plans.set_expected(drop=drop, expected=40_000, actor=None)
     raised = Step.objects.get()
-    assert (raised.desired_size > first.desired_size, raised.state, raised.ready_at) == (True, "requested", None)
+    assert (raised.desired_size > first.desired_size, raised.state, raised.ready_at) == (
+        True,
+        "requested",
+        None,
+    )
     ticks(cloud, 3)
     assert (Step.objects.get().state, cloud.fleets["gate"].wanted) == ("ready", raised.desired_size)
 
     scale_plans.set_expected(drop=drop, expected=10_000, actor=None)
     ticks(cloud, 3)
-    assert (Step.objects.get().desired_size, cloud.fleets["gate"].wanted) == (raised.desired_size, raised.desired_size)
+    assert (Step.objects.get().desired_size, cloud.fleets["gate"].wanted) == (
+        raised.desired_size,
+        raised.desired_size,
+    )
 
 
 def test_approve_allows_sizes_beyond_ops_ceiling(gate: Target, cloud: Cloud) -> None:
@@ -243,4 +250,6 @@ def gate_of(step: Step) -> Target:
 
 def move(drop: Drop, *, hours: int) -> None:
     later = timedelta(hours=hours)
-    Drop.objects.filter(pk=drop.pk).update(lobby_opens_at=F("lobby_opens_at") + later, opens_at=F("opens_at") + later)
+    Drop.objects.filter(pk=drop.pk).update(
+        lobby_opens_at=F("lobby_opens_at") + later, opens_at=F("opens_at") + later
+    )

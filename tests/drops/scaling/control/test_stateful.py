@@ -1,7 +1,7 @@
 """In any order of ticks, crashes, overlaps, faults and postponed drops, every target ends at its baseline.
 
-The state machine does to pre-scaling what may happen to it, and checks the rules after each tick. In the control one
-rule is removed: the desired state is committed before the call.
+The state machine does to pre-scaling what may happen to it, and checks the rules after each tick. In the
+control one rule is removed: the desired state is committed before the call.
 """
 
 from collections import Counter
@@ -14,7 +14,14 @@ from django.db import transaction
 from django.utils import timezone
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    rule,
+    run_state_machine_as_test,
+)
 
 from drops import lifecycle
 from drops.models import Drop, Unit
@@ -57,7 +64,9 @@ class Prescaling(RuleBasedStateMachine):
 
     @rule(target=drops, wanted=WANTED, lobby=st.integers(1, 3))
     def prepare(self, wanted: list[int], lobby: int) -> Drop:
-        drop = make_drop(lobby_opens_at=timezone.now() + lobby * HOUR, opens_at=timezone.now() + (lobby + 1) * HOUR)
+        drop = make_drop(
+            lobby_opens_at=timezone.now() + lobby * HOUR, opens_at=timezone.now() + (lobby + 1) * HOUR
+        )
         scale_plans.sync_steps(drop=drop, lines=lines(drop, wanted), now=heartbeat.database_now())
         return drop
 
@@ -79,7 +88,9 @@ class Prescaling(RuleBasedStateMachine):
         drops = Drop.objects.filter(pk=drop.pk)
         if how == "sold out":
             drops.update(sealed=1, sealed_at=timezone.now())
-            Unit.objects.filter(edition__drop=drop).update(withheld_at=timezone.now(), withheld_reason="sample")
+            Unit.objects.filter(edition__drop=drop).update(
+                withheld_at=timezone.now(), withheld_reason="sample"
+            )
         else:
             drops.update(**{how: timezone.now()})
 
@@ -108,11 +119,15 @@ class Prescaling(RuleBasedStateMachine):
         holding = set(Step.objects.filter(state="holding").values_list("target__name", flat=True))
         for target in Target.objects.all():
             asked, was = target.desired_size, before[target.name]
-            assert not (target.name in holding and was and asked and asked < was), "a desired size fell during a drop"
+            assert not (target.name in holding and was and asked and asked < was), (
+                "a desired size fell during a drop"
+            )
         for effect in effects:
             assert effect.after >= self.baseline[effect.name], "it went below its baseline"
         once = Counter(effect.key for effect in self.cloud.effects if effect.name not in self.drifted)
-        assert not [key for key, times in once.items() if times > 1 and key != "late"], "one call had two effects"
+        assert not [key for key, times in once.items() if times > 1 and key != "late"], (
+            "one call had two effects"
+        )
 
     @rule(steps=st.integers(1, 9))
     def go_on(self, steps: int) -> None:
@@ -191,7 +206,10 @@ def lines(drop: Drop, wanted: list[int]) -> list[PlanLine]:
 
 
 def is_over(drop: Drop) -> bool:
-    return lifecycle.phase(drop=Drop.objects.with_state().get(pk=drop.pk), now=timezone.now()) in lifecycle.ENDED_PHASES
+    return (
+        lifecycle.phase(drop=Drop.objects.with_state().get(pk=drop.pk), now=timezone.now())
+        in lifecycle.ENDED_PHASES
+    )
 
 
 def run(machine: type[Prescaling], examples: int) -> None:

@@ -25,7 +25,12 @@ def test_tick_grows_a_fleet_holds_it_and_brings_it_back(cloud: Cloud) -> None:
 
     tick.run_once(actor="test")
     target.refresh_from_db()
-    assert (state(step), fleet.wanted, target.baseline, target.desired_size) == ("converging", 6, {"wanted": 2}, 6)
+    assert (state(step), fleet.wanted, target.baseline, target.desired_size) == (
+        "converging",
+        6,
+        {"wanted": 2},
+        6,
+    )
 
     cloud.converge(steps=2)
     tick.run_once(actor="test")
@@ -256,7 +261,12 @@ def test_dry_run_shows_what_a_tick_would_do_and_writes_nothing(cloud: Cloud) -> 
 
     assert tick.run_once(actor="test", dry_run=True) == [f"{target.name}: would apply 6 instances."]
 
-    assert (state(step), cloud.applied, Call.objects.count(), Heartbeat.objects.count()) == ("planned", [], 0, 0)
+    assert (state(step), cloud.applied, Call.objects.count(), Heartbeat.objects.count()) == (
+        "planned",
+        [],
+        0,
+        0,
+    )
     target.refresh_from_db()
     assert (target.baseline, target.observed) == (None, None)
 
@@ -269,7 +279,8 @@ def test_tick_records_every_call(cloud: Cloud) -> None:
     tick.run_once(actor="command")
 
     rows = [
-        (call.operation, call.actor, call.before, call.error, call.request_id) for call in Call.objects.order_by("id")
+        (call.operation, call.actor, call.before, call.error, call.request_id)
+        for call in Call.objects.order_by("id")
     ]
     assert rows == [
         ("read", "beat", None, "", ""),

@@ -9,7 +9,9 @@ from drops.scaling.planning.inputs import ShareInputs
 from drops.scaling.planning.planner import make_plan
 from tests.drops.scaling.plans import make_inputs, make_target
 
-HOOKS = make_target(id=2, name="hooks fleet", shares=(ShareInputs(group="hooks", percent=100, per_second=20.0),))
+HOOKS = make_target(
+    id=2, name="hooks fleet", shares=(ShareInputs(group="hooks", percent=100, per_second=20.0),)
+)
 
 
 def test_reachable_rate_is_the_planned_one_when_everything_is_ready() -> None:

@@ -76,7 +76,10 @@ def test_groups_behind_the_gate_do_not_grow_with_the_crowd() -> None:
 def test_demand_never_falls_when_more_come(expected: Any, more: Any, units: Any, lobby: int) -> None:
     inputs = make_inputs(expected=expected, units=units, opens_at=LOBBY + timedelta(seconds=lobby))
 
-    fewer, those = demand.group_demands(inputs), demand.group_demands(replace(inputs, expected=expected + more))
+    fewer, those = (
+        demand.group_demands(inputs),
+        demand.group_demands(replace(inputs, expected=expected + more)),
+    )
     assert all(those[group].per_second >= fewer[group].per_second * (1 - 1e-9) for group in fewer)
 
 
@@ -98,7 +101,8 @@ def test_total_polls_grow_with_the_crowd() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "text"), [(0, "0"), (0.04512, "0.045"), (1.25, "1.2"), (12.34, "12.3"), (12.0, "12"), (1234.5, "1,234")]
+    ("number", "text"),
+    [(0, "0"), (0.04512, "0.045"), (1.25, "1.2"), (12.34, "12.3"), (12.0, "12"), (1234.5, "1,234")],
 )
 def test_short_rounds_to_significant_digits(number: float, text: str) -> None:
     assert figures.short(number) == text

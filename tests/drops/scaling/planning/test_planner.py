@@ -19,7 +19,9 @@ MINUTE = timedelta(minutes=1)
 
 def database(**fields: Any) -> TargetInputs:
     usual = {"id": 9, "name": "database", "unit": "ACUs", "tier": 0, "current_size": 1, "lead_seconds": 600}
-    return make_target(**usual | {"shares": (ShareInputs(group="database", percent=100, per_second=1000.0),)} | fields)
+    return make_target(
+        **usual | {"shares": (ShareInputs(group="database", percent=100, per_second=1000.0),)} | fields
+    )
 
 
 def only(inputs: PlanInputs) -> PlanLine:
@@ -27,7 +29,7 @@ def only(inputs: PlanInputs) -> PlanLine:
     return line
 
 
-# --- sizes -----------------------------------------------------------------------------------------------------------
+# --- sizes --------------------------------------------------------------------------------------------------
 
 
 def test_size_is_demand_divided_by_throughput() -> None:
@@ -39,7 +41,9 @@ def test_size_is_demand_divided_by_throughput() -> None:
 
 
 def test_headroom_is_added_to_the_size() -> None:
-    assert only(make_inputs(targets=(make_target(headroom_percent=50),))).desired_size == 10  # 6.1 × 1.5 = 9.15
+    assert (
+        only(make_inputs(targets=(make_target(headroom_percent=50),))).desired_size == 10
+    )  # 6.1 × 1.5 = 9.15
 
 
 def test_a_share_of_a_group_needs_only_that_share() -> None:
@@ -60,7 +64,9 @@ def test_a_target_of_two_groups_adds_up_their_demand() -> None:
 
 
 def test_size_allows_for_the_loss_of_a_zone() -> None:
-    assert only(make_inputs(targets=(make_target(zones=3),))).desired_size == 11  # the fullest of three zones has 4
+    assert (
+        only(make_inputs(targets=(make_target(zones=3),))).desired_size == 11
+    )  # the fullest of three zones has 4
 
 
 def test_size_is_never_below_floor_and_baseline() -> None:
@@ -84,7 +90,9 @@ def test_size_stops_at_the_ceiling_with_a_warning_of_what_can_be_admitted() -> N
 def test_a_single_process_never_counts_for_more_than_one_core() -> None:
     inputs = make_inputs(
         targets=(
-            make_target(is_single_process=True, shares=(ShareInputs(group="web", percent=100, per_second=1000.0),)),
+            make_target(
+                is_single_process=True, shares=(ShareInputs(group="web", percent=100, per_second=1000.0),)
+            ),
         )
     )
 
@@ -117,7 +125,12 @@ def test_size_is_enough_and_grows_with_the_crowd(
 ) -> None:
     part = ShareInputs(group=group, percent=100, per_second=per_second)
     target = make_target(
-        shares=(part,), headroom_percent=headroom, zones=zones, current_size=current_size, floor=floor, ceiling=10**9
+        shares=(part,),
+        headroom_percent=headroom,
+        zones=zones,
+        current_size=current_size,
+        floor=floor,
+        ceiling=10**9,
     )
     inputs = make_inputs(expected=expected, units=units, targets=(target,))
 
@@ -126,7 +139,9 @@ def test_size_is_enough_and_grows_with_the_crowd(
     need = planned.demand[group].per_second / per_second
 
     left = line.desired_size - ceil(line.desired_size / zones) if zones > 1 else line.desired_size
-    assert left * (1 + 1e-6) >= need * (1 + headroom / 100) or left >= ceil(need * (1 + headroom / 100) - 1e-6)
+    assert left * (1 + 1e-6) >= need * (1 + headroom / 100) or left >= ceil(
+        need * (1 + headroom / 100) - 1e-6
+    )
     assert line.desired_size >= max(floor, current_size)
     assert only(replace(inputs, expected=min(10_000_000, expected + more))).desired_size >= line.desired_size
 
@@ -139,7 +154,7 @@ def test_size_for_zone_loss_is_the_smallest_that_is_enough(wanted: int, zones: i
     assert size == 0 or (size - 1) - ceil((size - 1) / zones) < wanted
 
 
-# --- times -----------------------------------------------------------------------------------------------------------
+# --- times --------------------------------------------------------------------------------------------------
 
 
 def test_data_stores_start_first_and_everything_is_needed_at_the_go() -> None:
@@ -166,8 +181,8 @@ def test_a_lead_time_longer_than_the_time_left_starts_at_once_with_a_warning() -
     assert planned.problems == ()
     assert planned.lines[0].starts_at == inputs.now
     assert planned.warnings[-1] == (
-        "database needs 3,600 s, but only 1,200 s are left until the go / no-go. It starts at once and may be late; "
-        "admission is limited to what is ready by then. Open the lobby later to have all of it."
+        "database needs 3,600 s, but only 1,200 s are left until the go / no-go. It starts at once and may"
+        " be late; admission is limited to what is ready by then. Open the lobby later to have all of it."
     )
 
 
@@ -176,11 +191,12 @@ def test_a_target_that_is_ready_already_has_no_lead_time_warning() -> None:
     assert any("needs 60 s" in warning for warning in make_plan(make_inputs(now=late)).warnings)
     for target in (make_target(ready_size=7), make_target(current_size=7)):
         assert not any(
-            "needs 60 s" in warning for warning in make_plan(make_inputs(now=late, targets=(target,))).warnings
+            "needs 60 s" in warning
+            for warning in make_plan(make_inputs(now=late, targets=(target,))).warnings
         )
 
 
-# --- ops' ceilings ---------------------------------------------------------------------------------------------------
+# --- ops' ceilings ------------------------------------------------------------------------------------------
 
 
 def test_size_above_ops_ceiling_needs_approval() -> None:
@@ -197,7 +213,7 @@ def test_approval_is_valid_up_to_the_approved_size(approved: int, needs_approval
     assert only(inputs).needs_approval is needs_approval
 
 
-# --- refusals --------------------------------------------------------------------------------------------------------
+# --- refusals -----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -245,10 +261,13 @@ def test_a_plan_is_refused_if_the_database_allows_too_few_connections() -> None:
 
     (problem,) = planned.problems
     assert problem == (
-        "Database connections: web fleet 7 × 12 + others 10 = 94; the database allows 80. Use smaller pools in web "
-        "fleet, or let the database allow more."
+        "Database connections: web fleet 7 × 12 + others 10 = 94; the database allows 80. Use smaller"
+        " pools in web fleet, or let the database allow more."
     )
-    assert make_plan(make_inputs(targets=(fleet,), connections_allowed=94, connections_elsewhere=10)).problems == ()
+    assert (
+        make_plan(make_inputs(targets=(fleet,), connections_allowed=94, connections_elsewhere=10)).problems
+        == ()
+    )
 
 
 def test_a_scaled_database_allows_more_connections() -> None:
@@ -267,10 +286,12 @@ def test_connections_count_the_sizes_that_other_drops_need() -> None:
         make_inputs(targets=(make_target(connections=12, other_leases_size=8),), connections_allowed=90)
     )
 
-    assert planned.problems[0].startswith("Database connections: web fleet 8 × 12 = 96; the database allows 90.")
+    assert planned.problems[0].startswith(
+        "Database connections: web fleet 8 × 12 = 96; the database allows 90."
+    )
 
 
-# --- warnings --------------------------------------------------------------------------------------------------------
+# --- warnings -----------------------------------------------------------------------------------------------
 
 
 def test_warning_when_payments_take_longer_than_15_minutes() -> None:
@@ -278,9 +299,10 @@ def test_warning_when_payments_take_longer_than_15_minutes() -> None:
     few = make_plan(make_inputs(units=18_000, expected=100_000, checkout_slots=10_000))
 
     assert many.warnings[0] == (
-        "Payments: 18,001 units at 20 a second take 15 minutes, but card details that a shopper entered are valid for "
-        "15. Ask Stripe for a higher rate limit six weeks ahead, then set STRIPE_CALLS_PER_OPERATION to 21 and "
-        "STRIPE_CALLS_PER_SECOND to 61; or offer fewer units in one drop."
+        "Payments: 18,001 units at 20 a second take 15 minutes, but card details that a shopper entered"
+        " are valid for 15. Ask Stripe for a higher rate limit six weeks ahead, then set"
+        " STRIPE_CALLS_PER_OPERATION to 21 and STRIPE_CALLS_PER_SECOND to 61; or offer fewer units in one"
+        " drop."
     )
     assert not any(warning.startswith("Payments") for warning in few.warnings)
     assert many.problems == ()
@@ -290,8 +312,9 @@ def test_warning_when_slots_limit_the_payments() -> None:
     planned = make_plan(make_inputs(units=5_000, expected=100_000))
 
     assert planned.warnings[0] == (
-        "Checkout: 200 slots, each taken for about 60 s, let 3.3 shoppers a second buy; 6,000 shoppers take 30 "
-        "minutes. Set CHECKOUT_SLOTS to 1,200 to use all of the payment rate, or shorten the hold."
+        "Checkout: 200 slots, each taken for about 60 s, let 3.3 shoppers a second buy; 6,000 shoppers"
+        " take 30 minutes. Set CHECKOUT_SLOTS to 1,200 to use all of the payment rate, or shorten the"
+        " hold."
     )
 
 
@@ -299,7 +322,8 @@ def test_warning_when_shares_do_not_add_up() -> None:
     half = make_target(shares=(ShareInputs(group="web", percent=50, per_second=30.0),))
 
     assert (
-        make_plan(make_inputs(targets=(half,))).warnings[0] == "web: the targets' shares add up to 50 %, not to 100 %."
+        make_plan(make_inputs(targets=(half,))).warnings[0]
+        == "web: the targets' shares add up to 50 %, not to 100 %."
     )
 
 
@@ -307,20 +331,21 @@ def test_warning_when_nothing_will_end_the_drop() -> None:
     planned = make_plan(make_inputs(expected=100))
 
     assert planned.warnings[-1] == (
-        "Fewer shoppers are expected than there are units, and the drop has no closing time: the capacity stays until "
-        "somebody closes the drop. Set a closing time."
+        "Fewer shoppers are expected than there are units, and the drop has no closing time: the capacity"
+        " stays until somebody closes the drop. Set a closing time."
     )
-    assert make_plan(make_inputs(expected=100, closes_at=LOBBY + timedelta(hours=1))).ends_at == LOBBY + timedelta(
-        hours=1
-    )
+    assert make_plan(
+        make_inputs(expected=100, closes_at=LOBBY + timedelta(hours=1))
+    ).ends_at == LOBBY + timedelta(hours=1)
 
 
-# --- cost ------------------------------------------------------------------------------------------------------------
+# --- cost ---------------------------------------------------------------------------------------------------
 
 
 def test_cost_counts_instances_above_the_baseline_from_start_to_end() -> None:
     inputs = make_inputs(
-        targets=(make_target(price_per_hour=Decimal("0.36"), price_reason="as set"),), closes_at=LOBBY + 70 * MINUTE
+        targets=(make_target(price_per_hour=Decimal("0.36"), price_reason="as set"),),
+        closes_at=LOBBY + 70 * MINUTE,
     )
     inputs = replace(inputs, expected=400)  # fewer than units: the closing time ends it
     planned = make_plan(inputs)
@@ -338,7 +363,9 @@ def test_an_unknown_price_is_none() -> None:
 
 
 def test_a_plan_can_be_stored_as_json() -> None:
-    planned = make_plan(make_inputs(targets=(make_target(price_per_hour=Decimal("0.05"), price_reason="as set"),)))
+    planned = make_plan(
+        make_inputs(targets=(make_target(price_per_hour=Decimal("0.05"), price_reason="as set"),))
+    )
     kept = planned.as_json()
 
     assert kept["price"] == str(planned.price)

@@ -33,7 +33,12 @@ def make_step(*, target: Target, seconds: float, drop: Drop | None = None, **fie
     step = Step.objects.create(
         **{"drop": drop or make_drop(), "target": target, "desired_size": 6, "tier": 1}
         | {"starts_at": now, "needed_at": now}
-        | {"state": "restored", "requested_at": now - timedelta(seconds=seconds), "ready_at": now, "ended_at": now}
+        | {
+            "state": "restored",
+            "requested_at": now - timedelta(seconds=seconds),
+            "ready_at": now,
+            "ended_at": now,
+        }
         | fields
     )
     Call.objects.create(target=target, step=step, operation="apply", milliseconds=1, actor="test")
@@ -53,7 +58,12 @@ def test_read_takes_settings_and_stock(settings: Settings) -> None:
     settings.CHECKOUT_SLOTS, settings.READY_PER_SECOND, settings.SCALING_GO_SECONDS = 120, 30, 60.0
     found = read(make_drop(quantity=7, editions=2))
 
-    assert (found.units, found.checkout_slots, found.baseline_per_second, found.go_seconds) == (14, 120, 30, 60.0)
+    assert (found.units, found.checkout_slots, found.baseline_per_second, found.go_seconds) == (
+        14,
+        120,
+        30,
+        60.0,
+    )
     assert (found.expected, found.is_over, found.connections_elsewhere >= 10) == (1000, False, True)
     assert read(make_drop(phase="draft", quantity=5)).units == 5
     assert read(make_drop(phase="closed")).is_over is True
@@ -132,7 +142,8 @@ def test_price_table_has_every_provider_with_a_price() -> None:
 
     assert wanted <= set(prices.price_table().hourly)
     assert all(
-        entry.source.startswith("https://") and entry.amount > 0 for entry in prices.price_table().hourly.values()
+        entry.source.startswith("https://") and entry.amount > 0
+        for entry in prices.price_table().hourly.values()
     )
 
 
@@ -163,13 +174,20 @@ def test_read_learns_checkout_seconds_and_units_per_hold() -> None:
     now = timezone.now()
     for index in range(20):
         make_hold(
-            drop=drop, index=index, quantities={first.pk: 2 if index < 10 else 1}, state="allocated", ended_at=now
+            drop=drop,
+            index=index,
+            quantities={first.pk: 2 if index < 10 else 1},
+            state="allocated",
+            ended_at=now,
         )
     Hold.objects.update(created_at=now - timedelta(seconds=30))
     found = read(make_drop())
 
     assert (found.units_per_hold, round(found.checkout_seconds)) == (1.5, 30)
-    assert found.checkout_reason == "about 30 s from the hold to the authorised payment, the mean of the last 20 orders"
+    assert (
+        found.checkout_reason
+        == "about 30 s from the hold to the authorised payment, the mean of the last 20 orders"
+    )
     assert read(make_drop(limit_per_order=1)).units_per_hold == 1.0
 
 
@@ -196,7 +214,9 @@ def test_make_plan_accepts_inputs_read_from_rows() -> None:
     make_target()
     planned = make_plan(read(make_drop(quantity=500), expected=20_000))
 
-    assert [(line.target, line.desired_size, line.unit) for line in planned.lines] == [("web fleet", 8, "workers")]
+    assert [(line.target, line.desired_size, line.unit) for line in planned.lines] == [
+        ("web fleet", 8, "workers")
+    ]
     assert planned.problems == ()
 
 
@@ -205,7 +225,9 @@ def test_suggest_returns_a_fifth_more_than_the_largest_crowd() -> None:
         drop = make_drop(phase="live")
         Checkpoint.objects.filter(drop=drop).update(joined=joined, counter_limit=joined)
         assert drop.opens_at is not None
-        type(drop).objects.filter(pk=drop.pk).update(opens_at=drop.opens_at + joined * timedelta(microseconds=1))
+        type(drop).objects.filter(pk=drop.pk).update(
+            opens_at=drop.opens_at + joined * timedelta(microseconds=1)
+        )
 
     found = history.suggest(drop=make_drop())
 

@@ -27,7 +27,9 @@ def test_learn_divides_requests_by_admitted_shoppers() -> None:
     learned = weights.learn([make_measured(requests=2400, cpu_seconds=12.0, slots=90)])["web"]
 
     assert (learned.per_admitted, learned.cpu_seconds) == (12.0, 0.005)
-    assert learned.evidence == ("0-kg: 1,000 joined, 200 entered, used 2,400 units of work, 12 s of CPU, 90 slots",)
+    assert learned.evidence == (
+        "0-kg: 1,000 joined, 200 entered, used 2,400 units of work, 12 s of CPU, 90 slots",
+    )
 
 
 def test_learn_divides_the_busiest_second_by_shoppers() -> None:

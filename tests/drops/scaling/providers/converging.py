@@ -18,7 +18,10 @@ class Way:
 
 
 def bring(provider: Provider, state: State, *, max_reads: int = MAX_READS) -> Way:
-    """Read, and apply while it differs, until it is ready; what is unclear is tried again. Fails after `max_reads`."""
+    """Read, and apply while it differs, until it is ready; what is unclear is tried again.
+
+    Fails after `max_reads`.
+    """
     way = Way()
     for _read in range(max_reads):
         try:

@@ -1,4 +1,4 @@
-"""A target by signed webhook, against a receiver that verifies, hangs, redirects and sends invalid responses."""
+"""A target by signed webhook: the receiver verifies, hangs, redirects or sends invalid responses."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -25,7 +25,9 @@ def provider(receiver: Receiver) -> Webhook:
     return Webhook(locator={"url": receiver.url, "status_url": receiver.status_url})
 
 
-def error_text(error: type[ProviderError], call: Callable[..., object], *arguments: Any, **options: Any) -> str:
+def error_text(
+    error: type[ProviderError], call: Callable[..., object], *arguments: Any, **options: Any
+) -> str:
     with pytest.raises(error) as caught:
         call(*arguments, **options)
     return str(caught.value)
@@ -39,7 +41,9 @@ def test_read_returns_the_status(provider: Webhook, receiver: Receiver) -> None:
     assert (receiver.told, receiver.requests[0][0]) == ([], "GET")
 
 
-def test_a_target_is_ready_when_its_status_says_so_and_is_restored(provider: Webhook, receiver: Receiver) -> None:
+def test_a_target_is_ready_when_its_status_says_so_and_is_restored(
+    provider: Webhook, receiver: Receiver
+) -> None:
     baseline = provider.read().state
     state = provider.state_for(8, baseline=baseline)
 
@@ -94,7 +98,9 @@ def test_a_receiver_that_claims_more_than_serves_is_not_ready(provider: Webhook,
         ({"size": 8, "serving": 8, "words": ["x"]}, "In the status, “moving” should be true or false"),
     ],
 )
-def test_an_invalid_status_is_unclear(provider: Webhook, receiver: Receiver, status: Any, sentence: str) -> None:
+def test_an_invalid_status_is_unclear(
+    provider: Webhook, receiver: Receiver, status: Any, sentence: str
+) -> None:
     receiver.status = status
 
     assert error_text(OutcomeUnclear, provider.read).startswith(sentence)
@@ -114,7 +120,9 @@ def test_the_receivers_text_is_shown_on_one_short_line(provider: Webhook, receiv
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_a_signature_that_is_not_accepted_is_refused(provider: Webhook, receiver: Receiver, status: int) -> None:
+def test_a_signature_that_is_not_accepted_is_refused(
+    provider: Webhook, receiver: Receiver, status: int
+) -> None:
     receiver.manner = http(status, b'{"detail": "no"}')
 
     assert error_text(ApplyRefused, provider.apply, {"size": 8}, key="one") == (
@@ -129,10 +137,14 @@ def test_a_different_secret_is_refused_by_the_receiver(provider: Webhook, receiv
 
 
 @pytest.mark.parametrize("status", [404, 410])
-def test_a_url_that_the_receiver_does_not_know_is_refused(provider: Webhook, receiver: Receiver, status: int) -> None:
+def test_a_url_that_the_receiver_does_not_know_is_refused(
+    provider: Webhook, receiver: Receiver, status: int
+) -> None:
     receiver.manner = http(status, b"")
 
-    assert error_text(ApplyRefused, provider.read) == (f"The receiver doesn't know this URL ({status}). Correct it.")
+    assert error_text(ApplyRefused, provider.read) == (
+        f"The receiver doesn't know this URL ({status}). Correct it."
+    )
 
 
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503])
@@ -163,7 +175,9 @@ def test_a_redirect_to_a_private_address_is_refused(provider: Webhook, receiver:
 def test_a_private_address_is_refused(provider: Webhook, receiver: Receiver, settings: Settings) -> None:
     settings.SCALING_PRIVATE_HOSTS = []
 
-    assert "is the private address 127.0.0.1" in error_text(ApplyRefused, provider.apply, {"size": 8}, key="one")
+    assert "is the private address 127.0.0.1" in error_text(
+        ApplyRefused, provider.apply, {"size": 8}, key="one"
+    )
     assert receiver.requests == []
 
 

@@ -61,7 +61,9 @@ def test_each_stage_of_a_change_is_recognised_as_ours(aws: Cloud, provider: Auro
         assert all(provider.is_between(one.state, before=before, after=after) for one in way.readings)
 
 
-def test_of_three_the_first_reader_takes_over_before_the_others_grow(aws: Cloud, provider: AuroraClass) -> None:
+def test_of_three_the_first_reader_takes_over_before_the_others_grow(
+    aws: Cloud, provider: AuroraClass
+) -> None:
     aws.instances["shop-c"] = Instance(SMALL, tier=0)
     baseline = provider.read().state
 
@@ -99,15 +101,23 @@ def test_nothing_is_applied_while_a_change_is_in_progress(aws: Cloud, provider: 
 
 
 @pytest.mark.parametrize("operation", CHANGES)
-@pytest.mark.parametrize("fault", ["lost", "lie", "InternalFailure", "Throttling", "InsufficientDBInstanceCapacity"])
-def test_a_step_that_failed_is_repeated(aws: Cloud, provider: AuroraClass, operation: Any, fault: str) -> None:
+@pytest.mark.parametrize(
+    "fault", ["lost", "lie", "InternalFailure", "Throttling", "InsufficientDBInstanceCapacity"]
+)
+def test_a_step_that_failed_is_repeated(
+    aws: Cloud, provider: AuroraClass, operation: Any, fault: str
+) -> None:
     baseline = provider.read().state
     aws.fault(operation, fault, status=500 if fault == "InternalFailure" else 400, times=2)
 
     bring(provider, provider.state_for(8, baseline=baseline))
     bring(provider, baseline)
 
-    assert (classes(aws), aws.writer, aws.writers_resized) == ({"shop-a": SMALL, "shop-b": SMALL}, "shop-a", 0)
+    assert (classes(aws), aws.writer, aws.writers_resized) == (
+        {"shop-a": SMALL, "shop-b": SMALL},
+        "shop-a",
+        0,
+    )
 
 
 def test_a_size_between_two_classes_takes_the_larger(aws: Cloud, provider: AuroraClass) -> None:
@@ -142,7 +152,9 @@ def test_a_cluster_without_a_reader_is_refused(aws: Cloud, provider: AuroraClass
 def test_pending_changes_of_others_are_not_applied(aws: Cloud, provider: AuroraClass) -> None:
     aws.instances["shop-b"].other_changes = {"EngineVersion": "17.9"}
 
-    with pytest.raises(ApplyRefused, match="shop-b has changes waiting for its maintenance window \\(EngineVersion\\)"):
+    with pytest.raises(
+        ApplyRefused, match="shop-b has changes waiting for its maintenance window \\(EngineVersion\\)"
+    ):
         provider.apply(provider.state_for(8, baseline=provider.read().state), key="one")
     assert aws.calls_of(*CHANGES) == []
 
@@ -169,7 +181,10 @@ def test_an_instance_added_or_changed_by_somebody_else_is_not_ours(aws: Cloud, p
     aws.instances |= {"shop-b": Instance(SMALL), "shop-c": Instance(SMALL)}
     added = provider.read().state
 
-    assert [provider.is_between(live, before=baseline, after=state) for live in (changed, added)] == [False, False]
+    assert [provider.is_between(live, before=baseline, after=state) for live in (changed, added)] == [
+        False,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -192,7 +207,9 @@ def test_a_cluster_that_cannot_be_scaled_is_refused(
 def test_a_writer_of_an_unlisted_class_is_refused(aws: Cloud, provider: AuroraClass) -> None:
     aws.instances["shop-a"] = replace(aws.instances["shop-a"], instance_class="db.x2g.large")
 
-    with pytest.raises(ApplyRefused, match=r"has class db\.x2g\.large, which is not among the target's classes"):
+    with pytest.raises(
+        ApplyRefused, match=r"has class db\.x2g\.large, which is not among the target's classes"
+    ):
         provider.read()
 
 
@@ -241,7 +258,9 @@ def test_check_names_every_fault_at_once() -> None:
 
 
 @pytest.mark.parametrize("change", [{"new_class": HUGE, "pending": 9}, {"new_class": HUGE, "modifying": 9}])
-def test_a_reader_that_is_still_being_changed_is_not_ready(aws: Cloud, provider: AuroraClass, change: Any) -> None:
+def test_a_reader_that_is_still_being_changed_is_not_ready(
+    aws: Cloud, provider: AuroraClass, change: Any
+) -> None:
     state = provider.state_for(8, baseline=provider.read().state)
     bring(provider, state)
 
@@ -254,7 +273,9 @@ def test_a_reader_that_is_still_being_changed_is_not_ready(aws: Cloud, provider:
 
 
 @pytest.mark.parametrize("away", ["resized", "failing over"])
-def test_a_cluster_without_an_available_writer_has_nothing_ready(aws: Cloud, provider: AuroraClass, away: str) -> None:
+def test_a_cluster_without_an_available_writer_has_nothing_ready(
+    aws: Cloud, provider: AuroraClass, away: str
+) -> None:
     if away == "resized":
         writer = aws.instances[aws.writer]
         writer.new_class, writer.modifying = LARGE, 3

@@ -34,7 +34,9 @@ def test_a_baseline_of_half_an_acu_is_restored_exactly(aws: Cloud, provider: Aur
     assert (baseline, provider.read().size) == ({"min": 0.5, "max": 16.0}, 1)
 
 
-def test_a_minimum_above_the_maximum_raises_it_and_both_are_restored(aws: Cloud, provider: AuroraServerless) -> None:
+def test_a_minimum_above_the_maximum_raises_it_and_both_are_restored(
+    aws: Cloud, provider: AuroraServerless
+) -> None:
     baseline = provider.read().state
 
     bring(provider, provider.state_for(80, baseline=baseline))

@@ -17,11 +17,18 @@ ECS = EcsService, {"region": REGION, "cluster": "shop", "service": "web"}, "Desc
 RDS = AuroraServerless, {"region": REGION, "cluster": "shop"}, "DescribeDBClusters"
 CLOUDWATCH = AuroraServerless, {"region": REGION, "cluster": "shop"}, "GetMetricData"
 LAMBDA = LambdaConcurrency, {"region": REGION, "function": "pay", "alias": "live"}, "GetAlias"
-SERVICES = pytest.mark.parametrize("called", [ECS, RDS, CLOUDWATCH, LAMBDA], ids=["ecs", "rds", "cloudwatch", "lambda"])
+SERVICES = pytest.mark.parametrize(
+    "called", [ECS, RDS, CLOUDWATCH, LAMBDA], ids=["ecs", "rds", "cloudwatch", "lambda"]
+)
 
 
 def fault_of(
-    cloud: Cloud, called: tuple[type[Any], dict[str, str], str], kind: str, message: str = "No.", *, status: int = 400
+    cloud: Cloud,
+    called: tuple[type[Any], dict[str, str], str],
+    kind: str,
+    message: str = "No.",
+    *,
+    status: int = 400,
 ) -> tuple[Any, Any]:
     """Read a target whose service fails; return what was raised, and the calls of that operation."""
     for instance in cloud.instances.values():
@@ -43,7 +50,11 @@ def fault_of(
         (("ServiceUnavailable", 503), OutcomeUnclear, "AWS failed at"),
         (("ExpiredTokenException", 403), ApplyRefused, "The AWS credentials have expired (ExpiredToken)."),
         (("RequestExpired", 400), ApplyRefused, "Correct this machine's clock."),
-        (("UnrecognizedClientException", 400), ApplyRefused, "AWS in eu-central-1 doesn't know these credentials"),
+        (
+            ("UnrecognizedClientException", 400),
+            ApplyRefused,
+            "AWS in eu-central-1 doesn't know these credentials",
+        ),
         (("SignatureDoesNotMatch", 403), ApplyRefused, "AWS in eu-central-1 doesn't know these credentials"),
         (("LimitExceededException", 400), ApplyRefused, "An AWS quota is used up: No."),
         (("InvalidDBClusterStateFault", 400), OutcomeUnclear, "AWS is still busy with"),
@@ -56,7 +67,11 @@ def fault_of(
     ],
 )
 def test_an_error_is_a_sentence_and_is_not_retried(
-    aws: Cloud, called: tuple[type[Any], dict[str, str], str], response: tuple[str, int], error: Any, sentence: str
+    aws: Cloud,
+    called: tuple[type[Any], dict[str, str], str],
+    response: tuple[str, int],
+    error: Any,
+    sentence: str,
 ) -> None:
     code, status = response
     fault, asked = fault_of(aws, called, code, status=status)
@@ -186,9 +201,19 @@ def test_time_outs_are_short_and_nothing_is_retried(aws: Cloud, monkeypatch: pyt
 
 
 def test_bare_code_drops_prefix_and_suffix() -> None:
-    codes = ("aws#ThrottlingException:http://x", "InvalidDBClusterStateFault", "com.x#LimitExceededException", "Odd")
+    codes = (
+        "aws#ThrottlingException:http://x",
+        "InvalidDBClusterStateFault",
+        "com.x#LimitExceededException",
+        "Odd",
+    )
 
-    assert [bare_code(code) for code in codes] == ["Throttling", "InvalidDBClusterState", "LimitExceeded", "Odd"]
+    assert [bare_code(code) for code in codes] == [
+        "Throttling",
+        "InvalidDBClusterState",
+        "LimitExceeded",
+        "Odd",
+    ]
 
 
 def test_shortened_cuts_a_long_message() -> None:

@@ -29,7 +29,9 @@ def test_read_returns_bounds_and_counts(aws: Cloud, provider: EcsService) -> Non
     assert aws.calls_of("UpdateService", "RegisterScalableTarget") == []
 
 
-def test_a_service_grows_beyond_its_upper_bound_and_is_restored_exactly(aws: Cloud, provider: EcsService) -> None:
+def test_a_service_grows_beyond_its_upper_bound_and_is_restored_exactly(
+    aws: Cloud, provider: EcsService
+) -> None:
     aws.service.tasks_per_read, aws.service.has_load_balancer, aws.service.unhealthy = 9, True, 3
     baseline = provider.read().state
 
@@ -47,10 +49,15 @@ def test_a_service_grows_beyond_its_upper_bound_and_is_restored_exactly(aws: Clo
     assert provider.read().state == baseline
 
 
-def test_the_lower_bound_alone_changes_nothing_so_the_count_is_set_too(aws: Cloud, provider: EcsService) -> None:
+def test_the_lower_bound_alone_changes_nothing_so_the_count_is_set_too(
+    aws: Cloud, provider: EcsService
+) -> None:
     provider.apply(provider.state_for(15, baseline=provider.read().state), key="one")
 
-    assert aws.calls_of("UpdateService", "RegisterScalableTarget") == ["RegisterScalableTarget", "UpdateService"]
+    assert aws.calls_of("UpdateService", "RegisterScalableTarget") == [
+        "RegisterScalableTarget",
+        "UpdateService",
+    ]
     assert bounds_and_count(aws) == (15, 20, 15)
 
 
@@ -61,11 +68,16 @@ def test_on_the_way_down_the_count_comes_first(aws: Cloud, provider: EcsService)
 
     provider.apply(baseline, key="two")
 
-    assert aws.calls_of("UpdateService", "RegisterScalableTarget") == ["UpdateService", "RegisterScalableTarget"]
+    assert aws.calls_of("UpdateService", "RegisterScalableTarget") == [
+        "UpdateService",
+        "RegisterScalableTarget",
+    ]
 
 
 @pytest.mark.parametrize("policies", [False, True])
-@pytest.mark.parametrize("call", [("RegisterScalableTarget", 15), ("UpdateService", 15), ("UpdateService", 40)])
+@pytest.mark.parametrize(
+    "call", [("RegisterScalableTarget", 15), ("UpdateService", 15), ("UpdateService", 40)]
+)
 @pytest.mark.parametrize("fault", ["ServerException", "lost", "lie"])
 def test_a_change_that_failed_half_way_is_recognised_as_ours_and_completed(
     aws: Cloud, provider: EcsService, policies: bool, call: tuple[str, int], fault: str
@@ -118,7 +130,9 @@ def test_policies_may_raise_the_count_further(aws: Cloud, provider: EcsService) 
 
 
 @pytest.mark.parametrize("change", [{"min_capacity": 1}, {"max_capacity": 99}, {"desired": 7}])
-def test_a_change_by_somebody_else_is_not_the_same(aws: Cloud, provider: EcsService, change: dict[str, int]) -> None:
+def test_a_change_by_somebody_else_is_not_the_same(
+    aws: Cloud, provider: EcsService, change: dict[str, int]
+) -> None:
     baseline = provider.read().state
     state = provider.state_for(15, baseline=baseline)
     bring(provider, state)
@@ -146,7 +160,10 @@ def test_a_plan_below_the_baseline_lowers_nothing(aws: Cloud, provider: EcsServi
 @pytest.mark.parametrize(
     ("reason", "advice"),
     [
-        ("You've reached the limit on the number of vCPUs you can run concurrently", "higher Fargate vCPU quota"),
+        (
+            "You've reached the limit on the number of vCPUs you can run concurrently",
+            "higher Fargate vCPU quota",
+        ),
         ("Your subnet has no free IP addresses", "subnets with free addresses"),
         ("The closest matching container-instance is too small", "See the service's events"),
     ],
@@ -188,7 +205,9 @@ def test_a_count_that_was_accepted_but_not_set_is_unclear(aws: Cloud, provider: 
 
 def test_check_names_each_invalid_field() -> None:
     with pytest.raises(BadLocator) as caught:
-        EcsService.check({"region": "Frankfurt", "cluster": "arn:aws:ecs:eu-central-1:1:cluster/shop", "service": 7})
+        EcsService.check(
+            {"region": "Frankfurt", "cluster": "arn:aws:ecs:eu-central-1:1:cluster/shop", "service": 7}
+        )
 
     assert caught.value.errors == {
         "region": "Enter an AWS region, such as eu-central-1.",

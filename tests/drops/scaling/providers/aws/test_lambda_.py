@@ -16,12 +16,17 @@ def provider() -> LambdaConcurrency:
 
 
 @pytest.mark.parametrize("before", [0, 5])
-def test_an_alias_grows_gradually_and_is_restored_exactly(aws: Cloud, provider: LambdaConcurrency, before: int) -> None:
+def test_an_alias_grows_gradually_and_is_restored_exactly(
+    aws: Cloud, provider: LambdaConcurrency, before: int
+) -> None:
     aws.function.requested, aws.function.started_per_read = before, 20
     baseline = provider.read().state
 
     up = bring(provider, provider.state_for(50, baseline=baseline))
-    assert [reading.serving for reading in up.readings] == [before, *([20, 40, 50] if not before else [25, 45, 50])]
+    assert [reading.serving for reading in up.readings] == [
+        before,
+        *([20, 40, 50] if not before else [25, 45, 50]),
+    ]
     bring(provider, baseline)
 
     assert (aws.function.requested, aws.function.available) == (before, before)

@@ -28,7 +28,9 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIATEST")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    requests.post(f"http://127.0.0.1:{port}/moto-api/reset", timeout=10)  # it remembers earlier servers' calls
+    requests.post(
+        f"http://127.0.0.1:{port}/moto-api/reset", timeout=10
+    )  # it remembers earlier servers' calls
     yield lambda service: boto3.session.Session().client(service, region_name=REGION)
     server.stop()
 
@@ -37,7 +39,9 @@ def moto(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
 def ecs_service(moto: Callable[..., Any]) -> EcsService:
     ecs = moto("ecs")
     ecs.create_cluster(clusterName="shop")
-    ecs.register_task_definition(family="web", containerDefinitions=[{"name": "web", "image": "web", "memory": 64}])
+    ecs.register_task_definition(
+        family="web", containerDefinitions=[{"name": "web", "image": "web", "memory": 64}]
+    )
     ecs.create_service(cluster="shop", serviceName="web", taskDefinition="web", desiredCount=2)
     moto("application-autoscaling").register_scalable_target(
         ServiceNamespace="ecs", ResourceId="service/shop/web", ScalableDimension="ecs:service:DesiredCount",
@@ -93,7 +97,9 @@ def make_cluster(moto: Callable[..., Any], instance_class: str, **fields: Any) -
 
 
 def test_aurora_serverless_takes_its_range(moto: Callable[..., Any]) -> None:
-    make_cluster(moto, "db.serverless", ServerlessV2ScalingConfiguration={"MinCapacity": 0.5, "MaxCapacity": 4.0})
+    make_cluster(
+        moto, "db.serverless", ServerlessV2ScalingConfiguration={"MinCapacity": 0.5, "MaxCapacity": 4.0}
+    )
     provider = AuroraServerless(locator={"region": REGION, "cluster": "shop"})
     baseline = provider.read().state
     state = provider.state_for(9, baseline=baseline)
@@ -110,7 +116,12 @@ def test_aurora_serverless_takes_its_range(moto: Callable[..., Any]) -> None:
     up = provider.read()
     provider.apply(baseline, key="two")
 
-    assert (up.state, up.size, up.serving, provider.is_ready(up, state)) == ({"min": 4.5, "max": 4.5}, 9, 9, True)
+    assert (up.state, up.size, up.serving, provider.is_ready(up, state)) == (
+        {"min": 4.5, "max": 4.5},
+        9,
+        9,
+        True,
+    )
     assert provider.read().state == baseline == {"min": 0.5, "max": 4.0}
 
 

@@ -1,4 +1,4 @@
-"""The AWS providers under real ticks: four targets of one drop are scaled up and restored, whatever AWS does."""
+"""The AWS providers under real ticks: four targets are scaled up and restored, whatever AWS does."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ DESIRED_SIZES = {"ecs": 40, "aurora-serverless": 17, "aurora-class": 8, "lambda"
 
 @pytest.fixture
 def drop(aws: Cloud) -> Drop:
-    """A drop with a step for each AWS provider; the cluster has two provisioned instances and a serverless one."""
+    """A drop with a step for each AWS provider. The cluster has two provisioned instances, one serverless."""
     aws.instances["shop-s"] = Instance("db.serverless")
     aws.service.tasks_per_read, aws.function.started_per_read = 15, 20
     drop = make_drop()
@@ -77,13 +77,17 @@ def tick_until(state: str, *, max_ticks: Any = 60, **others: Any) -> None:
     [
         {},
         dict.fromkeys(
-            ("UpdateService", "ModifyDBCluster", "ModifyDBInstance", "PutProvisionedConcurrencyConfig"), "lost"
+            ("UpdateService", "ModifyDBCluster", "ModifyDBInstance", "PutProvisionedConcurrencyConfig"),
+            "lost",
         ),
         dict.fromkeys(
-            ("RegisterScalableTarget", "FailoverDBCluster", "GetMetricData", "GetAlias"), "ThrottlingException"
+            ("RegisterScalableTarget", "FailoverDBCluster", "GetMetricData", "GetAlias"),
+            "ThrottlingException",
         ),
         dict.fromkeys(("UpdateService", "ModifyDBCluster", "FailoverDBCluster"), "lie"),
-        dict.fromkeys(("DescribeServices", "DescribeDBClusters", "GetProvisionedConcurrencyConfig"), "garbage"),
+        dict.fromkeys(
+            ("DescribeServices", "DescribeDBClusters", "GetProvisionedConcurrencyConfig"), "garbage"
+        ),
     ],
     ids=["nothing", "lost answers", "throttling", "lies", "garbage"],
 )
@@ -123,7 +127,11 @@ def test_calls_record_their_request_ids(aws: Cloud, drop: Drop) -> None:
 @pytest.mark.parametrize(
     ("operation", "code", "sentence"),
     [
-        ("UpdateService", "AccessDeniedException", "AWS doesn't allow ecs:UpdateService on ECS service shop/web."),
+        (
+            "UpdateService",
+            "AccessDeniedException",
+            "AWS doesn't allow ecs:UpdateService on ECS service shop/web.",
+        ),
         ("UpdateService", "ExpiredTokenException", "The AWS credentials have expired"),
         ("RegisterScalableTarget", "LimitExceededException", "An AWS quota is used up: No."),
     ],

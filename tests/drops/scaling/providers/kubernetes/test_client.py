@@ -21,8 +21,9 @@ def test_a_different_cluster_is_neither_read_nor_written(kube: Cluster) -> None:
     for call in ("read", "apply"):
         kube.calls.clear()
         assert refused(provider, call, {"replicas": 5}) == (
-            "This is a different cluster: its namespace “shop” has the UID 11111111-1111-1111-1111-111111111111. "
-            "Choose the right context or KUBECONFIG; if the namespace was created again, enter its new UID."
+            "This is a different cluster: its namespace “shop” has the UID"
+            " 11111111-1111-1111-1111-111111111111. Choose the right context or KUBECONFIG; if the"
+            " namespace was created again, enter its new UID."
         )
         assert kube.calls == [("get", "/api/v1/namespaces/shop")]
     assert kube.patches == []
@@ -50,12 +51,14 @@ def test_an_unknown_namespace_is_refused(kube: Cluster) -> None:
         ("list", "horizontalpodautoscalers", "autoscaling"),
     ],
 )
-def test_a_missing_permission_is_named_by_verb_and_resource(kube: Cluster, verb: str, plural: str, group: str) -> None:
+def test_a_missing_permission_is_named_by_verb_and_resource(
+    kube: Cluster, verb: str, plural: str, group: str
+) -> None:
     kube.denied = {(verb, plural)}
 
     assert refused(Deployment(locator=LOCATOR), "apply" if verb == "patch" else "read", {"replicas": 5}) == (
-        f"system:serviceaccount:shop:dropsite may not {verb} {plural} in namespace “shop” (403). Grant the verb "
-        f"“{verb}” on “{plural}” (API group “{group}”) in a Role."
+        f"system:serviceaccount:shop:dropsite may not {verb} {plural} in namespace “shop” (403). Grant the"
+        f" verb “{verb}” on “{plural}” (API group “{group}”) in a Role."
     )
 
 
@@ -77,7 +80,10 @@ def status(code: Any, message: Any) -> Any:
             "A policy of the cluster forbids this: admission",
         ),
         (status(422, "spec.replicas: Invalid value"), "The API server rejects this (422): spec.replicas"),
-        ((307, b"", {"Location": "http://169.254.169.254/"}), "responds with a redirect (307), which isn't followed"),
+        (
+            (307, b"", {"Location": "http://169.254.169.254/"}),
+            "responds with a redirect (307), which isn't followed",
+        ),
         ((404, b"404 page not found\n", {}), "has no namespace “shop”"),
     ],
 )
@@ -166,8 +172,8 @@ def test_a_missing_configuration_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
 
     assert refused(Deployment(locator=LOCATOR)) == (
-        "There is no usable configuration: Service host/port is not set. Set KUBECONFIG, or run in a pod with a "
-        "service account."
+        "There is no usable configuration: Service host/port is not set. Set KUBECONFIG, or run in a pod"
+        " with a service account."
     )
 
 
@@ -175,5 +181,7 @@ def test_a_missing_configuration_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 def test_without_the_extra_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, key: str) -> None:
     monkeypatch.setitem(sys.modules, "kubernetes", None)
 
-    with pytest.raises(ExtraNotInstalled, match=r'Install the extra "kubernetes": deploy/requirements/kubernetes\.txt'):
+    with pytest.raises(
+        ExtraNotInstalled, match=r'Install the extra "kubernetes": deploy/requirements/kubernetes\.txt'
+    ):
         PROVIDERS[key](locator=LOCATOR).read()

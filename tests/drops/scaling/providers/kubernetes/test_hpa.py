@@ -51,8 +51,8 @@ def test_an_hpa_that_keda_owns_is_refused(kube: Cluster) -> None:
 
     for call in ("read", "apply"):
         assert refused(provider, call, {"min": 5, "max": 9}) == (
-            "KEDA owns the HPA “keda-hpa-web” and overwrites it from its ScaledObject “web”, so nothing set here would "
-            "last. Make the ScaledObject the target (provider “KEDA ScaledObject”)."
+            "KEDA owns the HPA “keda-hpa-web” and overwrites it from its ScaledObject “web”, so nothing"
+            " set here would last. Make the ScaledObject the target (provider “KEDA ScaledObject”)."
         )
     assert kube.patches == []
 

@@ -48,9 +48,8 @@ def test_a_paused_scaled_object_is_not_raised_but_can_be_restored(kube: Cluster,
     kube.scale_by_keda("web", minReplicaCount=4, maxReplicaCount=9)
     kube.objects["scaledobjects", "web"]["metadata"]["annotations"] = {f"autoscaling.keda.sh/{note}": "true"}
     provider = ScaledObject(locator=LOCATOR)
-    sentence = (
-        f"It is paused by the annotation “autoscaling.keda.sh/{note}”, so nothing is scaled: remove the annotation"
-    )
+    annotation = f"autoscaling.keda.sh/{note}"
+    sentence = f"It is paused by the annotation “{annotation}”, so nothing is scaled: remove the annotation"
 
     assert refused(provider, "apply", {"min": 6, "max": 9}) == f"{sentence}."
     assert sentence in provider.read().message
@@ -76,7 +75,8 @@ def test_kedas_own_problems_are_reported(kube: Cluster) -> None:
     ]
 
     assert (
-        "KEDA is not ready: failed to ensure HPA is correctly created" in ScaledObject(locator=LOCATOR).read().message
+        "KEDA is not ready: failed to ensure HPA is correctly created"
+        in ScaledObject(locator=LOCATOR).read().message
     )
 
 

@@ -72,6 +72,10 @@ def test_an_unsupported_selector_is_refused(selector: dict[str, Any], sentence: 
 
 
 def test_pending_reason_names_a_missing_image() -> None:
-    waiting = {"status": {"containerStatuses": [{"state": {}}, {"state": {"waiting": {"reason": "ImagePullBackOff"}}}]}}
+    waiting = {
+        "status": {
+            "containerStatuses": [{"state": {}}, {"state": {"waiting": {"reason": "ImagePullBackOff"}}}]
+        }
+    }
 
     assert (pending_reason(waiting), pending_reason({})) == (": ImagePullBackOff", "")

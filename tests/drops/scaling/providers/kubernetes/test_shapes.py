@@ -86,12 +86,19 @@ def test_an_hpa_is_read_and_patched(emulator: KubernetesEmulator) -> None:
 
 def test_a_scaled_object_is_patched_and_unset_bounds_are_removed_again(emulator: KubernetesEmulator) -> None:
     resource = "keda.sh/v1alpha1/scaledobjects"
-    emulator.objects[resource, "shop", "web"] = {"metadata": {"name": "web"}, "spec": {"scaleTargetRef": SCALED}}
+    emulator.objects[resource, "shop", "web"] = {
+        "metadata": {"name": "web"},
+        "spec": {"scaleTargetRef": SCALED},
+    }
     provider = PROVIDERS["keda"](locator=LOCATOR)
     baseline = provider.read().state
 
     provider.apply(provider.state_for(120, baseline=baseline), key="one")
-    assert spec(emulator, resource) == {"minReplicaCount": 120, "maxReplicaCount": 120, "scaleTargetRef": SCALED}
+    assert spec(emulator, resource) == {
+        "minReplicaCount": 120,
+        "maxReplicaCount": 120,
+        "scaleTargetRef": SCALED,
+    }
     provider.apply(baseline, key="two")
 
     assert spec(emulator, resource) == {"scaleTargetRef": SCALED}

@@ -34,7 +34,9 @@ async def asgi(scope, receive, send):
 
 
 @contextmanager
-def run(*command: str, folder: Path, stop: int = signal.SIGTERM, **variables: str) -> Iterator[subprocess.Popen[bytes]]:
+def run(
+    *command: str, folder: Path, stop: int = signal.SIGTERM, **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server as long as the block; its output is in folder/log."""
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
@@ -68,8 +70,24 @@ def gunicorn(folder: Path, *, kind: str = "gthread", workers: int = 1, port: boo
     (folder / "may-load").touch()
     path = folder / "fleet.ctl"
     app = "served:asgi" if kind == "asgi" else "served:wsgi"
-    command = ["gunicorn", app, "-k", kind, "-w", str(workers), "--pythonpath", str(folder), "--log-level", "warning"]
-    command += ["-b", f"127.0.0.1:{free_port()}" if port else f"unix:{folder}/http", "--graceful-timeout", "2"]
+    command = [
+        "gunicorn",
+        app,
+        "-k",
+        kind,
+        "-w",
+        str(workers),
+        "--pythonpath",
+        str(folder),
+        "--log-level",
+        "warning",
+    ]
+    command += [
+        "-b",
+        f"127.0.0.1:{free_port()}" if port else f"unix:{folder}/http",
+        "--graceful-timeout",
+        "2",
+    ]
     command += ["--control-socket", str(path), "-c", "python:deploy.gunicorn_hooks"]
     if kind == "gthread":
         command += ["--threads", "2"]
@@ -107,7 +125,16 @@ def celery(folder: Path, name: str, *, pool: str = "prefork", options: Sequence[
     """Run a worker of the shop's app, with one process and a queue of that name; yield its full name."""
     (folder / "busy_tasks.py").write_text(TASK)
     command = ["celery", "-q", "--skip-checks", "-A", "dropsite", "worker", "-P", pool, "-Q", name, "-c", "1"]
-    command += ["-n", f"{name}@%h", "--without-gossip", "--without-mingle", "-I", "busy_tasks", "-l", "WARNING"]
+    command += [
+        "-n",
+        f"{name}@%h",
+        "--without-gossip",
+        "--without-mingle",
+        "-I",
+        "busy_tasks",
+        "-l",
+        "WARNING",
+    ]
     variables = {
         "SLOW": str(folder / "slow"),
         "READY": str(folder / "ready"),

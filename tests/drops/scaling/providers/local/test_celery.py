@@ -144,7 +144,7 @@ def test_process_that_is_stopping_is_not_chosen_again() -> None:
     assert result == {"ok": {"size": 3, "processes": [11, 12, 13], "pid": os.getpid(), "before": 3}}
 
 
-# --- faults --------------------------------------------------------------------------------------------------------
+# --- faults -------------------------------------------------------------------------------------------------
 
 
 def test_worker_that_does_not_run_is_unclear(worker: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,15 +192,19 @@ def test_pool_under_autoscale_is_refused(tmp_path: Path) -> None:
         ({}, OutcomeUnclear, "can't be read"),
     ],
 )
-def test_a_response_that_is_no_report_is_an_error(response: dict[str, Any], error: Any, sentence: str) -> None:
+def test_a_response_that_is_no_report_is_an_error(
+    response: dict[str, Any], error: Any, sentence: str
+) -> None:
     with pytest.raises(error, match=sentence):
         module._parse("checkout@here", response)
 
 
-# --- locator ---------------------------------------------------------------------------------------------------------
+# --- locator ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("locator", [{}, {"worker": ""}, {"worker": "checkout"}, {"worker": "@x"}, {"worker": "a b@c"}])
+@pytest.mark.parametrize(
+    "locator", [{}, {"worker": ""}, {"worker": "checkout"}, {"worker": "@x"}, {"worker": "a b@c"}]
+)
 def test_check_refuses_an_invalid_worker(locator: dict[str, Any]) -> None:
     with pytest.raises(BadLocator, match="Enter the worker's name as given by -n"):
         Celery.check(locator)
@@ -211,7 +215,9 @@ def test_resource_is_the_same_for_every_name_of_the_machine() -> None:
     for name in names:
         Celery.check({"worker": name})
 
-    assert {Celery.resource({"worker": name}) for name in names} == {f"celery:checkout@{socket.gethostname()}"}
+    assert {Celery.resource({"worker": name}) for name in names} == {
+        f"celery:checkout@{socket.gethostname()}"
+    }
 
 
 def test_state_for_keeps_one_process() -> None:

@@ -69,7 +69,9 @@ def test_repeated_apply_changes_nothing(fleet: Gunicorn) -> None:
     assert fleet.read().size == 3
 
 
-def test_connection_that_is_open_while_workers_start_leaves_no_traceback(fleet: Gunicorn, folder: Path) -> None:
+def test_connection_that_is_open_while_workers_start_leaves_no_traceback(
+    fleet: Gunicorn, folder: Path
+) -> None:
     with closing(socket.socket(socket.AF_UNIX)) as idle:
         idle.connect(str(folder / "fleet.ctl"))
         idle.sendall(ControlProtocol.encode_message({"id": 1, "command": "show stats"}))
@@ -110,11 +112,13 @@ def test_cpu_seconds_include_former_workers(folder: Path) -> None:
     assert 0 < before <= after
 
 
-# --- faults --------------------------------------------------------------------------------------------------------
+# --- faults -------------------------------------------------------------------------------------------------
 
 
 @contextmanager
-def between(real: Path, path: Path, *, spoil: Callable[[dict[str, object], socket.socket], bool]) -> Iterator[None]:
+def between(
+    real: Path, path: Path, *, spoil: Callable[[dict[str, object], socket.socket], bool]
+) -> Iterator[None]:
     """Stand between client and fleet: `spoil(command, client)` says whether it has spoiled that answer."""
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(path))
@@ -175,7 +179,9 @@ def test_apply_whose_response_was_lost_has_one_effect(folder: Path) -> None:
     assert (lost, size) == (["worker add 2"], 3)
 
 
-@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\x02[]", b"\0\0\0\x02{}", b""])
+@pytest.mark.parametrize(
+    "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\x02[]", b"\0\0\0\x02{}", b""]
+)
 def test_unreadable_response_is_unclear(folder: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.1)
 
@@ -186,7 +192,9 @@ def test_unreadable_response_is_unclear(folder: Path, monkeypatch: pytest.Monkey
     with (
         fleets.gunicorn(folder) as path,
         between(path, folder / "b", spoil=spoil),
-        pytest.raises(OutcomeUnclear, match=r"^No gunicorn responds at .*/b \(\w+\)\. Check that it is running"),
+        pytest.raises(
+            OutcomeUnclear, match=r"^No gunicorn responds at .*/b \(\w+\)\. Check that it is running"
+        ),
     ):
         provider_at(folder / "b").read()
 
@@ -218,7 +226,7 @@ def test_command_that_gunicorn_refuses_is_refused(folder: Path) -> None:
         module._send(connection, "worker fly")
 
 
-# --- locator ---------------------------------------------------------------------------------------------------------
+# --- locator ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -258,4 +266,7 @@ def test_resource_is_the_same_for_every_name_of_the_socket(settings: Settings, f
 
 
 def test_state_for_keeps_one_worker() -> None:
-    assert [Gunicorn().state_for(size, baseline={"workers": 4}) for size in (0, 2)] == [{"workers": 1}, {"workers": 2}]
+    assert [Gunicorn().state_for(size, baseline={"workers": 4}) for size in (0, 2)] == [
+        {"workers": 1},
+        {"workers": 2},
+    ]
