@@ -101,6 +101,8 @@ class SandboxProcess:
             "--reuse-port",
             "-b",
             f"127.0.0.1:{self.port}",
+            "--keep-alive",
+            "65",
             "--graceful-timeout",
             "2",
         ]

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from celery import Celery as App
-from celery import current_app
 from redis import Redis
 
 from deploy.local.runner.ports import free_port
@@ -30,6 +29,15 @@ def worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("worker")
     with fleets.celery(folder, QUEUE):
         yield folder
+
+
+@pytest.fixture(autouse=True)
+def app(monkeypatch: pytest.MonkeyPatch) -> Iterator[App]:
+    """An app of this test's own: the shop's may keep connections to another test's broker in memory."""
+    own = App(broker=os.environ["BROKER_URL"], set_as_current=False)
+    monkeypatch.setattr(module, "current_app", own)
+    yield own
+    own.close()
 
 
 @pytest.fixture
@@ -88,12 +96,12 @@ def test_shrinking_again_before_it_is_done_stops_no_more_than_that(pool: Celery)
     assert pool.read().size in {1, 2}
 
 
-def test_busy_processes_may_finish(pool: Celery, worker: Path) -> None:
+def test_busy_processes_may_finish(app: App, pool: Celery, worker: Path) -> None:
     pool.apply(THREE, key="k")
     until(lambda: pool.is_ready(pool.read(), THREE), "three processes")
     go, begun = worker / "go", [worker / f"begun-{number}" for number in (1, 2)]
     for path in begun:
-        current_app.send_task("tests.stay_busy", args=[str(path), str(go)], queue=QUEUE)
+        app.send_task("tests.stay_busy", args=[str(path), str(go)], queue=QUEUE)
     until(lambda: all(path.exists() for path in begun), "two busy processes")
     message = pool.apply(ONE, key="k").message
     between = pool.read().state
