@@ -40,7 +40,7 @@ class Process:
             "on",
         ]
         command += ["-w", "1", "-b", f"127.0.0.1:{port}", "--keep-alive", "35", "--graceful-timeout", "2"]
-        command += ["--control-socket", str(folder / f"{port}.ctl"), "--log-level", "warning"]
+        command += ["--no-control-socket", "--log-level", "warning"]
         self.log = folder / f"{port}.log"
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=log, stderr=log)
