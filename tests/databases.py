@@ -64,7 +64,7 @@ def create() -> str:
 
 
 def drop(name: str) -> None:
-    """Delete a database, whoever still uses it."""
+    """Delete a database, even if it is still in use."""
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as server:
         server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 

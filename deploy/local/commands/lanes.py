@@ -152,7 +152,7 @@ def _wait(runs: Sequence[Run]) -> None:
 
 
 def finish(started: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Have pytests end their fixtures; kill those that take too long."""
+    """Let each pytest end its fixtures; kill those that take too long."""
     for process in started:
         process.send_signal(signal.SIGINT)
     deadline = time.monotonic() + FINISH_SECONDS

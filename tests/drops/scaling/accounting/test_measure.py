@@ -91,7 +91,9 @@ def test_read_finds_its_period_in_a_long_log(log: Any, monkeypatch: pytest.Monke
         assert access_log.find_start(opened, BEGIN) > 0.45 * path.stat().st_size
 
 
-@pytest.mark.parametrize("reason", ["there is none", "it is empty", "it is too long", "it was begun anew"])
+@pytest.mark.parametrize(
+    "reason", ["there is none", "it is empty", "it is too long", "it was rotated during the drop"]
+)
 def test_read_refuses_an_unusable_log_with_the_reason(
     log: Any, tmp_path: Path, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -99,7 +101,7 @@ def test_read_refuses_an_unusable_log_with_the_reason(
     if reason == "it is too long":
         monkeypatch.setattr(access_log, "MAX_BYTES", 100)
         path = log(line(BEGIN, "/"), line(BEGIN, "/"))
-    if reason == "it was begun anew":
+    if reason == "it was rotated during the drop":
         path = log(line(BEGIN + MINUTE / 4, "/drops/0-kg/"), line(BEGIN + MINUTE / 2, "/drops/0-kg/"))
 
     with pytest.raises(access_log.LogUnreadable, match=r"^The edge's log "):
