@@ -4,10 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-from django.db.models import Count, Q
+from django.db import connection
 
-from drops.models import Drop, Hold, Unit
-from drops.models.stock import FREE
+from drops.models import Drop
 
 Band = Literal["in", "low", "held", "gone"]
 
@@ -40,17 +39,27 @@ def counts(*, drop: Drop) -> dict[int, UnitCounts]:
 
 def counts_of(*, drops: Iterable[Drop]) -> dict[int, UnitCounts]:
     """Count the units of several drops by edition id, in one query."""
-    units = Unit.objects.filter(edition__drop__in=[drop.pk for drop in drops]).order_by()
-    rows = units.values_list("edition").annotate(
-        free=Count("pk", filter=FREE),
-        held=Count("pk", filter=Q(hold__state__in=Hold.BUSY)),
-        sold=Count("pk", filter=Q(hold__state=Hold.State.ALLOCATED)),
-        withheld=Count("pk", filter=Q(withheld_at__isnull=False)),
-    )
-    return {
-        edition: UnitCounts(free=free, held=held, sold=sold, withheld=withheld)
-        for edition, free, held, sold, withheld in rows
-    }
+    # By hand, as the gatekeeper counts once a second: writing this took the ORM 0.6 of a tick's 1.9 ms.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """
+            SELECT u.edition_id,
+                   count(*) FILTER (WHERE u.hold_id IS NULL AND u.withheld_at IS NULL),
+                   count(*) FILTER (WHERE h.state IN ('open', 'paying')),
+                   count(*) FILTER (WHERE h.state = 'allocated'),
+                   count(*) FILTER (WHERE u.withheld_at IS NOT NULL)
+            FROM drops_edition e
+            JOIN drops_unit u ON u.edition_id = e.id
+            LEFT JOIN drops_hold h ON h.id = u.hold_id
+            WHERE e.drop_id = ANY(%s)
+            GROUP BY u.edition_id
+            """,
+            [[drop.pk for drop in drops]],
+        )
+        return {
+            edition: UnitCounts(free=free, held=held, sold=sold, withheld=withheld)
+            for edition, free, held, sold, withheld in cursor.fetchall()
+        }
 
 
 def band(count: UnitCounts) -> Band:

@@ -40,12 +40,12 @@ class Readiness:
         return GO
 
 
-def end_limits(*, now: datetime) -> None:
+def end_limits(*, plans: Sequence[ScalePlan]) -> None:
     """Lift the limit on admission if no drop needs it any more, and end the alerts of drops that are over.
 
     To be called before any target is scaled down.
     """
-    if not due_plans(now=now):
+    if not plans:
         admission.lift_ceiling(drop=None, kind=Ceiling.Kind.READY_CAPACITY)
     alerts.resolve_for_drops(drops=Drop.objects.ended())
 
@@ -58,12 +58,11 @@ def due_plans(*, now: datetime) -> list[ScalePlan]:
     return list(ScalePlan.objects.filter(drop__in=running).select_related("drop"))
 
 
-def check_due(*, now: datetime, is_news: bool = True) -> list[str]:
-    """Check every drop that is due, and limit admission to what is ready for the least of them.
+def check_due(*, plans: Sequence[ScalePlan], now: datetime, is_news: bool = True) -> list[str]:
+    """Check every drop whose go / no-go is due, and limit admission to what is ready for the least of them.
 
     Return a line for each verdict that changed. Without news of steps or targets, a go stays a go.
     """
-    plans = due_plans(now=now)
     if plans and not is_news and all(plan.verdict == GO for plan in plans):
         return []
     checked = [(plan, check(scale_plan=plan, now=now)) for plan in plans]

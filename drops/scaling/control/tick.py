@@ -43,11 +43,12 @@ def run_once(*, actor: str, dry_run: bool = False) -> list[str]:
     lines = steps.advance(now=now, dry_run=dry_run)
     if not dry_run:
         alerts.resolve(subject=heartbeat.ALERT_SUBJECT)
-        readiness.end_limits(now=now)
+        plans = readiness.due_plans(now=now)
+        readiness.end_limits(plans=plans)
     targets = list(due_targets(now=now))
     lines += reconcile_targets(targets, actor=actor, now=now, paused=paused, dry_run=dry_run)
     if not dry_run:
-        lines += readiness.check_due(now=now, is_news=bool(lines or targets))
+        lines += readiness.check_due(plans=plans, now=now, is_news=bool(lines or targets))
         # Planning comes last: no error in it may keep a target from its baseline.
         lines += scale_plans.plan_due(now=now)
         for line in lines:

@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
-from django.db.models.functions import Now
 
 from drops import lifecycle, stock
 from drops.lifecycle import Phase
 from drops.models import Checkpoint, Drop, Edition
 from drops.waitingroom.protocol import lua, tickets
+from shop.core import sql
+from shop.models import Product
 
 PUBLISHED_AFTER_END = timedelta(minutes=10)
 KEYS_KEPT_AFTER_END = timedelta(hours=1)
@@ -111,19 +112,41 @@ class DropSnapshot:
 
 
 def read_drops() -> list[DropSnapshot]:
-    """Return a snapshot of every announced drop that hasn't ended, or ended a few minutes ago. One query.
+    """Return a snapshot of every announced drop that hasn't ended, or ended a few minutes ago. One query."""
+    # By hand, as writing this query took the ORM half of a tick's CPU: 2.1 of 4.4 ms, against 0.1 ms.
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            SELECT statement_timestamp(),
+                   EXISTS (SELECT FROM drops_pause WHERE drop_id = d.id AND ended_at IS NULL),
+                   EXISTS (SELECT FROM drops_unit u JOIN drops_edition e ON e.id = u.edition_id
+                           WHERE e.drop_id = d.id AND u.hold_id IS NULL AND u.withheld_at IS NULL)
+                   OR EXISTS (SELECT FROM drops_hold WHERE drop_id = d.id AND state IN ('open', 'paying')),
+                   {sql.columns(Drop, "d")}, {sql.columns(Product, "p")}, {sql.columns(Checkpoint, "c")}
+            FROM drops_drop d
+            JOIN shop_product p ON p.id = d.product_id
+            LEFT JOIN drops_checkpoint c ON c.drop_id = d.id
+            WHERE d.announced_at IS NOT NULL
+              AND (least(d.sold_out_at, d.closed_at, d.cancelled_at, d.closes_at)
+                   <= statement_timestamp() - %s * interval '1 second') IS NOT TRUE
+            ORDER BY d.opens_at, d.id
+            """,
+            [PUBLISHED_AFTER_END.total_seconds()],
+        )
+        return [read_row(row) for row in cursor.fetchall()]
 
-    For three drops it costs 3 ms of CPU: 0.3 % of a process that ticks once a second.
-    """
-    drops = (
-        Drop.objects.filter(announced_at__isnull=False)
-        .exclude(pk__in=Drop.objects.ended(ago=PUBLISHED_AFTER_END).values("pk"))
-        .with_state()
-        .select_related("product", "checkpoint")
-        .order_by("opens_at", "pk")
-        .annotate(clock=Now())
-    )
-    return [take(drop, drop.clock) for drop in drops]  # type: ignore[attr-defined]  # the annotation
+
+def read_row(row: Sequence[Any]) -> DropSnapshot:
+    """Return the snapshot of a row that read_drops selects."""
+    now, paused, anything_left, *values = row
+    product_at = len(sql.fields(Drop))
+    checkpoint_at = product_at + len(sql.fields(Product))
+    drop = sql.from_row(Drop, values[:product_at])
+    drop.product = sql.from_row(Product, values[product_at:checkpoint_at])
+    drop.paused, drop.anything_left = paused, anything_left
+    if values[checkpoint_at] is not None:  # the checkpoint's key
+        drop.checkpoint = sql.from_row(Checkpoint, values[checkpoint_at:])
+    return take(drop, now)
 
 
 def take(drop: Drop, now: datetime) -> DropSnapshot:
