@@ -108,57 +108,10 @@ def add_scaled_drop() -> dict[str, str]:
 
 def _scale(drop: Drop, scaled: Scaled, *, needed: datetime, now: datetime) -> dict[str, Any]:
     """Make a target with its step and calls; its line of the plan."""
-    target = Target.objects.create(
-        name=scaled.name,
-        provider=scaled.provider,
-        locator=scaled.locator,
-        resource=f"journey:{scaled.name}",
-        enabled=False,
-        ceiling=60,
-        lead_seconds=180,
-        observed={"size": scaled.before, "serving": scaled.before},
-        observed_at=now,
-        ready_size=scaled.before,
-    )
-    Share.objects.create(target=target, group=scaled.group, per_second=100)
     starts = needed - scaled.ahead * MINUTE
-    ready = starts + scaled.took * MINUTE
-    step = Step.objects.create(
-        drop=drop,
-        target=target,
-        tier=scaled.tier,
-        state="restored",
-        desired_size=scaled.wanted,
-        starts_at=starts,
-        needed_at=needed,
-        requested_at=starts + MINUTE / 15,
-        ready_at=ready,
-        holding_at=drop.lobby_opens_at,
-        released_at=now - 8 * MINUTE,
-        ended_at=now - (2 + scaled.tier) * MINUTE,
-        message="Not ready at the go / no-go." if ready > needed else "",
-    )
-    Call.objects.create(
-        target=target,
-        step=step,
-        at=starts + MINUTE / 15,
-        operation="apply",
-        before={"min": scaled.before},
-        after={"min": scaled.wanted},
-        request_id="7c9e6679-7425-40de-944b-e07fc1f90ae7",
-        milliseconds=312,
-        actor="beat",
-    )
-    if ready > needed:
-        Call.objects.create(
-            target=target,
-            step=step,
-            at=starts + MINUTE,
-            operation="read",
-            milliseconds=8004,
-            actor="beat",
-            error="ECS is throttling. Nothing to do: it is read again in 10 s.",
-        )
+    target = _make_target(scaled, now=now)
+    step = _make_step(drop, target, scaled, starts=starts, needed=needed, now=now)
+    _make_calls(step, scaled, late=step.ready_at > needed)
     return {
         "target_id": target.pk,
         "target": scaled.name,
@@ -173,6 +126,70 @@ def _scale(drop: Drop, scaled: Scaled, *, needed: datetime, now: datetime) -> di
         "reasons": [f"{scaled.group}: 100 % of 900/s / 40/s an instance", "with 30 % headroom"],
         "price": "0.42",
     }
+
+
+def _make_target(scaled: Scaled, *, now: datetime) -> Target:
+    target = Target.objects.create(
+        name=scaled.name,
+        provider=scaled.provider,
+        locator=scaled.locator,
+        resource=f"journey:{scaled.name}",
+        enabled=False,
+        ceiling=60,
+        lead_seconds=180,
+        observed={"size": scaled.before, "serving": scaled.before},
+        observed_at=now,
+        ready_size=scaled.before,
+    )
+    Share.objects.create(target=target, group=scaled.group, per_second=100)
+    return target
+
+
+def _make_step(
+    drop: Drop, target: Target, scaled: Scaled, *, starts: datetime, needed: datetime, now: datetime
+) -> Step:
+    """Make a step that is over. One that took longer than it began ahead was late."""
+    ready = starts + scaled.took * MINUTE
+    return Step.objects.create(
+        drop=drop,
+        target=target,
+        tier=scaled.tier,
+        state="restored",
+        desired_size=scaled.wanted,
+        starts_at=starts,
+        needed_at=needed,
+        requested_at=starts + MINUTE / 15,
+        ready_at=ready,
+        holding_at=drop.lobby_opens_at,
+        released_at=now - 8 * MINUTE,
+        ended_at=now - (2 + scaled.tier) * MINUTE,
+        message="Not ready at the go / no-go." if ready > needed else "",
+    )
+
+
+def _make_calls(step: Step, scaled: Scaled, *, late: bool) -> None:
+    """Make the call that applied the size, and before a late step one that failed."""
+    Call.objects.create(
+        target=step.target,
+        step=step,
+        at=step.requested_at,
+        operation="apply",
+        before={"min": scaled.before},
+        after={"min": scaled.wanted},
+        request_id="7c9e6679-7425-40de-944b-e07fc1f90ae7",
+        milliseconds=312,
+        actor="beat",
+    )
+    if late:
+        Call.objects.create(
+            target=step.target,
+            step=step,
+            at=step.starts_at + MINUTE,
+            operation="read",
+            milliseconds=8004,
+            actor="beat",
+            error="ECS is throttling. Nothing to do: it is read again in 10 s.",
+        )
 
 
 def remove_scaled_drop() -> None:

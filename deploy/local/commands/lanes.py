@@ -62,9 +62,9 @@ class Run:
         return Counter(json.loads(summary.read_text())) if summary.exists() else Counter()
 
     def progress(self) -> str:
-        """The newest percentage in pytest's output."""
-        found = re.findall(r"\[ *(\d+%)\]", self.output())
-        return f"{self.name} {found[-1] if found else '0%'}"
+        """How many tests have ended: pytest prints a character for each."""
+        ended = sum(len(results) for results in re.findall(r"^[.FEsxX]+", self.output(), re.MULTILINE))
+        return f"{self.name} {ended}"
 
 
 class Outcome(NamedTuple):
@@ -145,7 +145,7 @@ def _wait(runs: Sequence[Run]) -> None:
         if time.monotonic() - told > PROGRESS_SECONDS:
             told = time.monotonic()
             print(
-                f"after {told - runs[0].began:.0f} s: {', '.join(run.progress() for run in waiting)}",
+                f"after {told - runs[0].began:.0f} s: {', '.join(run.progress() for run in waiting)} tests",
                 flush=True,
             )
         time.sleep(POLL_SECONDS)

@@ -1,6 +1,6 @@
 """The periodic tasks of pre-scaling, and the watchdog of beat."""
 
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -50,5 +50,9 @@ def test_check_alerts_ops_that_ticks_have_stopped(cloud: Cloud, settings: Settin
 def test_run_ends_when_it_is_stopped() -> None:
     stop = Event()
     stop.set()
+    thread = Thread(target=watchdog.run, args=[stop], daemon=True)
 
-    watchdog.run(stop)
+    thread.start()
+
+    thread.join(timeout=30)
+    assert not thread.is_alive()
