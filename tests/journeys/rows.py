@@ -109,9 +109,10 @@ def add_scaled_drop() -> dict[str, str]:
 def _scale(drop: Drop, scaled: Scaled, *, needed: datetime, now: datetime) -> dict[str, Any]:
     """Make a target with its step and calls; its line of the plan."""
     starts = needed - scaled.ahead * MINUTE
+    ready = starts + scaled.took * MINUTE
     target = _make_target(scaled, now=now)
-    step = _make_step(drop, target, scaled, starts=starts, needed=needed, now=now)
-    _make_calls(step, scaled, late=step.ready_at > needed)
+    step = _make_step(drop, target, scaled, starts=starts, ready=ready, needed=needed, now=now)
+    _make_calls(step, scaled, late=ready > needed)
     return {
         "target_id": target.pk,
         "target": scaled.name,
@@ -146,10 +147,16 @@ def _make_target(scaled: Scaled, *, now: datetime) -> Target:
 
 
 def _make_step(
-    drop: Drop, target: Target, scaled: Scaled, *, starts: datetime, needed: datetime, now: datetime
+    drop: Drop,
+    target: Target,
+    scaled: Scaled,
+    *,
+    starts: datetime,
+    ready: datetime,
+    needed: datetime,
+    now: datetime,
 ) -> Step:
-    """Make a step that is over. One that took longer than it began ahead was late."""
-    ready = starts + scaled.took * MINUTE
+    """Make a step that is over."""
     return Step.objects.create(
         drop=drop,
         target=target,
@@ -168,11 +175,11 @@ def _make_step(
 
 
 def _make_calls(step: Step, scaled: Scaled, *, late: bool) -> None:
-    """Make the call that applied the size, and before a late step one that failed."""
+    """Make the call that applied the size, and for a step that came late one that failed."""
     Call.objects.create(
         target=step.target,
         step=step,
-        at=step.requested_at,
+        at=step.starts_at + MINUTE / 15,
         operation="apply",
         before={"min": scaled.before},
         after={"min": scaled.wanted},
