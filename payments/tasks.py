@@ -8,7 +8,7 @@ import random
 from celery import Task, shared_task
 
 from payments import invariants
-from payments.processing import advance, money_alerts, rate_limit, recovery, webhooks
+from payments.processing import advance, money_alerts, notices, rate_limit, recovery, webhooks
 
 MAX_ORDERS_PER_SWEEP = 60  # about what the rate limit allows until the next sweep
 EXPIRES_SECONDS = 30  # after that a sweep has enqueued the order again anyway
@@ -59,7 +59,8 @@ def sweep_payments(**_: object) -> int:
 
 @shared_task(name="payments.watch_money", ignore_result=True)
 def watch_money(**_: object) -> int:
-    """Check the invariants of current drops and resolve alerts that are over; return how many rules broke."""
+    """Write what is due about payments, check the invariants, resolve alerts; return how many rules broke."""
+    notices.write_due()
     money_alerts.resolve_finished()
     return invariants.raise_alerts()
 

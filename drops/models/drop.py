@@ -11,6 +11,7 @@ from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils.functional import cached_property
 
+from shop.core.fields import ShortenedCharField
 from shop.models import Product, Variant
 
 # A drop has ended once any of these times has passed.
@@ -180,7 +181,7 @@ class Pause(models.Model):
     drop = models.ForeignKey(Drop, models.CASCADE, related_name="pauses")
     began_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True)
-    reason = models.CharField(max_length=200, blank=True)
+    reason = ShortenedCharField(max_length=200, blank=True)
 
     class Meta:
         ordering = ["began_at"]

@@ -16,6 +16,7 @@ from django.db.models.functions import Greatest, Now
 from django.utils.functional import cached_property
 
 from drops.models.drop import Drop, Edition, Pause, open_pauses
+from shop.core.fields import ShortenedCharField
 
 
 class HoldQuerySet(models.QuerySet["Hold"]):
@@ -159,7 +160,7 @@ class Unit(models.Model):
     number = models.PositiveIntegerField()  # 1 … quantity
     hold = models.ForeignKey(Hold, models.PROTECT, null=True, related_name="units", db_index=False)
     withheld_at = models.DateTimeField(null=True)
-    withheld_reason = models.CharField(max_length=200, blank=True)
+    withheld_reason = ShortenedCharField(max_length=200, blank=True)
 
     objects = UnitQuerySet.as_manager()
 

@@ -5,6 +5,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from drops.models.drop import Drop
+from shop.core.fields import ShortenedCharField
 
 
 class Leadership(models.Model):
@@ -39,7 +40,9 @@ class Checkpoint(models.Model):
     cursor_moved_at = models.DateTimeField(null=True)
     allowance = models.PositiveBigIntegerField(default=0)
     entered = models.PositiveBigIntegerField(default=0)
-    reason = models.CharField(max_length=200, default="")  # a sentence: the ceiling that bounds the allowance
+    reason = ShortenedCharField(
+        max_length=200, default=""
+    )  # a sentence: the ceiling that bounds the allowance
     at = models.DateTimeField(db_default=Now())
 
     class Meta:
@@ -71,7 +74,7 @@ class Ceiling(models.Model):
     )  # null: all drops together
     kind = models.CharField(max_length=20, choices=Kind)
     shoppers = models.PositiveIntegerField()
-    reason = models.CharField(max_length=200)
+    reason = ShortenedCharField(max_length=200)
     set_at = models.DateTimeField(db_default=Now())
     ends_at = models.DateTimeField(null=True)  # null: until it is lifted
 

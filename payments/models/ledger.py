@@ -5,6 +5,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from payments.models.order import Order
+from shop.core.fields import ShortenedCharField
 
 
 class Event(models.Model):
@@ -15,13 +16,14 @@ class Event(models.Model):
         PROCESSED = "processed"
         IGNORED = "ignored"
 
-    id = models.CharField(primary_key=True, max_length=80)  # Stripe's own: a repeat changes nothing
-    type = models.CharField(max_length=80)
+    # Stripe's own, as long as its ids get: a repeat changes nothing.
+    id = models.CharField(primary_key=True, max_length=255)
+    type = models.CharField(max_length=255)
     livemode = models.BooleanField()
-    intent_id = models.CharField(max_length=80, blank=True, default="")
+    intent_id = models.CharField(max_length=255, blank=True, default="")
     payload = models.JSONField()
     state = models.CharField(max_length=9, choices=State, default=State.STORED)
-    reason = models.CharField(max_length=80, blank=True, default="")  # why it was ignored
+    reason = ShortenedCharField(max_length=80, blank=True, default="")  # why it was ignored
     received_at = models.DateTimeField(db_default=Now())
     processed_at = models.DateTimeField(null=True)
 
@@ -52,7 +54,7 @@ class LedgerEntry(models.Model):
     kind = models.CharField(max_length=10, choices=Kind)
     amount = models.IntegerField()  # what we received; negative for a refund
     currency = models.CharField(max_length=3)
-    stripe_id = models.CharField(max_length=80)  # the charge or the refund
+    stripe_id = models.CharField(max_length=255)  # the charge or the refund
     livemode = models.BooleanField()
     at = models.DateTimeField(db_default=Now())
 

@@ -19,6 +19,7 @@ from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from drops.models import Hold
+from shop.core.fields import ShortenedCharField
 
 
 class Order(models.Model):
@@ -43,7 +44,7 @@ class Order(models.Model):
     tax_in_price = models.BooleanField(default=True)  # contained in subtotal and shipping, not added to them
     total = models.PositiveIntegerField()
 
-    language = models.CharField(max_length=8, default="en")
+    language = models.CharField(max_length=35, default="en")  # as long as language tags get
     livemode = models.BooleanField()
     created_at = models.DateTimeField(db_default=Now())
     leased_until = models.DateTimeField(db_default=Now())  # by the worker that advances the order
@@ -78,6 +79,12 @@ class Payment(models.Model):
 
     FINAL = (State.CAPTURED, State.VOIDED)
 
+    class Notice(models.TextChoices):
+        """What must still be written about a payment, besides the record of its money."""
+
+        CONFIRMATION = "confirmation"  # the email with the numbers
+        AUTHORISATION_LOST = "authorisation lost"  # an alert
+
     class Decision(models.TextChoices):
         CAPTURE = "capture"
         VOID = "void"
@@ -95,8 +102,9 @@ class Payment(models.Model):
     state = models.CharField(max_length=10, choices=State, default=State.NEW)
     # Made once, when the payment is authorised, and never changed.
     decision = models.CharField(max_length=7, choices=Decision, blank=True, default="")
-    intent_id = models.CharField(max_length=80, null=True, unique=True)
-    charge_id = models.CharField(max_length=80, blank=True, default="")
+    # Ids of Stripe's are up to 255 characters long.
+    intent_id = models.CharField(max_length=255, null=True, unique=True)
+    charge_id = models.CharField(max_length=255, blank=True, default="")
     amount = models.PositiveIntegerField()
     currency = models.CharField(max_length=3)
     livemode = models.BooleanField()
@@ -105,6 +113,7 @@ class Payment(models.Model):
     void_reason = models.CharField(max_length=20, choices=VoidReason, blank=True, default="")
     changed_at = models.DateTimeField(db_default=Now())
     captured_at = models.DateTimeField(null=True)
+    notice_due = models.CharField(max_length=20, choices=Notice, blank=True, db_default="", default="")
     checked_at = models.DateTimeField(null=True)  # when Stripe was last asked about it, or a sweep claimed it
 
     class Meta:
@@ -128,7 +137,8 @@ class Payment(models.Model):
                 fields=["changed_at"],
                 condition=~Q(state__in=["captured", "voided"]),
                 name="payments_under_way",
-            )
+            ),
+            models.Index(fields=["changed_at"], condition=~Q(notice_due=""), name="notices_to_write"),
         ]
 
     def __str__(self) -> str:
@@ -158,7 +168,7 @@ class Attempt(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     sent_at = models.DateTimeField(null=True)  # committed before the call
     ended_at = models.DateTimeField(null=True)
-    decline_code = models.CharField(max_length=60, blank=True, default="")
+    decline_code = ShortenedCharField(max_length=60, blank=True, default="")
 
     class Meta:
         ordering = ["id"]

@@ -10,6 +10,8 @@ from payments.orders import line_items, links
 from shop import shipping
 from shop.core import outbox
 
+MAX_NUMBERS_IN_SUBJECT = 3
+
 
 def put_confirmation(*, order: Order) -> None:
     """Put the confirmation of a paid order into the outbox, once per order."""
@@ -19,6 +21,7 @@ def put_confirmation(*, order: Order) -> None:
             "order": order,
             "lines": items,
             "headline": line_items.headline(lines=items),
+            "summary": line_items.summary(lines=items, max_numbers=MAX_NUMBERS_IN_SUBJECT),
             "country": str(shipping.COUNTRIES[order.country][0]),
             "drop": queries.cached_fixed_parts(drop_id=order.hold.drop_id),
             "link": links.order_url(order),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from drops import queries
 from drops.models import Hold
@@ -84,6 +85,22 @@ def headline(*, lines: list[LineItem]) -> str:
     return listed([in_edition(line, line.words) for line in lines])
 
 
+def summary(*, lines: list[LineItem], max_numbers: int) -> str:
+    """Return what was bought for a mail's subject: the headline, or its first numbers and how many more.
+
+    "No. 1, No. 2, No. 3 and 17 more"; of several editions "S No. 1, S No. 2, L No. 1 and 3 more".
+    """
+    numbers = [(line, number) for line in lines for number in numbers_of(line.numbers)]
+    more = len(numbers) - max_numbers
+    if more <= 0:
+        return headline(lines=lines)
+    first = [
+        number if len(lines) == 1 else in_edition(line, number) for line, number in numbers[:max_numbers]
+    ]
+    text = ngettext("%(numbers)s and %(more)s more", "%(numbers)s and %(more)s more", more)
+    return text % {"numbers": joined(first), "more": f"{more:,}"}
+
+
 def pieces(*, lines: list[LineItem]) -> str:
     """Name the pieces for a sentence: "No. 37", "No. 37 and No. 41", "Silver No. 1 and Bronze No. 1"."""
     if len(lines) == 1:
@@ -108,11 +125,14 @@ def numbers_of(numbers: Sequence[int]) -> list[str]:
 
 def listed(items: Sequence[str]) -> str:
     """Return "A", "A and B", "A, B and C"."""
-    if not items:
-        return ""
-    text = items[0]
-    for item in items[1:-1]:
-        text = _("%(list)s, %(next)s") % {"list": text, "next": item}
-    if len(items) > 1:
-        text = _("%(list)s and %(last)s") % {"list": text, "last": items[-1]}
+    if len(items) < 2:
+        return joined(items)
+    return _("%(list)s and %(last)s") % {"list": joined(items[:-1]), "last": items[-1]}
+
+
+def joined(items: Sequence[str]) -> str:
+    """Return "A", "A, B", "A, B, C"."""
+    text = ""
+    for item in items:
+        text = _("%(list)s, %(next)s") % {"list": text, "next": item} if text else item
     return text

@@ -59,7 +59,7 @@ def advance_order(*, order_id: int, states: Collection[str] = tuple(STEPS)) -> s
         log.error(
             "order %s, payment %s: Stripe refused our request: %s", payment.order, payment.state, refused
         )
-        money_alerts.request_refused(payment, refused)
+        money_alerts.try_raising(money_alerts.request_refused, payment, refused)
     finally:
         if payment.state in STEPS:  # nobody needs the lease of an order whose payment is final
             release_lease(order_id=order_id, leased_until=leased_until)

@@ -144,7 +144,7 @@ def settle_confirm(payment: Payment, attempt: Attempt, intent: gateway.Intent) -
     # The bank is still processing. Nothing is concluded; a sweep asks again.
     log.warning("order %s: its PaymentIntent is %s", payment.order, intent.status)
     if is_late(payment):
-        money_alerts.still_processing(payment)
+        money_alerts.try_raising(money_alerts.still_processing, payment)
     return False
 
 

@@ -10,8 +10,7 @@ from django.db.models.functions import Now
 
 from drops import holds
 from payments.models import Attempt, LedgerEntry, Payment
-from payments.orders import emails
-from payments.processing import gateway, money_alerts, rate_limit
+from payments.processing import gateway, money_alerts, notices, rate_limit
 from payments.processing.transitions import (
     change_state,
     end_attempt,
@@ -47,17 +46,20 @@ def capture_intent(payment: Payment) -> bool:
     if intent.status == "succeeded":
         record_capture(payment, intent)
     elif intent.status == "canceled":
-        with transaction.atomic():
-            money_alerts.authorisation_lost(payment)
-            holds.withhold(hold=payment.order.hold, reason="capture refused")
-            change_state(payment, Payment.State.VOIDED, void_reason=Payment.VoidReason.REFUSED)
+        record_lost_authorisation(payment)
     return False
 
 
 def record_capture(payment: Payment, intent: gateway.Intent) -> None:
-    """Write the ledger entry and the confirmation email in the same transaction as the state."""
+    """Write the ledger entry in the same transaction as the state; then the confirmation email."""
     with transaction.atomic():
-        change_state(payment, Payment.State.CAPTURED, captured_at=Now(), charge_id=intent.charge_id)
+        change_state(
+            payment,
+            Payment.State.CAPTURED,
+            captured_at=Now(),
+            charge_id=intent.charge_id,
+            notice_due=Payment.Notice.CONFIRMATION,
+        )
         LedgerEntry.objects.create(
             order=payment.order,
             kind=LedgerEntry.Kind.CAPTURE,
@@ -66,7 +68,20 @@ def record_capture(payment: Payment, intent: gateway.Intent) -> None:
             stripe_id=intent.charge_id,
             livemode=payment.livemode,
         )
-        emails.put_confirmation(order=payment.order)
+        notices.write(payment=payment, notice=Payment.Notice.CONFIRMATION)
+
+
+def record_lost_authorisation(payment: Payment) -> None:
+    """Record that Stripe canceled the payment before it was captured, and withhold its units."""
+    with transaction.atomic():
+        holds.withhold(hold=payment.order.hold, reason="capture refused")
+        change_state(
+            payment,
+            Payment.State.VOIDED,
+            void_reason=Payment.VoidReason.REFUSED,
+            notice_due=Payment.Notice.AUTHORISATION_LOST,
+        )
+        notices.write(payment=payment, notice=Payment.Notice.AUTHORISATION_LOST)
 
 
 def cancel_intent(payment: Payment) -> bool:
@@ -88,7 +103,7 @@ def cancel_intent(payment: Payment) -> bool:
             "order %s: its payment must be voided, but its PaymentIntent is %s", payment.order, intent.status
         )
         if intent.status == "succeeded":
-            money_alerts.charged_but_to_be_voided(payment)
+            money_alerts.try_raising(money_alerts.charged_but_to_be_voided, payment)
     return False
 
 

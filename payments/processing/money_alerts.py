@@ -4,10 +4,20 @@ Each is raised where the fault is seen, as often as it is seen. A periodic task 
 has moved on, so that orders without a fault cost nothing.
 """
 
+import logging
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec
+
+from django.db import transaction
+
 from payments.models import Payment
 from payments.processing import gateway
 from shop.core import alerts, money
 from shop.core.models import Alert
+
+log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 
 SOURCE = "payments"
 CALL_NAMES: dict[str, str] = {  # what a worker asks Stripe for while a payment is in this state
@@ -17,6 +27,23 @@ CALL_NAMES: dict[str, str] = {  # what a worker asks Stripe for while a payment 
     Payment.State.CAPTURING: "capture",
     Payment.State.VOIDING: "cancel",
 }
+
+
+def try_raising(
+    raise_alert: Callable[Concatenate[Payment, P], None],
+    payment: Payment,
+    *args: P.args,
+    **kwargs: P.kwargs,
+) -> None:
+    """Raise one of the alerts below about the payment; log a failure to, which undoes nothing else.
+
+    The alert is raised again the next time that its fault is seen.
+    """
+    try:
+        with transaction.atomic():
+            raise_alert(payment, *args, **kwargs)
+    except Exception:  # an alert is no reason to stop or undo what is done about the payment
+        log.exception("order %s: its alert could not be raised", payment.order)
 
 
 def request_refused(payment: Payment, refused: gateway.StripeRefused) -> None:
@@ -37,6 +64,7 @@ def authorisation_lost(payment: Payment) -> None:
         "authorisation lost",
         f"Stripe canceled the payment of order {_described(payment)} before it was captured. Nothing has been"
         f" charged, and the order's pieces are withheld from sale. {_look_at(payment)}",
+        state=Payment.State.CAPTURING,  # which it has left: the alert is news, and nothing is left to wait for
     )
 
 
@@ -48,6 +76,27 @@ def charged_but_to_be_voided(payment: Payment) -> None:
         f"The payment of order {_described(payment)} must be voided, but its shopper has been charged. Refund"
         f" it in Stripe's dashboard: the order doesn't get its pieces. {_look_at(payment)}",
     )
+
+
+def notice_failed(payment: Payment, *, notice: str, error: Exception) -> None:
+    """The email or the alert about a payment could not be written. The payment itself is recorded."""
+    order = payment.order
+    alerts.raise_alert(
+        source=SOURCE,
+        subject=notice_subject(payment, notice=notice),
+        message=f"The {notice} of order {_described(payment)} can't be written: {error}. The payment itself is"
+        f" recorded. It is tried again every minute; if this stays open, report it with the workers' log.",
+        details={"notice": notice, "drop": order.hold.drop.slug},
+    )
+
+
+def notice_written(payment: Payment, *, notice: str) -> None:
+    """Resolve the alert that the notice could not be written."""
+    alerts.resolve(subject=notice_subject(payment, notice=notice))
+
+
+def notice_subject(payment: Payment, *, notice: str) -> str:
+    return f"order:{payment.order.number} {notice} not written"
 
 
 def still_processing(payment: Payment) -> None:
@@ -70,9 +119,10 @@ def resolve_finished() -> int:
     return resolved
 
 
-def _raise(payment: Payment, fault: str, message: str) -> None:
+def _raise(payment: Payment, fault: str, message: str, *, state: str = "") -> None:
+    """Raise an alert that ends once the payment has left `state`, by default the one that it is in."""
     order = payment.order
-    details = {"order": order.number, "state": str(payment.state), "drop": order.hold.drop.slug}
+    details = {"order": order.number, "state": str(state or payment.state), "drop": order.hold.drop.slug}
     alerts.raise_alert(
         source=SOURCE, subject=f"order:{order.number} {fault}", message=message, details=details
     )

@@ -39,7 +39,7 @@ def raise_alert(
     """
     with transaction.atomic():
         alert, is_new = Alert.objects.get_or_create(
-            subject=subject[:120],
+            subject=subject,
             resolved_at=None,
             defaults={"source": source, "message": message, "details": dict(details or {})},
         )
@@ -52,7 +52,7 @@ def raise_alert(
 
 def resolve(*, subject: str) -> bool:
     """Resolve the open alert of that subject; return whether there was one."""
-    return bool(Alert.objects.open().filter(subject=subject[:120]).update(resolved_at=Now()))
+    return bool(Alert.objects.open().filter(subject=subject).update(resolved_at=Now()))
 
 
 def send_due(*, limit: int = 20) -> int:

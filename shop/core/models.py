@@ -9,6 +9,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from shop.core.fields import ShortenedCharField
+
 
 class OutboxMessage(models.Model):
     """A message that is a row first. A worker claims it when it is due, sends it, and marks it as sent."""
@@ -33,10 +35,10 @@ class Email(OutboxMessage):
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    kind = models.CharField(max_length=40)
-    about = models.CharField(max_length=80)  # such as "order:<uuid>"
+    kind = ShortenedCharField(max_length=40)
+    about = ShortenedCharField(max_length=80)  # such as "order:<uuid>"
     to = models.EmailField()
-    subject = models.CharField(max_length=200)
+    subject = ShortenedCharField(max_length=200)
     text = models.TextField()
     html = models.TextField()
 
@@ -61,8 +63,8 @@ class Alert(OutboxMessage):
     LONGEST_WAIT = timedelta(minutes=10)
     MAX_TRIES = 50
 
-    source = models.CharField(max_length=40)  # what raised it: "scaling", "payments", "mail"
-    subject = models.CharField(max_length=120)  # "target:3 drift", "drop:0-kg no-go"
+    source = ShortenedCharField(max_length=40)  # what raised it: "scaling", "payments", "mail"
+    subject = ShortenedCharField(max_length=120)  # "target:3 drift", "drop:0-kg no-go"
     message = models.TextField()
     details = models.JSONField(default=dict)  # names for machines: {"drop": slug, "target": name}
     resolved_at = models.DateTimeField(null=True)
@@ -88,8 +90,8 @@ class AuditEntry(models.Model):
     at = models.DateTimeField(auto_now_add=True)
     # Null means the system itself.
     actor = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
-    about = models.CharField(max_length=80, db_index=True)  # "drop:nth-place"
-    action = models.CharField(max_length=40)
+    about = ShortenedCharField(max_length=80, db_index=True)  # "drop:nth-place"
+    action = ShortenedCharField(max_length=40)
     before = models.JSONField(default=dict)
     after = models.JSONField(default=dict)
 

@@ -10,6 +10,7 @@ from django.db.models import Q
 
 from drops.models import Drop
 from drops.scaling.models.target import Group, Target
+from shop.core.fields import ShortenedCharField
 
 
 class ScalePlan(models.Model):
@@ -90,7 +91,7 @@ class Step(models.Model):
     holding_at = models.DateTimeField(null=True)
     released_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
-    message = models.CharField(max_length=300, blank=True)  # for ops: what it waits for, or what went wrong
+    message = ShortenedCharField(max_length=300, blank=True)  # for ops: what it waits for, or what went wrong
 
     class Meta:
         ordering = ["drop", "tier", "target"]

@@ -7,6 +7,7 @@ from django.db.models.functions import Now
 from drops.models import Drop
 from drops.scaling.models.plan import Step
 from drops.scaling.models.target import Target
+from shop.core.fields import ShortenedCharField
 
 
 class Call(models.Model):
@@ -18,10 +19,10 @@ class Call(models.Model):
     operation = models.CharField(max_length=10)  # "read", "apply", "test"
     before = models.JSONField(null=True)
     after = models.JSONField(null=True)
-    request_id = models.CharField(max_length=100, blank=True)
+    request_id = ShortenedCharField(max_length=100, blank=True)
     milliseconds = models.PositiveIntegerField()
-    actor = models.CharField(max_length=80)  # "beat", "command", a user's name
-    error = models.CharField(max_length=300, blank=True)
+    actor = ShortenedCharField(max_length=80)  # "beat", "command", a user's name
+    error = ShortenedCharField(max_length=300, blank=True)
 
     class Meta:
         ordering = ["-at", "-id"]
@@ -61,9 +62,9 @@ class Heartbeat(models.Model):
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     ticked_at = models.DateTimeField(null=True)
-    actor = models.CharField(max_length=80, blank=True)
+    actor = ShortenedCharField(max_length=80, blank=True)
     paused_at = models.DateTimeField(null=True)
-    paused_reason = models.CharField(max_length=200, blank=True)
+    paused_reason = ShortenedCharField(max_length=200, blank=True)
 
     class Meta:
         constraints = [models.CheckConstraint(name="there_is_one_heartbeat", condition=Q(id=1))]

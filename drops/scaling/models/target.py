@@ -4,6 +4,8 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
+from shop.core.fields import ShortenedCharField
+
 
 class Group(models.TextChoices):
     """The groups that serve a drop: the Procfile's, and the two data stores."""
@@ -85,11 +87,11 @@ class Target(models.Model):
     locked_until = models.DateTimeField(null=True, editable=False)  # one tick at a time works on a target
     failures = models.PositiveSmallIntegerField(default=0, editable=False)  # in a row
     retry_at = models.DateTimeField(null=True, editable=False)
-    error = models.CharField(max_length=300, blank=True, editable=False)
+    error = ShortenedCharField(max_length=300, blank=True, editable=False)
     stopped_at = models.DateTimeField(
         null=True, editable=False
     )  # by drift: nothing is applied until ops decide
-    stopped_reason = models.CharField(max_length=300, blank=True, editable=False)
+    stopped_reason = ShortenedCharField(max_length=300, blank=True, editable=False)
 
     class Meta:
         ordering = ["name"]

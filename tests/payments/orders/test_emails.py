@@ -33,6 +33,7 @@ def render(end: str, lines: Any = LINES, **fields: Any) -> Any:
         "order": SimpleNamespace(**ORDER | fields),
         "lines": lines,
         "headline": ", ".join(f"No. {line['numbers'][0]} of {line['of']}" for line in lines),
+        "summary": ", ".join(f"No. {line['numbers'][0]} of {line['of']}" for line in lines),
         "link": "https://shop.example/orders/1.k1.a.b/",
         "seller": "Dropsite Ltd\n1 Quay\nHamburg",
         "shop_name": "Dropsite & Sons",
