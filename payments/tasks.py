@@ -59,9 +59,9 @@ def sweep_payments(**_: object) -> int:
 
 @shared_task(name="payments.watch_money", ignore_result=True)
 def watch_money(**_: object) -> int:
-    """Write what is due about payments, check the invariants, resolve alerts; return how many rules broke."""
-    notices.write_due()
+    """Resolve alerts, write what is due about payments, check the invariants; return how many rules broke."""
     money_alerts.resolve_finished()
+    notices.write_due()
     return invariants.raise_alerts()
 
 

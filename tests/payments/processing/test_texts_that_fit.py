@@ -11,7 +11,7 @@ from payments import tasks
 from payments.models import LedgerEntry, Order, Payment
 from payments.orders import emails, line_items
 from payments.orders.line_items import LineItem
-from payments.processing import advance, gateway, notices
+from payments.processing import advance, notices
 from shop.core import alerts, audit_log, outbox
 from shop.core.fields import ShortenedCharField
 from shop.core.models import Alert, Email
@@ -166,7 +166,7 @@ def test_lost_authorisation_is_recorded_although_its_alert_fails(
 ) -> None:
     order = make_order(sandbox)
     advance.advance_order(order_id=order.pk, states=advance.AUTHORISING_STATES)
-    gateway.cancel(intent_id=str(Payment.objects.get(order=order).intent_id), key="by hand")
+    sandbox.control("expire", payment_intent=Payment.objects.get(order=order).intent_id)
     works_again = failing_texts(alerts, "raise_alert")
 
     advance.advance_order(order_id=order.pk)
