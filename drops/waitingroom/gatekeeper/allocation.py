@@ -1,6 +1,7 @@
 """The allowance and the cursor of one tick, as pure arithmetic.
 
 allowance = entered + room            room = max(0, min(ceilings) − waiting passes)
+            It falls with a lowered ceiling: nobody else enters, and no pass is taken back.
 cursor    = cursor + as many places as use up the allowance, a call window after the last step, never back
 
 A ceiling is a number of shoppers who may be in with a pass and without a hold. Ceilings of all drops together

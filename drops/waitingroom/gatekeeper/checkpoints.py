@@ -24,7 +24,8 @@ FIELDS = (
 )
 
 # SQL, as the ORM can't update many rows, each with its own values and greatest(), behind a condition on
-# another table. `counter_limit` and `cursor` were promised to shoppers, so they never go back.
+# another table. `counter_limit` and `cursor` were promised to shoppers, so they never go back. The allowance may
+# fall, to what has entered.
 COMMIT = f"""
     WITH {leader.RENEWAL}
     UPDATE drops_checkpoint c
@@ -37,7 +38,7 @@ COMMIT = f"""
         joined = decided.joined,
         cursor = greatest(c.cursor, decided.cursor),
         cursor_moved_at = decided.cursor_moved_at,
-        allowance = decided.allowance,
+        allowance = greatest(decided.allowance, decided.entered),
         entered = decided.entered,
         reason = decided.reason
     FROM leader, unnest(

@@ -87,16 +87,16 @@ class Script:
         object.__setattr__(self, "sha", sha1(self.text.encode(), usedforsecurity=False).hexdigest())
 
 
-def load(name: str, *, prelude: str = "_adopted") -> Script:
-    """Read lua/<name>.lua, preceded by lua/<prelude>.lua."""
-    return Script("".join((FOLDER / f"{part}.lua").read_text() for part in (prelude, name) if part))
+def load(*names: str) -> Script:
+    """Read the files lua/<name>.lua, one after the other."""
+    return Script("".join((FOLDER / f"{name}.lua").read_text() for name in names))
 
 
-JOIN = load("join")
-ENTER = load("enter")
-CLOSE_LOBBY = load("close_lobby")
-PUBLISH = load("publish")
-ADOPT = load("adopt", prelude="")
+JOIN = load("_adopted", "join")
+ENTER = load("_adopted", "enter")
+CLOSE_LOBBY = load("_adopted", "close_lobby")
+PUBLISH = load("_adopted", "_allowance", "publish")
+ADOPT = load("_allowance", "adopt")
 
 
 def run(redis: Redis, script: Script, names: Sequence[str], arguments: Sequence[Argument]) -> list[Any]:
@@ -223,14 +223,15 @@ def publish(
 ) -> None:
     """Write what Postgres has committed.
 
-    `limit`, `cursor` and `allowance` never fall, whatever is passed here.
+    `limit` and `cursor` never fall, whatever is passed here; `allowance` falls no further than what has entered.
 
     `status` is the encoded document, `theme` the title and colours of the page without JavaScript.
 
     Raises: NotAdopted, OutdatedTerm.
     """
     fields = {
-        "most": {"limit": limit, "cursor": cursor, "allowance": allowance, "closed": int(closed)},
+        "most": {"limit": limit, "cursor": cursor, "closed": int(closed)},
+        "allowance": allowance,
         "once": _seal_fields(seal),
         "set": {"paused": str(int(paused))} | _theme_fields(theme),
     }
@@ -266,10 +267,11 @@ def adopt(
 
     Raises: RunIdMismatch, OutdatedTerm.
     """
-    numbers = {"epoch": epoch, "counter": counter, "limit": limit, "cursor": cursor, "allowance": allowance}
+    numbers = {"epoch": epoch, "counter": counter, "limit": limit, "cursor": cursor, "entered": entered}
     texts = {"lobby": str(lobby), "paused": str(int(paused))} | _seal_fields(seal) | _theme_fields(theme)
     fields = {
-        "most": numbers | {"entered": entered, "closed": int(closed)},
+        "most": numbers | {"closed": int(closed)},
+        "allowance": allowance,
         "set": texts,
         "unset": [name for name in ("seed", "n") if name not in texts],
     }

@@ -1,7 +1,7 @@
--- Writes what Postgres has committed: cursor, allowance and limit only grow, the seed is set once, and an older term is
--- refused.
+-- Writes what Postgres has committed: cursor and limit only grow, the allowance falls no further than what has entered,
+-- the seed is set once, and an older term is refused.
 -- KEYS state, seconds, status · ARGV term, status document or '', seconds of entries to keep, then JSON of
---   {"most": {name: number}, "once": {name: text}, "set": {name: text}}
+--   {"most": {name: number}, "allowance": number, "once": {name: text}, "set": {name: text}}
 -- → {'published'} · {'older', the newer term} · {'unadopted'}
 if not adopted(KEYS[1]) then return {'unadopted'} end
 local term = tonumber(redis.call('HGET', KEYS[1], 'term'))
@@ -13,6 +13,7 @@ for name, value in pairs(fields.most) do
   local kept = redis.call('HGET', KEYS[1], name)
   if not kept or value > tonumber(kept) then redis.call('HSET', KEYS[1], name, string.format('%.0f', value)) end
 end
+set_allowance(KEYS[1], fields.allowance)
 for name, value in pairs(fields.set) do redis.call('HSET', KEYS[1], name, value) end
 -- n may be left over from the first step of a seal that was never committed: the committed n is set with the seed.
 if fields.once.seed and redis.call('HSETNX', KEYS[1], 'seed', fields.once.seed) == 1 then

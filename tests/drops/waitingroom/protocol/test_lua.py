@@ -1,6 +1,7 @@
 """The scripts on a real server, one rule per test. Servers that lose data are in test_losses.py."""
 
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from uuid import UUID
 
@@ -206,12 +207,25 @@ def test_enter_is_refused_when_the_drop_is_closed(live: Redis) -> None:
 # --- publish
 
 
-def test_publish_takes_the_maximum(server: Redis) -> None:
+def test_publish_takes_the_maximum_of_cursor_and_limit(server: Redis) -> None:
     adopt(server)
-    publish(server, cursor=50, allowance=40, limit=2000)
-    publish(server, cursor=49, allowance=39, limit=1999)
+    publish(server, cursor=50, limit=2000)
+    publish(server, cursor=49, limit=1999)
 
-    assert state(server, "cursor", "allowance", "limit") == ["50", "40", "2000"]
+    assert state(server, "cursor", "limit") == ["50", "2000"]
+
+
+@pytest.mark.parametrize(("allowance", "kept"), [(0, "2"), (1, "2"), (2, "2"), (3, "3"), (60, "60")])
+@pytest.mark.parametrize("write", [publish, adopt])
+def test_the_allowance_falls_to_what_has_entered(
+    server: Redis, write: Callable[..., None], allowance: int, kept: str
+) -> None:
+    adopt(server, cursor=50, allowance=40)
+    for index in range(2):
+        lua.enter(server, "x", index=index, place=index)
+    write(server, allowance=allowance)
+
+    assert state(server, "allowance") == [kept]
 
 
 def test_publish_never_reopens_a_closed_drop(server: Redis) -> None:
@@ -270,12 +284,12 @@ def test_adopt_keeps_known_clients_and_resumes_at_the_committed_limit(server: Re
     assert state(server, "epoch", "limit") == ["2", "20"]
 
 
-def test_adopt_never_lowers_a_number(server: Redis) -> None:
+def test_adopt_lowers_no_number_but_the_allowance(server: Redis) -> None:
     adopt(server, epoch=3, counter=10, limit=20, cursor=7, allowance=8, entered=6)
     adopt(server, epoch=2, counter=9, limit=19, cursor=6, allowance=7, entered=5)
 
     assert state(server, "epoch", "counter", "limit", "cursor", "allowance", "entered") == [
-        "3", "10", "20", "7", "8", "6",
+        "3", "10", "20", "7", "7", "6",
     ]  # fmt: skip
 
 
