@@ -24,8 +24,8 @@ FIELDS = (
 )
 
 # SQL, as the ORM can't update many rows, each with its own values and greatest(), behind a condition on
-# another table. `counter_limit` and `cursor` were promised to shoppers, so they never go back. The allowance may
-# fall, to what has entered.
+# another table. `counter_limit` and `cursor` were promised to shoppers, so they never go back. The
+# allowance may fall, to what has entered.
 COMMIT = f"""
     WITH {leader.RENEWAL}
     UPDATE drops_checkpoint c

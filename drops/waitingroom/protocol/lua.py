@@ -223,7 +223,8 @@ def publish(
 ) -> None:
     """Write what Postgres has committed.
 
-    `limit` and `cursor` never fall, whatever is passed here; `allowance` falls no further than what has entered.
+    `limit` and `cursor` never fall, whatever is passed here; `allowance` falls no further than what has
+    entered.
 
     `status` is the encoded document, `theme` the title and colours of the page without JavaScript.
 
