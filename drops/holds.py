@@ -1,7 +1,7 @@
 """Holds: units set aside for one ticket.
 
     open ──pay──▶ paying ──allocate──▶ allocated ──withhold──▶ returned
-     │ ▲            │
+     │ ▲            │        open ──change──▶ open, with the next version
      │ └──reopen────┤
      └─▶ released ◀─┘   release_open, expire_due; release_unpaid
 
@@ -15,7 +15,7 @@ import time
 from collections.abc import Mapping
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -51,6 +51,20 @@ class WrongQuantity(HoldRefused):
         super().__init__()
         text = ngettext("An order can have %(n)s piece.", "An order can have up to %(n)s pieces.", limit)
         self.reason = text % {"n": limit}
+
+
+class ChangeRefused(HoldRefused):
+    """The drop is paused or closed, so that no other units can be taken."""
+
+    title = _("You can't choose again right now.")
+    reason = _("You keep what you hold, and you haven't been charged.")
+
+
+class HoldChanged(HoldRefused):
+    """The hold has other units than the version that was named."""
+
+    title = _("What you hold has changed since this page was loaded.")
+    reason = _("Please check it before you pay.")
 
 
 class ForeignEdition(HoldRefused):
@@ -133,6 +147,48 @@ def chosen_editions(*, drop: Drop, quantities: Mapping[int, int]) -> list[Editio
     return sorted(editions, key=lambda edition: edition.pk)
 
 
+def change(*, hold: Hold, quantities: Mapping[int, int]) -> None:
+    """Swap the units of an open hold for {edition id: quantity}, all or none. Its end stays the same.
+
+    Units of editions that stay are kept as far as possible. Raises HoldRefused, with nothing changed.
+    """
+    editions = chosen_editions(drop=hold.drop, quantities=quantities)
+    with transaction.atomic():
+        raise_version(hold=hold)
+        held = dict(HoldLine.objects.filter(hold=hold).values_list("edition", "quantity"))
+        HoldLine.objects.filter(hold=hold).delete()
+        for edition_id, quantity in held.items():
+            drop_surplus(hold=hold, edition_id=edition_id, keep=min(quantity, quantities.get(edition_id, 0)))
+        for edition in editions:
+            quantity = quantities[edition.pk]
+            HoldLine.objects.create(hold=hold, edition=edition, quantity=quantity, price=edition.price)
+            kept = min(quantity, held.get(edition.pk, 0))
+            fill(hold=hold, edition=edition, quantity=quantity, quantities=quantities, owned=kept)
+
+
+def raise_version(*, hold: Hold) -> None:
+    """Raise the version of an open hold that has not lapsed, while its drop sells.
+
+    Raises HoldOver, ChangeRefused.
+    """
+    # The conditions on the hold stand beside each other, not in a subquery: only so does Postgres test them
+    # again after it has waited for another transaction.
+    is_selling = Exists(Drop.objects.not_closed().filter(pk=OuterRef("drop")))
+    row = Hold.objects.filter(pk=hold.pk, state=OPEN, expires_at__gt=Now())
+    if row.filter(is_selling, ~drop_is_paused()).update(version=F("version") + 1):
+        return
+    if row.exists() or Hold.objects.filter(drop_is_paused(), pk=hold.pk, state=OPEN).exists():
+        raise ChangeRefused
+    raise HoldOver
+
+
+def drop_surplus(*, hold: Hold, edition_id: int, keep: int) -> None:
+    """Free the hold's units of an edition, but for the `keep` lowest numbers."""
+    units = Unit.objects.filter(hold=hold, edition=edition_id)
+    kept = units.order_by("number").values("pk")[:keep]
+    units.exclude(pk__in=list(kept.values_list("pk", flat=True))).update(hold=None)
+
+
 def release_own_lapsed(*, drop: Drop, ticket: bytes) -> bool:
     """Release the ticket's own hold if it lapsed; return whether it had."""
     own = Hold.objects.filter(drop=drop, ticket=ticket.hex())
@@ -187,13 +243,15 @@ def existing_hold(*, drop: Drop, ticket: bytes) -> Hold:
     raise NotLive
 
 
-def fill(*, hold: Hold, edition: Edition, quantity: int, quantities: Mapping[int, int]) -> None:
-    """Move exactly `quantity` units of the edition to the hold.
+def fill(
+    *, hold: Hold, edition: Edition, quantity: int, quantities: Mapping[int, int], owned: int = 0
+) -> None:
+    """Move as many units of the edition to the hold as it needs to have `quantity`; it owns `owned` of them.
 
     Raises Gone, or NoneFree, which offers `quantities` with as many of this edition as are free. The caller's
     transaction undoes what was taken.
     """
-    taken = take_free(hold=hold, edition=edition, quantity=quantity)
+    taken = owned + take_free(hold=hold, edition=edition, quantity=quantity - owned)
     if taken < quantity:
         reclaim(edition=edition, max_holds=quantity - taken)
         taken += take_free(hold=hold, edition=edition, quantity=quantity - taken)
@@ -288,14 +346,20 @@ def release(*, hold: Hold, state: Hold.State) -> None:
             Unit.objects.filter(hold=hold).update(hold=None)
 
 
-def pay(*, hold: Hold) -> None:
-    """Keep the units while the payment is under way. Raises HoldOver if the hold has lapsed or ended."""
-    row = Hold.objects.filter(pk=hold.pk, state=OPEN)
+def pay(*, hold: Hold, version: int) -> None:
+    """Keep the units while the payment is under way, if they are those of the `version` that was priced.
+
+    Raises HoldOver if the hold has lapsed or ended, HoldChanged if its units have changed.
+    """
+    row = Hold.objects.filter(pk=hold.pk, state=OPEN, version=version)
     updated = row.filter(expires_at__gt=Now()).update(state=PAYING)
     if not updated:
         updated = row.filter(drop_is_paused()).update(state=PAYING)  # no hold lapses in a pause
-    if not updated:
-        raise HoldOver
+    if updated:
+        return
+    if Hold.objects.filter(pk=hold.pk, state=OPEN).exclude(version=version).exists():
+        raise HoldChanged
+    raise HoldOver
 
 
 def reopen(*, hold: Hold) -> None:

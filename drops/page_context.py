@@ -1,5 +1,6 @@
 """Template contexts for a drop's pages, made from what drops.queries reads."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -88,16 +89,24 @@ def swatches(page: DropPage) -> list[Variant]:
     return [row.edition.variant for row in page.editions if row.edition.variant.swatch]
 
 
-def choices(page: DropPage) -> dict[str, Any]:
-    """Return the context for choosing: radio buttons if an order has one piece, else number fields."""
+def choices(page: DropPage, *, held: Mapping[int, int] | None = None) -> dict[str, Any]:
+    """Return the context for choosing: radio buttons if an order has one piece, else number fields.
+
+    Chosen at first is what the shopper holds, {variant id: quantity}, else one piece that is free.
+    """
     several = page.drop.limit_per_order > 1
     rows = [choice(row, page=page) for row in page.editions]
     free = [row["id"] for row in rows if row["free"]]
     may_come_back = [row["id"] for row in rows if not row["gone"]]
+    first = next(iter(free + may_come_back), None)
+    for row in rows:
+        row["chosen"] = int(row["id"] == first)
+        if held:
+            row["chosen"] = held.get(row["variant"].pk, 0)
+        row["gone"] = row["gone"] and not row["chosen"]  # what the shopper holds may stay chosen
     return {
         "several": several,
         "rows": rows,
-        "first": next(iter(free + may_come_back), None),
         "limit": page.drop.limit_per_order,
         "minutes": max(1, round(page.drop.hold_seconds / 60)),
     }

@@ -11,14 +11,16 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_POST, require_safe
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from drops import holds, tokens
 from drops.models import Hold
+from drops.refusals import HoldRefused
+from drops.views import read_quantities
 from payments import dispatch
 from payments.checkout import pricing, rendering, submission
 from payments.checkout.forms import CheckoutForm, choose_country
-from payments.checkout.refusals import CheckoutRefused
+from payments.checkout.refusals import CheckoutRefused, ChoiceFixed
 from payments.models import Order, Payment
 from payments.orders import links, pages, queries, status
 from payments.orders.queries import HoldDetails, OrderDetails
@@ -44,7 +46,7 @@ def checkout_page(request: HttpRequest, token: str) -> HttpResponse:
         return rendering.render_hold_ended(request, details.hold)
     country = choose_country(requested=request.GET.get("country"), order=details.order)
     price = pricing.quote(items=details.items, currency=details.hold.currency, country=country)
-    form = CheckoutForm.for_page(order=details.order, country=country, total=price.total)
+    form = CheckoutForm.for_page(details=details, country=country, total=price.total)
     return rendering.render_checkout(request, details=details, token=token, form=form, quote=price)
 
 
@@ -62,6 +64,7 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
             address=form.address(),
             confirmation_token=form.cleaned_data["confirmation_token"],
             shown_total=form.cleaned_data["shown_total"],
+            shown_version=form.cleaned_data["shown_version"],
         )
     except CheckoutRefused as refusal:
         return refused(request, hold=details.hold, token=token, refusal=refusal)
@@ -81,6 +84,26 @@ def quote(request: HttpRequest, token: str) -> HttpResponse:
     except CheckoutRefused as refusal:
         return problem(refusal)
     return caching.private(JsonResponse(rendering.quote_texts(price)))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def change_hold(request: HttpRequest, token: str) -> HttpResponse:
+    """Let a shopper choose again: the units of the open hold are swapped, and its end stays the same."""
+    details = hold_or_404(token)
+    if details.hold.state != Hold.State.OPEN or not details.hold.is_payable(now=timezone.now()):
+        return redirect(reverse("checkout", args=[token]))  # which says what has become of the hold
+    if details.order is not None:
+        return refused(request, hold=details.hold, token=token, refusal=ChoiceFixed())
+    if request.method != "POST":
+        return rendering.render_choices(request, details=details, token=token)
+    limit = details.hold.drop.limit_per_order
+    try:
+        submission.change_units(hold=details.hold, quantities=read_quantities(request.POST, limit=limit))
+    except CheckoutRefused as refusal:
+        return refused(request, hold=details.hold, token=token, refusal=refusal)
+    except HoldRefused as refusal:
+        return rendering.render_kept(request, hold=details.hold, token=token, refusal=refusal)
+    return redirect(reverse("checkout", args=[token]))
 
 
 @require_POST

@@ -1,7 +1,7 @@
 """Units and the holds that own them. Units change hands only behind the winning UPDATE on their hold row.
 
 open ──pay──▶ paying ──authorised──▶ allocated ──capture refused, cancelled──▶ returned
-│  ▲            │
+│  ▲            │       open ──change──▶ open, with the next version
 │  └─declined───┤
 └──▶ released ◀─┘   by the shopper, lapsed; intent canceled or never sent
 """
@@ -70,6 +70,9 @@ class Hold(models.Model):
     drop = models.ForeignKey(Drop, models.PROTECT, related_name="holds")
     state = models.CharField(max_length=10, choices=State, default=State.OPEN)
     nth = models.PositiveSmallIntegerField(default=1)  # the ticket's first hold or its second
+    version = models.PositiveSmallIntegerField(
+        default=1, db_default=1
+    )  # increases with each change of its units
     currency = models.CharField(max_length=3)
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()  # payable until then

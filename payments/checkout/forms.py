@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from payments.checkout.submission import MAX_TOKEN_CHARACTERS, Address
 from payments.models import Order
+from payments.orders.queries import HoldDetails
 from shop import shipping
 
 CONTROL_CHARACTERS = re.compile(r"[\x01-\x1f\x7f]")  # Django itself refuses a null character
@@ -91,6 +92,7 @@ class CheckoutForm(forms.Form):
         },
     )
     shown_total = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    shown_version = forms.IntegerField(min_value=1, max_value=32767, widget=forms.HiddenInput)
     confirmation_token = forms.CharField(
         max_length=MAX_TOKEN_CHARACTERS,
         widget=forms.HiddenInput,
@@ -122,10 +124,12 @@ class CheckoutForm(forms.Form):
         return render_options(tuple(choices), self["country"].value())  # type: ignore[arg-type]
 
     @classmethod
-    def for_page(cls, *, order: Order | None, country: str, total: int) -> "CheckoutForm":
+    def for_page(cls, *, details: HoldDetails, country: str, total: int) -> "CheckoutForm":
         """Return the form for a page: empty, or with the address of an earlier attempt."""
+        order = details.order
         earlier = {name: getattr(order, name) for name in ADDRESS_FIELDS} if order else {}
-        form = cls(initial=earlier | {"country": country, "shown_total": total})
+        shown = {"country": country, "shown_total": total, "shown_version": details.hold.version}
+        form = cls(initial=earlier | shown)
         field = form.fields["country"]
         if order and isinstance(field, forms.ChoiceField):
             field.choices = countries(order=order)

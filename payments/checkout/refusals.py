@@ -34,6 +34,16 @@ class TotalChanged(CheckoutRefused):
     reason = _("Please check it before you pay.")
 
 
+class UnitsChanged(CheckoutRefused):
+    title = _("What you hold has changed since this page was loaded.")
+    reason = _("Please check it before you pay.")
+
+
+class ChoiceFixed(CheckoutRefused):
+    title = _("You've started to pay for these pieces, so you can't choose again.")
+    reason = _("Pay for them, or release them.")
+
+
 class CountryFixed(CheckoutRefused):
     title = _("You started this order with a different country, so its total is fixed.")
     reason = _("Choose that country again.")

@@ -7,7 +7,9 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from drops.models import Hold
+from drops import holds, page_context, queries
+from drops.models import Drop, Hold
+from drops.refusals import HoldRefused
 from drops.waitingroom.protocol import keys
 from payments.checkout import pricing
 from payments.checkout.forms import CheckoutForm
@@ -45,6 +47,7 @@ def render_checkout(
         "sums": quote_texts(quote),
         "paused": details.hold.paused,
         "again": order is not None,
+        "can_choose_again": order is None and has_choice(details.hold.drop),
         "decline": decline_text(order),
         "stripe_js": settings.STRIPE_JS_URL,
         "stripe_key": settings.STRIPE_PUBLISHABLE_KEY,
@@ -53,6 +56,11 @@ def render_checkout(
         request, "payments/checkout.html", details=details, context=context, status=status
     )
     return allow_card_form(page)
+
+
+def has_choice(drop: Drop) -> bool:
+    """Whether an order of the drop can differ from another: by its edition or its quantity."""
+    return drop.limit_per_order > 1 or len(drop.editions.all()) > 1
 
 
 def decline_text(order: Order | None) -> str:
@@ -83,6 +91,34 @@ def render_refusal(request: HttpRequest, *, hold: Hold, token: str, refusal: Che
     }
     page = theme.render(request, "refusal.html", context, product=hold.drop.product, status=refusal.status)
     return caching.private(page)
+
+
+def render_choices(request: HttpRequest, *, details: HoldDetails, token: str) -> HttpResponse:
+    """Render the page of choices again, with what is held chosen."""
+    page = queries.cached_page(slug=details.hold.drop.slug)
+    choices = page_context.choices(page, held={item.variant_id: item.quantity for item in details.items})
+    until = pages.time_of_day(details.hold.expires_at)
+    context = {**page_context.drop_page(page), **choices, "hold_token": token, "until": until}
+    swatches = page_context.swatches(page)
+    return caching.private(
+        theme.render(request, "drops/pick.html", context, product=page.product, swatches=swatches)
+    )
+
+
+def render_kept(request: HttpRequest, *, hold: Hold, token: str, refusal: HoldRefused) -> HttpResponse:
+    """Explain why the units weren't swapped. The hold is as it was."""
+    links = [
+        {"url": reverse("checkout", args=[token]), "text": _("Back to checkout")},
+        {"url": reverse("change-hold", args=[token]), "text": _("Choose again")},
+    ]
+    kept = _("You still hold what you held, and you haven't been charged.")
+    context = {"title": refusal.title, "reason": f"{refusal.reason} {kept}".strip(), "links": links}
+    if isinstance(refusal, holds.ChangeRefused):
+        context |= {"reason": refusal.reason, "links": links[:1]}
+    response = theme.render(
+        request, "refusal.html", context, product=hold.drop.product, status=refusal.status
+    )
+    return caching.private(response)
 
 
 def forget_hold(response: HttpResponse, hold: Hold) -> HttpResponse:

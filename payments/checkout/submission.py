@@ -5,6 +5,7 @@ make one attempt.
 """
 
 import secrets
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from django.conf import settings
@@ -14,7 +15,14 @@ from django.utils.translation import get_language
 from drops import holds
 from drops.models import Hold
 from payments.checkout import pricing
-from payments.checkout.refusals import CardUnreadable, CountryFixed, HoldLapsed, TotalChanged
+from payments.checkout.refusals import (
+    CardUnreadable,
+    ChoiceFixed,
+    CountryFixed,
+    HoldLapsed,
+    TotalChanged,
+    UnitsChanged,
+)
 from payments.models import Attempt, Order, Payment
 from payments.orders import queries
 from payments.orders.line_items import LineItem
@@ -38,7 +46,13 @@ class Address:
 
 
 def submit_order(
-    *, hold: Hold, items: list[LineItem], address: Address, confirmation_token: str, shown_total: int
+    *,
+    hold: Hold,
+    items: list[LineItem],
+    address: Address,
+    confirmation_token: str,
+    shown_total: int,
+    shown_version: int,
 ) -> Order:
     """Take the order and queue one attempt to pay for it; if it is being paid for already, return that order.
 
@@ -49,14 +63,30 @@ def submit_order(
     quote = pricing.quote(items=items, currency=hold.currency, country=address.country)
     with transaction.atomic(durable=True):
         try:
-            holds.pay(hold=hold)
+            holds.pay(hold=hold, version=shown_version)
         except holds.HoldOver:
             return order_under_way(hold=hold)
+        except holds.HoldChanged:
+            raise UnitsChanged from None
+        if hold.version != shown_version:
+            raise UnitsChanged  # `items` were read before the change that the page has seen
         if quote.total != shown_total:
             raise TotalChanged
         order = save_order(hold=hold, address=address, quote=quote)
         Attempt.objects.create(payment=order.payment, confirmation_token=confirmation_token)
     return order
+
+
+def change_units(*, hold: Hold, quantities: Mapping[int, int]) -> None:
+    """Swap the units of an open hold.
+
+    Raises HoldRefused, or ChoiceFixed if an order exists, whose total can't change; the hold stays as it was.
+    """
+    with transaction.atomic(durable=True):
+        holds.change(hold=hold, quantities=quantities)
+        # From here on the hold's row is locked, so that no order can be made of it before we commit.
+        if Order.objects.filter(hold=hold).exists():
+            raise ChoiceFixed
 
 
 def order_under_way(*, hold: Hold) -> Order:

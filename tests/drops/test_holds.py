@@ -193,7 +193,7 @@ def test_hold_for_a_place_that_was_not_called_is_rejected_by_the_database() -> N
 def test_release_open_leaves_a_hold_being_paid_for() -> None:
     drop = make_drop(phase="live")
     hold = place(drop)
-    holds.pay(hold=hold)
+    holds.pay(hold=hold, version=hold.version)
 
     holds.release_open(hold=hold)
 
@@ -217,7 +217,7 @@ def test_pay_succeeds_after_the_expiry_in_a_pause() -> None:
     lapse(hold)
     Pause.objects.create(drop=drop, began_at=timezone.now())
 
-    holds.pay(hold=hold)
+    holds.pay(hold=hold, version=hold.version)
 
     hold.refresh_from_db()
     assert hold.state == "paying"
@@ -228,12 +228,12 @@ def test_pay_refuses_a_lapsed_hold() -> None:
     lapse(hold, seconds=0)
 
     with pytest.raises(holds.HoldOver):
-        holds.pay(hold=hold)
+        holds.pay(hold=hold, version=hold.version)
 
 
 def test_reopen_leaves_at_least_two_minutes() -> None:
     hold = place(make_drop(phase="live"))
-    holds.pay(hold=hold)
+    holds.pay(hold=hold, version=hold.version)
     lapse(hold)
 
     holds.reopen(hold=hold)
@@ -258,7 +258,7 @@ def test_reopen_refuses_an_ended_hold() -> None:
 def test_allocate_succeeds_twice_and_refuses_a_released_hold() -> None:
     drop = make_drop(phase="live")
     hold, over = place(drop, index=1), place(drop, index=2)
-    holds.pay(hold=hold)
+    holds.pay(hold=hold, version=hold.version)
     holds.allocate(hold=hold)
     holds.allocate(hold=hold)
     holds.release_open(hold=over)

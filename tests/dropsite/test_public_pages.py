@@ -17,7 +17,18 @@ pytestmark = pytest.mark.django_db
 PUBLIC = {"front", "drop", "check", "archive", "archive-page", "how"} | {
     f"api-{name}" for name in ("drops", "drop", "schema", "docs")
 }
-PERSONAL = {"mine", "pick", "hold", "checkout", "pay", "quote", "give-back", "order", "order-state"}
+PERSONAL = {
+    "mine",
+    "pick",
+    "hold",
+    "checkout",
+    "pay",
+    "quote",
+    "change-hold",
+    "give-back",
+    "order",
+    "order-state",
+}
 MACHINES = {"metrics-scaling", "metrics-prometheus", "live", "ready", "stripe-webhook"}
 PHASES = ("announced", "lobby", "opening", "live", "paused", "sold out", "closed", "cancelled")
 COOKIES = {"csrf": "a" * 32, "session": "b" * 32}

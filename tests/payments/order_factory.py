@@ -27,6 +27,7 @@ def submit(hold: Hold, token: str, total: int = TOTAL) -> Order:
         address=ADDRESS,
         confirmation_token=token,
         shown_total=total,
+        shown_version=hold.version,
     )
 
 

@@ -76,7 +76,7 @@ def test_one_ticket_pressing_eight_times_gets_one_hold(race: Race) -> None:
 
 def pay_or_take(hold: Hold, newcomer: Callable[[int], object], i: int) -> object:
     if i:
-        holds.pay(hold=hold)
+        holds.pay(hold=hold, version=hold.version)
         return None
     return newcomer(i)
 
@@ -151,7 +151,7 @@ def test_the_guard_of_lapse_is_the_databases_clock() -> None:
     lapse(hold, seconds=1)
 
     with pytest.raises(holds.HoldOver):
-        holds.pay(hold=hold)
+        holds.pay(hold=hold, version=hold.version)
     assert holds.expire_due() == 0  # five seconds of grace before the unit moves
 
     lapse(hold, seconds=6)

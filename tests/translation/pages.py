@@ -17,6 +17,7 @@ from drops.models import Checkpoint, Drop, Pause, Unit
 from drops.refusals import HoldRefused
 from dropsite import views as error_views
 from payments import views as payment_views
+from payments.checkout import rendering
 from payments.checkout.refusals import CheckoutRefused
 from payments.models import Attempt, Order
 from payments.orders import emails, status
@@ -142,6 +143,12 @@ def paying(client: Client) -> Iterator[Page]:
             refusal=refusal(),
         )
         yield f"refused, to the script: {refusal.__name__}", html(response)
+    yield "choose again", html(client.get(reverse("change-hold", args=[tokens.hold_token(hold.uuid)])))
+    for refused in (holds.ChangeRefused(), holds.Gone(), holds.NoneFree(offers={1: 1}, held=2)):
+        response = rendering.render_kept(
+            visitor(), hold=hold, token=tokens.hold_token(hold.uuid), refusal=refused
+        )
+        yield f"choose again, refused: {type(refused).__name__}", html(response)
     pause = Pause.objects.create(drop=made, began_at=timezone.now())
     yield "checkout, paused", html(client.get(address(hold)))
     pause.delete()

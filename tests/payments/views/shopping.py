@@ -25,6 +25,7 @@ GOOD = {
     "region": "",
     "country": "DE",
     "shown_total": TOTAL,
+    "shown_version": 1,
     "confirmation_token": "ctoken_1ABC",
 }
 JSON = {"Accept": "application/json"}

@@ -184,7 +184,7 @@ def test_refuse_a_country_that_costs_more_once_the_order_exists(shopper: Client)
     assert Order.objects.get().country == "DE"
 
 
-@pytest.mark.parametrize("end", ["pay/", "give-back/"])
+@pytest.mark.parametrize("end", ["pay/", "change/", "give-back/"])
 @pytest.mark.parametrize(
     "headers", [{"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}]
 )
@@ -198,7 +198,7 @@ def test_refuse_a_cross_site_post(end: str, headers: dict[str, str]) -> None:
     assert unchanged(hold)
 
 
-@pytest.mark.parametrize("end", ["pay/", "give-back/"])
+@pytest.mark.parametrize("end", ["pay/", "change/", "give-back/"])
 def test_refuse_a_post_without_its_token(settings: Settings, end: str) -> None:
     hold = make_open_hold()
     careful = Client(enforce_csrf_checks=True, headers={"Origin": settings.SHOP_ORIGIN})

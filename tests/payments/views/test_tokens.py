@@ -31,7 +31,7 @@ def forged_tokens() -> Any:
     }
 
 
-@pytest.mark.parametrize("end", ["", "pay/", "quote/", "give-back/"])
+@pytest.mark.parametrize("end", ["", "pay/", "quote/", "change/", "give-back/"])
 def test_find_nothing_behind_a_forged_hold_address(shopper: Client, end: str) -> None:
     ask = shopper.post if end in {"pay/", "give-back/"} else shopper.get
     for name, token in forged_tokens().items():

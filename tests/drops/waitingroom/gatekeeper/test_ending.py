@@ -39,7 +39,7 @@ def test_a_drop_sells_out_when_no_unit_is_free_or_held(driven: Driven) -> None:
     assert (driven.document(drop)["phase"], drop.sold_out_at) == ("live", None)
     assert driven.document(drop)["sentence"].startswith("All remaining pieces are in checkouts.")
 
-    holds.pay(hold=hold)
+    holds.pay(hold=hold, version=hold.version)
     holds.allocate(hold=hold)
     driven.tick(1)
 

@@ -45,7 +45,7 @@ def test_units_that_are_held_or_being_paid_for_may_come_back(pay: bool) -> None:
     drop = make_drop(phase="live", quantity=1)
     hold = make_hold(drop=drop)
     if pay:
-        holds.pay(hold=hold)
+        holds.pay(hold=hold, version=hold.version)
 
     assert assert_reads_as_the_orm_does(drop) == Phase.LIVE
     if pay:
