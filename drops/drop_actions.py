@@ -17,6 +17,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 from django.db.models import Count, Max, Q
 from django.db.models.functions import Now
+from django.dispatch import Signal
 from django.utils import timezone
 
 from drops.models import Checkpoint, Drop, Edition, Hold, Pause
@@ -34,6 +35,7 @@ MIN_CHARGES = {
     "ZAR": 50,
 }  # fmt: skip
 MAX_UNITS = 200_000  # in a drop: one statement makes them all
+announced = Signal()  # sent with `drop`, in the transaction that announces it; pre-scaling plans it then
 NUMBERING_LOCK_ID = 7_001  # of the advisory lock under which listed drops get their numbers
 OPENS_IN_THE_PAST = "Opens: this time has passed. Choose a time in the future."
 
@@ -148,6 +150,7 @@ def announce(*, drop: Drop, actor: AbstractBaseUser | None) -> Drop:
         commitment = bytes(row.commitment or b"").hex()
         after = {"opens_at": str(row.opens_at), "units": units, "commitment": commitment}
         audit_log.write(actor=actor, about=f"drop:{row.slug}", action="announced", after=after)
+        announced.send(sender=Drop, drop=row)
     return row
 
 

@@ -139,6 +139,8 @@ class DropAdmin(AuditedAdmin[Drop]):
         super().save_related(request, form, formsets, change)
         if form.has_new_expected:
             self.expect(request, form.instance, form.cleaned_data["expected"])
+        else:
+            scale_plans.replan_drop(drop=form.instance)
 
     def expect(self, request: HttpRequest, drop: Drop, expected: int | None) -> None:
         """Set how many shoppers are expected, and show what is wrong with the plan. None removes the plan."""

@@ -1,5 +1,7 @@
 """Pre-scaling as a nested app of drops."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -8,3 +10,9 @@ class ScalingConfig(AppConfig):
     label = "scaling"
     default_auto_field = "django.db.models.BigAutoField"
     verbose_name = "pre-scaling"
+
+    def ready(self) -> None:
+        # Imported here because they need models, which are loaded before ready() is called.
+        drop_actions = import_module("drops.drop_actions")
+        scale_plans = import_module("drops.scaling.control.scale_plans")
+        drop_actions.announced.connect(scale_plans.replan_drop, dispatch_uid="drops.scaling.announced")

@@ -26,7 +26,7 @@ CATALOGUE_AND_DROPS = (
     "variant",
     "picture",
 )
-SCALING = ("target", "share", "scaleplan", "step", "demand", "call", "heartbeat")
+SCALING = ("target", "share", "fixedgroup", "scaleplan", "step", "demand", "call", "heartbeat")
 MONEY = ("order", "payment", "attempt", "event", "ledgerentry", "bucket", "email")
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "merchandisers": dict.fromkeys((*CATALOGUE_AND_DROPS, *SCALING, "alert", "auditentry"), ())
@@ -47,6 +47,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "payment": ("change",),
         "target": ("add", "change", "delete"),
         "share": ("add", "change", "delete"),
+        "fixedgroup": ("add", "change", "delete"),
         "scaleplan": ("change",),
         "scaling": ("act_on",),
     },

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
-from drops.scaling.models import Group, Share, Target
+from drops.scaling.models import FixedGroup, Group, Share, Target
 from drops.scaling.planning import prices
 from drops.scaling.providers import PROVIDERS
 
@@ -66,6 +66,9 @@ TARGETS = (
     ),
 )
 
+# The groups that the demo doesn't scale. One process of each serves the demo's crowd.
+FIXED_GROUPS = (Group.EDGE, Group.HOOKS, Group.CAPTURE, Group.DATABASE, Group.LINE_REDIS)
+
 
 def load() -> None:
     """Create the targets that don't exist.
@@ -90,3 +93,5 @@ def load() -> None:
         )
         if created:
             Share.objects.create(target=target, group=item.group, per_second=item.per_second)
+    for group in FIXED_GROUPS:
+        FixedGroup.objects.get_or_create(group=group, defaults={"reason": "one machine, enough for the demo"})

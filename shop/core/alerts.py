@@ -20,7 +20,7 @@ from textwrap import shorten
 from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
-from django.utils.html import format_html, linebreaks
+from django.utils.html import format_html, format_html_join
 
 from shop.core import outbound, outbox
 from shop.core.models import Alert
@@ -100,7 +100,8 @@ def webhook_body(alert: Alert) -> bytes:
 def _put_email(alert: Alert) -> None:
     """Write the alert's email into the outbox, in the caller's transaction."""
     first_line = alert.message.partition("\n")[0]
-    paragraphs = linebreaks(alert.message, autoescape=True)
+    lines = [line for line in alert.message.splitlines() if line.strip()]
+    paragraphs = format_html_join("\n", "<p>{}</p>", ((line,) for line in lines))
     link = f"{settings.SHOP_ORIGIN}/admin/"
     outbox.put_email(
         kind="alert",

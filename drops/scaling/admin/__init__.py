@@ -1,5 +1,5 @@
 """Pre-scaling in the admin: targets, scale plans, and calls. All staff may look, ops may act."""
 
-from drops.scaling.admin import records, scale_plans, targets
+from drops.scaling.admin import fixed_groups, records, scale_plans, targets
 
-__all__ = ["records", "scale_plans", "targets"]
+__all__ = ["fixed_groups", "records", "scale_plans", "targets"]

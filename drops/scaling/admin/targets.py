@@ -25,7 +25,7 @@ from drops.scaling.admin.forms import (
     form_for,
     locator_fields,
 )
-from drops.scaling.control import alerts
+from drops.scaling.control import alerts, scale_plans
 from drops.scaling.models import Call, Share, Step, Target
 from drops.scaling.planning import lead_times, read_inputs
 from drops.scaling.providers import PROVIDERS
@@ -138,7 +138,7 @@ class TargetAdmin(AuditedAdmin[Target]):
         if target is None or request.method != "POST":
             return target
         with transaction.atomic():  # inside the view's own transaction, which keeps the lock until it ends
-            Target.objects.select_for_update().filter(pk=target.pk).first()
+            Target.objects.select_for_update(no_key=True).filter(pk=target.pk).first()
             return super().get_object(request, object_id, from_field)
 
     def get_form(
@@ -196,9 +196,16 @@ class TargetAdmin(AuditedAdmin[Target]):
         objects, counts, needed, protected = super().get_deleted_objects(objs, request)
         return objects, counts, needed - {Call._meta.verbose_name}, protected
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Plan again with the target as it is now."""
+        super().save_related(request, form, formsets, change)
+        scale_plans.replan_all()
+
     def delete_model(self, request: HttpRequest, obj: Target) -> None:
+        """Delete the target, its alerts with it, and plan again without it."""
         alerts.resolve_for_target(target=obj)
         super().delete_model(request, obj)
+        scale_plans.replan_all()
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """Delete a target that no drop has used; refuse others, with the reason."""

@@ -4,7 +4,7 @@ Admission is limited to what is ready. All drops share the fleets, so one limit 
 ends with the last one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,9 +13,10 @@ from django.db.models.functions import Now
 
 from drops import admission, lifecycle
 from drops.models import Ceiling, Drop
-from drops.scaling.control import alerts, provider_calls, scale_plans, steps
+from drops.scaling.control import alerts, provider_calls, scale_plans
 from drops.scaling.models import ScalePlan, Step, Target
-from drops.scaling.planning import capacity, read_inputs
+from drops.scaling.planning import capacity, demand, planner, read_inputs
+from drops.scaling.planning.inputs import PlanInputs
 from drops.scaling.providers import ProviderError
 
 State = Step.State
@@ -63,7 +64,7 @@ def check_due(*, plans: Sequence[ScalePlan], now: datetime, is_news: bool = True
 
     Return a line for each verdict that changed. Without news of steps or targets, a go stays a go.
     """
-    if plans and not is_news and all(plan.verdict == GO for plan in plans):
+    if plans and not is_news and all(is_settled(plan) for plan in plans):
         return []
     checked = [(plan, check(scale_plan=plan, now=now)) for plan in plans]
     limits = [
@@ -83,6 +84,11 @@ def check_due(*, plans: Sequence[ScalePlan], now: datetime, is_news: bool = True
     ]
 
 
+def is_settled(scale_plan: ScalePlan) -> bool:
+    """Whether the verdict is a go, of the present plan."""
+    return scale_plan.verdict == GO and scale_plan.verdict_planned_at == scale_plan.planned_at
+
+
 def check(*, scale_plan: ScalePlan, now: datetime) -> Readiness:
     """Check one drop, store the verdict, and alert ops of a no-go."""
     readiness = assess(scale_plan=scale_plan, now=now)
@@ -92,7 +98,12 @@ def check(*, scale_plan: ScalePlan, now: datetime) -> Readiness:
     row = ScalePlan.objects.filter(pk=scale_plan.pk)
     # The time is that of the first tick with this verdict.
     row.exclude(verdict=readiness.verdict).update(verdict=readiness.verdict, verdict_at=Now())
-    row.update(verdict_messages=list(readiness.messages), shoppers_per_second=reachable)
+    # Of the plan that was read: one that is stored while this check runs is checked by the next tick.
+    row.update(
+        verdict_messages=list(readiness.messages),
+        shoppers_per_second=reachable,
+        verdict_planned_at=scale_plan.planned_at,
+    )
     alert_subject = f"drop:{readiness.drop.slug} no-go"
     if readiness.verdict == GO:
         alerts.resolve(subject=alert_subject)
@@ -114,15 +125,43 @@ def no_go_message(readiness: Readiness) -> str:
 def assess(*, scale_plan: ScalePlan, now: datetime) -> Readiness:
     """Compare what is ready with a drop's plan. Writes nothing."""
     drop = scale_plan.drop
-    rows = list(steps.live().filter(drop=drop))
-    shortfalls = [sentence for step in rows if (sentence := shortfall(step=step, now=now))]
-    shortfalls += (scale_plan.plan or {}).get("problems", [])
-    if not any(step.state in Step.LEASES for step in rows):
-        return Readiness(drop, tuple(shortfalls), tuple(shortfalls), None)
-    sizes = {target.pk: verified_size(target=target, now=now) for target in Target.objects.all()}
+    rows = list(Step.objects.filter(drop=drop).select_related("drop__scale_plan", "target"))
     inputs = read_inputs.read(drop=drop, expected=scale_plan.expected, now=now)
+    ended = {step.target_id for step in rows if step.state == State.RELEASING or step.state in Step.OVER}
+    sizes = {target.pk: verified_size(target=target, now=now) for target in Target.objects.all()}
+    unscaled = capacity.unscaled_groups(inputs=inputs, ended=ended)
+    shortfalls = [sentence for step in rows if (sentence := shortfall(step=step, now=now))]
+    problems = (scale_plan.plan or {}).get("problems", [])
+    shortfalls += problems
+    if not problems:  # with problems there are no steps, and they say why
+        planned = {step.target_id for step in rows}
+        shortfalls += unplanned_targets(inputs=inputs, sizes=sizes, planned=planned)
+    shortfalls += [group.reason for group in unscaled]
+
     shoppers_per_second, limiting = capacity.reachable_rate(sizes=sizes, inputs=inputs)
+    shoppers_per_second = min([shoppers_per_second, *(group.shoppers_per_second for group in unscaled)])
+    is_scaled = any(step.state in Step.LEASES for step in rows)
+    # If nothing was scaled, the baseline sets the pace, unless less of it is known to serve.
+    if not is_scaled and shoppers_per_second >= inputs.baseline_per_second:
+        return Readiness(drop, tuple(shortfalls), tuple(shortfalls), None)
     return Readiness(drop, tuple(shortfalls), (*shortfalls, *limiting), shoppers_per_second)
+
+
+def unplanned_targets(
+    *, inputs: PlanInputs, sizes: Mapping[int, int | None], planned: Collection[int]
+) -> list[str]:
+    """Return a sentence for each target that must grow although no step was ever made for it."""
+    demands = demand.group_demands(inputs)
+    found = []
+    for target in inputs.targets:
+        desired, _reasons = planner.required_size(target=target, demands=demands, inputs=inputs)
+        size = capacity.verified_size(target=target, sizes=sizes)
+        if target.id not in planned and size < desired:
+            found.append(
+                f"{target.name} has {size} of {desired} {target.unit}: no step was made for it. Check the"
+                " plan and the last tick on the page of the scale plan."
+            )
+    return found
 
 
 def shortfall(*, step: Step, now: datetime) -> str:

@@ -125,6 +125,7 @@ def approve(*, drop: Drop, actor: AbstractBaseUser | None) -> ScalePlan:
             after={"approved": approved, "price": str((scale_plan.plan or {}).get("price", ""))},
         )
         alert_needed_approval(drop=drop)
+        replan_drop(drop=drop)
     scale_plan.refresh_from_db()
     return scale_plan
 
@@ -140,14 +141,32 @@ def plan_due(*, now: datetime) -> list[str]:
     go_at = F("drop__lobby_opens_at") - go_before_lobby()
     is_changed = Q(planned_at=None) | Q(changed_at__gt=F("planned_at"))
     is_old = Q(drop__lobby_opens_at__gt=now, planned_at__lt=old)
+    is_stopped = Q(drop__steps__target__stopped_at__gt=F("planned_at"))
     is_postponed = Q(drop__steps__needed_at__gt=go_at) | Q(drop__steps__needed_at__lt=go_at)
     current = ScalePlan.objects.filter(drop__in=Drop.objects.announced().not_ended())
     lines = []
-    for row in current.filter(is_changed | is_old | is_postponed).distinct().select_related("drop"):
+    for row in (
+        current.filter(is_changed | is_old | is_stopped | is_postponed).distinct().select_related("drop")
+    ):
         with transaction.atomic():
             plan = replan(scale_plan=row, now=now)
         lines.append(f"{row.drop.slug}: planned, {len(plan.lines)} targets, {len(plan.problems)} problems")
     return lines
+
+
+def replan_all() -> None:
+    """Plan every drop again that hasn't ended, since targets changed, in the caller's transaction."""
+    now = heartbeat.database_now()
+    ended = Drop.objects.ended()
+    for row in ScalePlan.objects.exclude(drop__in=ended).order_by("drop").select_related("drop"):
+        replan(scale_plan=row, now=now)
+
+
+def replan_drop(*, drop: Drop, **_: object) -> None:
+    """Plan one drop again, in the caller's transaction, if it has a plan: something of the drop changed."""
+    row = ScalePlan.objects.filter(drop=drop).first()
+    if row is not None:
+        replan(scale_plan=row, now=heartbeat.database_now())
 
 
 def go_before_lobby() -> timedelta:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Now
 
-from drops.scaling.control import alerts, steps
+from drops.scaling.control import alerts, scale_plans, steps
 from drops.scaling.models import Step, Target
 from shop.core import audit_log
 
@@ -34,7 +34,7 @@ def restore_now(*, target: Target, actor: AbstractBaseUser | None) -> None:
     Raises TargetActionRefused if there is nothing to restore.
     """
     with transaction.atomic():
-        row = Target.objects.select_for_update().get(pk=target.pk)
+        row = Target.objects.select_for_update(no_key=True).get(pk=target.pk)
         rows = Step.objects.filter(target=row)
         if row.baseline is None and not rows.filter(state__in=steps.LIVE_STATES).exists():
             raise TargetActionRefused(f"{row.name} is at its baseline: there is nothing to restore.")
@@ -49,6 +49,7 @@ def restore_now(*, target: Target, actor: AbstractBaseUser | None) -> None:
             before={"desired": row.desired_size},
             after={"baseline": row.baseline_size},
         )
+        scale_plans.replan_all()
 
 
 def resume(*, target: Target, actor: AbstractBaseUser | None) -> None:
@@ -57,12 +58,13 @@ def resume(*, target: Target, actor: AbstractBaseUser | None) -> None:
     Raises TargetActionRefused if neither is the case.
     """
     with transaction.atomic():
-        row = Target.objects.select_for_update().get(pk=target.pk)
+        row = Target.objects.select_for_update(no_key=True).get(pk=target.pk)
         if row.stopped_at is None and not row.failures:
             raise TargetActionRefused(f"{row.name} isn't stopped: there is nothing to resume.")
         _clear_stop(target=row)
         before = {"stopped": row.stopped_reason, "error": row.error}
         audit_log.write(actor=actor, about=audit_subject(target=row), action="resumed", before=before)
+        scale_plans.replan_all()
 
 
 def abandon(*, target: Target, actor: AbstractBaseUser | None) -> None:
@@ -71,7 +73,7 @@ def abandon(*, target: Target, actor: AbstractBaseUser | None) -> None:
     Raises TargetActionRefused if it isn't stopped.
     """
     with transaction.atomic():
-        row = Target.objects.select_for_update().get(pk=target.pk)
+        row = Target.objects.select_for_update(no_key=True).get(pk=target.pk)
         if row.stopped_at is None:
             raise TargetActionRefused(f"{row.name} isn't stopped. Use “Restore now” to bring it back.")
         message = "Ops left its target as somebody else had set it."
@@ -88,6 +90,7 @@ def abandon(*, target: Target, actor: AbstractBaseUser | None) -> None:
         alerts.resolve(subject=f"{alert_subject(target=row)} drift")
         before = {"baseline": row.baseline_size, "stopped": row.stopped_reason}
         audit_log.write(actor=actor, about=audit_subject(target=row), action="abandoned", before=before)
+        scale_plans.replan_all()
 
 
 def _clear_stop(*, target: Target) -> None:

@@ -2,6 +2,17 @@
 
 from drops.scaling.models.plan import Demand, ScalePlan, Step
 from drops.scaling.models.records import Call, Heartbeat, Usage
-from drops.scaling.models.target import Group, Share, Target
+from drops.scaling.models.target import FixedGroup, Group, Share, Target
 
-__all__ = ["Call", "Demand", "Group", "Heartbeat", "ScalePlan", "Share", "Step", "Target", "Usage"]
+__all__ = [
+    "Call",
+    "Demand",
+    "FixedGroup",
+    "Group",
+    "Heartbeat",
+    "ScalePlan",
+    "Share",
+    "Step",
+    "Target",
+    "Usage",
+]

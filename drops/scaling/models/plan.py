@@ -33,6 +33,8 @@ class ScalePlan(models.Model):
     verdict_messages = models.JSONField(
         default=list, editable=False
     )  # which target isn't ready, why, and what to do
+    # `planned_at` of the plan that the verdict is about.
+    verdict_planned_at = models.DateTimeField(null=True, editable=False)
     # What the ready capacity can admit; None: nothing was scaled.
     shoppers_per_second = models.PositiveIntegerField(null=True, editable=False)
     cost = models.JSONField(

@@ -120,6 +120,34 @@ class Target(models.Model):
         return self.name
 
 
+class FixedGroup(models.Model):
+    """Ops' statement, in the place of a target, that a group isn't scaled: it serves drops as it stands."""
+
+    group = models.CharField(max_length=12, choices=Group, unique=True)
+    per_second = models.DecimalField(
+        "requests per second",
+        max_digits=12,
+        decimal_places=2,
+        null=True,
+        blank=True,
+        help_text="What it can take as it stands. Leave empty if no drop can exceed it.",
+    )
+    reason = models.CharField(max_length=200, help_text="Why it isn't scaled, such as “behind a CDN”.")
+
+    class Meta:
+        ordering = ["group"]
+        verbose_name, verbose_name_plural = "fixed group", "fixed groups"
+        constraints = [
+            models.CheckConstraint(
+                name="a_fixed_group_has_a_throughput_or_no_limit",
+                condition=Q(per_second=None) | Q(per_second__gt=0),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(self.get_group_display())
+
+
 class Share(models.Model):
     """A target's part of a group's demand, and the throughput of one instance: the group's weight."""
 

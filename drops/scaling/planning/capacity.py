@@ -3,12 +3,12 @@
 Pure.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from drops.scaling.planning.demand import GroupDemand, admission_rate, group_demands
 from drops.scaling.planning.figures import short
-from drops.scaling.planning.inputs import PlanInputs, ShareInputs, TargetInputs
+from drops.scaling.planning.inputs import GROUPS, LINE_GROUPS, PlanInputs, ShareInputs, TargetInputs
 
 MAX_CORE_SHARE = 0.8  # of one core that a process is planned to use
 MIN_PER_SECOND = 1e-6  # stands for a throughput of 0, with which no plan is accepted
@@ -79,6 +79,64 @@ def reachable_rate(*, sizes: Mapping[int, int | None], inputs: PlanInputs) -> tu
                 f"enough for {short(rate)} shoppers a second."
             )
     return min(rates, default=max(planned_rate, inputs.baseline_per_second)), limits
+
+
+@dataclass(frozen=True)
+class Unscaled:
+    """A group that must grow for the drop and that nothing scales."""
+
+    reason: str  # which group, why, and what to do
+    shoppers_per_second: float  # that can be admitted all the same
+
+
+def unscaled_groups(*, inputs: PlanInputs, ended: Collection[int] = ()) -> list[Unscaled]:
+    """Return the groups that must grow, but have no target and no word of ops that they stand as they are.
+
+    The settings say which pace the groups behind admission can take without scaling. Nothing says it of the
+    groups that everyone who comes reaches. `ended`: targets that aren't scaled for this drop any more.
+    """
+    demands = group_demands(inputs)
+    planned_rate, _limit = admission_rate(inputs)
+    found = []
+    for group in GROUPS:
+        percent = sum(
+            share.percent
+            for target in inputs.targets
+            if target.id not in ended
+            for share in target.shares
+            if share.group == group
+        )
+        amount = demands[group].per_second * max(0, 100 - percent) / 100
+        is_enough_for_admission = group not in LINE_GROUPS and planned_rate <= inputs.baseline_per_second
+        if not amount or is_enough_for_admission:
+            continue
+        unscaled = _unscaled(group, amount=amount, percent=percent, planned_rate=planned_rate, inputs=inputs)
+        if unscaled is not None:
+            found.append(unscaled)
+    return found
+
+
+def _unscaled(
+    group: str, *, amount: float, percent: int, planned_rate: float, inputs: PlanInputs
+) -> Unscaled | None:
+    """Return what is wrong with a group of which targets carry only `percent`; None if ops vouch for it."""
+    fixed = inputs.fixed_groups.get(group)
+    if fixed is None:
+        carried = "no target carries it"
+        if percent:
+            carried = f"its targets carry only {percent} % of it"
+        reason = (
+            f"{group}: {carried}, and it needs {short(amount)}/s more. Add a target, or add it to the fixed"
+            " groups with what it can take as it stands."
+        )
+        return Unscaled(reason, inputs.baseline_per_second)
+    if fixed.per_second is None or fixed.per_second >= amount:
+        return None
+    reason = (
+        f"{group}: it stands as it is ({fixed.reason}) and can take {short(fixed.per_second)}/s, but"
+        f" {short(amount)}/s are needed. Add a target, or expect fewer shoppers."
+    )
+    return Unscaled(reason, max(planned_rate * fixed.per_second / amount, inputs.baseline_per_second))
 
 
 def connection_use(*, sizes: Mapping[int, int], inputs: PlanInputs) -> ConnectionUse:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from math import ceil
 
 from drops.admission import CALLS_PER_PAYMENT
-from drops.scaling.planning.capacity import ConnectionUse
+from drops.scaling.planning.capacity import ConnectionUse, unscaled_groups
 from drops.scaling.planning.figures import short, whole
 from drops.scaling.planning.inputs import GROUPS, PlanInputs, TargetInputs
 
@@ -140,10 +140,13 @@ def _share_warnings(inputs: PlanInputs) -> list[str]:
         for group, percent in sorted(percents.items())
         if percent != 100
     ]
-    missing = [group for group in GROUPS if not percents[group]]
+    missing = [group for group in GROUPS if not percents[group] and group not in inputs.fixed_groups]
     if missing:
         found.append(f"No target carries {', '.join(missing)}, so they aren't scaled.")
-    return found
+    unscaled = unscaled_groups(inputs=inputs)
+    if unscaled:
+        found.append("As it is, the go / no-go will be a no-go.")
+    return found + [group.reason for group in unscaled]
 
 
 def lead_time_warnings(inputs: PlanInputs, target: TargetInputs) -> list[str]:

@@ -68,6 +68,14 @@ class TargetInputs:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FixedInputs:
+    """What ops said of a group that isn't scaled."""
+
+    per_second: float | None  # that it can take; None: no limit
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class PollRule:
     """How often waiting pages poll: every wait ÷ `wait_divisor` seconds, within these bounds."""
 
@@ -99,6 +107,7 @@ class PlanInputs:
     curve: ArrivalCurve = DEFAULT_CURVE
     weights: Mapping[str, Weight] = field(default_factory=dict)
     targets: tuple[TargetInputs, ...] = ()
+    fixed_groups: Mapping[str, FixedInputs] = field(default_factory=dict)  # by group
     approved_sizes: Mapping[int, int] = field(default_factory=dict)  # {target id: size} above ops' ceilings
     connections_allowed: int = 0  # by the database as it is, without those reserved for superusers
     connections_elsewhere: int = 0  # of processes that belong to no target

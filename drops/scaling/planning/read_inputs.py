@@ -14,9 +14,9 @@ from django.db.models import Max, QuerySet, Sum
 
 from drops import admission, lifecycle
 from drops.models import Drop, Edition, Unit
-from drops.scaling.models import ScalePlan, Share, Step, Target
+from drops.scaling.models import FixedGroup, ScalePlan, Share, Step, Target
 from drops.scaling.planning import history, lead_times, prices, weights
-from drops.scaling.planning.inputs import PlanInputs, PollRule, ShareInputs, TargetInputs
+from drops.scaling.planning.inputs import FixedInputs, PlanInputs, PollRule, ShareInputs, TargetInputs
 from drops.scaling.providers import PROVIDERS, Provider
 from drops.waitingroom.protocol.status import POLL
 
@@ -57,6 +57,7 @@ def read(*, drop: Drop, expected: int, now: datetime) -> PlanInputs:
         go_seconds=settings.SCALING_GO_SECONDS,
         weights=weights.learn(recent.measured),
         targets=tuple(targets),
+        fixed_groups=fixed_groups(),
         approved_sizes=approved_sizes(drop),
         connections_allowed=connections.allowed,
         connections_elsewhere=max(MIN_OTHER_CONNECTIONS, connections.used - ours),
@@ -78,6 +79,19 @@ def units_for_sale(drop: Drop) -> int:
     if drop.announced_at:
         return Unit.objects.filter(edition__drop=drop, withheld_at=None).count()
     return Edition.objects.filter(drop=drop).aggregate(all=Sum("quantity"))["all"] or 0
+
+
+def fixed_groups() -> Mapping[str, FixedInputs]:
+    """Return what ops said of the groups that aren't scaled, by group."""
+    return {row.group: fixed_inputs(row) for row in FixedGroup.objects.all()}
+
+
+def fixed_inputs(row: FixedGroup) -> FixedInputs:
+    """Return the inputs of one fixed group."""
+    per_second = None
+    if row.per_second is not None:
+        per_second = float(row.per_second)
+    return FixedInputs(per_second=per_second, reason=row.reason)
 
 
 def approved_sizes(drop: Drop) -> Mapping[int, int]:

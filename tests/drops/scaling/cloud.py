@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings
 
-from drops.scaling.models import Step, Target
+from drops.scaling.models import FixedGroup, Group, Step, Target
 from drops.scaling.providers import PROVIDERS, Applied, ApplyRefused, Field, OutcomeUnclear, Provider, Reading
 from drops.scaling.providers.base import State
 from tests.factories import make_drop
@@ -268,6 +268,13 @@ def make_target(cloud: Cloud, *, size: int = 2, **fields: Any) -> Target:
         | {"ceiling": 100, "lead_seconds": 10}
         | fields
     )
+
+
+def fix_other_groups(*scaled: str) -> None:
+    """Say of every group but these that it stands as it is."""
+    for group in Group:
+        if group not in scaled:
+            FixedGroup.objects.create(group=group, reason="behind a CDN")
 
 
 def make_step(*, target: Target, desired_size: int = 6, **fields: Any) -> Step:

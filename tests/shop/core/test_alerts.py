@@ -40,6 +40,22 @@ def test_raise_opens_one_alert_per_subject_with_one_email(settings: Any) -> None
     assert mail.text.startswith("It is 4.")
 
 
+@pytest.mark.parametrize(
+    ("message", "html"),
+    [
+        ("Plain.", "<p>Plain.</p><p><a "),
+        ("One.\nTwo.\n\nThree.", "<p>One.</p>\n<p>Two.</p>\n<p>Three.</p><p><a "),
+        ("5 & <more>", "<p>5 &amp; &lt;more&gt;</p><p><a "),
+        ("<p>raw</p>", "<p>&lt;p&gt;raw&lt;/p&gt;</p><p><a "),
+    ],
+)
+def test_raise_writes_paragraphs_that_mail_programs_render(settings: Any, message: str, html: str) -> None:
+    settings.OPS_MAIL = "ops@shop.example"
+    raise_alert(subject="paused", message=message)
+
+    assert Email.objects.get().html.startswith(html)
+
+
 def test_raise_after_resolve_opens_a_new_alert(settings: Any) -> None:
     settings.OPS_MAIL = "ops@shop.example"
     raise_alert(subject="paused", message="Why.")

@@ -14,7 +14,7 @@ from drops.scaling.models import ScalePlan, Share, Step, Target
 from drops.waitingroom.gatekeeper import ceilings
 from shop.core.models import Alert, Email
 from tests.drops.scaling.clock import pass_time
-from tests.drops.scaling.cloud import Cloud, Crash, make_target
+from tests.drops.scaling.cloud import Cloud, Crash, fix_other_groups, make_target
 from tests.drops.scaling.ticks import ticks
 from tests.factories import make_drop
 
@@ -28,6 +28,7 @@ def prepared(cloud: Cloud, settings: Settings) -> Drop:
     settings.READY_PER_SECOND = 4
     target = make_target(cloud, name="web", size=2, headroom_percent=0, lead_seconds=600)
     Share.objects.create(target=target, group="web", per_second=10)
+    fix_other_groups("web")
     drop = make_drop(quantity=500)
     scale_plans.set_expected(drop=drop, expected=20_000, actor=None)
     pass_time(0.8 * HOUR)
