@@ -91,7 +91,7 @@ class Payment(models.Model):
 
     class VoidReason(models.TextChoices):
         LOST = "lost"  # the units were released before the bank answered
-        LATE = "late"  # the bank took more than ten minutes
+        LATE = "late"  # only in old rows: the bank took more than ten minutes
         DECLINED = "declined"  # three times
         ACTION = "action"  # the bank wanted to confirm it with the shopper
         WITHDRAWN = "withdrawn"  # it was never sent to Stripe
@@ -109,7 +109,8 @@ class Payment(models.Model):
     currency = models.CharField(max_length=3)
     livemode = models.BooleanField()
     declines = models.PositiveSmallIntegerField(default=0)
-    first_sent_at = models.DateTimeField(null=True)  # when the bank's ten minutes began
+    # Unused. It goes with the next release, because the previous one still writes it.
+    first_sent_at = models.DateTimeField(null=True)
     void_reason = models.CharField(max_length=20, choices=VoidReason, blank=True, default="")
     changed_at = models.DateTimeField(db_default=Now())
     captured_at = models.DateTimeField(null=True)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
-from django.db.models.functions import Coalesce, Now
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from drops import holds
@@ -29,7 +29,8 @@ from shop.core import sql
 
 log = logging.getLogger(__name__)
 
-AUTHORISATION_LIMIT = timedelta(minutes=10)  # after the first confirm; a later authorisation is voided
+UNSENT_LIMIT = timedelta(minutes=10)  # an attempt that waited longer is withdrawn, and never sent
+ALERT_AFTER = timedelta(minutes=10)  # without an answer from the bank; nothing is concluded from that
 MAX_DECLINES = 3
 UNCONFIRMED_STATUSES = {"requires_payment_method", "requires_confirmation"}
 
@@ -66,25 +67,27 @@ def confirm_queued_attempt(payment: Payment) -> bool:
     with transaction.atomic():
         attempt = mark_queued_attempt_as_sent(payment)
         if attempt is not None:
-            change_state(payment, Payment.State.CONFIRMING, first_sent_at=Coalesce("first_sent_at", Now()))
+            change_state(payment, Payment.State.CONFIRMING)
     if attempt is not None:
         return confirm(payment, attempt)
     if payment.order.hold.state != Hold.State.RELEASED:
-        return False  # declined, and the shopper may try again
+        return False  # declined, and the shopper may try again; or too old to be sent
     change_state(payment, Payment.State.VOIDING, void_reason=Payment.VoidReason.RELEASED)
     return True
 
 
 def mark_queued_attempt_as_sent(payment: Payment) -> Attempt | None:
-    """Mark the queued attempt as sent and return it; None if there is none."""
+    """Mark the queued attempt as sent and return it; None if there is none, or it waited too long."""
     with connection.cursor() as cursor:
         # RETURNING gives the row that was changed, so that marking and reading are one statement.
         cursor.execute(
             f"""
             UPDATE payments_attempt SET state = 'sent', sent_at = statement_timestamp()
-            WHERE payment_id = %s AND state = 'queued' RETURNING {sql.columns(Attempt)}
+            WHERE payment_id = %s AND state = 'queued'
+              AND created_at >= statement_timestamp() - %s * interval '1 second'
+            RETURNING {sql.columns(Attempt)}
             """,
-            [payment.pk],
+            [payment.pk, UNSENT_LIMIT.total_seconds()],
         )
         row = cursor.fetchone()
     return sql.from_row(Attempt, row) if row else None
@@ -100,9 +103,6 @@ def retrieve_and_settle(payment: Payment) -> bool:
         return settle_confirm(payment, attempt, intent)
     if intent.charge_id not in {"", payment.charge_id}:
         return record_decline(payment, attempt, intent, intent.decline_code)  # a new charge, which failed
-    if is_late(payment):
-        change_state(payment, Payment.State.VOIDING, void_reason=Payment.VoidReason.LATE)
-        return True
     rate_limit.acquire(operation=rate_limit.CONFIRM)
     return confirm(payment, attempt)
 
@@ -143,7 +143,7 @@ def settle_confirm(payment: Payment, attempt: Attempt, intent: gateway.Intent) -
         return False
     # The bank is still processing. Nothing is concluded; a sweep asks again.
     log.warning("order %s: its PaymentIntent is %s", payment.order, intent.status)
-    if is_late(payment):
+    if attempt.sent_at is not None and attempt.sent_at + ALERT_AFTER < timezone.now():
         money_alerts.try_raising(money_alerts.still_processing, payment)
     return False
 
@@ -167,19 +167,16 @@ def record_authorisation(payment: Payment, attempt: Attempt, intent: gateway.Int
 
 
 def allocate_units(payment: Payment) -> str:
-    """Allocate the hold's units for good; return why the payment must be voided instead, or nothing."""
-    if is_late(payment):
-        return Payment.VoidReason.LATE
+    """Allocate the hold's units for good; return why the payment must be voided instead, or nothing.
+
+    However long the bank took: the shopper was in time if the hold became `paying` before its end, which
+    holds.pay decided, and as long as it is `paying` its units are the shopper's.
+    """
     try:
         holds.allocate(hold=payment.order.hold)
     except holds.HoldOver:
         return Payment.VoidReason.LOST
     return ""
-
-
-def is_late(payment: Payment) -> bool:
-    """Whether the bank has had its ten minutes since the first confirm."""
-    return payment.first_sent_at is not None and payment.first_sent_at + AUTHORISATION_LIMIT < timezone.now()
 
 
 def record_decline(payment: Payment, attempt: Attempt, intent: gateway.Intent | None, code: str) -> bool:

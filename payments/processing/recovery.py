@@ -13,9 +13,9 @@ from django.db.models.functions import Now
 from drops import holds
 from drops.models import Hold
 from payments.models import Attempt, Payment
+from payments.processing.authorising import UNSENT_LIMIT
 
 UNSENT_AFTER = timedelta(seconds=10)  # by then its task should have sent it, rate limit included
-WITHDRAW_AFTER = timedelta(minutes=15)  # a ConfirmationToken isn't used after that
 STALLED_AFTER = timedelta(seconds=2)  # without a change and without a lease
 CLAIM_DURATION = timedelta(seconds=5)
 
@@ -28,7 +28,7 @@ def orders_with_unsent_attempts(*, max_orders: int) -> list[int]:
 
 def withdraw_expired_attempts() -> int:
     """Withdraw attempts that were never sent in time; return how many."""
-    expired = Attempt.objects.filter(state=Attempt.State.QUEUED, created_at__lt=Now() - WITHDRAW_AFTER)
+    expired = Attempt.objects.filter(state=Attempt.State.QUEUED, created_at__lt=Now() - UNSENT_LIMIT)
     return sum(withdraw(attempt=attempt) for attempt in expired.select_related("payment__order__hold"))
 
 

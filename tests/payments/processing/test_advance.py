@@ -190,19 +190,6 @@ def test_advance_records_a_decline_only_for_a_new_charge(sandbox: process.Sandbo
     assert broken(order) == []
 
 
-def test_advance_voids_a_late_authorisation(sandbox: process.SandboxProcess) -> None:
-    order = make_order(sandbox)
-    sandbox.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
-    advance.advance_order(order_id=order.pk)
-    Payment.objects.filter(order=order).update(first_sent_at=F("first_sent_at") - timedelta(minutes=11))
-
-    sweep(order)
-
-    assert states(order) == ("voided", "released")
-    assert "too long" in read(order).message
-    assert broken(order) == []
-
-
 def test_advance_voids_when_the_units_are_gone(sandbox: process.SandboxProcess) -> None:
     order = make_order(sandbox)
     advance.advance_order(order_id=order.pk, states={"new"})

@@ -8,7 +8,7 @@ from django.db.models.functions import Now
 
 from drops import holds
 from payments import tasks
-from payments.models import LedgerEntry, Order, Payment
+from payments.models import Attempt, LedgerEntry, Order, Payment
 from payments.processing import advance, gateway, money_alerts
 from shop.core.models import Alert
 from tests.deploy.stripe_sandbox.process import SandboxProcess
@@ -95,7 +95,7 @@ def test_intent_that_processes_for_ten_minutes_is_alerted_until_the_bank_answers
     order = make_order(sandbox)
     sandbox.control("faults", operation="payment_intents.confirm", kind="drop", when="before")
     advance.advance_order(order_id=order.pk)
-    Payment.objects.filter(order=order).update(first_sent_at=F("first_sent_at") - timedelta(minutes=minutes))
+    Attempt.objects.update(sent_at=F("sent_at") - timedelta(minutes=minutes))
     processing = gateway.Intent(
         id=payment_of(order).intent_id or "",
         status="processing",
