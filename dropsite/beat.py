@@ -1,6 +1,19 @@
-"""Beat's scheduler."""
+"""Beat's scheduler, and its clock."""
+
+import time
+from datetime import UTC, datetime, timedelta
 
 from celery.beat import Scheduler as CeleryScheduler
+
+ANY_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+def uptime() -> datetime:
+    """Return a time that only goes forward, for intervals: nobody can set it, and it means no date.
+
+    Beat would stand still for an hour if this machine's clock were set back by an hour.
+    """
+    return ANY_MOMENT + timedelta(seconds=time.monotonic())
 
 
 class Scheduler(CeleryScheduler):

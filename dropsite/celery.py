@@ -16,7 +16,7 @@ from django.db import close_old_connections
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dropsite.settings")
 
-app = Celery("dropsite")
+app = Celery("dropsite", task_cls="dropsite.task:Task")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 

@@ -14,6 +14,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from payments import dispatch
+from shop.core import clock_skew
 
 REDIS_TIMEOUT_SECONDS = 1.0
 
@@ -37,6 +38,7 @@ def find_problems() -> dict[str, str]:
             check()
         except ServiceNotReady as fault:
             found[name] = str(fault)
+    clock_skew.measure_if_due()
     return found
 
 

@@ -3,7 +3,7 @@
 /metrics/scaling.json  for KEDA's metrics-api scaler and its like
     {"queues": {"checkout": {"oldest_seconds": 0.0, "rows": 0}, …}, "checkout_slots": {"all", "busy", "free"},
      "fleets": {"web": {"workers", "serving", "saturation", "waiting", "fault"}, …},
-     "targets": {name: {"ready", …}}}
+     "targets": {name: {"ready", …}}, "clocks": {machine: {"skew_seconds"}, …}}
 /metrics/prometheus    the same figures in Prometheus' text format
 
 For programs on this machine, or with SCALING_METRICS_TOKEN as a bearer token. The edge passes neither.
@@ -27,7 +27,7 @@ from prometheus_client.registry import Collector
 from drops.models import Hold
 from drops.scaling import metrics
 from payments.models import Attempt, Event
-from shop.core import problems
+from shop.core import clock_skew, problems
 from shop.core.models import Email
 
 REFUSAL = (
@@ -48,6 +48,8 @@ TARGET_FIGURES = {
     "stopped": "1 if pre-scaling has stopped because of drift",
     "read_seconds_ago": "Seconds since the target was last read",
 }
+
+CLOCK_TEXT = "Seconds by which a machine's clock is ahead of the database's"
 
 
 class FiguresCollector(Collector):
@@ -70,6 +72,8 @@ class FiguresCollector(Collector):
             yield gauge(f"fleet_{name}", text, "fleet", self.figures["fleets"], name)
         for name, text in TARGET_FIGURES.items():
             yield gauge(f"target_{name}", text, "target", self.figures["targets"], name)
+        clocks = self.figures["clocks"]
+        yield gauge("clock_skew_seconds", CLOCK_TEXT, "machine", clocks, "skew_seconds")
 
 
 def gauge(
@@ -111,6 +115,7 @@ def read_figures(*, now: datetime) -> dict[str, Any]:
         "checkout_slots": metrics.slots(),
         "fleets": metrics.fleets(),
         "targets": metrics.targets(now=now),
+        "clocks": {row.machine: {"skew_seconds": row.skew_seconds} for row in clock_skew.recent()},
     }
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import dj_email_url
+from celery.schedules import schedule
 from csp.constants import NONE, SELF
 from environs import Env, EnvValidationError, validate
 
 from dropsite import logs
+from dropsite.beat import uptime
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -281,12 +283,12 @@ CELERY_BROKER_TRANSPORT_OPTIONS = {
 def every(seconds: float, task: str, queue: str) -> dict[str, Any]:
     """Return an entry of beat's schedule.
 
-    A tick that no worker took within its interval is dropped: the next one does its work.
+    Ticks that piled up while no worker took them are skipped but for the first; see dropsite.task.
     """
     return {
         "task": task,
-        "schedule": timedelta(seconds=seconds),
-        "options": {"queue": queue, "expires": seconds},
+        "schedule": schedule(timedelta(seconds=seconds), nowfun=uptime),
+        "options": {"queue": queue, "headers": {"interval_seconds": seconds}},
     }
 
 

@@ -47,9 +47,7 @@ def publish(task: Task[..., Any], order: Order) -> None:
         return
     try:
         with producers[broker.connection].acquire(block=True, timeout=1) as producer:
-            task.apply_async(
-                kwargs={"order_id": order.pk}, expires=tasks.EXPIRES_SECONDS, producer=producer, retry=False
-            )
+            task.apply_async(kwargs={"order_id": order.pk}, producer=producer, retry=False)
     except OperationalError as error:
         broker.retry_at = time.monotonic() + RETRY_SECONDS
         log.warning("order %s waits for a sweep, because the broker is unreachable: %s", order, error)

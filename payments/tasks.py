@@ -5,13 +5,13 @@ Each may run twice at once; sweeps find what the broker loses.
 
 import random
 
-from celery import Task, shared_task
+from celery import Task, current_app, shared_task
+from kombu.exceptions import ChannelError
 
 from payments import invariants
 from payments.processing import advance, money_alerts, notices, rate_limit, recovery, webhooks
 
 MAX_ORDERS_PER_SWEEP = 60  # about what the rate limit allows until the next sweep
-EXPIRES_SECONDS = 30  # after that a sweep has enqueued the order again anyway
 MIN_WAIT_SECONDS, MAX_WAIT_SECONDS = 1.0, 2.0  # before a rate-limited order is tried again
 
 
@@ -41,7 +41,7 @@ def sweep_attempts(**_: object) -> int:
     """Update the ceiling, withdraw attempts that are too old, and enqueue those whose task was lost."""
     rate_limit.update_ceiling()
     withdrawn = recovery.withdraw_expired_attempts()
-    order_ids = recovery.orders_with_unsent_attempts(max_orders=MAX_ORDERS_PER_SWEEP)
+    order_ids = recovery.orders_with_unsent_attempts(max_orders=free_places("checkout"))
     for order_id in order_ids:
         enqueue(confirm_order, order_id=order_id)
     return withdrawn + len(order_ids)
@@ -50,8 +50,9 @@ def sweep_attempts(**_: object) -> int:
 @shared_task(name="payments.sweep_payments", ignore_result=True)
 def sweep_payments(**_: object) -> int:
     """Process Stripe's events, and enqueue the orders that they concern and those that have stalled."""
-    with_events = webhooks.process_stored()[:MAX_ORDERS_PER_SWEEP]
-    order_ids = {*with_events, *recovery.claim_stalled(max_orders=MAX_ORDERS_PER_SWEEP)}
+    with_events = webhooks.process_stored()
+    room = free_places("capture")
+    order_ids = {*with_events[:room], *recovery.claim_stalled(max_orders=room)}
     for order_id in order_ids:
         enqueue(advance_order, order_id=order_id)
     return len(order_ids)
@@ -72,5 +73,18 @@ def rate_limited_wait() -> float:
 
 def enqueue(task: "Task[..., None]", *, order_id: int, wait_seconds: float = 0) -> None:
     """Enqueue the task for an order, to run after `wait_seconds`."""
-    expires = wait_seconds + EXPIRES_SECONDS
-    task.apply_async(kwargs={"order_id": order_id}, countdown=wait_seconds, expires=expires)
+    task.apply_async(kwargs={"order_id": order_id}, countdown=wait_seconds)
+
+
+def free_places(queue: str) -> int:
+    """Return how many more orders a sweep may enqueue.
+
+    Orders that are still in the queue look lost to a sweep. Enqueueing them again each time would only
+    lengthen the queue.
+    """
+    with current_app.producer_or_acquire() as producer:
+        try:
+            waiting: int = producer.channel.queue_declare(queue, passive=True).message_count
+        except ChannelError:  # the queue doesn't exist, so nothing waits in it
+            waiting = 0
+    return max(0, MAX_ORDERS_PER_SWEEP - waiting)

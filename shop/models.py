@@ -11,7 +11,7 @@ from django.db import models
 from django.utils.safestring import SafeString
 
 from shop.core import theme_css
-from shop.core.models import Alert, AuditEntry, Email  # noqa: F401  # Django looks for an app's models here
+from shop.core.models import Alert, AuditEntry, ClockReading, Email  # noqa: F401  # Django looks for an app's models here
 
 COLOUR = RegexValidator(
     rf"^{theme_css.COLOUR.pattern}\Z", "Enter a colour such as #d8b04c: # and six digits 0–9, a–f."

@@ -1,8 +1,15 @@
 """Tasks that beat starts for the outbox. Each is safe to run twice at once."""
 
 from celery import shared_task
+from celery.signals import task_prerun
 
-from shop.core import alerts, emails
+from shop.core import alerts, clock_skew, emails
+
+
+@task_prerun.connect
+def measure_clock(**_: object) -> None:
+    """Compare this worker's clock with the database's, before any task, every few minutes."""
+    clock_skew.measure_if_due()
 
 
 @shared_task(name="shop.send_due_emails", ignore_result=True)

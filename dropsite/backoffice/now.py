@@ -19,6 +19,7 @@ from drops.scaling.models import ScalePlan
 from dropsite.backoffice import overview
 from payments.models import Attempt, Event, Payment
 from payments.processing import rate_limit
+from shop.core import clock_skew
 from shop.core.datetimes import format_duration
 from shop.core.models import Alert, Email
 
@@ -71,6 +72,7 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
         "leader": Leadership.objects.filter(pk=1, until__gt=now).first(),
         "tick": gatekeeper_age(current, now=now),
         "alerts": Alert.objects.open(),
+        "clocks": clock_skew.recent(),
         **scaling_context(drop, now=now),
         "refresh_seconds": seconds,
     }

@@ -1,4 +1,4 @@
-"""Rows that every app writes: emails to send, alerts for ops, and the audit log."""
+"""Rows that every app writes: emails to send, alerts for ops, the audit log, and what clocks say."""
 
 import uuid
 from datetime import timedelta
@@ -102,3 +102,17 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.about} {self.action}"
+
+
+class ClockReading(models.Model):
+    """How far a machine's clock was from the database's when it was last compared."""
+
+    machine = models.CharField(max_length=255, primary_key=True)  # its host name
+    skew_seconds = models.FloatField()  # above 0: the machine's clock is ahead
+    read_at = models.DateTimeField()  # by the database's clock
+
+    class Meta:
+        ordering = ["machine"]
+
+    def __str__(self) -> str:
+        return f"{self.machine} {self.skew_seconds:+.1f} s"

@@ -33,7 +33,7 @@ def test_figures_are_for_this_machine(client: Client) -> None:
 
     assert answer.status_code == 200
     assert answer["Cache-Control"] == "no-store"
-    assert set(answer.json()) == {"version", "at", "queues", "checkout_slots", "fleets", "targets"}
+    assert set(answer.json()) == {"version", "at", "queues", "checkout_slots", "fleets", "targets", "clocks"}
     nothing = {"oldest_seconds": 0.0, "rows": 0}
     assert answer.json()["queues"] == {
         "checkout": nothing,

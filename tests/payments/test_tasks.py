@@ -80,6 +80,19 @@ def test_sweep_attempts_enqueues_orders_whose_task_was_lost(sandbox: SandboxProc
     assert Ceiling.objects.filter(kind=Ceiling.Kind.PAYMENT_RATE).count() == 1
 
 
+@pytest.mark.parametrize(("waiting", "enqueued"), [(0, 1), (59, 1), (60, 0), (200, 0)])
+def test_sweep_attempts_leaves_a_full_queue_alone(
+    sandbox: SandboxProcess, waiting: int, enqueued: int
+) -> None:
+    unsent_order(sandbox, seconds=11)
+    for _ in range(waiting):
+        tasks.enqueue(tasks.confirm_order, order_id=0)
+
+    assert tasks.sweep_attempts() == enqueued
+
+    assert len(queued("checkout")) == waiting + enqueued
+
+
 def test_sweep_payments_enqueues_orders_that_have_stalled(sandbox: SandboxProcess) -> None:
     order = make_order(sandbox)
     advance.advance_order(order_id=order.pk, states=advance.AUTHORISING_STATES)

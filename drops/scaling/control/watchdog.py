@@ -1,4 +1,4 @@
-"""Watches the heartbeat from the gatekeeper's process.
+"""Watches the heartbeat, and this machine's clock, from the gatekeeper's process.
 
 If beat or its workers are down, they can't alert anyone, so the alert is raised and sent from here.
 """
@@ -9,7 +9,7 @@ from threading import Event
 from django.db import DatabaseError, close_old_connections
 
 from drops.scaling.control import heartbeat
-from shop.core import alerts, emails
+from shop.core import alerts, clock_skew, emails
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +24,7 @@ def run(stop: Event, *, every_seconds: float = CHECK_SECONDS) -> None:
 
 def check() -> bool:
     """Check once; if ticks have stopped, raise the alert and send it. Whether they have."""
+    clock_skew.measure_if_due()
     try:
         overdue = heartbeat.alert_if_overdue()
         if overdue:
