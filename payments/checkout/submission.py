@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from django.conf import settings
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.utils.translation import get_language
 
 from drops import holds
@@ -28,6 +28,7 @@ from payments.orders import queries
 from payments.orders.line_items import LineItem
 
 MAX_TOKEN_CHARACTERS = 80
+MAX_DRAWS = 10  # of an order number, of 850 thousand million
 NUMBER_ALPHABET = "23456789ABCDEFGHJKMNPQRSTUVWXYZ"  # no 0 O 1 I L: order numbers are read aloud
 
 
@@ -110,8 +111,7 @@ def save_order(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:
 
 def create_order(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:
     livemode = is_livemode()
-    order = Order.objects.create(
-        number=draw_order_number(),
+    order = Order(
         hold=hold,
         **asdict(address),
         currency=quote.currency,
@@ -123,8 +123,24 @@ def create_order(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order
         language=get_language() or settings.LANGUAGE_CODE,
         livemode=livemode,
     )
+    save_with_number(order)
     Payment.objects.create(order=order, amount=quote.total, currency=quote.currency, livemode=livemode)
     return order
+
+
+def save_with_number(order: Order) -> None:
+    """Insert the order under a number that no other order has."""
+    for draws_left in reversed(range(MAX_DRAWS)):
+        order.number = draw_order_number()
+        try:
+            with transaction.atomic():
+                order.save(force_insert=True)
+        except IntegrityError:
+            is_taken = Order.objects.filter(number=order.number).exists()
+            if not is_taken or not draws_left:
+                raise
+        else:
+            return
 
 
 def draw_order_number() -> str:

@@ -5,27 +5,22 @@
                      └──1st, 2nd decline─┤                          ▲
                                          └─3rd, action required─────┘
 
-A worker that advances an order holds its lease for 30 s. Each change of state is a guarded UPDATE,
-committed before the call to Stripe that it announces, and each call carries an idempotency key made from a
-row, so that a repeat after a crash gets the first call's answer. An unclear answer is never taken for a
-result: a sweep asks Stripe again.
+A worker that advances an order holds its lease, and renews it before each call. Each change of state is a
+guarded UPDATE, committed before the call to Stripe that it announces, and each call carries an idempotency
+key made from a row, so that a repeat after a crash gets the first call's answer. An unclear answer is never
+taken for a result: a sweep asks Stripe again.
 """
 
 import logging
 from collections.abc import Callable, Collection
-from datetime import datetime
 
-from django.db import connection
-from django.db.models.functions import Now
-
-from payments.models import Order, Payment
+from payments.models import Payment
 from payments.orders import queries
-from payments.processing import authorising, capturing, gateway, money_alerts
+from payments.processing import authorising, capturing, gateway, lease, money_alerts
 from payments.processing.transitions import StateChanged
 
 log = logging.getLogger(__name__)
 
-LEASE_SECONDS = 30
 NEW, CREATED, CONFIRMING = Payment.State.NEW, Payment.State.CREATED, Payment.State.CONFIRMING
 AUTHORISED, CAPTURING, VOIDING = Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.VOIDING
 # What the queue `checkout` does; the queue `capture` does the rest.
@@ -47,13 +42,14 @@ def advance_order(*, order_id: int, states: Collection[str] = tuple(STEPS)) -> s
     Return the payment's state, or None if a different worker has the lease. Raises RateLimited if the next
     call must wait a second or two.
     """
-    leased_until = acquire_lease(order_id=order_id)
+    leased_until = lease.acquire(order_id=order_id)
     if leased_until is None:
         return None
     payment = queries.payment(order_id=order_id)
+    payment.order.leased_until = leased_until
     try:
         take_steps(payment, states)
-    except (StateChanged, gateway.OutcomeUnknown):
+    except (StateChanged, lease.LeaseLost, gateway.OutcomeUnknown):
         pass  # a sweep comes back to it
     except gateway.StripeRefused as refused:
         log.error(
@@ -62,7 +58,7 @@ def advance_order(*, order_id: int, states: Collection[str] = tuple(STEPS)) -> s
         money_alerts.try_raising(money_alerts.request_refused, payment, refused)
     finally:
         if payment.state in STEPS:  # nobody needs the lease of an order whose payment is final
-            release_lease(order_id=order_id, leased_until=leased_until)
+            lease.release(order=payment.order)
     return payment.state
 
 
@@ -72,23 +68,3 @@ def take_steps(payment: Payment, states: Collection[str]) -> None:
         step = STEPS[payment.state]
         if not step(payment):
             break
-
-
-def acquire_lease(*, order_id: int) -> datetime | None:
-    """Lease the order for 30 s by the database's clock; return until when, or None if it is leased."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            UPDATE payments_order SET leased_until = statement_timestamp() + %s * interval '1 second'
-            WHERE id = %s AND leased_until <= statement_timestamp()
-            RETURNING leased_until
-            """,
-            [LEASE_SECONDS, order_id],
-        )
-        row: tuple[datetime] | None = cursor.fetchone()
-        return row[0] if row else None
-
-
-def release_lease(*, order_id: int, leased_until: datetime) -> None:
-    """End the lease, unless it ran out and a different worker has it now."""
-    Order.objects.filter(pk=order_id, leased_until=leased_until).update(leased_until=Now())

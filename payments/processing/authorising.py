@@ -23,6 +23,7 @@ from payments.processing.transitions import (
     end_attempt,
     idempotency_key,
     live_attempt,
+    prepare_call,
     retrieve_intent,
 )
 from shop.core import sql
@@ -42,7 +43,7 @@ def create_intent(payment: Payment) -> bool:
         # Nothing was ever sent to Stripe.
         change_state(payment, Payment.State.VOIDED, void_reason=Payment.VoidReason.RELEASED)
         return False
-    rate_limit.acquire(operation=rate_limit.CREATE)
+    prepare_call(payment, operation=rate_limit.CREATE)
     try:
         intent = gateway.create(
             amount=payment.amount,
@@ -63,7 +64,7 @@ def create_intent(payment: Payment) -> bool:
 
 def confirm_queued_attempt(payment: Payment) -> bool:
     """Send the queued attempt. It is committed as sent before the call is made."""
-    rate_limit.acquire(operation=rate_limit.CONFIRM)
+    prepare_call(payment, operation=rate_limit.CONFIRM)
     with transaction.atomic():
         attempt = mark_queued_attempt_as_sent(payment)
         if attempt is not None:
@@ -103,7 +104,7 @@ def retrieve_and_settle(payment: Payment) -> bool:
         return settle_confirm(payment, attempt, intent)
     if intent.charge_id not in {"", payment.charge_id}:
         return record_decline(payment, attempt, intent, intent.decline_code)  # a new charge, which failed
-    rate_limit.acquire(operation=rate_limit.CONFIRM)
+    prepare_call(payment, operation=rate_limit.CONFIRM)
     return confirm(payment, attempt)
 
 

@@ -16,6 +16,7 @@ from payments.processing.transitions import (
     end_attempt,
     idempotency_key,
     live_attempt,
+    prepare_call,
     retrieve_intent,
 )
 
@@ -33,7 +34,7 @@ def begin_capture_or_void(payment: Payment) -> bool:
 
 def capture_intent(payment: Payment) -> bool:
     """Capture the authorised amount. If Stripe has canceled the intent, withhold the units."""
-    rate_limit.acquire(operation=rate_limit.CAPTURE)
+    prepare_call(payment, operation=rate_limit.CAPTURE)
     key = idempotency_key(payment, f"capture:{payment.order.uuid}")
     try:
         intent = gateway.capture(intent_id=payment.intent_id or "", key=key)
@@ -86,7 +87,7 @@ def record_lost_authorisation(payment: Payment) -> None:
 
 def cancel_intent(payment: Payment) -> bool:
     """Cancel the intent, which releases the authorisation. Only then are the units released."""
-    rate_limit.acquire(operation=rate_limit.CANCEL)
+    prepare_call(payment, operation=rate_limit.CANCEL)
     key = idempotency_key(payment, f"cancel:{payment.order.uuid}")
     try:
         intent = gateway.cancel(intent_id=payment.intent_id or "", key=key)

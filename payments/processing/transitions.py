@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from payments.models import Attempt, Payment
-from payments.processing import gateway, rate_limit
+from payments.processing import gateway, lease, rate_limit
 
 
 class StateChanged(Exception):
@@ -34,6 +34,15 @@ def end_attempt(attempt: Attempt, state: Attempt.State, decline_code: str = "") 
         raise StateChanged
 
 
+def prepare_call(payment: Payment, *, operation: str) -> None:
+    """Make sure that a call to Stripe may be made now, and that nobody else advances the order meanwhile.
+
+    Raises RateLimited, LeaseLost.
+    """
+    rate_limit.acquire(operation=operation)
+    lease.renew(order=payment.order)
+
+
 def idempotency_key(payment: Payment, call: str) -> str:
     """Return the key of a call to Stripe, so that a repeat gets the first call's answer.
 
@@ -48,7 +57,7 @@ def idempotency_key(payment: Payment, call: str) -> str:
 
 def retrieve_intent(payment: Payment) -> gateway.Intent:
     """Ask Stripe for the payment's intent, and record that it was asked."""
-    rate_limit.acquire(operation=rate_limit.RETRIEVE)
+    prepare_call(payment, operation=rate_limit.RETRIEVE)
     payment.checked_at = timezone.now()
     Payment.objects.filter(pk=payment.pk).update(checked_at=payment.checked_at)
     return gateway.retrieve(intent_id=payment.intent_id or "")

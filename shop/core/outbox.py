@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 M = TypeVar("M", bound=OutboxMessage)
 
-CLAIM = timedelta(seconds=60)  # how long one worker has for the messages it claimed
+CLAIM = timedelta(seconds=60)  # how long a worker has for the messages it claimed, and again for each of them
 FIRST_WAIT = timedelta(seconds=10)
 
 
@@ -61,6 +61,9 @@ def claim_due(model: type[M], *, limit: int) -> list[M]:
 def _deliver(message: M, *, send: Callable[[M], None]) -> bool:
     """Send one message and mark it as sent; after a failure, keep the error and postpone the next try."""
     row = type(message)._default_manager.filter(pk=message.pk)
+    # Those before it may have taken longer than the claim: then a different worker may be sending it.
+    if not row.filter(due_at=message.due_at, sent_at=None).update(due_at=Now() + CLAIM):
+        return False
     try:
         send(message)
     except Exception as error:  # whatever is wrong with one message, the others are sent

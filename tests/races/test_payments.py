@@ -16,7 +16,7 @@ from drops.models import Hold
 from payments import invariants
 from payments.checkout.refusals import HoldLapsed
 from payments.models import Attempt, LedgerEntry, Order, Payment
-from payments.processing import advance, recovery
+from payments.processing import advance, lease, recovery
 from tests.conftest import Race
 from tests.deploy.stripe_sandbox import process
 from tests.factories import make_drop, make_hold
@@ -86,9 +86,8 @@ def test_advancing_at_once_without_the_lease_still_captures_once(
     race: Race, sandbox: process.SandboxProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lease saves work; the guards alone keep the money right."""
-    monkeypatch.setattr(
-        advance, "acquire_lease", lambda order_id: Order.objects.get(pk=order_id).leased_until
-    )
+    monkeypatch.setattr(lease, "acquire", lambda order_id: Order.objects.get(pk=order_id).leased_until)
+    monkeypatch.setattr(lease, "renew", lambda order: None)
     order = make_order(sandbox)
 
     race(4, lambda _i: advance.advance_order(order_id=order.pk))

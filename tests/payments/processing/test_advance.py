@@ -11,7 +11,7 @@ from drops.models import Hold, Unit
 from payments import invariants
 from payments.models import Attempt, LedgerEntry, Order, Payment
 from payments.orders import status
-from payments.processing import advance, gateway, recovery, transitions
+from payments.processing import advance, gateway, lease, recovery, transitions
 from shop.core.models import Email
 from tests.deploy.stripe_sandbox import process
 from tests.payments.order_factory import make_order, states, submit
@@ -216,7 +216,7 @@ def test_advance_withholds_the_units_when_the_capture_is_refused(sandbox: proces
 
 def test_advance_leaves_an_order_alone_that_has_a_lease(sandbox: process.SandboxProcess) -> None:
     order = make_order(sandbox)
-    assert advance.acquire_lease(order_id=order.pk) is not None
+    assert lease.acquire(order_id=order.pk) is not None
 
     assert advance.advance_order(order_id=order.pk) is None
     assert states(order) == ("new", "paying")

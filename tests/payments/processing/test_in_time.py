@@ -10,7 +10,7 @@ from drops.models import Hold
 from payments import invariants
 from payments.checkout.refusals import HoldLapsed
 from payments.models import Attempt, Order, Payment
-from payments.processing import advance, authorising, gateway, recovery
+from payments.processing import advance, gateway, recovery
 from tests.deploy.stripe_sandbox.process import SandboxProcess
 from tests.factories import make_drop, make_hold
 from tests.payments.order_factory import make_order, states, submit
@@ -113,8 +113,7 @@ def test_attempt_is_sent_within_ten_minutes_or_never(
 ) -> None:
     order = order_in_hold(sandbox, minutes=15, card="visa")
     if with_intent:
-        payment = Payment.objects.get(order=order)
-        authorising.create_intent(payment)
+        advance.advance_order(order_id=order.pk, states={Payment.State.NEW})
     let_pass(order, minutes)
 
     advance.advance_order(order_id=order.pk)  # before any sweep: a worker that comes late itself

@@ -27,6 +27,7 @@ BOUNDED = {
         "payments.Order.postcode", "payments.Order.city", "payments.Order.region", "payments.Order.country",
         "payments.Order.currency", "payments.Payment.currency", "payments.LedgerEntry.currency",
         "payments.Attempt.confirmation_token", "scaling.Target.name", "scaling.Target.resource",
+        "scaling.FixedGroup.reason",
         "shop.Product.name", "shop.Product.slug", "shop.Product.tagline", "shop.Product.ground",
         "shop.Product.ink", "shop.Product.signal", "shop.Variant.sku", "shop.Variant.swatch",
         "shop.Picture.alt", "shop.Email.to",
