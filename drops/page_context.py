@@ -56,6 +56,18 @@ def drop_page(page: DropPage) -> dict[str, Any]:
     return context
 
 
+def card(page: DropPage) -> dict[str, Any]:
+    """Return the context of a drop's card, which leads to its own page."""
+    return {
+        "drop": page.drop,
+        "product": page.product,
+        "phase": page.phase.value,
+        "picture": catalogue.gallery(pictures=page.pictures).hero,
+        "price": price_range(page),
+        "quantity": page.quantity,
+    }
+
+
 def check_page(page: DropPage) -> dict[str, Any]:
     """Return the context of the page that verifies the draw; the numbers in hex are for doing it by hand."""
     numbers = {"drop_hex": page.drop.id.hex, "n_hex": f"{page.proof.n or 0:08x}"}

@@ -157,6 +157,19 @@ def front_page(*, now: datetime) -> DropPage | None:
     return _page(drop, now)
 
 
+def other_drops(*, page: DropPage, now: datetime) -> list[DropPage]:
+    """Read the shown drops beside the front page's that haven't ended, in the order in which they open."""
+    rows = _with_pictures().shown().not_ended().exclude(pk=page.drop.pk).order_by("opens_at", "slug")
+    drops = [row for row in rows if lifecycle.phase(drop=row, now=now) not in lifecycle.ENDED_PHASES]
+    counts = stock.counts_of(drops=drops)
+    return [_build_page(drop, now, editions=drop.editions.all(), counts=counts) for drop in drops]
+
+
+def public_slugs(*, most: int) -> list[str]:
+    """Return the slugs of the shown drops, ended ones too, newest first."""
+    return list(Drop.objects.shown().order_by("-opens_at", "slug").values_list("slug", flat=True)[:most])
+
+
 def archive(*, page: int, now: datetime) -> Archive:
     """Read a page of the drops that have ended, newest first. Raises django.core.paginator.InvalidPage."""
     ended = _with_pictures().shown().ended().order_by("-opens_at", "slug")

@@ -3,6 +3,7 @@
 Public pages carry no cookie and nothing personal. The edge caches them, for a second while they can change.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -28,16 +29,18 @@ CACHE_SECONDS = 1
 STABLE_CACHE_SECONDS = 10  # of pages that hardly ever change
 HOLD_COOKIE_SECONDS = 86_400
 MAX_QUANTITY = 9_999  # in a form: a larger number is a mistake or an attack
+MAX_SITEMAP_DROPS = 49_000  # a sitemap may list 50,000 pages
 MAX_ID_DIGITS = 17
 
 
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
-    """Show the drop of the moment, exactly as its own page does."""
-    page = queries.front_page(now=timezone.now())
+    """Show the drop of the moment as its own page does, and below it every other drop that is to come."""
+    now = timezone.now()
+    page = queries.front_page(now=now)
     if page is None:
         return caching.public(render(request, "drops/nothing.html"), seconds=CACHE_SECONDS)
-    return drop_page(request, page)
+    return drop_page(request, page, others=queries.other_drops(page=page, now=now))
 
 
 @require_safe
@@ -115,6 +118,21 @@ def archive(request: HttpRequest, page: int = 1) -> HttpResponse:
 
 
 @require_safe
+def sitemap(request: HttpRequest) -> HttpResponse:
+    """List the public pages for search engines."""
+    drops = queries.public_slugs(most=MAX_SITEMAP_DROPS)
+    response = render(request, "drops/sitemap.xml", {"slugs": drops}, content_type="application/xml")
+    return caching.public(response, seconds=STABLE_CACHE_SECONDS)
+
+
+@require_safe
+def robots(request: HttpRequest) -> HttpResponse:
+    """Tell search engines where the sitemap is, and what is one visitor's."""
+    response = render(request, "drops/robots.txt", content_type="text/plain")
+    return caching.public(response, seconds=STABLE_CACHE_SECONDS)
+
+
+@require_safe
 def how(request: HttpRequest) -> HttpResponse:
     """Explain how a drop works."""
     return caching.public(render(request, "drops/how.html"), seconds=STABLE_CACHE_SECONDS)
@@ -136,9 +154,10 @@ def cached_page_or_404(slug: str) -> DropPage:
         raise Http404 from None
 
 
-def drop_page(request: HttpRequest, page: DropPage) -> HttpResponse:
-    """Render a drop's page, which is the same for everybody."""
-    response = theme.render(request, "drops/drop.html", page_context.drop_page(page), product=page.product)
+def drop_page(request: HttpRequest, page: DropPage, *, others: Sequence[DropPage] = ()) -> HttpResponse:
+    """Render a drop's page, which is the same for everybody, with cards of `others` below it."""
+    context = {**page_context.drop_page(page), "others": [page_context.card(other) for other in others]}
+    response = theme.render(request, "drops/drop.html", context, product=page.product)
     return caching.public(response, seconds=cache_seconds(page))
 
 

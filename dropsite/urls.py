@@ -7,6 +7,7 @@ from django.views.decorators.cache import cache_control
 from drf_spectacular.views import SpectacularJSONAPIView
 
 from drops import api
+from drops import views as drop_views
 from dropsite import metrics, views
 from payments.views import stripe_webhook
 
@@ -19,6 +20,8 @@ urlpatterns = [
     path("metrics/scaling.json", metrics.scaling, name="metrics-scaling"),
     path("metrics/prometheus", metrics.prometheus, name="metrics-prometheus"),
     path("webhooks/stripe/", stripe_webhook, name="stripe-webhook"),
+    path("sitemap.xml", drop_views.sitemap, name="sitemap"),
+    path("robots.txt", drop_views.robots, name="robots"),
     path("api/v1/drops/", api.drops, name="api-drops"),
     path("api/v1/drops/<slug:slug>/", api.drop, name="api-drop"),
     path("api/v1/schema/", kept(SpectacularJSONAPIView.as_view()), name="api-schema"),

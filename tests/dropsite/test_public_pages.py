@@ -14,7 +14,7 @@ from tests.factories import make_drop, make_hold
 
 pytestmark = pytest.mark.django_db
 
-PUBLIC = {"front", "drop", "check", "archive", "archive-page", "how"} | {
+PUBLIC = {"front", "drop", "check", "archive", "archive-page", "how", "sitemap", "robots"} | {
     f"api-{name}" for name in ("drops", "drop", "schema", "docs")
 }
 PERSONAL = {
