@@ -25,6 +25,7 @@ from drops.scaling.control import scale_plans
 from drops.scaling.models import ScalePlan, Step
 from shop.admin.base import AuditedAdmin, TabularInline, person
 from shop.admin.refusals import refusal_page
+from shop.core import money
 from shop.core.datetimes import format_time
 
 # Fixed by the announcement, as the times are, which the page shows separately.
@@ -36,11 +37,19 @@ class EditionInline(TabularInline[Edition, Drop]):
     form = EditionForm
     formset = EditionFormSet
     verbose_name_plural = "editions: what is sold, at which price, how many"
+    readonly_fields = ("shown_price",)
 
     def get_extra(self, request: HttpRequest, obj: Drop | None = None, **kwargs: Any) -> int:
         if obj is not None and obj.pk and obj.editions.exists():
             return 0
         return 1
+
+    @admin.display(description="shoppers see")
+    def shown_price(self, edition: Edition) -> str:
+        """Return the price that is saved, as shoppers will see it."""
+        if not edition.pk:
+            return "–"
+        return money.format_amount(amount=edition.price, currency=edition.drop.currency)
 
 
 class DropAdmin(AuditedAdmin[Drop]):

@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from drops import admission
 from drops.models import Ceiling, Drop, Pause
 from shop.admin.base import ModelForm, ReadOnlyAdmin, person
-from shop.core import audit_log
+from shop.core import audit_log, numerals
 
 ALL_DROPS = "all drops together"
 
@@ -25,7 +25,7 @@ class PauseAdmin(ReadOnlyAdmin[Pause]):
 
 class CeilingForm(ModelForm[Ceiling]):
     drop = forms.ModelChoiceField(Drop.objects.announced().not_ended(), required=False, empty_label=ALL_DROPS)
-    minutes = forms.IntegerField(
+    minutes = numerals.WholeNumberField(
         label="Duration in minutes",
         required=False,
         min_value=1,

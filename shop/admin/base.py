@@ -9,7 +9,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db.models import Model
 from django.http import HttpRequest
 
-from shop.core import audit_log
+from shop.core import audit_log, numerals
 
 __all__ = [
     "AuditedAdmin",
@@ -36,10 +36,10 @@ else:
             return cls
 
     class ModelAdmin(Subscripted, admin.ModelAdmin):
-        pass
+        formfield_overrides = numerals.FORM_FIELDS
 
     class TabularInline(Subscripted, admin.TabularInline):
-        pass
+        formfield_overrides = numerals.FORM_FIELDS
 
     class ModelForm(Subscripted, forms.ModelForm):
         pass

@@ -13,6 +13,7 @@ from drops.scaling.models import ScalePlan, Share, Target
 from drops.scaling.planning.checks import MAX_EXPECTED_SHOPPERS
 from drops.scaling.providers import PROVIDERS, BadLocator, Field
 from shop.admin.base import BaseInlineFormSet, ModelForm
+from shop.core import numerals
 
 LOCATOR_PREFIX = "locator_"
 
@@ -139,7 +140,7 @@ class ShareFormSet(BaseInlineFormSet[Share, Target, ModelForm[Share]]):
             raise ValidationError("Select at least one group; without one there is nothing to size.")
 
 
-class ExpectedField(forms.IntegerField):
+class ExpectedField(numerals.WholeNumberField):
     """How many shoppers are expected at a drop."""
 
     def __init__(self, **kwargs: Any) -> None:

@@ -147,7 +147,7 @@ def test_expected_shoppers_are_planned_for_and_audited(log_in: LogIn, drop: Drop
         ("0", "0 can't be planned for. Enter a number from 1 to 10,000,000."),
         ("-5", "-5 can't be planned for. Enter a number from 1 to 10,000,000."),
         ("99999999999", "99,999,999,999 can't be planned for. Enter a number from 1 to 10,000,000."),
-        ("many", "Enter a whole number."),
+        ("many", "Enter a whole number, such as 1000."),
         ("", "This field is required."),
     ],
 )
