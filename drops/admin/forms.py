@@ -12,7 +12,6 @@ from django.utils.html import format_html
 from drops.drop_actions import MIN_CHARGES
 from drops.models import Drop, Edition
 from drops.scaling.admin.forms import ExpectedField
-from drops.scaling.models import ScalePlan
 from drops.scaling.planning import history
 from shop.admin.base import BaseInlineFormSet, ModelForm
 from shop.core import money, prices
@@ -44,10 +43,7 @@ class DropForm(ModelForm[Drop]):
                 if saved:
                     self.fields[name].help_text = format_time(saved, now=timezone.now())
         if "expected" in self.fields:
-            self.initial["expected"] = None
-            plan = ScalePlan.objects.filter(drop=self.instance.pk).first()
-            if plan:
-                self.initial["expected"] = plan.expected
+            self.initial["expected"] = self.instance.expected_shoppers
             self.fields["expected"].help_text = expected_help(drop=self.instance)
 
     @cached_property

@@ -91,6 +91,9 @@ class Drop(models.Model):
         validators=[MinValueValidator(10), MaxValueValidator(3600)],
     )
 
+    # How many people will join in total: the counter's lease and the scale plan follow it. null: unknown.
+    expected_shoppers = models.PositiveIntegerField(null=True, editable=False)
+
     announced_at = models.DateTimeField(null=True, editable=False)
     lobby_opens_at = models.DateTimeField("lobby opens", null=True, blank=True)
     opens_at = models.DateTimeField("opens", null=True, blank=True)

@@ -91,9 +91,9 @@ def add_scaled_drop() -> dict[str, str]:
         "always_on": "876.00",
         "ends_at": now.isoformat(),
     }
+    Drop.objects.filter(pk=drop.pk).update(expected_shoppers=20000)
     ScalePlan.objects.create(
         drop=drop,
-        expected=20000,
         plan=plan,
         planned_at=needed,
         verdict="no-go",

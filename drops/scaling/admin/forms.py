@@ -156,11 +156,18 @@ class ExpectedField(numerals.WholeNumberField):
 
 
 class ExpectedForm(ModelForm[ScalePlan]):
+    """The expected shoppers, which belong to the drop."""
+
     expected = ExpectedField(help_text="How many people will join the line in total.")
 
     class Meta:
         model = ScalePlan
-        fields = ("expected",)
+        fields = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk is not None:
+            self.initial["expected"] = self.instance.expected
 
 
 class PreviewForm(forms.Form):

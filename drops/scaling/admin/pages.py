@@ -60,7 +60,7 @@ def preview(request: HttpRequest, *, admin_site: AdminSite, drop_id: object) -> 
     if not request.user.has_perm("scaling.view_scaleplan"):
         raise PermissionDenied
     drop = get_object_or_404(Drop, pk=drop_id)
-    stored = ScalePlan.objects.filter(drop=drop).values_list("expected", flat=True).first()
+    stored = drop.expected_shoppers
     if "expected" in request.GET:
         form = PreviewForm(request.GET)
     else:

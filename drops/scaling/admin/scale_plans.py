@@ -28,7 +28,7 @@ class ScalePlanAdmin(ReadOnlyAdmin[ScalePlan]):
     """Scale plans are created when somebody enters the expected shoppers, here or on the drop's own page."""
 
     form = ExpectedForm
-    list_display = ("drop", "phase", "opens", "expected", "verdict_text", "step_counts")
+    list_display = ("drop", "phase", "opens", "expected_shoppers", "verdict_text", "step_counts")
     list_select_related = ("drop",)
     search_fields = ("drop__title", "drop__slug")
     ordering = ("-drop__opens_at",)
@@ -50,6 +50,10 @@ class ScalePlanAdmin(ReadOnlyAdmin[ScalePlan]):
     @admin.display(description="opens", ordering="drop__opens_at")
     def opens(self, scale_plan: ScalePlan) -> str:
         return format_time(scale_plan.drop.opens_at, now=timezone.now())
+
+    @admin.display(description="expected shoppers", ordering="drop__expected_shoppers")
+    def expected_shoppers(self, scale_plan: ScalePlan) -> int:
+        return scale_plan.expected
 
     @admin.display(description="go / no-go", ordering="verdict")
     def verdict_text(self, scale_plan: ScalePlan) -> str:

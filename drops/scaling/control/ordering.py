@@ -9,7 +9,7 @@ from datetime import datetime
 
 from drops.models import Drop
 from drops.scaling.control import steps
-from drops.scaling.models import ScalePlan, Step, Target
+from drops.scaling.models import Step, Target
 from drops.scaling.planning import capacity, leases, read_inputs
 
 State = Step.State
@@ -50,8 +50,7 @@ def connection_shortage(*, drop: Drop, sizes: Mapping[int, int], now: datetime) 
         size = possible_size(target)
         if size is not None:
             current_sizes[target.pk] = size
-    expected = ScalePlan.objects.filter(drop=drop).values_list("expected", flat=True).first()
-    inputs = read_inputs.read(drop=drop, expected=expected or 1, now=now)
+    inputs = read_inputs.read(drop=drop, expected=drop.expected_shoppers or 1, now=now)
     connections = capacity.connection_use(sizes=current_sizes | dict(sizes), inputs=inputs)
     if connections.fits:
         return ""

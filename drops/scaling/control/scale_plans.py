@@ -51,13 +51,13 @@ def set_expected(*, drop: Drop, expected: int, actor: AbstractBaseUser | None) -
         row = Drop.objects.with_state().select_for_update(of=("self",)).get(pk=drop.pk)
         if lifecycle.phase(drop=row, now=heartbeat.database_now()) in lifecycle.ENDED_PHASES:
             raise PlanRefused(f"Expected shoppers: {row} is over.")
-        before = ScalePlan.objects.filter(drop=row).values_list("expected", flat=True).first()
-        scale_plan, _created = ScalePlan.objects.update_or_create(drop=row, defaults={"expected": expected})
+        before = row.expected_shoppers
+        Drop.objects.filter(pk=row.pk).update(expected_shoppers=expected)
+        scale_plan, _created = ScalePlan.objects.update_or_create(drop=row)  # marks it as changed
         if before != expected:
             _audit_expected(drop=row, actor=actor, before=before, after=expected)
         replan(scale_plan=scale_plan, now=heartbeat.database_now())
-    scale_plan.refresh_from_db()
-    return scale_plan
+    return ScalePlan.objects.select_related("drop").get(pk=scale_plan.pk)
 
 
 def remove(*, drop: Drop, actor: AbstractBaseUser | None) -> None:
@@ -66,7 +66,8 @@ def remove(*, drop: Drop, actor: AbstractBaseUser | None) -> None:
     Raises PlanRefused once a step was requested.
     """
     with transaction.atomic():
-        scale_plan = ScalePlan.objects.select_for_update().filter(drop=drop).first()
+        locked = ScalePlan.objects.select_for_update(of=("self",)).select_related("drop")
+        scale_plan = locked.filter(drop=drop).first()
         if scale_plan is None:
             return
         if Step.objects.filter(drop=drop).exclude(state=State.PLANNED).exists():
@@ -79,8 +80,10 @@ def remove(*, drop: Drop, actor: AbstractBaseUser | None) -> None:
                 "and their cost stays on record. Enter a number."
             )
         Step.objects.filter(drop=drop, state=State.PLANNED).delete()
+        before = scale_plan.expected
         scale_plan.delete()
-        _audit_expected(drop=drop, actor=actor, before=scale_plan.expected, after=None)
+        Drop.objects.filter(pk=drop.pk).update(expected_shoppers=None)
+        _audit_expected(drop=drop, actor=actor, before=before, after=None)
 
 
 def _audit_expected(

@@ -14,12 +14,9 @@ from shop.core.fields import ShortenedCharField
 
 
 class ScalePlan(models.Model):
-    """How many shoppers are expected for a drop, the plan that follows, its go / no-go, and what it cost."""
+    """The plan that follows from a drop's expected shoppers, its go / no-go, and what it cost."""
 
     drop = models.OneToOneField(Drop, models.CASCADE, primary_key=True, related_name="scale_plan")
-    expected = models.PositiveIntegerField(
-        "expected shoppers", help_text="How many people will join the line in total."
-    )
     changed_at = models.DateTimeField(auto_now=True)
     plan = models.JSONField(null=True, editable=False)  # the last plan, with its reasons
     planned_at = models.DateTimeField(null=True, editable=False)
@@ -56,6 +53,11 @@ class ScalePlan(models.Model):
 
     def __str__(self) -> str:
         return f"{self.drop}: {self.expected} expected"
+
+    @property
+    def expected(self) -> int:
+        """The drop's expected shoppers; 0 if nobody has entered them."""
+        return self.drop.expected_shoppers or 0
 
 
 class Step(models.Model):

@@ -1,10 +1,12 @@
 """Joins that arrive together become one call of the join script per drop.
 
 While a call is under way the next joins gather: a crowd costs Redis one command per round trip and process.
+Joins that don't fit below the counter's limit wait, in order, for the gatekeeper to raise it.
 """
 
 import asyncio
 import logging
+from dataclasses import dataclass
 
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
@@ -15,8 +17,19 @@ log = logging.getLogger(__name__)
 
 MAX_JOINS_PER_CALL = 500  # bounded by Lua's stack, and by how long Redis' other clients may wait
 
+HOLD_SECONDS = 2.0  # for which a join waits at the counter's limit: it is raised once a second
+LIMIT_POLL_SECONDS = 0.1  # between two calls meanwhile
+
 Outcome = int | Exception
-Join = tuple[str, "asyncio.Future[Outcome]"]  # a client key, and what became of it
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A client key, what became of it, and when it came (by the loop's clock)."""
+
+    client: str
+    outcome: "asyncio.Future[Outcome]"
+    came_at: float
 
 
 class JoinBatcher:
@@ -26,14 +39,16 @@ class JoinBatcher:
         self.redis = redis
         self.waiting: dict[str, list[Join]] = {}
         self.workers: dict[str, asyncio.Task[None]] = {}
+        self.limited_since: dict[str, float] = {}  # drops whose counter is at its limit
 
     async def index(self, slug: str, client: str) -> int:
         """Return the index of a client key (32 hex digits).
 
         Raises: lua.ScriptRefused, RedisError, OSError, or whatever else the batch failed with.
         """
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self.waiting.setdefault(slug, []).append((client, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        self.waiting.setdefault(slug, []).append(Join(client, future, loop.time()))
         if slug not in self.workers:
             self.workers[slug] = asyncio.create_task(self._work(slug))
         outcome = await future
@@ -46,16 +61,51 @@ class JoinBatcher:
         """Send batch after batch until no join of the drop is waiting."""
         try:
             while slug in self.waiting:
-                waiting = self.waiting.pop(slug)
-                batch, rest = waiting[:MAX_JOINS_PER_CALL], waiting[MAX_JOINS_PER_CALL:]
-                if rest:
-                    self.waiting[slug] = rest
-                outcomes = await self._send(slug, [client for client, _ in batch])
-                for (_, future), outcome in zip(batch, outcomes, strict=True):
-                    if not future.done():  # otherwise the shopper has hung up
-                        future.set_result(outcome)
+                batch = self._take(slug)
+                if not batch:
+                    continue  # every shopper has hung up
+                outcomes = await self._send(slug, [join.client for join in batch])
+                held = self._resolve(batch, outcomes)
+                if held:
+                    self.waiting[slug] = held + self.waiting.get(slug, [])
+                    await self._wait_for_limit(slug)
+                else:
+                    self.limited_since.pop(slug, None)
         finally:
             del self.workers[slug]
+            self.limited_since.pop(slug, None)
+
+    def _take(self, slug: str) -> list[Join]:
+        """Return the next joins, without those of shoppers who have hung up."""
+        waiting = [join for join in self.waiting.pop(slug) if not join.outcome.done()]
+        batch, rest = waiting[:MAX_JOINS_PER_CALL], waiting[MAX_JOINS_PER_CALL:]
+        if rest:
+            self.waiting[slug] = rest
+        return batch
+
+    def _resolve(self, batch: list[Join], outcomes: list[Outcome]) -> list[Join]:
+        """Tell each join what became of it. Return those that go on waiting at the counter's limit."""
+        held = []
+        for join, outcome in zip(batch, outcomes, strict=True):
+            if isinstance(outcome, lua.CounterLimitReached):
+                held.append(join)
+            elif not join.outcome.done():  # otherwise the shopper has hung up
+                join.outcome.set_result(outcome)
+        return held
+
+    async def _wait_for_limit(self, slug: str) -> None:
+        """Give the gatekeeper a moment; refuse the joins that have waited for HOLD_SECONDS at the limit."""
+        loop = asyncio.get_running_loop()
+        since = self.limited_since.setdefault(slug, loop.time())
+        await asyncio.sleep(LIMIT_POLL_SECONDS)
+        waiting = []
+        for join in self.waiting.pop(slug):
+            if max(join.came_at, since) + HOLD_SECONDS > loop.time():
+                waiting.append(join)
+            elif not join.outcome.done():
+                join.outcome.set_result(lua.CounterLimitReached())
+        if waiting:
+            self.waiting[slug] = waiting
 
     async def _send(self, slug: str, clients: list[str]) -> list[Outcome]:
         """Run the join script.

@@ -16,8 +16,8 @@ from drops import admission
 
 CALL_WINDOW_SECONDS = 3.0  # shoppers who are called have this long before more are called in their stead
 MIN_SHOW_RATE = 1 / 16  # the smallest assumed share of called shoppers who enter: steps grow no further
-COUNTER_LEASE_SECONDS = 10  # of joins at the present rate
-MIN_LEASED_INDICES = 1000
+COUNTER_LEASE_SECONDS = 5  # of joins at the present rate, once the expected shoppers have joined
+MIN_LEASED_INDICES = 1000  # or the expected shoppers, if those are fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +120,23 @@ def next_cursor(*, cursor: int, joined: int, entered: int, allowance: int, since
     return max(cursor, min(joined, cursor + ceil(unused / show_rate)))
 
 
-def next_counter_limit(*, joined: int, limit: int, per_second: float) -> int:
-    """Return the counter's new limit: some seconds of joins ahead, never below the committed `limit`."""
-    return max(limit, joined + max(MIN_LEASED_INDICES, ceil(per_second * COUNTER_LEASE_SECONDS)))
+def next_counter_limit(
+    *, joined: int, limit: int, per_second: float, expected: int | None, may_join: bool
+) -> int:
+    """Return the counter's new limit, never below the committed `limit`.
+
+    If Redis loses the counter, every index between `joined` and the limit belongs to nobody. So before the
+    lobby little is leased, then no more than the expected shoppers, and beyond those some seconds of joins,
+    renewed when half is used. `expected` is None if unknown.
+    """
+    spare = MIN_LEASED_INDICES
+    if expected is not None:
+        spare = min(spare, expected)
+    if not may_join:
+        return max(limit, spare)
+    if expected is not None and joined < expected:
+        return max(limit, expected)
+    lease = max(spare, ceil(per_second * COUNTER_LEASE_SECONDS))
+    if limit - joined > lease // 2:
+        return limit
+    return joined + lease

@@ -50,7 +50,11 @@ def update_counter(snapshot: DropSnapshot, rate: JoinRate) -> None:
     rate.joined, rate.joined_at = joined, redis.now
     checkpoint.joined = joined
     checkpoint.counter_limit = allocation.next_counter_limit(
-        joined=joined, limit=checkpoint.counter_limit, per_second=rate.per_second
+        joined=joined,
+        limit=checkpoint.counter_limit,
+        per_second=rate.per_second,
+        expected=snapshot.drop.expected_shoppers,
+        may_join=snapshot.phase is not Phase.ANNOUNCED,
     )
 
 

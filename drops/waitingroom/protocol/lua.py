@@ -162,7 +162,7 @@ class Entry(NamedTuple):
 def join_call(slug: str, clients: Sequence[str]) -> tuple[Script, list[str], Sequence[str]]:
     """Return how to run JOIN.
 
-    It replies with an index per client key, -1 where the counter would pass its limit.
+    It replies with an index per client key, -1 for those that don't fit below the counter's limit.
     """
     return JOIN, [keys.state(slug), keys.clients(slug)], clients
 

@@ -56,7 +56,6 @@ def test_status_shows_heartbeat_targets_steps_verdict_and_alerts() -> None:
     make_step(target=target, seconds=5, drop=drop, state="holding", ended_at=None)
     ScalePlan.objects.create(
         drop=drop,
-        expected=9,
         verdict="no-go",
         verdict_at=now,
         verdict_messages=["It is late."],

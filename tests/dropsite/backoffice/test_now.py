@@ -184,8 +184,8 @@ def test_page_asks_for_the_desks_door_first(client: Client, log_in: LogIn) -> No
 
 
 def test_page_tells_how_pre_scaling_stands(log_in: LogIn) -> None:
-    drop = make_drop(phase="lobby")
-    ScalePlan.objects.create(drop=drop, expected=20_000, verdict="no-go", verdict_at=timezone.now())
+    drop = make_drop(phase="lobby", expected_shoppers=20_000)
+    ScalePlan.objects.create(drop=drop, verdict="no-go", verdict_at=timezone.now())
     Heartbeat.objects.create(ticked_at=timezone.now() - timedelta(hours=1), actor="beat", paused_reason="")
 
     answer = log_in("merchandisers").get(PAGE)

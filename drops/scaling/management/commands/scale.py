@@ -10,7 +10,7 @@ from drops.models import Drop
 from drops.scaling import report
 from drops.scaling.accounting.measure import measure_due
 from drops.scaling.control import heartbeat, target_actions, tick
-from drops.scaling.models import ScalePlan, Target
+from drops.scaling.models import Target
 from drops.scaling.planning import planner, read_inputs
 from shop.core import alerts
 
@@ -67,7 +67,7 @@ def show_plan(*, slug: str, expected: int | None) -> str:
     """Plan a drop as of now."""
     drop = find_drop(slug)
     if expected is None:
-        expected = ScalePlan.objects.filter(drop=drop).values_list("expected", flat=True).first()
+        expected = drop.expected_shoppers
     if not expected:
         raise CommandError(f"No expected shoppers are entered for {slug}. Pass --expected.")
     inputs = read_inputs.read(drop=drop, expected=expected, now=heartbeat.database_now())

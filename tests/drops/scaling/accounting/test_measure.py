@@ -277,7 +277,7 @@ def test_cost_is_instance_seconds_above_baseline_and_edge_traffic(edge: Any) -> 
     drop, target = make_ended_drop(), make_target(price_per_hour=Decimal("0.36"))
     edge(drop.slug)
     lines = [{"target_id": target.pk, "current_size": 2}]
-    ScalePlan.objects.create(drop=drop, expected=1000, plan={"lines": lines})
+    ScalePlan.objects.create(drop=drop, plan={"lines": lines})
     now = timezone.now()
     make_step(
         target=target, seconds=0, drop=drop, requested_at=now - HOUR, ended_at=now - HOUR / 2, desired_size=6
@@ -324,8 +324,6 @@ def test_cost_takes_the_first_reading_as_baseline_without_a_plan() -> None:
 def test_cost_has_no_item_for_a_step_that_scaled_nothing() -> None:
     target = make_target()
     step = make_step(target=target, seconds=60, desired_size=6)
-    ScalePlan.objects.create(
-        drop=step.drop, expected=1, plan={"lines": [{"target_id": target.pk, "current_size": 6}]}
-    )
+    ScalePlan.objects.create(drop=step.drop, plan={"lines": [{"target_id": target.pk, "current_size": 6}]})
 
     assert costs.calculate(drop=step.drop, traffic=None, now=timezone.now()).items == ()

@@ -295,9 +295,7 @@ def test_tick_reads_every_target_now_and_then_while_a_drop_is_coming_up(cloud: C
     assert Target.objects.get().observed is None
 
     make_step(target=make_target(cloud), starts_at=timezone.now() + timedelta(hours=1))
-    ScalePlan.objects.create(
-        drop=Drop.objects.get(), expected=100, plan={}, planned_at=timezone.now() + timedelta(hours=1)
-    )
+    ScalePlan.objects.create(drop=Drop.objects.get(), plan={}, planned_at=timezone.now() + timedelta(hours=1))
     tick.run_once(actor="test")
 
     target.refresh_from_db()

@@ -149,7 +149,7 @@ def test_price_table_has_every_provider_with_a_price() -> None:
 
 def test_read_takes_approved_sizes() -> None:
     drop = make_drop()
-    ScalePlan.objects.create(drop=drop, expected=5, approved_sizes={"7": 40})
+    ScalePlan.objects.create(drop=drop, approved_sizes={"7": 40})
 
     assert read(drop).approved_sizes == {7: 40}
 

@@ -1,13 +1,15 @@
 import asyncio
+from concurrent.futures import Future
 from time import time
 
 import pytest
 from redis import Redis
 
+from drops.waitingroom.gate import batches
 from drops.waitingroom.protocol import keys, lua, tickets
 from drops.waitingroom.protocol.tickets import Keyring
 from tests.drops.waitingroom.gate.conftest import JSON, OURS, Caller, Reply, called
-from tests.drops.waitingroom.protocol.servers import RedisServer, adopt, publish
+from tests.drops.waitingroom.protocol.servers import SECONDS, RedisServer, adopt, publish
 from tests.servers import until
 
 RING = Keyring.parse("t1:" + "11" * 32)
@@ -123,7 +125,10 @@ def test_join_is_410_when_the_drop_is_closed(gate: Caller, lobby: Redis) -> None
     assert gate.join(B).json["detail"] == "This drop has ended. Paid orders will be shipped."
 
 
-def test_join_is_503_at_the_counter_limit_until_it_is_raised(gate: Caller, server: Redis) -> None:
+def test_join_is_503_at_the_counter_limit_until_it_is_raised(
+    gate: Caller, server: Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "HOLD_SECONDS", 0.0)
     adopt(server, limit=1)
     gate.join(A)
     reply = gate.join(B)
@@ -131,6 +136,73 @@ def test_join_is_503_at_the_counter_limit_until_it_is_raised(gate: Caller, serve
     assert (reply.status, reply.headers["retry-after"]) == (503, "1")
     publish(server, limit=2)
     assert gate.join(B).json == {"index": 1}
+
+
+def crowd(gate: Caller, clients: range) -> "Future[list[Reply]]":
+    """Let a crowd join within one turn of the loop."""
+
+    async def all_at_once() -> list[Reply]:
+        posts = (
+            gate.ask("POST", "/line/x/join", JSON | OURS | {"x-client-key": f"{n:032x}"}) for n in clients
+        )
+        return await asyncio.gather(*posts)
+
+    return gate.later(all_at_once())
+
+
+@pytest.mark.parametrize("steps", [[1200], [500, 501, 1200], [3, 1199, 1200]])
+def test_joins_at_the_counter_limit_are_held_in_order_until_it_is_raised(
+    gate: Caller, server: Redis, steps: list[int]
+) -> None:
+    adopt(server, limit=2)
+    waiting = crowd(gate, range(1200))
+    until(lambda: lua.read_state(server, "x").number("counter") == 2, "the limit")
+    for limit in steps:
+        publish(server, limit=limit)
+        until(lambda limit=limit: lua.read_state(server, "x").number("counter") == limit, "the joins")  # type: ignore[misc]
+
+    replies = waiting.result(SECONDS)
+
+    assert [reply.json["index"] for reply in replies] == list(range(1200))
+    assert gate.gate.joins.limited_since == {}
+
+
+def test_joins_that_are_held_cost_redis_one_call_at_a_time(gate: Caller, server: Redis) -> None:
+    adopt(server, limit=0)
+    server.config_resetstat()
+    waiting = crowd(gate, range(3000))
+    replies = waiting.result(SECONDS)
+
+    assert {reply.status for reply in replies} == {503}
+    assert lua.read_state(server, "x").number("counter") == 0
+    calls = server.info("commandstats")["cmdstat_evalsha"]["calls"]
+    assert calls <= 1 + batches.HOLD_SECONDS / batches.LIMIT_POLL_SECONDS + 2
+
+
+@pytest.mark.parametrize("end", ["closed", "emptied"])
+def test_joins_that_are_held_hear_at_once_that_waiting_is_useless(
+    gate: Caller, server: Redis, end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batches, "HOLD_SECONDS", 60.0)
+    adopt(server, limit=0)
+    waiting = crowd(gate, range(10))
+    until(lambda: "x" in gate.gate.joins.limited_since, "the limit")
+    if end == "closed":
+        publish(server, closed=True)
+    else:
+        server.flushall()
+
+    assert {reply.status for reply in waiting.result(SECONDS)} == {410 if end == "closed" else 503}
+
+
+def test_a_held_join_whose_shopper_hangs_up_takes_no_index(gate: Caller, server: Redis) -> None:
+    adopt(server, limit=0)
+    gone, stays = crowd(gate, range(10)), crowd(gate, range(10, 20))
+    until(lambda: "x" in gate.gate.joins.limited_since, "the limit")
+    gone.cancel()
+    publish(server, limit=1000)
+
+    assert sorted(reply.json["index"] for reply in stays.result(SECONDS)) == list(range(10))
 
 
 def test_join_of_an_unknown_drop_is_503(gate: Caller) -> None:
@@ -190,7 +262,7 @@ def test_join_of_a_client_that_hangs_up_leaves_the_others_theirs(gate: Caller, l
         gone.cancel()
         return await stays
 
-    assert gate.run(two()).json == {"index": 2}
+    assert gate.run(two()).json == {"index": 1}
 
 
 def test_join_whose_batch_fails_unexpectedly_fails_at_once_and_the_next_succeeds(

@@ -142,7 +142,60 @@ def test_the_cursor_only_grows_and_calls_nobody_who_is_not_there(
     assert moved == cursor or cursor < moved <= joined
 
 
-def test_the_counter_limit_is_ten_seconds_of_joins_and_a_thousand_at_least_ahead() -> None:
-    assert allocation.next_counter_limit(joined=500, limit=0, per_second=3) == 1500
-    assert allocation.next_counter_limit(joined=500, limit=0, per_second=5000) == 50_500
-    assert allocation.next_counter_limit(joined=500, limit=90_000, per_second=5000) == 90_000
+EXPECTED = 20_000
+
+
+@pytest.mark.parametrize(
+    ("joined", "limit", "per_second", "expected", "new"),
+    [
+        (0, 0, 0, EXPECTED, EXPECTED),  # the lobby's first tick
+        (0, 1000, 0, EXPECTED, EXPECTED),
+        (9_999, EXPECTED, 9_999, EXPECTED, EXPECTED),
+        (19_999, EXPECTED, 9_999, EXPECTED, EXPECTED),  # those beyond are held until the next tick
+        (EXPECTED, EXPECTED, 0, EXPECTED, EXPECTED + 1000),
+        (EXPECTED, EXPECTED, 5000, EXPECTED, EXPECTED + 25_000),
+        (3000, EXPECTED, 0, 3000, EXPECTED),  # the expectation was lowered: a limit never falls
+        (100, 100, 0, 100, 200),
+        (100, 100, 100, 100, 600),
+        (150, 200, 0, 100, 250),
+        (149, 200, 0, 100, 200),
+        (0, 0, 0, None, 1000),
+        (499, 1000, 0, None, 1000),
+        (500, 1000, 0, None, 1500),
+        (500, 1000, 5000, None, 25_500),
+        (1000, 1000, 3, 0, 1015),
+        (500, 90_000, 5000, None, 90_000),
+    ],
+)
+def test_the_counter_limit_is_what_the_crowd_needs(
+    joined: int, limit: int, per_second: float, expected: int | None, new: int
+) -> None:
+    assert (
+        allocation.next_counter_limit(
+            joined=joined, limit=limit, per_second=per_second, expected=expected, may_join=True
+        )
+        == new
+    )
+
+
+@pytest.mark.parametrize(("expected", "limit"), [(None, 1000), (EXPECTED, 1000), (100, 100)])
+def test_before_the_lobby_little_is_leased(expected: int | None, limit: int) -> None:
+    assert (
+        allocation.next_counter_limit(joined=0, limit=0, per_second=0.0, expected=expected, may_join=False)
+        == limit
+    )
+
+
+@given(joined=numbers, ahead=numbers, per_second=st.floats(0, 50_000), expected=st.none() | numbers)
+def test_the_counter_limit_never_falls_and_never_runs_out(
+    joined: int, ahead: int, per_second: float, expected: int | None
+) -> None:
+    limit = joined + ahead
+    new = allocation.next_counter_limit(
+        joined=joined, limit=limit, per_second=per_second, expected=expected, may_join=True
+    )
+
+    assert new >= limit
+    assert new > joined or not expected
+    if expected is not None and joined < expected:
+        assert new == max(limit, expected)

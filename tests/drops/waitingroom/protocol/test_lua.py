@@ -50,8 +50,8 @@ def test_join_refuses_to_pass_the_limit_and_resumes_when_it_is_raised(server: Re
 
     with pytest.raises(lua.CounterLimitReached):
         lua.join(server, "x", [B, C])
-    assert lua.run(server, *lua.join_call("x", [B, A, C])) == [-1, 0, -1]
-    assert lua.join(server, "x", [B]) == [1]
+    assert lua.run(server, *lua.join_call("x", [B, C, A, D, C])) == [1, -1, 0, -1, -1]
+    assert state(server, "counter") == ["2"]
 
     publish(server, limit=3)
     assert lua.join(server, "x", [C]) == [2]
