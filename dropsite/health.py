@@ -7,16 +7,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import cache
 
-import redis
 from django.conf import settings
 from django.contrib.staticfiles.storage import HashedFilesMixin, staticfiles_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
 from payments import dispatch
-from shop.core import clock_skew
-
-REDIS_TIMEOUT_SECONDS = 1.0
+from shop.core import clock_skew, redis_servers
 
 
 class ServiceNotReady(Exception):
@@ -77,24 +74,17 @@ def database_errors() -> Iterator[None]:
 
 
 def check_broker() -> None:
-    """Ping the broker, with everything loaded that enqueueing a task needs."""
+    """Write to the broker, with everything loaded that enqueueing a task needs."""
     dispatch.preload()
     check_redis(settings.BROKER_URL)
 
 
 def check_redis(url: str) -> None:
-    """Ping the Redis at that address."""
+    """Write to the Redis at that address: one that is full answers every question, and takes nothing."""
     try:
-        client(url).ping()
-    except redis.RedisError as error:
-        raise ServiceNotReady(f"Redis doesn't answer ({type(error).__name__}).") from error
-
-
-@cache
-def client(url: str) -> redis.Redis:
-    """Return the client of a server; it reconnects by itself."""
-    timeout = REDIS_TIMEOUT_SECONDS
-    return redis.Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout)
+        redis_servers.check_write(url)
+    except redis_servers.WriteRefused as refused:
+        raise ServiceNotReady(str(refused)) from refused
 
 
 def check_static_files() -> None:

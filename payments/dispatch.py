@@ -2,18 +2,19 @@
 
 Best effort: a periodic sweep picks up anything that the broker loses.
 
-So nobody waits for a broker that is down: each process tries once, on a connection of its own, and then
-leaves the broker alone for a while.
+So nobody waits for a broker that is down or hangs. Each answer has a fraction of a second. Once one didn't
+come, this process leaves the broker alone for a while, and then tries it with one request, not with all.
 """
 
 import logging
 import time
 from functools import cache
+from threading import Lock
 from typing import Any
 
 from celery import Task, current_app
 from kombu import Connection
-from kombu.exceptions import OperationalError
+from kombu.exceptions import LimitExceeded, OperationalError
 from kombu.pools import producers
 
 from payments import tasks
@@ -21,7 +22,14 @@ from payments.models import Order
 
 log = logging.getLogger(__name__)
 
-TRANSPORT_OPTIONS = {"max_retries": 1, "interval_start": 0, "interval_step": 0, "socket_connect_timeout": 1}
+ANSWER_SECONDS = 0.25  # for connecting, and for each answer; a broker that works takes a millisecond
+TRANSPORT_OPTIONS = {
+    "max_retries": 1,
+    "interval_start": 0,
+    "interval_step": 0,
+    "socket_connect_timeout": ANSWER_SECONDS,
+    "socket_timeout": ANSWER_SECONDS,
+}
 RETRY_SECONDS = 5.0  # how long a broker that was down is left alone
 
 
@@ -43,14 +51,16 @@ def preload() -> None:
 def publish(task: Task[..., Any], order: Order) -> None:
     """Publish the task for the order, if the broker takes it at once."""
     broker = Broker.at(current_app.conf.broker_url)
-    if broker.retry_at > time.monotonic():
+    if not broker.may_try():
         return
     try:
-        with producers[broker.connection].acquire(block=True, timeout=1) as producer:
+        with producers[broker.connection].acquire(block=True, timeout=ANSWER_SECONDS) as producer:
             task.apply_async(kwargs={"order_id": order.pk}, producer=producer, retry=False)
-    except OperationalError as error:
-        broker.retry_at = time.monotonic() + RETRY_SECONDS
+    except (OperationalError, LimitExceeded) as error:
+        broker.leave_alone()
         log.warning("order %s waits for a sweep, because the broker is unreachable: %s", order, error)
+    else:
+        broker.retry_at = None
 
 
 class Broker:
@@ -59,7 +69,22 @@ class Broker:
     def __init__(self, url: str) -> None:
         options = TRANSPORT_OPTIONS
         self.connection: Connection = current_app.connection_for_write(url, transport_options=options)
-        self.retry_at = 0.0
+        self.lock = Lock()
+        self.retry_at: float | None = None  # monotonic; None while the broker answers
+
+    def may_try(self) -> bool:
+        """Whether to try the broker now. While it is down, one caller may, once a while has passed."""
+        with self.lock:
+            if self.retry_at is None:
+                return True
+            if self.retry_at > time.monotonic():
+                return False
+            self.leave_alone()  # the others leave it alone until this caller knows more
+            return True
+
+    def leave_alone(self) -> None:
+        """Let nobody try the broker for a while."""
+        self.retry_at = time.monotonic() + RETRY_SECONDS
 
     @staticmethod
     @cache

@@ -1,6 +1,6 @@
-"""Watches the heartbeat, and this machine's clock, from the gatekeeper's process.
+"""Watches the heartbeat, the Redis servers and this machine's clock from the gatekeeper's process.
 
-If beat or its workers are down, they can't alert anyone, so the alert is raised and sent from here.
+If beat, its workers or the broker are down, they can't alert anyone: the alert is raised and sent from here.
 """
 
 import logging
@@ -9,7 +9,7 @@ from threading import Event
 from django.db import DatabaseError, close_old_connections
 
 from drops.scaling.control import heartbeat
-from shop.core import alerts, clock_skew, emails
+from shop.core import alerts, clock_skew, emails, redis_servers
 
 log = logging.getLogger(__name__)
 
@@ -18,16 +18,17 @@ CHECK_SECONDS = 30.0
 
 def run(stop: Event, *, every_seconds: float = CHECK_SECONDS) -> None:
     """Check the heartbeat regularly until `stop` is set."""
+    servers = redis_servers.Watch()
     while not stop.wait(every_seconds):
-        check()
+        check(servers)
 
 
-def check() -> bool:
-    """Check once; if ticks have stopped, raise the alert and send it. Whether they have."""
+def check(servers: redis_servers.Watch) -> bool:
+    """Check once; if ticks have stopped or Redis fails, alert and send it. Whether ticks have stopped."""
     clock_skew.measure_if_due()
     try:
         overdue = heartbeat.alert_if_overdue()
-        if overdue:
+        if servers.check() or overdue:
             alerts.send_due()
             emails.send_due()
     except DatabaseError as error:  # the gatekeeper logs it too, and the next check tries again

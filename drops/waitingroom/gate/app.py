@@ -6,7 +6,7 @@ Redis only, no Django.
 /line/<slug>/join         POST  a ticket
 /line/<slug>/enter        POST  a pass
 /line/<slug>/status.json  GET   the status document
-/line/healthz             GET   whether Redis is reachable
+/line/healthz             GET   whether Redis takes writes
 """
 
 import os

@@ -11,11 +11,13 @@ from redis.exceptions import RedisError
 from drops.waitingroom.gate.batches import JoinBatcher
 from drops.waitingroom.gate.cache import DropCache
 from drops.waitingroom.gate.pages import Pages
+from drops.waitingroom.protocol import keys
 from drops.waitingroom.protocol.config import GateConfig
 
 MAX_CONNECTIONS = 32
 CONNECT_TIMEOUT_SECONDS = 0.5
 REPLY_TIMEOUT_SECONDS = 1.0
+READINESS_SECONDS = 60  # the key's life
 
 
 class GateContext:
@@ -55,9 +57,9 @@ class GateContext:
         await self.redis.aclose()
 
     async def is_healthy(self) -> bool:
-        """Whether Redis is reachable."""
+        """Whether Redis takes writes: one whose memory is full answers a ping, and nobody can join."""
         try:
-            await self.redis.ping()
+            await self.redis.set(keys.READINESS, 1, ex=READINESS_SECONDS)
         except (RedisError, OSError):
             return False
         return True

@@ -7,6 +7,7 @@ import re
 
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,50}")
 
+READINESS = "line1:readiness"  # string: written by the gate to see whether the server takes writes
 COOKIE_KINDS = ("ticket", "index", "pass", "hold", "held")
 
 

@@ -8,6 +8,7 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from drops.scaling import tasks
 from drops.scaling.control import watchdog
 from drops.scaling.models import Heartbeat, Step
+from shop.core import redis_servers
 from shop.core.models import Alert, Email
 from tests.drops.scaling.clock import pass_time
 from tests.drops.scaling.cloud import Cloud, make_step, make_target
@@ -37,10 +38,10 @@ def test_check_alerts_ops_that_ticks_have_stopped(cloud: Cloud, settings: Settin
     settings.OPS_MAIL = "ops@shop.example"
     make_step(target=make_target(cloud))
     tasks.tick()
-    assert watchdog.check() is False
+    assert watchdog.check(redis_servers.Watch()) is False
 
     pass_time(1000)
-    assert watchdog.check() is True
+    assert watchdog.check(redis_servers.Watch()) is True
 
     assert Alert.objects.get().subject == "heartbeat"
     assert Email.objects.get().sent_at is not None

@@ -60,6 +60,22 @@ def test_a_connection_that_is_not_http_is_an_error(caller: Caller) -> None:
         caller.run(websocket())
 
 
+@pytest.mark.parametrize(("fault", "end"), [("fill", "empty"), ("hang", "go_on")])
+def test_health_is_a_write(
+    mortal: RedisServer, environment: pytest.MonkeyPatch, caller: Caller, fault: str, end: str
+) -> None:
+    environment.setenv("LINE_REDIS_URL", mortal.url)
+    caller.start()
+    before = caller.get("/line/healthz").status
+    getattr(mortal, fault)()
+    during = caller.get("/line/healthz").status
+    getattr(mortal, end)()
+
+    assert (before, during) == (200, 503)
+    until(lambda: caller.get("/line/healthz").status == 200, "health")
+    caller.stop()
+
+
 def test_health_follows_redis(mortal: RedisServer, environment: pytest.MonkeyPatch, caller: Caller) -> None:
     environment.setenv("LINE_REDIS_URL", mortal.url)
     caller.start()

@@ -73,6 +73,23 @@ class RedisServer:
             shutil.rmtree(self.folder)
             self.folder.mkdir()
 
+    def hang(self) -> None:
+        """Stop the server: it accepts connections and answers nothing, until `go_on`."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def fill(self) -> None:
+        """Leave the server with more than its memory may hold, so that it refuses to write."""
+        self.redis.set("ballast", b"x" * 2_000_000)
+        self.redis.config_set("maxmemory", "1mb")
+
+    def empty(self) -> None:
+        """Make room again."""
+        self.redis.config_set("maxmemory", "0")
+        self.redis.delete("ballast")
+
     def restart(self) -> None:
         self.kill()
         self.start()
