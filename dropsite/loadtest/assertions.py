@@ -1,12 +1,13 @@
 """Assertions about a crowd's sessions, judged from the pages alone."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from dropsite.loadtest.users.sessions import Outcome, Session
 
 MAX_EXAMPLES = 3
+JOIN_ROUTE = "POST /line/…/join "
 
 
 class Assertion(NamedTuple):
@@ -41,6 +42,19 @@ def check_sessions(sessions: Sequence[Session]) -> list[Assertion]:
 def critical(sessions: Sequence[Session]) -> list[Assertion]:
     """Return the assertions whose failure ends a rehearsal: everything after it would be a consequence."""
     return [_no_index_twice(sessions), _no_piece_twice(sessions)]
+
+
+def no_join_refused(routes: Mapping[str, int]) -> Assertion:
+    """Return the assertion that every join got a ticket or the time. `routes` counts responses."""
+    joins = {
+        route.removeprefix(JOIN_ROUTE): count
+        for route, count in routes.items()
+        if route.startswith(JOIN_ROUTE)
+    }
+    refused = [
+        f"{count} × {status}" for status, count in joins.items() if status not in {"200", "409", "410"}
+    ]
+    return from_failures("no join is refused", refused, passed=f"{joins.get('200', 0)} joins")
 
 
 def _no_index_twice(sessions: Sequence[Session]) -> Assertion:

@@ -1,6 +1,7 @@
 """A crowd of simulated shoppers against a running shop, over HTTP only."""
 
 import asyncio
+import resource
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from time import monotonic
 
 from dropsite.loadtest import assertions
 from dropsite.loadtest.users import behaviour
-from dropsite.loadtest.users.browser import Browser, Site
+from dropsite.loadtest.users.browser import MAX_BURST_CONNECTIONS, MAX_CONNECTIONS, Browser, Site
 from dropsite.loadtest.users.payment_client import CardFrame
 from dropsite.loadtest.users.sessions import Outcome, Session
 from dropsite.loadtest.users.shopper import Pace, Shopper
@@ -18,6 +19,7 @@ from dropsite.loadtest.users.waiting_room import StatusDocument
 
 BRISK_PACE = Pace(lobby=6, late=10, picking=1.5, typing=3, patience=inf, lapses=True)
 LEISURELY_PACE = Pace(lobby=26, late=90, picking=15, typing=40, patience=60, lapses=False)
+OTHER_OPEN_FILES = 256
 PROGRESS_SECONDS = 5.0
 STATUS_TIMEOUT_SECONDS = 30.0  # for the first status document of a drop
 STATUS_POLL_SECONDS = 0.5
@@ -51,7 +53,9 @@ class Crowd:
         started = monotonic()
         behaviours = behaviour.draw(shoppers=self.shoppers, seed=self.seed)
         self.sessions = [Session(intentions) for intentions in behaviours]
-        self.site = Site(origin=self.origin, deadline=started + self.seconds)
+        self.site = Site(
+            origin=self.origin, deadline=started + self.seconds, connections=self._allow_connections()
+        )
         async with self.site:
             shoppers = [self._make_shopper(session, started) for session in self.sessions]
             await self._wait_for_status(shoppers)
@@ -67,6 +71,18 @@ class Crowd:
         for session in self.sessions:
             if session.outcome is None:
                 session.outcome = self.unfinished_outcome
+
+    def _allow_connections(self) -> int:
+        """Return how many connections the crowd may use, and let this process have so many open files."""
+        if not self.pace.burst:
+            return MAX_CONNECTIONS
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        wanted = max(MAX_CONNECTIONS, min(self.shoppers, MAX_BURST_CONNECTIONS))
+        files = max(soft, wanted + OTHER_OPEN_FILES)
+        if hard != resource.RLIM_INFINITY:
+            files = min(files, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+        return min(wanted, files - OTHER_OPEN_FILES)
 
     async def _wait_for_status(self, shoppers: Sequence[Shopper]) -> None:
         """Wait, bounded, for the first status document: a drop that has just been announced has none yet."""

@@ -13,7 +13,8 @@ from drops import drop_actions
 from drops.models import Drop, Edition
 from shop.models import Picture, Product, Variant
 
-OPENS_IN_SECONDS = 10
+OPENS_IN_SECONDS = 10  # after the lobby
+LOBBY_IN_SECONDS = 10  # where a crowd is to join in the lobby's first second
 HOLD_SECONDS = 20
 LIMIT_PER_ORDER = 2
 PRICE_CENTS = 4900
@@ -22,11 +23,16 @@ SIZES = ("S", "M", "L")
 PICTURE_SIZE = (640, 800)
 
 
-def create(*, units: int) -> Drop:
-    """Announce a drop of `units` units, divided among up to three editions. Its lobby is open at once."""
+def create(*, units: int, shoppers: int, burst: bool = False) -> Drop:
+    """Announce a drop of `units` units, divided among up to three editions, for so many shoppers.
+
+    Its lobby is open at once, or for a burst in LOBBY_IN_SECONDS.
+    """
     with transaction.atomic():
         product = find_product() or create_product()
-        now = timezone.now()
+        lobby_opens_at = timezone.now()
+        if burst:
+            lobby_opens_at += timedelta(seconds=LOBBY_IN_SECONDS)
         drop = Drop.objects.create(
             product=product,
             slug=f"rehearsal-{secrets.token_hex(4)}",
@@ -34,8 +40,9 @@ def create(*, units: int) -> Drop:
             listed=False,
             limit_per_order=min(LIMIT_PER_ORDER, units),
             hold_seconds=HOLD_SECONDS,
-            lobby_opens_at=now,
-            opens_at=now + timedelta(seconds=OPENS_IN_SECONDS),
+            expected_shoppers=shoppers,
+            lobby_opens_at=lobby_opens_at,
+            opens_at=lobby_opens_at + timedelta(seconds=OPENS_IN_SECONDS),
         )
         variants = list(product.variants.all())[: min(MAX_EDITIONS, units)]
         share, remainder = divmod(units, len(variants))

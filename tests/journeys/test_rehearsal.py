@@ -38,6 +38,19 @@ def test_rehearse_sells_a_drop_of_its_own(inside: Inside, tmp_path: Path) -> Non
     assert "no index is given twice" in output
 
 
+def test_a_burst_joins_within_a_second_and_nobody_is_refused(inside: Inside, tmp_path: Path) -> None:
+    report_file = tmp_path / "report.json"
+    inside.manage(
+        *("rehearse", "--units", "12", "--shoppers", "300", "--arrival", "burst", "--seed", "3"),
+        *("--json", str(report_file)),
+    )
+
+    report = read_report(report_file)
+    assert report["ok"], report["checks"]
+    assert report["funnel"]["joined"] == 300
+    assert "no join is refused" in [check["name"] for check in report["checks"]]
+
+
 def test_rehearse_refuses_an_unknown_drop(stack: RunningStack) -> None:
     process = subprocess.run(
         [sys.executable, "manage.py", "rehearse", "--drop", "no-such-drop", "--shoppers", "1"],

@@ -26,6 +26,7 @@ from multidict import CIMultiDictProxy
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 NO_RESPONSE = "no answer"
 MAX_CONNECTIONS = 128
+MAX_BURST_CONNECTIONS = 2000  # each takes two of the edge's, of which a worker has 4096 by default
 KEEPALIVE_SECONDS = 20
 TIMEOUT_SECONDS = 15.0
 MAX_PAUSE_SECONDS = 10.0  # between two tries
@@ -81,6 +82,7 @@ class Site:
 
     origin: str
     deadline: float
+    connections: int = MAX_CONNECTIONS
     responses: Counter[str] = field(default_factory=Counter)  # by status
     routes: Counter[str] = field(default_factory=Counter)  # by method, path and status
     examples: dict[str, list[str]] = field(default_factory=dict)  # {"500": paths}
@@ -88,7 +90,7 @@ class Site:
 
     async def __aenter__(self) -> Self:
         self.client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE_SECONDS),
+            connector=aiohttp.TCPConnector(limit=self.connections, keepalive_timeout=KEEPALIVE_SECONDS),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
             headers={"User-Agent": "Dropsite rehearsal", "Accept-Encoding": "gzip"},

@@ -21,6 +21,7 @@ NOTHING_FREE = "found nothing free"
 MAX_DISAPPOINTMENTS = 5  # of a shopper who doesn't wait for holds to lapse
 HURRIED_PATIENCE_SECONDS = 25.0
 MIN_LAPSE_PAUSE_SECONDS = 4.0  # between two loads of a hold that is left to lapse
+BURST_QUIET_SECONDS = 1.0  # before a burst: by then everybody has the page
 TASTE_STEP = 0.37  # moves a shopper who found nothing free to another edition
 REFUSED_HOLD_STATUSES = frozenset({200, 302, 303, 403, 409, 410})  # what a hold may answer when there is none
 
@@ -35,6 +36,7 @@ class Pace:
     typing: float  # the longest time on the checkout page
     patience: float  # how long a shopper waits while nothing is free
     lapses: bool
+    burst: bool = False  # everybody joins in the lobby's first second
 
     def hurried(self) -> "Pace":
         """Return this pace for a drop that isn't the rehearsal's own: nobody waits for a hold to lapse."""
@@ -130,6 +132,9 @@ class Shopper:
     async def _arrive(self) -> None:
         """Come early or late, as intended, and load the drop page."""
         status = await self.poll_status()
+        if self.pace.burst:
+            await self._arrive_in_burst(status)
+            return
         opening = self._opening()
         if self.behaviour.late or status.phase not in waiting_room.PHASES_BEFORE_OPENING:
             arrives_at = max(opening, self.started) + self.behaviour.arrival * self.pace.late
@@ -137,6 +142,17 @@ class Shopper:
             period = min(self.pace.lobby, max(0.0, opening - self.started))
             arrives_at = self.started + self.behaviour.arrival * period
         await self.browser.site.sleep(max(0.0, arrives_at - monotonic()))
+        await self._load_drop_page()
+
+    async def _arrive_in_burst(self, status: waiting_room.StatusDocument) -> None:
+        """Load the drop page in time, and wait with it for the lobby's first second."""
+        lobby_at = monotonic() + waiting_room.lobby_second(status) - time()
+        early = max(0.0, lobby_at - BURST_QUIET_SECONDS - monotonic())
+        await self.browser.site.sleep(self.behaviour.arrival * early)
+        await self._load_drop_page()
+        await self.browser.site.sleep(max(0.0, lobby_at + self.behaviour.arrival - monotonic()))
+
+    async def _load_drop_page(self) -> None:
         page = await self.browser.get(self.drop_path)
         if page.status != 200:
             raise UnexpectedPage(f"the drop page answered {page.status}")

@@ -4,6 +4,7 @@ The page polls only as often as the document's poll rule says, and computes the 
 """
 
 from dataclasses import dataclass
+from math import ceil
 from random import Random
 from typing import Any
 
@@ -70,6 +71,11 @@ def parse(document: dict[str, Any]) -> StatusDocument:
         poll=document["poll"],
         bands={edition["sku"]: edition["band"] for edition in document["editions"]},
     )
+
+
+def lobby_second(status: StatusDocument) -> int:
+    """Return the unix second from which the gate takes joins."""
+    return ceil(status.lobby_opens)
 
 
 def poll_pause(*, status: StatusDocument, place: int | None, now: float, rng: Random) -> float:

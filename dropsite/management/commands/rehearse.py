@@ -4,13 +4,17 @@ import json
 import random
 import time
 from argparse import ArgumentParser
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
 
+from drops import lifecycle
 from drops.drop_actions import NotReady
+from drops.lifecycle import Phase
 from drops.models import Drop
 from dropsite.loadtest import assertions, database_assertions, guard, rehearsal_drop, report
 from dropsite.loadtest.cost.measurement import CostMeasurement, CostUnavailable
@@ -35,6 +39,12 @@ class Command(BaseCommand):
         )
         parser.add_argument("--shoppers", type=int, default=300, metavar="N", help="size of the crowd (300)")
         parser.add_argument(
+            "--arrival",
+            choices=("spread", "burst"),
+            default="spread",
+            help="when they join: over some seconds, or all in the lobby's first second (spread)",
+        )
+        parser.add_argument(
             "--seed", type=int, metavar="N", help="the same seed repeats the same behaviour (random)"
         )
         parser.add_argument("--json", type=Path, metavar="FILE", help="also write the report to this file")
@@ -51,10 +61,12 @@ class Command(BaseCommand):
             raise CommandError(f"--units must be from 1 to {MAX_UNITS}.")
         if seed is None:
             seed = random.randrange(1_000_000)
+        burst = options["arrival"] == "burst"
         if units is None:
-            result = self._run(self._find_drop(drop), shoppers=shoppers, seed=seed, is_own_drop=False)
+            found = self._find_drop(drop, before_lobby=burst)
+            result = self._run(found, shoppers=shoppers, seed=seed, burst=burst, is_own_drop=False)
         else:
-            result = self._run_on_own_drop(units=units, shoppers=shoppers, seed=seed)
+            result = self._run_on_own_drop(units=units, shoppers=shoppers, seed=seed, burst=burst)
         if options["json"]:
             options["json"].write_text(json.dumps(report.as_json(result), indent=1) + "\n")
         self._write("\n" + report.as_text(result) + "\n")
@@ -67,25 +79,28 @@ class Command(BaseCommand):
         self.stdout.write(text)
         self.stdout.flush()
 
-    def _find_drop(self, slug: str | None) -> Drop:
+    def _find_drop(self, slug: str | None, *, before_lobby: bool) -> Drop:
         """Raises: CommandError."""
         try:
-            return Drop.objects.get(slug=slug, announced_at__isnull=False)
+            drop = Drop.objects.get(slug=slug, announced_at__isnull=False)
         except Drop.DoesNotExist:
             raise CommandError(f"No announced drop has the address /drops/{slug}/.") from None
+        if before_lobby and lifecycle.phase(drop=drop, now=timezone.now()) is not Phase.ANNOUNCED:
+            raise CommandError(f"The lobby of /drops/{slug}/ has opened: a burst needs one that hasn't yet.")
+        return drop
 
-    def _run_on_own_drop(self, *, units: int, shoppers: int, seed: int) -> report.Result:
+    def _run_on_own_drop(self, *, units: int, shoppers: int, seed: int, burst: bool) -> report.Result:
         """Raises: CommandError."""
         try:
-            drop = rehearsal_drop.create(units=units)
+            drop = rehearsal_drop.create(units=units, shoppers=shoppers, burst=burst)
         except NotReady as error:
             raise CommandError(f"The rehearsal's drop can't be announced. {error}") from error
         try:
-            return self._run(drop, shoppers=shoppers, seed=seed, is_own_drop=True)
+            return self._run(drop, shoppers=shoppers, seed=seed, burst=burst, is_own_drop=True)
         finally:
             rehearsal_drop.close(drop=drop)
 
-    def _run(self, drop: Drop, *, shoppers: int, seed: int, is_own_drop: bool) -> report.Result:
+    def _run(self, drop: Drop, *, shoppers: int, seed: int, burst: bool, is_own_drop: bool) -> report.Result:
         self._write(f"{shoppers} shoppers on {settings.SHOP_ORIGIN}/drops/{drop.slug}/, seed {seed}")
         pace, seconds = BRISK_PACE, OWN_DROP_SECONDS
         if not is_own_drop:
@@ -96,7 +111,7 @@ class Command(BaseCommand):
             card_frame=CardFrame(settings.STRIPE_API_BASE, settings.STRIPE_PUBLISHABLE_KEY),
             shoppers=shoppers,
             seed=seed,
-            pace=pace,
+            pace=replace(pace, burst=burst),
             seconds=seconds,
             log=self._write,
         )
@@ -113,6 +128,8 @@ class Command(BaseCommand):
         # The cost of the last captures counts, our own waiting for them doesn't.
         with measurement.uncounted():
             made = assertions.check_sessions(crowd.sessions)
+            if burst:
+                made.append(assertions.no_join_refused(crowd.site.routes))
             made.append(database_assertions.wait_for_payments(drop=drop))
         if not cost_unavailable:
             cost = measurement.stop()

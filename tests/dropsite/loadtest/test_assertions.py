@@ -1,10 +1,31 @@
 from typing import Any
 
+import pytest
+
 from dropsite.loadtest import assertions
 from dropsite.loadtest.users import behaviour
 from dropsite.loadtest.users.sessions import Outcome, Session
 
 BEHAVIOURS = behaviour.draw(shoppers=5, seed=1)
+
+
+@pytest.mark.parametrize(
+    ("routes", "ok"),
+    [
+        ({"200": 9}, True),
+        ({"200": 9, "409": 3}, True),
+        ({"200": 9, "503": 1}, False),
+        ({"200": 9, "429": 1}, False),
+        ({"200": 9, "no answer": 1}, False),
+        ({"200": 9, "500": 1}, False),
+    ],
+)
+def test_a_join_that_the_shop_refused_fails_a_burst(routes: dict[str, int], ok: bool) -> None:
+    counted = {f"POST /line/…/join {status}": count for status, count in routes.items()}
+
+    assertion = assertions.no_join_refused(counted | {"POST /line/…/enter 503": 1})
+
+    assert assertion.ok is ok
 
 
 def make_session(number: int, **fields: Any) -> Session:
