@@ -5,10 +5,14 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from shop.admin import conflicts
 
 LogIn = Callable[..., Client]
 SECONDS = 20
@@ -35,6 +39,18 @@ def log_in(settings: Any, db: None) -> LogIn:
         return client
 
     return run
+
+
+def browser_form(answer: Any) -> dict[str, Any]:
+    """Return what a browser posts if nothing was changed on the page of a change form."""
+    forms = [answer.context["adminform"].form]
+    for inline in answer.context["inline_admin_formsets"]:
+        forms += [inline.formset.management_form, *inline.formset.forms]
+    sent = {"_loaded": answer.context["loaded"]}
+    with timezone.override(settings.SHOP_TIME_ZONE):  # as the admin's pages are
+        for form in forms:
+            sent |= {bound.html_name: conflicts.shown_value(bound) for bound in form}
+    return {name: value for name, value in sent.items() if value and not value.startswith("pictures/")}
 
 
 def errors(answer: Any) -> dict[str, list[str]]:

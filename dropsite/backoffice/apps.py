@@ -16,6 +16,7 @@ class BackOfficeConfig(AdminConfig):
         groups = import_module("dropsite.backoffice.groups")
         import_module("dropsite.backoffice.drops")
         import_module("dropsite.backoffice.holds")
+        import_module("dropsite.backoffice.people")
         post_migrate.connect(
             groups.create_groups,
             sender=apps.get_app_config("payments"),

@@ -5,15 +5,19 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.contrib import admin
+from django.contrib.admin.utils import unquote
 from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
 from django.db.models import Model
 from django.http import HttpRequest
 
+from shop.admin import conflicts
 from shop.core import audit_log, numerals
 
 __all__ = [
     "AuditedAdmin",
     "BaseInlineFormSet",
+    "ConflictAdmin",
     "ModelForm",
     "ReadOnlyAdmin",
     "ReadOnlyInline",
@@ -48,6 +52,83 @@ else:
         pass
 
 
+class RefusedForm(ModelForm[Any]):
+    """Put before a form's own class: the form isn't valid, so that nothing is saved."""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        self.add_error(None, conflicts.MESSAGE)
+        return cleaned
+
+
+class ConflictAdmin(ModelAdmin[M]):
+    """Pages that two people may edit at once; shop.admin.conflicts says what happens then."""
+
+    def about(self, obj: M) -> str:
+        """Return the object's name in the audit log, such as "product:nth-place"."""
+        return f"{obj._meta.model_name}:{getattr(obj, 'slug', obj.pk)}"
+
+    def lock(self, obj: M) -> None:
+        """Lock the row in the caller's transaction, so that one person saves after the other."""
+        self.model._default_manager.select_for_update(no_key=True).filter(pk=obj.pk).first()
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: Any = None,
+    ) -> Any:
+        """Show or save the form. Nothing is saved if somebody else saved the row after it was loaded."""
+        with transaction.atomic():
+            context = self.conflict_context(request, object_id)
+            return super().changeform_view(request, object_id, form_url, {**context, **(extra_context or {})})
+
+    def conflict_context(self, request: HttpRequest, object_id: str | None) -> dict[str, Any]:
+        """Return what the page shows of conflicts. Rewrites the posted data of a form that has one."""
+        obj = None
+        if object_id is not None:
+            obj = self.get_object(request, unquote(object_id))
+        if obj is None or not self.has_change_permission(request, obj):
+            return {}
+        if request.method == "POST":
+            self.lock(obj)
+            obj = self.get_object(request, unquote(str(object_id))) or obj
+        form: Any = self.get_form(request, obj, change=True)(instance=obj)
+        formsets: list[Any] = [
+            formset(instance=obj, prefix=formset.get_default_prefix(), queryset=inline.get_queryset(request))
+            for formset, inline in self.get_formsets_with_inlines(request, obj)
+        ]
+        current = conflicts.take(form=form, formsets=formsets, about=self.about(obj))
+        context: dict[str, Any] = {"loaded": conflicts.pack(current)}
+        loaded = conflicts.unpack(request.POST.get(conflicts.LOADED, ""))
+        if loaded is None:
+            return context
+        merge = conflicts.Merge(
+            loaded=loaded,
+            current=current,
+            posted=request.POST,
+            files=request.FILES,
+            labels=conflicts.labels(form=form, formsets=formsets),
+            multiple=conflicts.multiple(form),
+            about=self.about(obj),
+        )
+        context["conflicts"] = merge.run()
+        if context["conflicts"]:
+            request.POST = merge.data  # type: ignore[assignment]  # a copy, which may be changed
+        return context
+
+    def get_form(
+        self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Return the form's class; one that saves nothing if somebody else has saved the row."""
+        form = super().get_form(request, obj, change=change, **kwargs)
+        if conflicts.is_refused(request):
+            metaclass: Any = type(form)
+            return metaclass(form.__name__, (RefusedForm, form), {})
+        return form
+
+
 class ReadOnlyAdmin(ModelAdmin[M]):
     """Rows that only the shop itself writes. People can read and search them, not change them."""
 
@@ -76,14 +157,10 @@ class ReadOnlyInline(TabularInline[M, Parent]):
         return False
 
 
-class AuditedAdmin(ModelAdmin[M]):
+class AuditedAdmin(ConflictAdmin[M]):
     """Pages whose changes are written to the audit log: who, when, what, from, to."""
 
     actions = None  # Django's only one of its own deletes rows without checking our rules
-
-    def about(self, obj: M) -> str:
-        """Return the object's name in the audit log, such as "product:nth-place"."""
-        return f"{obj._meta.model_name}:{getattr(obj, 'slug', obj.pk)}"
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Iterable[Any], change: bool) -> None:
         super().save_related(request, form, formsets, change)
@@ -119,7 +196,8 @@ def changes(form: Any) -> tuple[dict[str, str], dict[str, str]]:
     prefix = f"{form.instance} · " if form.prefix else ""
     if form.prefix and form.cleaned_data.get("DELETE"):
         return {prefix.removesuffix(" · "): "deleted"}, {}
-    names = [name for name in form.changed_data if name != form._meta.model._meta.pk.name]
+    key = form._meta.model._meta.pk.name
+    names = [name for name in form.changed_data if name != key and "password" not in name]
     return (
         {prefix + name: str(form.initial.get(name, "")) for name in names},
         {prefix + name: str(form.cleaned_data.get(name, "")) for name in names},

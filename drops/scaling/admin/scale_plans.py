@@ -13,18 +13,19 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from drops import lifecycle
+from drops.models import Drop
 from drops.scaling.admin import actions, pages, plans, records, timeline
 from drops.scaling.admin.forms import ExpectedForm
 from drops.scaling.control import scale_plans
 from drops.scaling.models import Call, ScalePlan, Step
-from shop.admin.base import ReadOnlyAdmin, person
+from shop.admin.base import ConflictAdmin, ReadOnlyAdmin, person
 from shop.core.datetimes import format_time
 
 MAX_CALLS = 100  # on the page of a drop; the list of calls has them all
 
 
 @admin.register(ScalePlan)
-class ScalePlanAdmin(ReadOnlyAdmin[ScalePlan]):
+class ScalePlanAdmin(ConflictAdmin[ScalePlan], ReadOnlyAdmin[ScalePlan]):
     """Scale plans are created when somebody enters the expected shoppers, here or on the drop's own page."""
 
     form = ExpectedForm
@@ -34,6 +35,13 @@ class ScalePlanAdmin(ReadOnlyAdmin[ScalePlan]):
     ordering = ("-drop__opens_at",)
     change_form_template = "admin/scaling/scaleplan/change_form.html"
     change_list_template = "admin/scaling/scaleplan/change_list.html"
+
+    def about(self, obj: ScalePlan) -> str:
+        return f"drop:{obj.drop.slug}"
+
+    def lock(self, obj: ScalePlan) -> None:
+        """Lock the drop, as everything does that plans for it."""
+        Drop.objects.select_for_update(no_key=True).filter(pk=obj.drop_id).first()
 
     def has_change_permission(self, request: HttpRequest, obj: ScalePlan | None = None) -> bool:
         if not request.user.has_perm("scaling.change_scaleplan"):
