@@ -12,7 +12,6 @@ database's clock, is safe to repeat, and writes its audit entry in the same tran
 import secrets
 from datetime import datetime
 
-from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
 from django.db.models import Count, Max, Q
@@ -20,6 +19,7 @@ from django.db.models.functions import Now
 from django.dispatch import Signal
 from django.utils import timezone
 
+from drops import shuffle_keys
 from drops.models import Checkpoint, Drop, Edition, Hold, Pause
 from drops.models.stock import time_to_pay
 from drops.waitingroom.protocol import places
@@ -160,13 +160,18 @@ def mark_announced(*, drop: Drop) -> None:
     Raises NotReady if too late.
     """
     nonce = secrets.token_bytes(16)
-    secret = places.secret(bytes.fromhex(settings.SHUFFLE_KEY), drop.pk, nonce)
+    key_id = shuffle_keys.newest()
+    secret = places.secret(shuffle_keys.keys()[key_id], drop.pk, nonce)
     number = None
     if drop.listed:
         number = next_number()
     # Whether the drop opens in the future was checked by this machine's clock. The database's clock decides.
     updated = Drop.objects.filter(pk=drop.pk, announced_at=None, opens_at__gt=Now()).update(
-        announced_at=Now(), nonce=nonce, commitment=places.commitment(secret), number=number
+        announced_at=Now(),
+        nonce=nonce,
+        shuffle_key_id=key_id,
+        commitment=places.commitment(secret),
+        number=number,
     )
     if not updated:
         raise NotReady([OPENS_IN_THE_PAST])

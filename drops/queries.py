@@ -7,12 +7,11 @@ from threading import Condition
 from uuid import UUID
 
 from cachetools import TTLCache, cached
-from django.conf import settings
 from django.core.paginator import Paginator
 from django.db.models import F, Sum, prefetch_related_objects
 from django.utils import timezone
 
-from drops import lifecycle, stock
+from drops import lifecycle, shuffle_keys, stock
 from drops.lifecycle import Phase
 from drops.models import Drop, Edition, Hold, HoldLine
 from drops.models.drop import DropQuerySet
@@ -203,10 +202,13 @@ def open_drop(*, slug: str, now: datetime) -> DropPage:
 
 def draw_proof(*, drop: Drop) -> DrawProof:
     """Return what is public of an announced drop's shuffle by now."""
-    commitment, nonce = bytes(drop.commitment or b""), bytes(drop.nonce or b"")
+    commitment = bytes(drop.commitment or b"")
     if drop.sealed is None:
         return DrawProof(commitment=commitment, n=None, secret=None, seed=None)
-    secret = places.secret(bytes.fromhex(settings.SHUFFLE_KEY), drop.pk, nonce)
+    try:
+        secret = shuffle_keys.secret_of(drop)
+    except shuffle_keys.ShuffleKeyUnusable:  # sealed before secrets were stored, and the key has gone since
+        return DrawProof(commitment=commitment, n=drop.sealed, secret=None, seed=None)
     return DrawProof(
         commitment=commitment, n=drop.sealed, secret=secret, seed=places.seed(drop.pk, secret, drop.sealed)
     )

@@ -12,6 +12,7 @@ from django.contrib.staticfiles.storage import HashedFilesMixin, staticfiles_sto
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from drops import shuffle_keys
 from payments import dispatch
 from shop.core import clock_skew, redis_servers
 
@@ -25,6 +26,7 @@ def find_problems() -> dict[str, str]:
     checks: dict[str, Callable[[], None]] = {
         "database": check_database,
         "migrations": check_migrations,
+        "shuffle key": check_shuffle_keys,
         "line": lambda: check_redis(settings.LINE_REDIS_URL),
         "broker": check_broker,
         "static files": check_static_files,
@@ -55,6 +57,13 @@ def check_migrations() -> None:
         if not cached_migrations_applied():
             cached_migrations_applied.cache_clear()
             raise ServiceNotReady("Migrations are missing; run manage.py migrate.")
+
+
+def check_shuffle_keys() -> None:
+    """Check that each drop that is still to be sealed has the key that its commitment was made with."""
+    with database_errors():
+        if unusable := shuffle_keys.find_unusable():
+            raise ServiceNotReady(" ".join(map(str, unusable)))
 
 
 @cache

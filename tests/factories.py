@@ -6,10 +6,9 @@ from hashlib import sha256
 from itertools import count
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
-from drops import holds
+from drops import holds, shuffle_keys
 from drops.models import Checkpoint, Drop, Edition, Hold, Pause, Unit
 from drops.waitingroom.protocol import places, tickets
 from shop.models import Picture, Product, Variant
@@ -104,8 +103,11 @@ def _sealed(now: datetime) -> dict[str, Any]:
 def _commit(drop: Drop) -> None:
     drop.announced_at = drop.announced_at or timezone.now() - 60 * MINUTE
     drop.nonce = nonce = bytes(drop.nonce or uuid.uuid4().bytes)
-    secret = places.secret(bytes.fromhex(settings.SHUFFLE_KEY), drop.pk, nonce)
+    drop.shuffle_key_id = shuffle_keys.newest()
+    secret = places.secret(shuffle_keys.keys()[drop.shuffle_key_id], drop.pk, nonce)
     drop.commitment = places.commitment(secret)
+    if drop.sealed is not None:
+        drop.secret = secret
 
 
 def _bring_to(drop: Drop, phase: str, now: datetime) -> None:

@@ -7,7 +7,7 @@ from typing import Any, Self
 from django.apps import apps
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, Func, OuterRef, Q
 from django.db.models.functions import Now
 from django.utils.functional import cached_property
 
@@ -106,6 +106,10 @@ class Drop(models.Model):
     sealed = models.PositiveBigIntegerField(null=True, editable=False)  # N, the size of the shuffle
     nonce = models.BinaryField(max_length=16, null=True, editable=False)
     commitment = models.BinaryField(max_length=32, null=True, editable=False)
+    shuffle_key_id = models.CharField(max_length=20, default="", db_default="", blank=True, editable=False)
+    secret = models.BinaryField(
+        max_length=32, null=True, editable=False
+    )  # stored at the seal, public from then on
 
     objects = DropQuerySet.as_manager()
 
@@ -134,6 +138,11 @@ class Drop(models.Model):
                 name="sealed_drop_has_size_and_time",
                 condition=Q(sealed=None, sealed_at=None)
                 | Q(sealed__isnull=False, sealed_at__isnull=False, announced_at__isnull=False),
+            ),
+            models.CheckConstraint(
+                name="secret_is_what_the_drop_has_committed_to",
+                condition=Q(secret=None)
+                | Q(sealed__isnull=False, commitment=Func(F("secret"), function="sha256")),
             ),
             models.CheckConstraint(
                 name="drop_limit_per_order_is_positive", condition=Q(limit_per_order__gte=1)

@@ -15,6 +15,7 @@ from django.db import connection
 from django.utils import timezone
 from redis import Redis
 
+from drops import shuffle_keys
 from drops.models import Checkpoint, Drop, Leadership
 from drops.waitingroom.gatekeeper import checkpoints, decision, leader, publishing, snapshots
 from drops.waitingroom.gatekeeper.loop import Gatekeeper
@@ -121,7 +122,7 @@ def test_a_gatekeeper_that_slept_seals_nothing(transactional_db: None, line_redi
     Gatekeeper(redis=line_redis, holder="new").run_once()
     Drop.objects.update(opens_at=timezone.now())
 
-    assert checkpoints.seal(term=1, drop=drop, n=3) is False
+    assert checkpoints.seal(term=1, drop=drop, n=3, secret=shuffle_keys.secret_of(drop)) is False
     with pytest.raises(lua.OutdatedTerm):
         lua.close_lobby(line_redis, drop.slug, term=1)
 

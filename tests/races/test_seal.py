@@ -9,6 +9,7 @@ from django.utils import timezone
 from redis import Redis
 from redis.exceptions import RedisError
 
+from drops import shuffle_keys
 from drops.models import Checkpoint, Drop
 from drops.waitingroom.gatekeeper import checkpoints, leader, publishing, snapshots
 from drops.waitingroom.gatekeeper.loop import Gatekeeper
@@ -95,7 +96,7 @@ def test_control_a_size_read_before_the_lobby_is_closed_leaves_somebody_out(
     read = lua.read_state(line_redis, drop.slug).number("counter")
 
     index = join(line_redis, drop, 1)  # in the lobby: nothing has closed it
-    checkpoints.seal(term=keeper.leading_term(), drop=drop, n=read)
+    checkpoints.seal(term=keeper.leading_term(), drop=drop, n=read, secret=shuffle_keys.secret_of(drop))
 
     drop.refresh_from_db()
     assert drop.sealed is not None
@@ -145,7 +146,7 @@ def test_a_redis_lost_after_the_commit_leaves_the_seal_as_it_is(
         join(own_redis.redis, drop, number)
     open_now(drop)
     n = lua.close_lobby(own_redis.redis, drop.slug, term=keeper.leading_term())
-    assert checkpoints.seal(term=keeper.leading_term(), drop=drop, n=n)
+    assert checkpoints.seal(term=keeper.leading_term(), drop=drop, n=n, secret=shuffle_keys.secret_of(drop))
 
     own_redis.kill(forget=forget)
     keeper.run_once()  # without Redis

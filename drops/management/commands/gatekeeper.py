@@ -10,8 +10,9 @@ from threading import Event, Thread
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
+from drops import shuffle_keys
 from drops.scaling.control import watchdog
 from drops.waitingroom.gatekeeper.loop import Gatekeeper, connect
 
@@ -21,7 +22,9 @@ class Command(BaseCommand):
     help = "Moves the waiting rooms of all running drops. Several may run: one leads, the others stand by."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Run until TERM or INT."""
+        """Run until TERM or INT. Refuse to start without the keys that announced drops need."""
+        if unusable := shuffle_keys.find_unusable():
+            raise CommandError("The gatekeeper can't start. " + " ".join(map(str, unusable)))
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())

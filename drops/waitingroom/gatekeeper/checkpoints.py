@@ -61,7 +61,7 @@ COMMIT = f"""
 
 SEAL = f"""
     WITH {leader.RENEWAL}
-    UPDATE drops_drop d SET sealed = %(n)s, sealed_at = now()
+    UPDATE drops_drop d SET sealed = %(n)s, sealed_at = now(), secret = %(secret)s
     FROM leader
     WHERE d.id = %(drop)s AND d.sealed IS NULL AND d.opens_at <= now()
       AND d.closed_at IS NULL AND d.cancelled_at IS NULL AND (d.closes_at IS NULL OR d.closes_at > now())
@@ -80,15 +80,15 @@ def commit(*, term: int, checkpoints: Sequence[Checkpoint]) -> None:
             raise LeadershipLost
 
 
-def seal(*, term: int, drop: Drop, n: int) -> bool:
-    """Commit how many indices the shuffle covers, if the drop is open. Return whether it was.
+def seal(*, term: int, drop: Drop, n: int, secret: bytes) -> bool:
+    """Commit how many indices the shuffle covers, and its secret, if the drop is open. Return whether it was.
 
     `drop` is refreshed in any case: another gatekeeper may have sealed it, or a person closed it.
     """
     with connection.cursor() as cursor:
-        cursor.execute(SEAL, {"term": term, "drop": drop.pk, "n": n})
+        cursor.execute(SEAL, {"term": term, "drop": drop.pk, "n": n, "secret": secret})
         sealed: bool = cursor.rowcount == 1
-    drop.refresh_from_db(fields=["sealed", "sealed_at", "closed_at", "cancelled_at"])
+    drop.refresh_from_db(fields=["sealed", "sealed_at", "secret", "closed_at", "cancelled_at"])
     return sealed
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from drops import lifecycle
+from drops import lifecycle, shuffle_keys
 from drops.models import Ceiling
 from drops.waitingroom.gatekeeper import decision
 from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
@@ -13,6 +13,7 @@ from shop.core import alerts
 
 logger = logging.getLogger(__name__)
 
+KEY_SUBJECT = "waitingroom:shuffle key unusable"
 REDIS_SUBJECT = "waitingroom:redis unreachable"
 REDIS_ALERT_SECONDS = FRESH_SECONDS  # by then gates refuse joins, and pages say "reconnecting"
 PAYMENT_RATE_SUBJECT = "waitingroom:payment rate unknown"
@@ -58,6 +59,17 @@ class Alerting:
                 "runs. Nobody can join or enter; places are kept. Check the server and LINE_REDIS_URL."
             )
         self._set(REDIS_SUBJECT, message)
+
+    def check_keys(self, every: Sequence[DropSnapshot]) -> None:
+        """Alert while the key of a drop's draw can't be used: the drop wouldn't open."""
+        faults = []
+        for snapshot in every:
+            if snapshot.drop.sealed is None and snapshot.phase in lifecycle.UPCOMING_PHASES:
+                try:
+                    shuffle_keys.secret_of(snapshot.drop)
+                except shuffle_keys.ShuffleKeyUnusable as unusable:
+                    faults.append(str(unusable))
+        self._set(KEY_SUBJECT, "\n".join(faults))
 
     def check_payment_rate(self, every: Sequence[DropSnapshot], active: Sequence[Ceiling]) -> None:
         """Alert while shoppers are admitted and payments don't say how many they can take."""

@@ -23,9 +23,10 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
-from drops import admission, drop_actions, lifecycle
+from drops import admission, drop_actions, lifecycle, shuffle_keys
 from drops.lifecycle import Phase
 from drops.models import Ceiling, Edition
+from drops.shuffle_keys import ShuffleKeyUnusable
 from drops.waitingroom.gatekeeper import checkpoints, decision, faults, leader, publishing, snapshots
 from drops.waitingroom.gatekeeper.decision import JoinRate
 from drops.waitingroom.gatekeeper.leader import LeadershipLost, LeadershipTaken
@@ -107,6 +108,7 @@ class Gatekeeper:
             else:
                 leader.renew(term=self.leading_term())
             self.delete_old_keys()
+            self.alerting.check_keys(every)
             self.alerting.check_redis(every, unreachable_seconds=self.outages.seconds("Redis"))
         except LeadershipLost:
             self.stand_by()
@@ -212,12 +214,16 @@ class Gatekeeper:
         memory.phase, memory.published_at = snapshot.phase, self.clock()
 
     def seal(self, snapshot: DropSnapshot) -> None:
-        """Close the lobby and commit its size.
+        """Close the lobby and commit its size, unless the drop's key can't be used.
 
         Raises: lua.ScriptRefused, RedisError, with nothing committed.
         """
+        try:
+            secret = shuffle_keys.secret_of(snapshot.drop)
+        except ShuffleKeyUnusable:
+            return  # check_keys alerts ops; the lobby stays open
         n = lua.close_lobby(self.redis, snapshot.drop.slug, term=self.leading_term())
-        checkpoints.seal(term=self.leading_term(), drop=snapshot.drop, n=n)
+        checkpoints.seal(term=self.leading_term(), drop=snapshot.drop, n=n, secret=secret)
         snapshot.phase = lifecycle.phase(drop=snapshot.drop, now=snapshot.now)
 
     def delete_old_keys(self) -> None:

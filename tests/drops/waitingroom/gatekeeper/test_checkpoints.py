@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from drops import shuffle_keys
 from drops.models import Checkpoint, Drop
 from drops.waitingroom.gatekeeper import checkpoints, leader
 from tests.factories import make_drop
@@ -27,9 +28,9 @@ def sealed(drop: Drop) -> int | None:
 def test_sealing_commits_the_size_once(term: int) -> None:
     drop = make_drop(phase="opening")
 
-    assert checkpoints.seal(term=term, drop=drop, n=7) is True
+    assert checkpoints.seal(term=term, drop=drop, n=7, secret=shuffle_keys.secret_of(drop)) is True
     assert (drop.sealed, drop.sealed_at is not None) == (7, True)
-    assert checkpoints.seal(term=term, drop=drop, n=8) is False
+    assert checkpoints.seal(term=term, drop=drop, n=8, secret=shuffle_keys.secret_of(drop)) is False
     assert sealed(drop) == 7
 
 
@@ -46,7 +47,7 @@ def test_nothing_is_sealed_before_its_time_or_after_its_end(term: int, fields: d
     drop = make_drop(phase="opening")
     Drop.objects.update(**fields)
 
-    assert checkpoints.seal(term=term, drop=drop, n=7) is False
+    assert checkpoints.seal(term=term, drop=drop, n=7, secret=shuffle_keys.secret_of(drop)) is False
     assert sealed(drop) is None
 
 
@@ -57,7 +58,8 @@ def test_an_older_term_commits_nothing(term: int) -> None:
 
     with pytest.raises(leader.LeadershipLost):
         checkpoints.commit(term=term - 1, checkpoints=[row])
-    assert checkpoints.seal(term=term - 1, drop=make_drop(phase="opening"), n=7) is False
+    drop = make_drop(phase="opening")
+    assert checkpoints.seal(term=term - 1, drop=drop, n=7, secret=shuffle_keys.secret_of(drop)) is False
 
     assert Checkpoint.objects.get(drop=drop).tick == 0
 
