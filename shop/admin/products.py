@@ -1,13 +1,20 @@
 """Products with their variants and pictures on one page."""
 
+from dataclasses import dataclass
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.widgets import AdminFileWidget
+from django.core.exceptions import ValidationError
+from django.core.files.uploadedfile import UploadedFile
 from django.db.models import Count
 from django.db.models.query import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
+from PIL.Image import Image as PictureImage
 
+from shop import renditions
 from shop.admin.base import AuditedAdmin, BaseInlineFormSet, ModelForm, TabularInline
 from shop.admin.options import OptionsField
 from shop.models import Picture, Product, Variant
@@ -50,8 +57,57 @@ class VariantInline(TabularInline[Variant, Product]):
     verbose_name_plural = "variants (what can be bought)"
 
 
+class PictureField(forms.FileField):
+    """An upload, read as shop.renditions reads it; what isn't a usable picture is refused with a reason."""
+
+    widget = AdminFileWidget
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        found = super().clean(data, initial)
+        if not isinstance(found, UploadedFile):
+            return found
+        try:
+            return Upload(renditions.read(file=found, size=found.size or 0))
+        except renditions.PictureRefused as refusal:
+            raise ValidationError(str(refusal)) from refusal
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A picture that was uploaded just now."""
+
+    image: PictureImage
+
+    def __str__(self) -> str:
+        return f"uploaded, {self.image.width} × {self.image.height}"
+
+
+class PictureForm(ModelForm[Picture]):
+    image = PictureField()
+
+    class Meta:
+        model = Picture
+        fields = ("image", "role", "alt", "position")
+
+    def clean(self) -> dict[str, Any]:
+        """Put the JPEG in the place of what was uploaded."""
+        cleaned = super().clean() or self.cleaned_data
+        self.upload = None
+        if isinstance(cleaned.get("image"), Upload):
+            self.upload = cleaned["image"]
+            cleaned["image"] = renditions.main_file(self.upload.image)
+        return cleaned
+
+    def save(self, commit: bool = True) -> Picture:
+        picture = super().save(commit)
+        if commit and self.upload is not None:
+            renditions.store(picture=picture, image=self.upload.image)
+        return picture
+
+
 class PictureInline(TabularInline[Picture, Product]):
     model = Picture
+    form = PictureForm
     fields = ("preview", "image", "role", "alt", "size", "position")
     readonly_fields = ("preview", "size")
     extra = 0

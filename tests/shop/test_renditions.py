@@ -1,0 +1,210 @@
+"""Uploaded pictures: several widths and formats, upright, without metadata; what can't be used is refused."""
+
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.urls import reverse
+from PIL import Image, ImageCms
+
+from shop import images, renditions
+from shop.models import Picture
+from tests.admin_clients import LogIn, browser_form, errors, log_in
+from tests.factories import make_product, make_variant
+
+__all__ = ["log_in"]
+
+pytestmark = pytest.mark.django_db
+GPS, MAKE, ORIENTATION = 0x8825, 0x010F, 0x0112
+PHONE = Path(__file__).parents[1] / "data" / "phone.heic"
+
+
+@pytest.fixture(autouse=True)
+def media(tmp_path: Path, settings: Any) -> Path:
+    settings.MEDIA_ROOT = tmp_path
+    return tmp_path
+
+
+def exif(**tags: int) -> Image.Exif:
+    found = Image.Exif()
+    found[MAKE] = "Phone of Ada"
+    found.get_ifd(GPS)[1] = "N"
+    found[ORIENTATION] = tags.get("orientation", 1)
+    return found
+
+
+def file(kind: str = "JPEG", *, size: tuple[int, int] = (80, 40), mode: str = "RGB", **options: Any) -> bytes:
+    """Return a picture whose left half is red."""
+    image = Image.new("RGB", size, "blue")
+    image.paste("red", (0, 0, size[0] // 2, size[1]))
+    content = BytesIO()
+    image.convert(mode).save(content, kind, **options)
+    return content.getvalue()
+
+
+def read(content: bytes) -> Image.Image:
+    return renditions.read(file=BytesIO(content), size=len(content))
+
+
+def upload(log_in: LogIn, content: bytes, name: str) -> Any:
+    product = make_product()
+    make_variant(product=product)
+    client = log_in("merchandisers")
+    page = reverse("admin:shop_product_change", args=[product.pk])
+    sent = browser_form(client.get(page)) | {
+        "pictures-TOTAL_FORMS": "1", "pictures-0-role": "hero", "pictures-0-alt": "It.", "pictures-0-position": "0",
+        "pictures-0-image": SimpleUploadedFile(name, content),
+    }  # fmt: skip
+    return client.post(page, sent)
+
+
+def main_format(picture: Picture) -> str | None:
+    with picture.image.open("rb") as content:
+        return Image.open(BytesIO(content.read())).format
+
+
+def stored(media: Path) -> list[Path]:
+    return sorted(path for path in media.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "TIFF"])
+def test_upload_of_any_format_becomes_avif_webp_and_jpeg(log_in: LogIn, media: Path, kind: str) -> None:
+    answer = upload(log_in, file(kind, size=(1500, 750), exif=exif()), f"Ada at home.{kind.lower()}")
+
+    assert answer.status_code == 302
+    picture = Picture.objects.get()
+    assert (picture.width, picture.height, main_format(picture)) == (1280, 640, "JPEG")
+    found = {(row.type, row.width) for row in picture.renditions.all()}
+    assert found == {(f"image/{kind}", width) for kind in ("avif", "webp") for width in (640, 1280, 1500)} | {
+        ("image/jpeg", 640), ("image/jpeg", 1500)
+    }  # fmt: skip
+    for path in stored(media):
+        image = Image.open(BytesIO(path.read_bytes()))
+        assert (dict(image.getexif()), image.info.get("icc_profile")) == ({}, None)
+        assert b"Phone of Ada" not in path.read_bytes()
+        assert "Ada" not in path.name
+    served = images.image_set(Picture.objects.get())
+    assert [source.type for source in served.sources] == ["image/avif", "image/webp"]
+
+
+def test_upload_of_a_phones_heic_is_taken(log_in: LogIn) -> None:
+    assert upload(log_in, PHONE.read_bytes(), "IMG_0001.HEIC").status_code == 302
+
+    picture = Picture.objects.get()
+    assert (picture.width, picture.height, main_format(picture)) == (64, 48, "JPEG")
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_read_turns_the_picture_upright(orientation: int) -> None:
+    image = read(file(exif=exif(orientation=orientation)))
+
+    size = (80, 40) if orientation <= 4 else (40, 80)
+    red = {1: (5, 20), 2: (75, 20), 3: (75, 20), 4: (5, 20), 5: (20, 5), 6: (20, 5), 7: (20, 75), 8: (20, 75)}
+    assert image.size == size
+    pixel: Any = image.getpixel(red[orientation])
+    assert pixel[0] > 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [("PNG", "RGBA"), ("PNG", "P"), ("PNG", "L"), ("PNG", "1"), ("PNG", "I;16"), ("TIFF", "CMYK"), ("JPEG", "L"),
+     ("WEBP", "RGBA"), ("PNG", "LA")],
+)  # fmt: skip
+def test_read_takes_every_kind_of_colour(kind: str, mode: str) -> None:
+    via = "L" if mode in {"I;16", "LA"} else "RGB"
+    content = BytesIO()
+    Image.open(BytesIO(file("PNG"))).convert(via).convert(mode).save(content, kind)
+
+    assert (read(content.getvalue()).mode, read(content.getvalue()).size) == ("RGB", (80, 40))
+
+
+def test_read_puts_paper_behind_what_is_transparent() -> None:
+    content = BytesIO()
+    Image.new("RGBA", (4, 4), (255, 0, 0, 0)).save(content, "PNG")
+
+    assert read(content.getvalue()).getpixel((1, 1)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    "profile", [ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(), b"none"]
+)
+def test_read_survives_colour_profiles(profile: bytes) -> None:
+    assert read(file(icc_profile=profile)).size == (80, 40)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "isn't a JPEG"),
+        (b"no picture", "isn't a JPEG"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "isn't a JPEG"),
+        (file("GIF"), "isn't a JPEG"),
+        (file("BMP"), "isn't a JPEG"),
+        (file("PNG")[:60], "damaged"),
+        (file("JPEG", size=(800, 400))[:2000], "damaged"),
+        (PHONE.read_bytes()[:300], "isn't a JPEG|damaged"),
+    ],
+)
+def test_read_refuses_what_is_no_usable_picture(content: bytes, reason: str) -> None:
+    with pytest.raises(renditions.PictureRefused, match=reason):
+        read(content)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "taken"), [(10_000, 6_000, True), (10_000, 6_001, False), (30_000, 30_000, False)]
+)
+def test_read_refuses_too_many_pixels_before_they_are_decoded(width: int, height: int, taken: bool) -> None:
+    if taken:
+        renditions.refuse_too_many_pixels(width, height)
+        return
+    # A file that only claims to be so large: the size stands in the header of a PNG.
+    content = file("PNG")
+    header = content[12:16] + width.to_bytes(4, "big") + height.to_bytes(4, "big") + content[24:29]
+    content = content[:12] + header + crc32(header).to_bytes(4, "big") + content[33:]
+    with pytest.raises(renditions.PictureRefused, match="60 million are the most"):
+        read(content)
+    with pytest.raises(renditions.PictureRefused, match="60 million are the most"):
+        renditions.refuse_too_many_pixels(width, height)
+
+
+def test_read_refuses_too_many_bytes_with_both_figures() -> None:
+    content = file()
+
+    assert renditions.read(file=BytesIO(content), size=20_000_000).size == (80, 40)
+    with pytest.raises(renditions.PictureRefused, match=r"has 48\.0 MB; 20 MB is the most"):
+        renditions.read(file=BytesIO(content), size=48_000_000)
+
+
+def test_refused_upload_says_why_beside_the_field(log_in: LogIn, media: Path) -> None:
+    answer = upload(log_in, file("GIF"), "hero.gif")
+
+    [sentence] = errors(answer)["pictures-0-image"]
+    assert sentence == "This isn't a JPEG, PNG, WebP, AVIF, TIFF or HEIC picture. Export it as JPEG."
+    assert (Picture.objects.count(), stored(media)) == (0, [])
+
+
+def test_small_upload_is_never_enlarged(log_in: LogIn) -> None:
+    upload(log_in, file(), "hero.jpg")
+
+    assert {row.width for row in Picture.objects.get().renditions.all()} == {80}
+
+
+def test_command_replaces_what_was_uploaded_before(capsys: Any) -> None:
+    picture = make_product(pictures=1).pictures.get()
+    default_storage.save(str(picture.image), ContentFile(file(exif=exif(orientation=6))))
+    broken = make_product(pictures=1).pictures.get()
+
+    upload = str(picture.image)
+    call_command("renditions")
+    call_command("renditions")
+
+    picture.refresh_from_db()
+    assert (picture.renditions.count(), str(picture.image)[-7:]) == (2, "-40.jpg")
+    assert (picture.width, picture.height, default_storage.exists(upload)) == (40, 80, False)
+    assert str(Picture.objects.get(pk=broken.pk).image) == str(broken.image)
