@@ -41,13 +41,13 @@ def test_rehearse_sells_a_drop_of_its_own(inside: Inside, tmp_path: Path) -> Non
 def test_a_burst_joins_within_a_second_and_nobody_is_refused(inside: Inside, tmp_path: Path) -> None:
     report_file = tmp_path / "report.json"
     inside.manage(
-        *("rehearse", "--units", "12", "--shoppers", "300", "--arrival", "burst", "--seed", "3"),
+        *("rehearse", "--units", "150", "--shoppers", "100", "--arrival", "burst", "--seed", "3"),
         *("--json", str(report_file)),
     )
 
     report = read_report(report_file)
     assert report["ok"], report["checks"]
-    assert report["funnel"]["joined"] == 300
+    assert report["funnel"]["joined"] == 100
     assert "no join is refused" in [check["name"] for check in report["checks"]]
 
 

@@ -35,7 +35,8 @@ BOUNDED = {
     "one of a few words or names of ours": {
         "payments.Order.number", "payments.Order.language", "payments.Bucket.name", "scaling.Call.operation",
         "scaling.Target.provider", "scaling.ScalePlan.verdict", "shop.Rendition.type",
-        "drops.Leadership.holder", "drops.Checkpoint.run_id",
+        "drops.Leadership.holder", "drops.Checkpoint.run_id", "drops.Drop.shuffle_key_id",
+        "shop.ClockReading.machine",
     },
     "an id of Stripe's, which are up to 255 characters": {
         "payments.Payment.intent_id", "payments.Payment.charge_id", "payments.Event.id", "payments.Event.type",
