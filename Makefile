@@ -2,10 +2,11 @@
 # make test    every test, on servers of its own (ARGS="-k line" for some)
 # make unit    the tests that need no more than Postgres and Redis
 # make check   style, types, imports, templates, migrations, requirements
+# make faults  a drop under each fault: broker, gate, web, Postgres stopped, … (FAULT=gate for one); 15 minutes
 # make messages  collect the texts that shoppers read for translators (NEW=de begins a language)
 # Needs Python 3.11 or newer and make. Ports are settings: PORT_EDGE=8100 make demo
 
-.PHONY: demo demo-reset test unit check messages verify verify-ops lock
+.PHONY: demo demo-reset test unit check faults messages verify verify-ops lock
 REQUIREMENTS = deploy/requirements
 UV = UV_SYSTEM_CERTS=1 UV_NO_PROGRESS=1 .venv/bin/uv
 
@@ -23,6 +24,9 @@ unit: .venv/synced
 
 check: .venv/synced
 	@.venv/bin/python -m deploy.checks
+
+faults: .venv/synced
+	@.venv/bin/python -m deploy.local.faults $(FAULT)
 
 messages: .venv/synced
 	@.venv/bin/python -m deploy.messages $(if $(NEW),--new $(NEW))

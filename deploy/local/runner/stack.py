@@ -130,12 +130,17 @@ class Stack(RunningStack):
         programs: Collection[str] = SHOP_PROGRAMS,
         port_numbers: Mapping[str, int] | None = None,
         settings: Mapping[str, str] | None = None,
+        program_settings: Mapping[str, Mapping[str, str]] | None = None,
     ) -> None:
-        """`port_numbers`: as ports.DEFAULT_PORTS; free ones if None. `settings` override other variables."""
+        """`port_numbers`: as ports.DEFAULT_PORTS; free ones if None. `settings` override other variables.
+
+        `program_settings`: {program: variables that it alone gets}.
+        """
         super().__init__(folder)
         self._programs = [name for name in PROGRAMS if name in programs]
         self._port_numbers = port_numbers
         self._settings = dict(settings or {})
+        self._program_settings = dict(program_settings or {})
         self._lock: IO[str] | None = None
         self._supervisord: subprocess.Popen[bytes] | None = None
 
@@ -169,7 +174,7 @@ class Stack(RunningStack):
             compileall.compile_dir(ROOT / package, quiet=2)
         variables = self._prepare_environment()
         config = self.run / "supervisord.conf"
-        config.write_text(configuration(names=self._programs, run=self.run))
+        config.write_text(configuration(names=self._programs, run=self.run, settings=self._program_settings))
         with open(self.log, "wb"), open(self.log, "ab") as log:
             self._supervisord = subprocess.Popen(
                 [sys.executable, "-m", "supervisor.supervisord", "-n", "-c", str(config)],

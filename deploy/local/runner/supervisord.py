@@ -59,6 +59,7 @@ startretries=20
 redirect_stderr=true
 stdout_logfile=NONE
 stdout_events_enabled=true
+environment={environment}
 """
 
 
@@ -70,7 +71,7 @@ def _user_line() -> str:
         return ""
 
 
-def _program_section(name: str, program: Program, python: str) -> str:
+def _program_section(name: str, program: Program, python: str, settings: Mapping[str, str]) -> str:
     restart, start_seconds, stop_as_group = "true", 1, "false"
     if program.once:
         # It is a child of the process that waited for its needs: both get the signal.
@@ -82,14 +83,18 @@ def _program_section(name: str, program: Program, python: str) -> str:
         restart=restart,
         start_seconds=start_seconds,
         stop_as_group=stop_as_group,
+        environment=",".join(f'{key}="{value}"' for key, value in settings.items()),
     )
 
 
-def configuration(*, names: Collection[str], run: Path) -> str:
-    """Return supervisord's configuration file for a stack of these programs, with its sockets in `run`."""
+def configuration(*, names: Collection[str], run: Path, settings: Mapping[str, Mapping[str, str]]) -> str:
+    """Return supervisord's configuration file for a stack of these programs, with its sockets in `run`.
+
+    `settings`: {program: variables that it alone gets}, without `%` and `"`, which supervisor would expand.
+    """
     python = sys.executable.replace("%", "%%")  # supervisor expands %(…)s
     parts = [MAIN_SECTIONS.format(run=run, user=_user_line(), python=python)]
-    parts += [_program_section(name, PROGRAMS[name], python) for name in names]
+    parts += [_program_section(name, PROGRAMS[name], python, settings.get(name, {})) for name in names]
     for group, priority in GROUP_PRIORITIES.items():
         members = [name for name in names if PROGRAMS[name].group == group]
         if members:

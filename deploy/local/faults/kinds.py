@@ -1,0 +1,144 @@
+"""The faults: a group of programs that stops, a database that refuses writes, workers whose clocks differ."""
+
+import signal
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import libfaketime  # type: ignore[import-untyped]
+import psutil
+import psycopg
+from psycopg import sql
+
+from deploy.local.runner.stack import RunningStack
+
+WORKERS = ("checkout", "capture", "mail", "background")
+STOPPED_SECONDS = 20.0
+READ_ONLY_SECONDS = 15.0
+CLOCK_SECONDS = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """A fault that lasts `seconds` once the drop sells; or, with `clock`, as long as the stack runs."""
+
+    key: str
+    name: str
+    seconds: float = 0
+    cause: Callable[[RunningStack], AbstractContextManager[None]] = lambda _stack: nullcontext()
+    clock: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # {program: its variables}
+    resumes_within: float | None = None  # seconds from the fault's end until the next sale
+    keeps_holding: bool = False  # holds are placed all the while
+    keeps_answering: bool = False  # cached pages and the status document too
+
+
+@contextmanager
+def stopped(program: str, stack: RunningStack) -> Iterator[None]:
+    """Stop a program and its children by SIGSTOP: their sockets accept, and nobody answers."""
+    root = psutil.Process(stack.pid(program))
+    processes = [root, *root.children(recursive=True)]
+    try:
+        for process in processes:
+            _send(process, signal.SIGSTOP)
+        yield
+    finally:
+        for process in processes:
+            _send(process, signal.SIGCONT)
+
+
+def _send(process: psutil.Process, number: int) -> None:
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)
+
+
+@contextmanager
+def read_only(stack: RunningStack) -> Iterator[None]:
+    """Let the database refuse writes, as the old primary does after a failover; open sessions are cut.
+
+    Sessions that begin meanwhile refuse writes for as long as they last.
+    """
+    with psycopg.connect(
+        stack.environment["DATABASE_URL"], autocommit=True, options="-c default_transaction_read_only=off"
+    ) as connection:
+        database = sql.Identifier(connection.info.dbname)
+        connection.execute(
+            sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(database)
+        )
+        try:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+            yield
+        finally:
+            connection.execute(
+                sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(database)
+            )
+
+
+def _shifted(seconds: int) -> dict[str, dict[str, str]]:
+    """Return {worker: variables} with which its clock differs. Durations stay as they are."""
+    library = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
+    variables = {
+        "LD_PRELOAD": str(library),
+        "FAKETIME": f"{seconds:+d}s",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+    return {program: dict(variables) for program in WORKERS}
+
+
+def _stopping(program: str) -> Callable[[RunningStack], AbstractContextManager[None]]:
+    return lambda stack: stopped(program, stack)
+
+
+FAULTS = (
+    Fault(key="none", name="no fault, the control"),
+    Fault(
+        key="broker",
+        name="the broker is stopped",
+        seconds=STOPPED_SECONDS,
+        cause=_stopping("broker-redis"),
+        keeps_holding=True,
+        keeps_answering=True,
+    ),
+    Fault(
+        key="gate",
+        name="the gate is stopped",
+        seconds=STOPPED_SECONDS,
+        cause=_stopping("gate"),
+        keeps_answering=True,
+    ),
+    Fault(
+        key="web",
+        name="the web group is stopped",
+        seconds=STOPPED_SECONDS,
+        cause=_stopping("web"),
+        keeps_answering=True,
+    ),
+    Fault(
+        key="postgres",
+        name="Postgres is stopped",
+        seconds=STOPPED_SECONDS,
+        cause=_stopping("postgres"),
+        keeps_answering=True,
+    ),
+    Fault(
+        key="read-only",
+        name="the database refuses writes",
+        seconds=READ_ONLY_SECONDS,
+        cause=read_only,
+        resumes_within=5,
+        keeps_answering=True,
+    ),
+    Fault(
+        key="clocks-ahead",
+        name=f"the workers' clocks are {CLOCK_SECONDS} s ahead",
+        clock=_shifted(CLOCK_SECONDS),
+    ),
+    Fault(
+        key="clocks-behind",
+        name=f"the workers' clocks are {CLOCK_SECONDS} s behind",
+        clock=_shifted(-CLOCK_SECONDS),
+    ),
+)
