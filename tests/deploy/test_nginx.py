@@ -300,6 +300,16 @@ def test_status_is_cached_without_cookies_and_served_ten_seconds_without_the_gat
     assert reply.status == 503
 
 
+def test_the_line_of_an_unknown_drop_is_asked_for_once(edge: Edge) -> None:
+    path = f"/line/{edge.path.removeprefix('/drops/')}status.json"
+    edge.gate.respond = lambda path: Response(status=404, headers={"Cache-Control": "public, s-maxage=5"})
+
+    replies = [send(edge.port, path) for _ in range(20)]
+
+    assert {reply.status for reply in replies} == {404}
+    assert len(edge.gate.requests) == 1
+
+
 def test_tier_that_is_down_gets_our_own_error_page() -> None:
     unused = ports.free()["PORT_WEB"]
     folder = ROOT / "var" / f"test-{os.getpid()}-down"

@@ -29,6 +29,7 @@ STATUS_HEADERS = [
     (b"cache-control", b"public, s-maxage=1, stale-if-error=10"),
 ]
 UNKNOWN_RETRY_SECONDS = 5
+NOT_FOUND_SECONDS = 5  # for which the edge may keep a 404: a drop may be announced any moment
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,17 +68,24 @@ async def route(gate: GateContext, path: str, request: Request) -> Response:
     slug, action = split_path(path)
     if action not in ENDPOINTS or not keys.SLUG.fullmatch(slug):
         return refuse(gate, "", request, GateRefused(texts.NOTHING_HERE))
-    methods, endpoint = ENDPOINTS[action]
     try:
-        if request.method not in methods:
-            return wrong_method(slug, request, methods)
-        if methods is WRITE and not request.is_from(gate.config.origin):
-            raise GateRefused(texts.OTHER_SITE)
-        return await endpoint(gate, slug, request)
+        return await call_endpoint(gate, slug, action, request)
     except BodyTooLong:
         return refuse(gate, slug, request, GateRefused(texts.TOO_LONG))
     except GateRefused as refused:
         return refuse(gate, slug, request, refused)
+
+
+async def call_endpoint(gate: GateContext, slug: str, action: str, request: Request) -> Response:
+    """Call an endpoint, if the request may reach it. Raises: GateRefused, BodyTooLong."""
+    methods, endpoint = ENDPOINTS[action]
+    if request.method not in methods:
+        return wrong_method(slug, request, methods)
+    if methods is WRITE and not request.is_from(gate.config.origin):
+        raise GateRefused(texts.OTHER_SITE)
+    if await gate.cache.is_unknown(slug):
+        return unknown_drop(gate, action, request)
+    return await endpoint(gate, slug, request)
 
 
 def split_path(path: str) -> tuple[str, str]:
@@ -91,13 +99,27 @@ def split_path(path: str) -> tuple[str, str]:
 def refuse(gate: GateContext, slug: str, request: Request, refused: GateRefused) -> Response:
     """Return a refusal as problem details or as a page. `slug` is empty if the request names no drop."""
     if request.wants_json:
-        detail = f"{refused.title} {refused.reason}"
-        return http.problem(refused.status, detail, retry=refused.retry, **refused.members)
+        return problem(refused)
     theme: dict[str, str] = {}
     drop = gate.cache.drops.get(slug)
     if drop is not None:
         theme = drop.theme
     return gate.pages.refusal(refused, slug=slug, theme=theme)
+
+
+def problem(refused: GateRefused) -> Response:
+    """Return a refusal as problem details."""
+    detail = f"{refused.title} {refused.reason}"
+    return http.problem(refused.status, detail, retry=refused.retry, **refused.members)
+
+
+def unknown_drop(gate: GateContext, action: str, request: Request) -> Response:
+    """Return the 404 for a slug that no announced drop has. A document is only a page if a browser asks."""
+    refused = GateRefused(texts.NOTHING_HERE)
+    response = refuse(gate, "", request, refused)
+    if action == "status.json" and not request.wants_html:
+        response = problem(refused)
+    return http.cacheable(response, NOT_FOUND_SECONDS)
 
 
 def wrong_method(slug: str, request: Request, methods: tuple[str, ...]) -> Response:

@@ -82,6 +82,8 @@ class DropCache:
     def __init__(self, redis: AsyncRedis) -> None:
         self.redis = redis
         self.drops: dict[str, CachedDrop] = {}
+        self.announced: frozenset[str] | None = None  # None: the list is missing
+        self.announced_at = 0.0  # when it was read
         self.requested_at: dict[str, float] = {}
         self.unknown_until: dict[str, float] = {}
         self.loads: dict[str, asyncio.Task[None]] = {}
@@ -105,6 +107,18 @@ class DropCache:
         await asyncio.shield(load)
         return self.drops.get(slug)
 
+    async def is_unknown(self, slug: str) -> bool:
+        """Whether no announced drop has this slug. False, too, while that can't be told."""
+        if not self._has_list():
+            await self.get(slug)  # reads the list as well
+        if not self._has_list() or self.announced is None:
+            return False
+        return slug not in self.announced and slug not in self.drops
+
+    def _has_list(self) -> bool:
+        """Whether the list of announced drops is here, and recent."""
+        return self.announced is not None and monotonic() - self.announced_at < status.FRESH_SECONDS
+
     async def keep_fresh(self) -> None:
         """Refresh the drops that are asked for, until cancelled.
 
@@ -124,14 +138,13 @@ class DropCache:
                 failing = False
 
     async def refresh(self) -> None:
-        """Evict the drops that nobody has asked for lately, and read the others again."""
+        """Evict the drops that nobody has asked for lately, and read the others and the list again."""
         since = monotonic() - EVICT_SECONDS
         for slug in list(self.drops):
             if self.requested_at.get(slug, 0) < since:
                 del self.drops[slug]
                 self.requested_at.pop(slug, None)
-        if self.drops:
-            await self._load(list(self.drops))
+        await self._load(list(self.drops))
 
     async def _load(self, slugs: Sequence[str]) -> None:
         try:
@@ -146,10 +159,16 @@ class DropCache:
 
     async def _fetch(self, slugs: Sequence[str]) -> list[tuple[dict[bytes, bytes], bytes | None]]:
         pipeline = self.redis.pipeline(transaction=False)
+        pipeline.smembers(keys.ANNOUNCED)
         for slug in slugs:
             pipeline.hgetall(keys.state(slug))
             pipeline.get(keys.status(slug))
         found: list[Any] = await pipeline.execute()
+        announced: set[bytes] = found.pop(0)
+        self.announced_at = monotonic()
+        self.announced = None
+        if announced:
+            self.announced = frozenset(slug.decode() for slug in announced)
         return list(zip(found[::2], found[1::2], strict=True))
 
     def _store(self, slug: str, fields: dict[bytes, bytes], status_json: bytes | None) -> None:

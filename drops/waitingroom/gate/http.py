@@ -56,8 +56,12 @@ class Request:
     @property
     def wants_json(self) -> bool:
         """Whether a script sent the request: a browser that shows the response accepts text/html."""
-        accept = self.headers.get(b"accept", b"")
-        return b"application/json" in accept and b"text/html" not in accept
+        return b"application/json" in self.headers.get(b"accept", b"") and not self.wants_html
+
+    @property
+    def wants_html(self) -> bool:
+        """Whether a browser asks for a page, rather than a script for a document."""
+        return b"text/html" in self.headers.get(b"accept", b"")
 
     def is_from(self, origin: str) -> bool:
         """Whether a page of the shop sent it: browsers say so in Sec-Fetch-Site, older ones in Origin."""
@@ -140,6 +144,13 @@ def page(
     if refresh:
         headers.append((b"refresh", refresh.encode()))
     return Response(status, headers, html.encode())
+
+
+def cacheable(response: Response, seconds: int) -> Response:
+    """Let the edge keep a response that is the same for everybody who asks for the same format."""
+    kept = [header for header in response.headers if header != NO_STORE]
+    headers = [(b"cache-control", b"public, s-maxage=%d" % seconds), (b"vary", b"Accept")]
+    return Response(response.status, [*kept, *headers], response.body)
 
 
 def redirect(path: str) -> Response:

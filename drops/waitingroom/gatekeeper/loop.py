@@ -107,6 +107,7 @@ class Gatekeeper:
                 self.process(due, every)
             else:
                 leader.renew(term=self.leading_term())
+            self.list_announced(every)
             self.delete_old_keys()
             self.alerting.check_keys(every)
             self.alerting.check_redis(every, unreachable_seconds=self.outages.seconds("Redis"))
@@ -225,6 +226,11 @@ class Gatekeeper:
         n = lua.close_lobby(self.redis, snapshot.drop.slug, term=self.leading_term())
         checkpoints.seal(term=self.leading_term(), drop=snapshot.drop, n=n, secret=secret)
         snapshot.phase = lifecycle.phase(drop=snapshot.drop, now=snapshot.now)
+
+    def list_announced(self, every: Sequence[DropSnapshot]) -> None:
+        """Keep the list of announced drops, in each tick, as Redis may have been emptied."""
+        with self.tolerate_redis_errors():
+            lua.list_announced(self.redis, [snapshot.drop.slug for snapshot in every])
 
     def delete_old_keys(self) -> None:
         """Once a minute, delete the keys of drops that ended an hour ago."""

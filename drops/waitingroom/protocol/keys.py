@@ -8,6 +8,8 @@ import re
 SLUG = re.compile(r"[A-Za-z0-9_-]{1,50}")
 
 READINESS = "line1:readiness"  # string: written by the gate to see whether the server takes writes
+ANNOUNCED = "line1:announced"  # set: the slugs of announced drops, and NO_DROP
+NO_DROP = ""  # keeps the set in existence while no drop is announced: Redis deletes an empty one
 COOKIE_KINDS = ("ticket", "index", "pass", "hold", "held")
 
 

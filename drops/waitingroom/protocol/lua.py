@@ -5,7 +5,7 @@ a ScriptRefused; a Redis that is unreachable stays redis.exceptions.RedisError.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha1
 from pathlib import Path
@@ -334,6 +334,12 @@ def read_run_id(redis: Redis) -> str:
     return str(redis.info("server")["run_id"])
 
 
+def list_announced(redis: Redis, slugs: Iterable[str]) -> None:
+    """Add announced drops to the list by which gates tell an unknown slug from an emptied Redis."""
+    redis.sadd(keys.ANNOUNCED, keys.NO_DROP, *slugs)
+
+
 def delete_keys(redis: Redis, slug: str) -> None:
     """Delete everything that Redis holds of a drop."""
+    redis.srem(keys.ANNOUNCED, slug)
     redis.unlink(*keys.all_of(slug))
