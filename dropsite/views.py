@@ -2,14 +2,13 @@
 
 import sys
 
-from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from dropsite import health
-from shop.core import caching, problems
+from shop.core import caching, database, problems
 
 
 @require_safe
@@ -70,7 +69,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer after an error of ours: 503 if the database is unreachable, otherwise 500."""
-    if isinstance(sys.exc_info()[1], OperationalError):
+    if database.is_unavailable(sys.exc_info()[1]):
         detail = _("The shop is temporarily unavailable. Your place is kept. Trying again in 10 s.")
         response = refuse(request, status=503, detail=detail)
         response["Retry-After"] = "10"

@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from django.db import DatabaseError, connection
+from django.db import Error, connection
 from django.db.models.functions import Now
 
 from shop.core import alerts
@@ -40,7 +40,7 @@ def measure_if_due() -> None:
         return
     try:
         skew = measure(machine=socket.gethostname())
-    except DatabaseError as error:
+    except Error as error:
         log.warning("Can't compare this machine's clock with the database's: %s", error)
         skew = None
     if skew is not None:

@@ -100,7 +100,7 @@ def test_name_a_database_that_does_not_answer(client: Client, collected: None) -
 
     assert answer.status_code == 503
     assert answer.json()["faults"] == {
-        "database": "The database doesn't answer (OperationalError).",
-        "migrations": "The database doesn't answer (OperationalError).",
-        "shuffle key": "The database doesn't answer (OperationalError).",
+        "database": "The database takes no writes (OperationalError).",
+        "migrations": "The database takes no writes (OperationalError).",
+        "shuffle key": "The database takes no writes (OperationalError).",
     }

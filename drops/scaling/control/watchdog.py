@@ -6,7 +6,7 @@ If beat, its workers or the broker are down, they can't alert anyone: the alert 
 import logging
 from threading import Event
 
-from django.db import DatabaseError, close_old_connections
+from django.db import Error, close_old_connections
 
 from drops.scaling.control import heartbeat
 from shop.core import alerts, clock_skew, emails, redis_servers
@@ -31,7 +31,7 @@ def check(servers: redis_servers.Watch) -> bool:
         if servers.check() or overdue:
             alerts.send_due()
             emails.send_due()
-    except DatabaseError as error:  # the gatekeeper logs it too, and the next check tries again
+    except Error as error:  # the gatekeeper logs it too, and the next check tries again
         log.warning("Can't read the heartbeat of pre-scaling: %s", error)
         return False
     finally:

@@ -11,12 +11,12 @@ own clock; then the secret is published.
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from threading import Event
 from uuid import UUID
 
-from django.db import Error, InterfaceError, OperationalError, connection
+from django.db import Error
 from django.db.models import prefetch_related_objects
 from redis import Redis
 from redis.backoff import NoBackoff
@@ -32,6 +32,7 @@ from drops.waitingroom.gatekeeper.decision import JoinRate
 from drops.waitingroom.gatekeeper.leader import LeadershipLost, LeadershipTaken
 from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import lua
+from shop.core import database
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +48,7 @@ class DropMemory:
     """The leader's memory of a drop from tick to tick. A new leader does without it."""
 
     editions: list[Edition] = field(default_factory=list)
+    slug: str = ""
     phase: Phase | None = None  # as last published
     published_at: float = 0.0  # monotonic
     rate: JoinRate = field(default_factory=JoinRate)
@@ -86,9 +88,12 @@ class Gatekeeper:
         """Run one tick; without Postgres, do nothing but retry. Return the seconds until the next tick."""
         try:
             wait = self.run_once()
-        except (OperationalError, InterfaceError) as error:
+        except Error as error:
+            if not database.is_unavailable(error):
+                raise
             self.outages.begin("Postgres", error)
-            connection.close()
+            database.discard_connections()
+            self.stop_admission()
             return RUNNING_TICK_SECONDS
         self.outages.end("Postgres")
         return wait
@@ -212,7 +217,7 @@ class Gatekeeper:
         except (lua.NotAdopted, lua.RunIdMismatch):
             return  # the server was replaced during this tick: the next one adopts it
         memory = self.memory[snapshot.drop.pk]
-        memory.phase, memory.published_at = snapshot.phase, self.clock()
+        memory.slug, memory.phase, memory.published_at = snapshot.drop.slug, snapshot.phase, self.clock()
 
     def seal(self, snapshot: DropSnapshot) -> None:
         """Close the lobby and commit its size, unless the drop's key can't be used.
@@ -231,6 +236,22 @@ class Gatekeeper:
         """Keep the list of announced drops, in each tick, as Redis may have been emptied."""
         with self.tolerate_redis_errors():
             lua.list_announced(self.redis, [snapshot.drop.slug for snapshot in every])
+
+    def stop_admission(self) -> None:
+        """Let nobody else in while nothing can be committed: no hold could succeed either.
+
+        The allowance needs no commit to fall. The next tick that commits raises it again.
+        """
+        for memory in self.memory.values():
+            if memory.phase not in lifecycle.SELLING_PHASES or self.term is None:
+                continue
+            with self.tolerate_redis_errors(), suppress(lua.OutdatedTerm, lua.NotAdopted, lua.RunIdMismatch):
+                publishing.stop_admission(
+                    redis=self.redis,
+                    term=self.term,
+                    slug=memory.slug,
+                    is_paused=memory.phase is Phase.PAUSED,
+                )
 
     def delete_old_keys(self) -> None:
         """Once a minute, delete the keys of drops that ended an hour ago."""

@@ -170,3 +170,13 @@ def notice(snapshot: DropSnapshot) -> str:
     if snapshot.phase is not Phase.LIVE or snapshot.free:
         return ""
     return _("All remaining pieces are in checkouts. Any that come back go to the next in line.")
+
+
+def stop_admission(*, redis: Redis, term: int, slug: str, is_paused: bool) -> None:
+    """Lower the allowance to what has entered; all else stays as it was last published.
+
+    Raises: lua.NotAdopted, lua.OutdatedTerm, RedisError.
+    """
+    lua.publish(
+        redis, slug, term=term, limit=0, cursor=0, allowance=0, paused=is_paused, closed=False, status=""
+    )

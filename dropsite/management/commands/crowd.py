@@ -7,6 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 from django.utils import timezone
 
 from drops import lifecycle, queries
@@ -15,6 +16,7 @@ from dropsite.loadtest import guard
 from dropsite.loadtest.crowd import LEISURELY_PACE, Crowd
 from dropsite.loadtest.users.payment_client import CardFrame
 from dropsite.loadtest.users.sessions import Outcome
+from shop.core import database
 
 DEFAULT_SHOPPERS = "150"
 WAIT_SECONDS = 300  # for a drop to be announced, and for its lobby
@@ -42,11 +44,20 @@ class Command(BaseCommand):
         """Return the front page's drop once its lobby is open; None if there is none in time."""
         deadline = time.monotonic() + WAIT_SECONDS
         while time.monotonic() < deadline:
-            page = queries.front_page(now=timezone.now())
+            page = self._front_page()
             if page and page.phase in {lifecycle.Phase.LOBBY, lifecycle.Phase.OPENING, lifecycle.Phase.LIVE}:
                 return page.drop
             time.sleep(POLL_SECONDS)
         return None
+
+    def _front_page(self) -> queries.DropPage | None:
+        """Return the front page; None, too, while the database can't be read."""
+        try:
+            return queries.front_page(now=timezone.now())
+        except Error as error:
+            if not database.is_unavailable(error):
+                raise
+            return None
 
     def _run(self, drop: Drop, shoppers: int) -> None:
         self._write(f"{shoppers} simulated shoppers are coming to the drop {drop.title}.")
