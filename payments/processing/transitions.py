@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.db.models.functions import Now
-from django.utils import timezone
 
 from payments.models import Attempt, Payment
 from payments.processing import gateway, lease, rate_limit
@@ -58,6 +57,7 @@ def idempotency_key(payment: Payment, call: str) -> str:
 def retrieve_intent(payment: Payment) -> gateway.Intent:
     """Ask Stripe for the payment's intent, and record that it was asked."""
     prepare_call(payment, operation=rate_limit.RETRIEVE)
-    payment.checked_at = timezone.now()
-    Payment.objects.filter(pk=payment.pk).update(checked_at=payment.checked_at)
+    # By the database's clock: events that came before are ignored, and a worker's clock may be ahead.
+    Payment.objects.filter(pk=payment.pk).update(checked_at=Now())
+    payment.refresh_from_db(fields=["checked_at"])
     return gateway.retrieve(intent_id=payment.intent_id or "")

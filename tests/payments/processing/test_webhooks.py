@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 import stripe
 from django.db.models import F
+from django.utils import timezone
 from pytest_django import Settings
 
 from payments.models import Event, Payment
-from payments.processing import advance, gateway, webhooks
+from payments.processing import advance, gateway, transitions, webhooks
 from tests.deploy.stripe_sandbox import process
 from tests.payments.order_factory import make_order, states
 
@@ -133,6 +134,27 @@ def test_process_stored_returns_the_order_whose_confirm_got_no_answer(
     advance.advance_order(order_id=order.pk)
     assert states(order) == ("captured", "allocated")
     assert webhooks.process_stored() == []
+
+
+@pytest.mark.parametrize("ahead", [-86_400, -10, 0, 10, 86_400])
+def test_process_stored_keeps_an_event_that_came_after_a_worker_asked_by_a_wrong_clock(
+    sandbox: process.SandboxProcess, settings: Settings, monkeypatch: pytest.MonkeyPatch, ahead: int
+) -> None:
+    order = make_order(sandbox)
+    sandbox.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
+    advance.advance_order(order_id=order.pk)
+    Payment.objects.update(changed_at=F("changed_at") - timedelta(minutes=1))
+    payment = Payment.objects.get(order=order)
+    now = timezone.now() + timedelta(seconds=ahead)
+    with monkeypatch.context() as patch:
+        patch.setattr(timezone, "now", lambda: now)
+        transitions.retrieve_intent(payment)
+
+    about = {"object": "payment_intent", "id": payment.intent_id, "metadata": {"shop": settings.SHOP_ORIGIN}}
+    webhooks.receive(**signed(event(settings, data={"object": about})))
+
+    webhooks.process_stored()
+    assert stored() == [("evt_1", "stored", "")]
 
 
 def test_process_stored_waits_for_an_event_that_came_before_our_commit_and_then_ignores_it(
