@@ -16,7 +16,14 @@ from shop.core import money
 from shop.models import Variant
 
 # What a page may change into without a reload: every phase, and the steps of a shopper with a ticket.
-STATES = (*(phase.value for phase in Phase if phase != Phase.DRAFT), "joined", "drawing", "waiting", "turn")
+STATES = (
+    *(phase.value for phase in Phase if phase != Phase.DRAFT),
+    "joined",
+    "drawing",
+    "waiting",
+    "called",
+    "turn",
+)
 
 
 def drop_page(page: DropPage) -> dict[str, Any]:

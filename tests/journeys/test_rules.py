@@ -12,7 +12,9 @@ NOW = 1_000_000.0
 DOCUMENT: dict[str, Any] = {
     "poll": status.POLL,
     "cursor": 100,
-    "rate": 4.0,
+    "entered": 25,
+    "pace": 4.0,
+    "editions": [{"free": 80, "held": 20}],
     "lobby_opens": NOW + 300,
     "opens": NOW + 20,
 }
@@ -28,13 +30,18 @@ ASK = """async ({cases, now, module}) => {
 }"""
 
 
-@pytest.mark.parametrize("rate", [0.0, 0.3, 4.0])
-def test_page_and_program_look_again_at_the_same_time(shop: str, visit: Visit, rate: float) -> None:
+@pytest.mark.parametrize("pace", [None, 0.0, 0.3, 4.0])
+def test_page_and_program_look_again_at_the_same_time(shop: str, visit: Visit, pace: float | None) -> None:
     phases = ["announced", "lobby", "opening", "live", "paused"]
     cases: list[dict[str, Any]] = [
-        {"document": DOCUMENT | {"phase": phase, "rate": rate}, "place": place, "jitter": jitter}
+        {
+            "document": DOCUMENT
+            | {"phase": phase, "pace": pace, "poll": status.POLL | {"pace": pace or 0.0}},
+            "place": place,
+            "jitter": jitter,
+        }
         for phase, place, jitter in itertools.product(
-            phases, [None, 0, 99, 100, 101, 500, 90_000], [0.0, 0.5, 0.99]
+            phases, [None, 0, 99, 100, 101, 499, 500, 501, 90_000], [0.0, 0.5, 0.99]
         )
     ]
     page = visit("phone")
@@ -66,7 +73,7 @@ def test_page_looks_less_often_in_a_hidden_tab_and_after_failures(
     page = visit("phone")
     page.goto(f"{shop}/how/")
     asked = {
-        "status": DOCUMENT,
+        "status": DOCUMENT | {"poll": status.POLL | {"pace": 4.0}},
         "phase": "live",
         "times": {"lobby": 0, "opens": 0},
         "now": NOW,

@@ -24,7 +24,7 @@ from tests.translation.pseudo import LANGUAGE
 Page = tuple[str, str]
 LOOK = {"title": "⟦Zero⟧"}
 EDITIONS = [{"sku": "0", "band": band, "free": 9, "held": 3, "name": "⟦S⟧"} for band in texts.BANDS]
-LATE: dict[str, Any] = {"n": 0, "phase": "live", "rate": 2.0, "editions": EDITIONS}
+LATE: dict[str, Any] = {"n": 0, "phase": "live", "pace": 2.0, "editions": EDITIONS}
 
 
 def pages(folder: Path) -> Pages:
@@ -61,11 +61,15 @@ def states() -> Iterator[tuple[CachedDrop, int | None]]:
             yield waiting_room(**LATE | {"phase": phase}), index
     for ahead in (-1, 0, 1, 2, 9):
         yield waiting_room(**LATE, cursor=5 - ahead if ahead < 6 else 0), 5 if ahead < 6 else ahead
-    for rate in (0.0, 0.0012, 0.1, 5.0):
-        yield waiting_room(**LATE | {"rate": rate}), 9
-        yield waiting_room(**LATE | {"rate": rate, "n": 9_000_000}), 3
+    for pace in (None, 0.0, 0.0012, 0.1, 5.0):
+        yield waiting_room(**LATE | {"pace": pace}), 9
+        yield waiting_room(**LATE | {"pace": pace, "n": 9_000_000}), 3
+    for phase in ("live", "paused"):
+        for index in (5, 50):
+            yield waiting_room(**LATE | {"phase": phase, "entered": 2}, cursor=10), index
     yield waiting_room(**LATE), 41_879
-    yield waiting_room(**LATE | {"now": NOW - 60}), 5
+    for index in (None, 5, 50):
+        yield waiting_room(**LATE | {"now": NOW - 60}, cursor=10), index
 
 
 def notices() -> Iterator[Page]:

@@ -12,8 +12,8 @@ from drops.waitingroom.gate.language import ngettext
 from drops.waitingroom.protocol import status
 from drops.waitingroom.protocol.status import Status
 
-HOPELESS_AHEAD_PER_PIECE = 3  # from so many people in front per piece, the page says that a piece is unlikely
 MAX_WAIT_MINUTES = 120  # longer waits are given in hours
+UNKNOWN_REFRESH_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,13 +36,13 @@ def build(drop: CachedDrop, index: int | None, now: float, jitter: float) -> Pan
     document = drop.status
     if document is not None and document["phase"] in status.ENDED_PHASES:
         return _over_panel(document)  # nothing more will happen, however old the document
-    if document is None or not status.is_fresh(document, now):
-        return Panel(_(texts.RECONNECTING), refresh=10)
     place = None
     if index is not None:
         place = drop.place(index)
+    if document is None or not status.is_fresh(document, now):
+        return _unknown_panel(drop, index, place, now)
     panel = _phase_panel(drop, document, index, place)
-    if document["sentence"] and document["sentence"] != panel.lead:
+    if document["sentence"] and document["sentence"] not in {panel.lead, *panel.notes}:
         panel = replace(panel, notes=(*panel.notes, document["sentence"]))
     if panel.action == "enter":
         return panel  # no refresh: it waits for a press of the button
@@ -55,6 +55,21 @@ def _over_panel(document: Status) -> Panel:
     if document["phase"] == "cancelled":
         return Panel(_(texts.CANCELLED))
     return Panel(_(texts.CLOSED_NOW))
+
+
+def _unknown_panel(drop: CachedDrop, index: int | None, place: int | None, now: float) -> Panel:
+    """Return the panel while nothing recent is known: what was known stays, and so do the buttons."""
+    panel = Panel(_(texts.RECONNECTING), refresh=UNKNOWN_REFRESH_SECONDS)
+    if index is None:
+        if drop.lobby_opens <= now:
+            panel = replace(panel, action="join")
+        return panel
+    if place is None:
+        return panel
+    panel = replace(panel, notes=(_origin(drop, index, place),))
+    if place < drop.cursor:
+        return replace(panel, action="enter")
+    return replace(panel, count=f"{place - drop.cursor + 1:,}")
 
 
 def _phase_panel(drop: CachedDrop, document: Status, index: int | None, place: int | None) -> Panel:
@@ -85,28 +100,42 @@ def _visitor_panel(drop: CachedDrop, document: Status) -> Panel:
 
 def _place_panel(drop: CachedDrop, document: Status, index: int, place: int) -> Panel:
     """Return the panel for a shopper whose place is known."""
-    drawn = index < drop.n
-    number = f"{place + 1:,}"  # places count from 0, people from 1
-    if drawn:
-        note = _(texts.DRAWN).format(n=number, all=f"{drop.n:,}")
-    else:
-        note = _(texts.LATE).format(n=number)
-    if _is_paused(drop, document):
-        return Panel(_(texts.PAUSED_NOW), notes=(note,), editions=_editions(document))
+    origin = _origin(drop, index, place)
+    editions = _editions(document)
     ahead = place - drop.cursor
+    if ahead < 0 and _is_paused(drop, document):
+        return Panel(_(texts.PAUSED_NOW), notes=(_(texts.TURN_LATER), origin), editions=editions)
     if ahead < 0:
-        return Panel(_(texts.TURN), action="enter", editions=_editions(document))
-    left = sum(edition["free"] + edition["held"] for edition in document["editions"])
-    if left > 0 and ahead >= HOPELESS_AHEAD_PER_PIECE * left:
-        wait = _(texts.FEW).format(n=f"{left:,}")
-    else:
-        wait = _wait(document, place)
-    notes: tuple[str, ...] = (wait, note)
-    if ahead == 0:
-        notes = (note,)
+        return Panel(_(texts.TURN), action="enter", editions=editions)
+    wait = _wait(document, place)
+    if _is_paused(drop, document):
+        wait = _(texts.PAUSED_NOW)
+    notes = [wait, _facts(document), origin]
     return Panel(
-        _ahead(ahead, about=drawn), count=f"{ahead + 1:,}", notes=notes, editions=_editions(document)
+        _ahead(ahead, about=index < drop.n),
+        count=f"{ahead + 1:,}",
+        notes=tuple(note for note in notes if note),
+        editions=editions,
     )
+
+
+def _origin(drop: CachedDrop, index: int, place: int) -> str:
+    """Return where a place comes from. Places count from 0, people from 1."""
+    if index < drop.n:
+        return _(texts.DRAWN).format(n=f"{place + 1:,}", all=f"{drop.n:,}")
+    return _(texts.LATE).format(n=f"{place + 1:,}")
+
+
+def _facts(document: Status) -> str:
+    """Return how many pieces are left, and how many of those called came in."""
+    if not document["editions"]:
+        return ""
+    facts = _(texts.PIECES_LEFT).format(n=f"{status.pieces_left(document):,}")
+    called = document["cursor"]
+    if called and "entered" in document:
+        entered = min(called, document["entered"])  # a shopper may enter again once a pass has ended
+        facts += " " + _(texts.CALLED).format(called=f"{called:,}", entered=f"{entered:,}")
+    return facts
 
 
 def _is_paused(drop: CachedDrop, document: Status) -> bool:
@@ -121,16 +150,19 @@ def _ahead(ahead: int, *, about: bool) -> str:
     if ahead == 0:
         return _(texts.NEXT)
     if not about or ahead < 10:
-        text = ngettext("One person is ahead of you.", "{n} people are ahead of you.", ahead)
+        text = ngettext("One place is ahead of yours.", "{n} places are ahead of yours.", ahead)
         return text.format(n=f"{ahead:,}")
     unit = 10 ** (len(str(ahead)) - 2)
     return _(texts.AHEAD_ABOUT).format(n=f"{(ahead + unit // 2) // unit * unit:,}")
 
 
 def _wait(document: Status, place: int) -> str:
-    expected = status.expected_wait(document, place)
-    if expected is None:
+    """Return how long it may take; nothing if that can't be told, or for the next in line."""
+    if status.is_standing_still(document):
         return _(texts.STILL)
+    expected = status.expected_wait(document, place)
+    if expected is None or place == document["cursor"]:
+        return ""
     low, high = expected[0] / 60, expected[1] / 60
     if high <= 1:
         return _(texts.SOON)

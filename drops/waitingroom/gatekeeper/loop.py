@@ -27,9 +27,10 @@ from drops import admission, drop_actions, lifecycle, shuffle_keys
 from drops.lifecycle import Phase
 from drops.models import Ceiling, Edition
 from drops.shuffle_keys import ShuffleKeyUnusable
-from drops.waitingroom.gatekeeper import checkpoints, decision, faults, leader, publishing, snapshots
+from drops.waitingroom.gatekeeper import checkpoints, decision, faults, leader, pace, publishing, snapshots
 from drops.waitingroom.gatekeeper.decision import JoinRate
 from drops.waitingroom.gatekeeper.leader import LeadershipLost, LeadershipTaken
+from drops.waitingroom.gatekeeper.pace import PaceMeter
 from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import lua
 from shop.core import database
@@ -52,6 +53,7 @@ class DropMemory:
     phase: Phase | None = None  # as last published
     published_at: float = 0.0  # monotonic
     rate: JoinRate = field(default_factory=JoinRate)
+    pace: PaceMeter = field(default_factory=PaceMeter)
 
 
 def connect(url: str) -> Redis:
@@ -165,6 +167,8 @@ class Gatekeeper:
             decision.update_counter(snapshot, self.memory[snapshot.drop.pk].rate)
         active = active_ceilings(due)
         decision.decide(due=due, every=every, active=active)
+        for snapshot in due:
+            snapshot.pace = pace.measure(snapshot, self.memory[snapshot.drop.pk].pace)
         checkpoints.commit(term=self.leading_term(), checkpoints=[snapshot.checkpoint for snapshot in due])
         for snapshot in due:
             record_ending(snapshot)

@@ -110,6 +110,8 @@ def build_status(snapshot: DropSnapshot) -> Status:
         secret=secret,
         cursor=checkpoint.cursor,
         joined=checkpoint.joined,
+        entered=checkpoint.entered,
+        pace=snapshot.pace,
         rate=admission_rate(snapshot),
         poll=poll_rule(snapshot),
         editions=edition_statuses(snapshot),
@@ -142,21 +144,22 @@ def edition_statuses(snapshot: DropSnapshot) -> list[EditionStatus]:
 
 
 def poll_rule(snapshot: DropSnapshot) -> PollRule:
-    """Return how often pages poll: in a live drop the more often, the shorter the line is."""
+    """Return how often pages poll: in a live drop the more often, the shorter the line is.
+
+    Before a pace is measured, it is the rate at which admission starts, so pages near the head of the line
+    poll within seconds. Pages don't estimate a wait from it.
+    """
     if snapshot.phase is not Phase.LIVE:
         return documents.POLL
     waiting = snapshot.checkpoint.joined - snapshot.checkpoint.cursor
-    return documents.POLL | {"most": round(documents.max_poll_seconds(waiting))}
+    pace = snapshot.pace
+    if pace is None:
+        pace = float(settings.READY_PER_SECOND)
+    return documents.POLL | {"most": round(documents.max_poll_seconds(waiting)), "pace": pace}
 
 
 def admission_rate(snapshot: DropSnapshot) -> float:
-    """Return the shoppers admitted per second, over the last half minute or since the first one.
-
-    Before the first one, it is the rate at which admission will start, so pages near the head of the line
-    poll within seconds.
-    """
-    if snapshot.phase is Phase.LIVE and not snapshot.checkpoint.entered:
-        return float(settings.READY_PER_SECOND)
+    """Return the shoppers who entered per second, over the last half minute or since the first one."""
     if not snapshot.entered_at or snapshot.redis is None:
         return 0.0
     age = snapshot.redis.now - min(snapshot.entered_at) + 1

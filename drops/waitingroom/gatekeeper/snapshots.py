@@ -79,6 +79,7 @@ class DropSnapshot:
         default_factory=dict
     )  # unix second → entries, with those lost by Redis
     adopt_from: int | None = None  # where counting resumes, if the Redis server is to be adopted
+    pace: float | None = None  # places called per second; None: not measured, see pace.py
     is_redis_ahead: bool = False  # of Postgres: see decision.is_ahead_of_postgres
     counts: dict[int, stock.UnitCounts] = field(default_factory=dict)  # by edition id
     holds: HoldCounts = HoldCounts()

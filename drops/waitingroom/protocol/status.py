@@ -20,12 +20,13 @@ Band = Literal["in", "low", "held", "gone"]
 class PollRule(TypedDict):
     """Poll again after clamp(least, x, most) seconds.
 
-    x is the wait divided by `share`; while nobody is admitted, the number of places ahead.
+    x is the wait at `pace` divided by `share`; at a pace of 0, the number of places ahead.
     """
 
     least: int
     most: int
     share: int
+    pace: NotRequired[float]  # places per second, or what to assume of them; 0 if absent
 
 
 class EditionStatus(TypedDict):
@@ -59,13 +60,17 @@ class Status(TypedDict):
     secret: str | None  # after the seal
     cursor: int
     joined: int
-    rate: float  # shoppers admitted per second, over the last 30
+    entered: NotRequired[int]  # how many of those called came in; absent in documents of older releases
+    pace: NotRequired[float | None]  # places called per second, over the last 30; None: not measured
+    rate: float  # shoppers who entered per second, over the last 30
     poll: PollRule
     editions: list[EditionStatus]
     sentence: str
 
 
-POLL: PollRule = {"least": 2, "most": 30, "share": 20}
+POLL: PollRule = {"least": 2, "most": 30, "share": 20, "pace": 0.0}
+SPEED_UP = 1.25  # the pace may rise by a quarter, as holds are released or paid
+SLOW_DOWN = 1.5  # or fall by a third
 SHORTEST_MAX_SECONDS = 5  # the smallest `most` of a poll rule
 POLLS_PER_SECOND = 100  # that a drop may cause before its pages poll less often
 
@@ -97,18 +102,37 @@ def is_fresh(status: Status, now: float) -> bool:
 
 
 def expected_wait(status: Status, place: int) -> tuple[float, float] | None:
-    """Return the shortest and longest likely wait of a place, in seconds; None while nobody is admitted.
+    """Return the shortest and longest likely wait of a place, in seconds; None if that can't be told.
 
-    It assumes the pace of the last 30 s. As holds are released or paid, that may rise by a quarter or fall by
-    a third.
+    It can be told once a pace is measured, and only for places before which pieces are left: behind those,
+    the drop would be sold out first, at the share of called shoppers who have come so far.
     """
     ahead = place - status["cursor"]
     if ahead < 0:
         return 0.0, 0.0
-    if status["rate"] <= 0:
+    pace = status.get("pace")
+    if not pace or ahead * show_rate(status) >= pieces_left(status):
         return None
-    expected = (ahead + 1) / status["rate"]
-    return expected / 1.25, expected * 1.5
+    expected = (ahead + 1) / pace
+    return expected / SPEED_UP, expected * SLOW_DOWN
+
+
+def is_standing_still(status: Status) -> bool:
+    """Whether nobody has been called for half a minute, although shoppers wait."""
+    return status["phase"] == "live" and status.get("pace") == 0
+
+
+def show_rate(status: Status) -> float:
+    """Return the share of called shoppers who came in; 1 if that isn't known."""
+    called = status["cursor"]
+    if not called:
+        return 1.0
+    return min(1.0, status.get("entered", called) / called)
+
+
+def pieces_left(status: Status) -> int:
+    """Return the units of all editions that are free or may come back."""
+    return sum(edition["free"] + edition["held"] for edition in status["editions"])
 
 
 def max_poll_seconds(waiting: float) -> float:
@@ -139,7 +163,8 @@ def _wanted_poll(status: Status, place: int | None) -> float:
     """Return the seconds between polls that suit a place's wait, before the rule's bounds and the jitter."""
     if place is None:
         return float(status["poll"]["most"])
-    expected = expected_wait(status, place)
-    if expected is None:
-        return place - status["cursor"] + 1
-    return expected[0] / status["poll"]["share"]
+    ahead = max(0, place - status["cursor"] + 1)
+    pace = status["poll"].get("pace", 0.0)
+    if pace <= 0:
+        return ahead
+    return ahead / pace / SPEED_UP / status["poll"]["share"]

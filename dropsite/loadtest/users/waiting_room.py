@@ -15,7 +15,7 @@ PHASES_BEFORE_OPENING = frozenset({"draft", "announced", "lobby", "opening"})
 ENDED_PHASES = frozenset({"sold out", "closed", "cancelled"})
 STALE_SECONDS = 15.0
 OPENING_SPREAD_SECONDS = 3.0  # pages in the lobby poll within so many seconds of the opening, not all at once
-SPEED_UP_FACTOR = 1.25  # the wait may turn out so much shorter than the present rate suggests
+SPEED_UP_FACTOR = 1.25  # the wait may turn out so much shorter than the present pace suggests
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,6 @@ class StatusDocument:
     secret: str | None
     commitment: str
     cursor: int
-    rate: float
     poll: dict[str, float]
     bands: dict[str, str]  # {SKU: how many are left, roughly}
 
@@ -67,7 +66,6 @@ def parse(document: dict[str, Any]) -> StatusDocument:
         secret=document["secret"],
         commitment=document["commitment"],
         cursor=document["cursor"],
-        rate=float(document["rate"]),
         poll=document["poll"],
         bands={edition["sku"]: edition["band"] for edition in document["editions"]},
     )
@@ -98,7 +96,8 @@ def poll_pause(*, status: StatusDocument, place: int | None, now: float, rng: Ra
 
 
 def _share_of_wait(status: StatusDocument, *, ahead: int) -> float:
-    if status.rate <= 0:
-        return ahead  # nobody is admitted now: a second for each person ahead
-    shortest_likely_wait = ahead / status.rate / SPEED_UP_FACTOR
+    pace = status.poll["pace"]
+    if pace <= 0:
+        return ahead  # nobody is called now: a second for each place ahead
+    shortest_likely_wait = ahead / pace / SPEED_UP_FACTOR
     return shortest_likely_wait / status.poll["share"]

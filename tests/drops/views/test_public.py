@@ -57,6 +57,29 @@ def test_sold_out_page_says_how_fast_and_how_many_missed_out(client: Client) -> 
     assert "61,204 people missed out." in html
 
 
+@pytest.mark.parametrize(
+    ("phase", "joins"),
+    [
+        ("announced", 0),
+        ("lobby", 1),
+        ("opening", 1),
+        ("live", 1),
+        ("paused", 1),
+        ("sold out", 0),
+        ("closed", 0),
+    ],
+)
+def test_page_offers_joining_without_scripts_whenever_the_line_takes_joins(
+    client: Client, phase: str, joins: int
+) -> None:
+    drop = make_drop(phase=phase)
+
+    html = client.get(f"/drops/{drop.slug}/").content.decode()
+
+    without_scripts = re.sub(r"<template.*?</template>", "", html, flags=re.DOTALL)
+    assert without_scripts.count(f'action="/line/{drop.slug}/join"') == joins
+
+
 def test_paused_page_says_since_when(client: Client) -> None:
     drop = make_drop(phase="paused")
     Pause.objects.filter(drop=drop).update(began_at="2026-11-24T17:04:00Z")

@@ -2,7 +2,9 @@
 // the state that follows. Every text comes from the page: states from its template elements, sentences from #texts.
 
 import { countdown, digits, learn, localise, now, number, range, spelled } from "./clock.js";
-import { OVER, isFresh, isNewer, likelyWait, pageState, phaseAt, pollDelay } from "./rules.js";
+import {
+  OVER, isFresh, isNewer, isStandingStill, likelyWait, pageState, phaseAt, piecesLeft, pollDelay,
+} from "./rules.js";
 import { placeOf, seedOf } from "./shuffle.js";
 
 const page = document.querySelector("[data-waiting-room]");
@@ -14,11 +16,11 @@ const editions = document.getElementById("editions");
 const spoken = document.getElementById("spoken");
 const SMALL_PICTURE = ["drawing", "waiting"]; // states in which the number is larger than the picture
 const TIMEOUT_MS = 8000;
-const LEAVE_AT = 3; // people ahead for each piece that is left, from which on waiting is probably in vain
 const { title } = document;
 
 let status = null;
 let failures = 0; // polls that failed in a row
+let isOutdated = false; // the last answer was an old document: the gatekeeper has stopped
 let seed = null;
 let place = null;
 let timer = 0;
@@ -54,6 +56,7 @@ async function poll() {
     if (!response.ok) throw new Error(`status ${response.status}`);
     const fresh = await response.json();
     learn(Date.parse(response.headers.get("date")) / 1000 || fresh.now);
+    isOutdated = !isFresh(fresh, now());
     if (fresh.v === 1 && fresh.slug === slug && isNewer(fresh, status)) status = fresh;
     failures = 0;
   } catch {
@@ -91,6 +94,7 @@ async function draw() {
   document.title = state === "turn" ? `${texts.turn} ${title}` : title; // visible from another tab
   if (state === "waiting") fillWaiting(index);
   setText(slot("sentence"), (state === "turn" && inCheckouts()) || (status?.sentence ?? ""));
+  setText(slot("facts"), factsText());
   setText(slot("joined"), joinedText(status?.joined ?? 0));
   fillEditions();
   fillConnection();
@@ -147,7 +151,7 @@ function fillWaiting(index) {
   frame.querySelector("[data-progress]").style.setProperty("--done", done);
   const early = index < status.sealed;
   setText(slot("ahead"), aheadText(ahead, early));
-  setText(slot("wait"), ahead === 0 ? "" : (fewLeft(ahead) ?? waitText()));
+  setText(slot("wait"), waitText(ahead));
   const drawn = early ? texts.drawn : texts.late;
   setText(slot("drawn"), fill(drawn, { n: number(place + 1), all: number(status.sealed) }));
 }
@@ -160,9 +164,10 @@ function aheadText(ahead, drawn) {
   return fill(texts.aheadAbout, { n: number(Number(ahead.toPrecision(2))) });
 }
 
-function waitText() {
+function waitText(ahead) {
+  if (isStandingStill(status)) return texts.still;
   const wait = likelyWait(place, status);
-  if (!wait) return texts.still;
+  if (!wait || ahead === 0 || phase() === "paused") return "";
   return wait[1] <= 60 ? texts.soon : fill(texts.wait, { time: range(...wait) });
 }
 
@@ -177,10 +182,14 @@ function inCheckouts() {
   return held > 1 ? fill(texts.checkouts, { n: number(held) }) : texts.checkoutsOne;
 }
 
-/** Where far more people are ahead than pieces are left, a time would mean nothing. */
-function fewLeft(ahead) {
-  const left = total("free") + total("held");
-  return left && ahead >= LEAVE_AT * left ? fill(texts.few, { n: number(left) }) : null;
+/** How many pieces are left, and how many of those called came in. */
+function factsText() {
+  if (!status?.editions.length) return "";
+  const facts = fill(texts.piecesLeft, { n: number(piecesLeft(status)) });
+  const { cursor, entered } = status;
+  if (!cursor || entered === undefined) return facts;
+  const values = { called: number(cursor), entered: number(Math.min(cursor, entered)) };
+  return `${facts} ${fill(texts.called, values)}`;
 }
 
 function fillEditions() {
@@ -194,7 +203,8 @@ function fillEditions() {
 }
 
 function fillConnection() {
-  const lost = failures > 1 || (status && !isFresh(status, now()));
+  // An old status by itself means nothing: perhaps no poll was due.
+  const lost = failures > 1 || (failures && !isFresh(status, now())) || isOutdated;
   if (lost) showNotice(navigator.onLine ? texts.lost : texts.offline, "lost");
   else if (slot("notice")?.dataset.kind === "lost") showNotice("");
 }

@@ -214,7 +214,7 @@ def called(
     server: Redis, *, n: int, cursor: int, allowance: int, seed: bytes = bytes(32), **changed: Any
 ) -> None:
     """Seal the lobby of drop x and call the places below `cursor`."""
-    doc = {"phase": "live", "sealed": n, "cursor": cursor, "rate": 2.0} | changed
+    doc = {"phase": "live", "sealed": n, "cursor": cursor, "pace": 2.0} | changed
     lua.publish(
         server,
         "x",

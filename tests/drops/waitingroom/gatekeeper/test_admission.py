@@ -250,13 +250,14 @@ def test_in_a_pause_nobody_is_called_and_places_are_kept(driven: Driven, window:
     assert driven.enter(drop, range(12)) == 12
 
 
-def test_the_rate_is_the_baseline_until_somebody_has_entered(driven: Driven, settings: Any) -> None:
-    settings.READY_PER_SECOND = 25
+def test_the_rate_counts_only_those_who_entered(driven: Driven) -> None:
     drop = admitting(driven, 100, quantity=10)
-    assert driven.document(drop)["rate"] == 25.0
+    assert driven.document(drop)["rate"] == 0.0
 
     driven.tick()
     driven.enter(drop, range(12))
     driven.tick()
 
-    assert 0 < driven.document(drop)["rate"] <= 12.0
+    document = driven.document(drop)
+    assert 0 < document["rate"] <= 12.0
+    assert document["entered"] == 12

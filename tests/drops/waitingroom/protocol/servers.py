@@ -151,6 +151,8 @@ def document(**changed: object) -> Status:
         "secret": None,
         "cursor": 0,
         "joined": 0,
+        "entered": 0,
+        "pace": None,
         "rate": 0.0,
         "poll": documents.POLL,
         "editions": [],

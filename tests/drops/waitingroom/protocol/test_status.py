@@ -27,17 +27,45 @@ def test_a_document_is_fresh_for_15_seconds(age: float, known: bool) -> None:
     assert status.is_fresh(document(), NOW + age) is known
 
 
+PLENTY = [{"sku": "S", "band": "in", "free": 700, "held": 300}]
+
+
 @pytest.mark.parametrize(
-    ("place", "rate", "expected"),
+    ("place", "pace", "expected"),
     [
         (9, 2.0, (0.0, 0.0)),
         (10, 2.0, (0.4, 0.75)),
         (1009, 2.0, (400.0, 750.0)),
         (1009, 0.0, None),
+        (1009, None, None),
     ],
 )
-def test_expected_wait_is_a_range_around_the_pace(place: int, rate: float, expected: Any) -> None:
-    assert status.expected_wait(document(phase="live", cursor=10, rate=rate), place) == expected
+def test_expected_wait_is_a_range_around_the_pace(place: int, pace: float | None, expected: Any) -> None:
+    doc = document(phase="live", cursor=10, entered=10, pace=pace, editions=PLENTY)
+
+    assert status.expected_wait(doc, place) == expected
+
+
+@pytest.mark.parametrize(
+    ("called", "entered", "last"),  # `last`: the last place ahead of which pieces are left
+    [(100, 100, 1099), (100, 50, 2099), (1100, 100, 12099), (100, 120, 1099), (0, 0, 999)],
+)
+def test_expected_wait_ends_where_shoppers_who_come_have_taken_all(
+    called: int, entered: int, last: int
+) -> None:
+    doc = document(phase="live", cursor=called, entered=entered, pace=1.0, editions=PLENTY)
+
+    assert status.expected_wait(doc, last) is not None
+    assert status.expected_wait(doc, last + 1) is None
+
+
+def test_an_older_release_s_document_can_be_read() -> None:
+    doc = document(phase="live", cursor=10, poll={"least": 2, "most": 30, "share": 20}, editions=PLENTY)
+    del doc["pace"], doc["entered"]
+
+    assert status.expected_wait(doc, 50) is None
+    assert status.poll_seconds(doc, 50, NOW, 0.5) == 30.0
+    assert not status.is_standing_still(doc)
 
 
 @given(st.integers(-100, 600), CHANCES)
@@ -49,7 +77,7 @@ def test_poll_seconds_bring_the_lobby_back_within_3_s_of_the_opening(left: int, 
 
 
 @pytest.mark.parametrize(
-    ("place", "rate", "expected"),
+    ("place", "pace", "expected"),
     [
         (99, 0.8, 5.0),  # the shorter wait is 100 s; ÷ 20
         (10, 1.0, 2.0),
@@ -61,15 +89,16 @@ def test_poll_seconds_bring_the_lobby_back_within_3_s_of_the_opening(left: int, 
         (None, 1.0, 30.0),
     ],
 )
-def test_poll_seconds_follow_the_wait_within_bounds(place: int | None, rate: float, expected: Any) -> None:
-    doc = document(phase="live", rate=rate)
+def test_poll_seconds_follow_the_wait_within_bounds(place: int | None, pace: float, expected: Any) -> None:
+    doc = document(phase="live", poll=status.POLL | {"pace": pace})
 
     assert status.poll_seconds(doc, place, NOW, 0.5) == expected
 
 
 @given(st.integers(0, 10**7), st.floats(0, 1000), CHANCES)
-def test_poll_seconds_are_never_few_and_never_endless(place: int | None, rate: float, chance: float) -> None:
-    after = status.poll_seconds(document(phase="live", rate=rate), place, NOW, chance)
+def test_poll_seconds_are_never_few_and_never_endless(place: int | None, pace: float, chance: float) -> None:
+    doc = document(phase="live", poll=status.POLL | {"pace": pace})
+    after = status.poll_seconds(doc, place, NOW, chance)
 
     assert 1.6 <= after < 36.1
 

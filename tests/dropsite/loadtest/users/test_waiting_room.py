@@ -6,13 +6,14 @@ import pytest
 from dropsite.loadtest.users import waiting_room
 
 NOW = 1_764_000_000.0
+POLL = {"least": 2, "most": 30, "share": 20, "pace": 2.0}
 
 
 def make_status(**fields: Any) -> waiting_room.StatusDocument:
     document = {
         "v": 1, "epoch": 1, "tick": 5, "now": NOW, "slug": "x", "phase": "live", "drop": "0" * 32,
         "lobby_opens": NOW - 30, "opens": NOW - 5, "closes": None, "sealed": 100, "commitment": "", "secret": "00" * 32,
-        "cursor": 10, "joined": 100, "rate": 2.0, "poll": {"least": 2, "most": 30, "share": 20},
+        "cursor": 10, "joined": 100, "poll": POLL,
         "editions": [{"sku": "S", "band": "in", "free": 3, "held": 0}], "sentence": "",
     }  # fmt: skip
     return waiting_room.parse(document | fields)
@@ -35,16 +36,16 @@ def test_poll_pause_is_a_share_of_the_wait(place: int, least: float, most: float
 
 
 def test_poll_pause_is_long_while_nobody_is_admitted() -> None:
-    assert 24 <= poll_pause(50, rate=0.0) <= 36
-    assert 24 <= poll_pause(None, rate=0.0) <= 36
+    assert 24 <= poll_pause(50, poll=POLL | {"pace": 0.0}) <= 36
+    assert 24 <= poll_pause(None, poll=POLL | {"pace": 0.0}) <= 36
 
 
 def test_poll_pause_is_shorter_for_those_who_are_next() -> None:
-    assert 8.8 <= poll_pause(20, rate=0.0) <= 13.2
+    assert 8.8 <= poll_pause(20, poll=POLL | {"pace": 0.0}) <= 13.2
 
 
 def test_poll_pause_is_shortest_at_the_shoppers_turn() -> None:
-    assert 1.6 <= poll_pause(3, rate=0.0) <= 2.4
+    assert 1.6 <= poll_pause(3, poll=POLL | {"pace": 0.0}) <= 2.4
 
 
 def test_poll_pause_ends_just_after_the_opening() -> None:
