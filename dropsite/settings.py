@@ -125,6 +125,7 @@ MIDDLEWARE = [
     "dropsite.middleware.public_pages.PublicPagesMiddleware",
     "dropsite.middleware.origin.OriginMiddleware",
     "csp.middleware.CSPMiddleware",
+    "dropsite.middleware.well_formed.WellFormedMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

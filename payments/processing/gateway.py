@@ -124,7 +124,7 @@ def read_event(*, body: bytes, signature: str) -> dict[str, Any]:
     try:
         verify(body=body, signature=signature)
         event: dict[str, Any] = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidEvent("the body isn't a valid event") from error
     return event
 

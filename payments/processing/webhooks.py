@@ -5,10 +5,12 @@ stored ─▶ processed
 """
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import ValidationError
 from django.db import connection
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -25,6 +27,8 @@ USED_TYPES = (
     "payment_intent.requires_action",
     "payment_intent.succeeded",
 )
+UNSTORABLE = re.compile("[\0\ud800-\udfff]")  # what Postgres refuses in a text: NUL and lone surrogates
+ESCAPED = re.compile(rb"\\u(0000|d[89a-f])", re.IGNORECASE)  # how JSON writes them, and pairs of surrogates
 PROCESS_AFTER = timedelta(seconds=2)  # by then the worker that made the call has probably had the answer
 IGNORE_AFTER = timedelta(minutes=10)  # an event may come before our commit; later, its intent isn't ours
 
@@ -32,6 +36,8 @@ IGNORE_AFTER = timedelta(minutes=10)  # an event may come before our commit; lat
 def receive(*, body: bytes, signature: str) -> None:
     """Store a webhook's event if it is new. Raises gateway.InvalidEvent, with nothing stored."""
     payload = gateway.read_event(body=body, signature=signature)
+    if ESCAPED.search(body):
+        payload = storable(payload)
     try:
         subject: dict[str, Any] = payload["data"]["object"]
         event = Event(
@@ -41,12 +47,26 @@ def receive(*, body: bytes, signature: str) -> None:
             payload=payload,
             intent_id=intent_id_of(subject),
         )
-    except (KeyError, TypeError) as error:
+        event.clean_fields(exclude={"payload", "received_at", "processed_at"})
+        reason = reason_to_ignore(event, subject)
+    except (KeyError, TypeError, AttributeError) as error:
         raise gateway.InvalidEvent(f"an event without {error}") from error
-    reason = reason_to_ignore(event, subject)
+    except ValidationError as error:
+        raise gateway.InvalidEvent(f"an event with a wrong value: {error}") from error
     if reason:
         event.state, event.reason, event.processed_at = Event.State.IGNORED, reason, timezone.now()
     insert(event)
+
+
+def storable(value: Any) -> Any:
+    """Return a value from JSON, with U+FFFD in the place of what Postgres refuses and a shopper can type."""
+    if isinstance(value, str):
+        return UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, list):
+        return [storable(item) for item in value]
+    if isinstance(value, dict):
+        return {storable(name): storable(item) for name, item in value.items()}
+    return value
 
 
 def insert(event: Event) -> None:
@@ -78,7 +98,7 @@ def intent_id_of(subject: dict[str, Any]) -> str:
     """Return the id of the PaymentIntent that an event's object is, or belongs to; empty if there is none."""
     if subject["object"] == "payment_intent":
         return str(subject["id"])
-    return subject.get("payment_intent") or ""
+    return str(subject.get("payment_intent") or "")
 
 
 def reason_to_ignore(event: Event, subject: dict[str, Any]) -> str:

@@ -105,3 +105,52 @@ def test_refuse_a_signed_webhook_without_an_event(settings: Settings, body: str)
 
     assert answer.status_code == 400
     assert Event.objects.count() == 0
+
+
+WRONG: list[dict[str, Any]] = [
+    {"id": "evt_" + "1" * 252},
+    {"id": None},
+    {"type": "t" * 256},
+    {"livemode": "perhaps"},
+    {"livemode": None},
+    {"data": None},
+    {"data": {"object": []}},
+    {"data": {"object": {"object": "payment_intent", "id": "pi_" + "1" * 253}}},
+    {"data": {"object": {"object": "payment_intent", "id": "pi_1", "metadata": ["shop"]}}},
+]
+
+
+@pytest.mark.parametrize("fields", WRONG)
+def test_refuse_a_signed_webhook_with_wrong_values(settings: Settings, fields: dict[str, Any]) -> None:
+    answer = deliver(*event(settings, **fields))
+
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    assert Event.objects.count() == 0
+
+
+def test_refuse_a_signed_webhook_that_is_nested_too_deeply(settings: Settings) -> None:
+    body = "[" * 100_000
+
+    assert deliver(body, sign(body, settings.STRIPE_WEBHOOK_SECRETS[0])).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("typed", "stored"),
+    [
+        ("Ada\0", "Ada\ufffd"),
+        ("\ud800Ada", "\ufffdAda"),
+        ("Ada\udfff\ud83d", "Ada\ufffd\ufffd"),
+        ("Ada \U0001f600", "Ada \U0001f600"),
+    ],
+)
+def test_store_what_a_shopper_typed_at_stripe(settings: Settings, typed: str, stored: str) -> None:
+    subject = {
+        "id": "pi_1",
+        "object": "payment_intent",
+        "metadata": {typed: typed},
+        "shipping": [{"name": typed}],
+    }
+
+    assert deliver(*event(settings, data={"object": subject})).status_code == 200
+    found = Event.objects.get().payload["data"]["object"]
+    assert (found["metadata"], found["shipping"]) == ({stored: stored}, [{"name": stored}])
