@@ -50,6 +50,7 @@ def render_checkout(
         "can_choose_again": order is None and has_choice(details.hold.drop),
         "decline": decline_text(order),
         "stripe_js": settings.STRIPE_JS_URL,
+        "stripe_origin": settings.STRIPE_JS_ORIGIN,
         "stripe_key": settings.STRIPE_PUBLISHABLE_KEY,
     }
     page = pages.render_for_hold(

@@ -1,17 +1,32 @@
 // Paying: Stripe's card form (or the sandbox's, with the same API), a ConfirmationToken, one POST, the order page.
 
+import { request } from "./request.js";
+
 const form = document.getElementById("pay");
 const button = document.getElementById("button");
 const summary = document.getElementById("error");
 const country = form.elements.country;
 const texts = form.dataset;
+const sums = document.getElementById("sums");
+const away = document.getElementById("away"); // the card form didn't load
+const stale = document.getElementById("stale"); // the total is another country's
+const SLOW_MS = 8000; // after which a card form that isn't there counts as blocked
 let stripe;
 let elements;
+let card;
+let cardTimer;
+let tries = 0; // to load Stripe's script
+let priced = { value: country.value, name: countryName() }; // the country whose total is shown
+let asked = 0; // counts the prices asked for, so that an old answer can't replace a newer one
 let busy = false; // a payment is being sent; pressing again is the same press
 let quote = Promise.resolve(); // the latest prices that were asked for
 
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 function show(element, text) {
-  element.textContent = text;
+  setText(element, text);
   element.hidden = !text;
 }
 
@@ -60,20 +75,42 @@ function browserErrors() {
   return errors;
 }
 
+function countryName() {
+  return country.selectedOptions[0]?.textContent.trim() ?? "";
+}
+
+/** Mark the total as another country's, or no longer. The focus stays: nothing was sent. */
+function markStale(isStale) {
+  const text = texts.stale.replace("{country}", countryName()).replace("{before}", priced.name);
+  setText(stale.firstElementChild, text);
+  stale.hidden = !isStale;
+  sums.classList.toggle("stale", isStale);
+}
+
+function showPrices(prices, shown) {
+  priced = shown;
+  for (const place of form.querySelectorAll("[data-sum]")) setText(place, prices[place.dataset.sum]);
+  form.elements.shown_total.value = prices.amount;
+  texts.pay = prices.pay;
+  if (!busy) setButton(prices.pay);
+  elements?.update({ amount: prices.amount });
+  markStale(false);
+}
+
+/** Ask for the prices of the chosen country. Without an answer, the old total stays and says whose it is. */
 function updatePrices() {
-  const url = `${texts.quote}?country=${encodeURIComponent(country.value)}`;
-  quote = fetch(url, { headers: { Accept: "application/json" } })
+  const number = ++asked;
+  const shown = { value: country.value, name: countryName() };
+  const url = `${texts.quote}?country=${encodeURIComponent(shown.value)}`;
+  quote = request(url, { headers: { Accept: "application/json" } })
     .then(async (response) => {
-      const prices = await response.json();
+      if (number !== asked) return;
       if (response.status === 404 || response.status === 410) return location.reload();
-      if (!response.ok) return refuse(prices.detail, prices.errors);
-      for (const place of form.querySelectorAll("[data-sum]")) place.textContent = prices[place.dataset.sum];
-      form.elements.shown_total.value = prices.amount;
-      texts.pay = prices.pay;
-      if (!busy) setButton(prices.pay);
-      elements?.update({ amount: prices.amount });
+      if (!response.ok) throw new Error(response.status);
+      const prices = await response.json();
+      if (number === asked) showPrices(prices, shown);
     })
-    .catch(() => refuse(texts.broken));
+    .catch(() => number === asked && markStale(shown.value !== priced.value));
   return quote;
 }
 
@@ -99,8 +136,12 @@ function appearance() {
   };
 }
 
+function sayAway() {
+  clearTimeout(cardTimer);
+  away.hidden = false;
+}
+
 function mountCardForm() {
-  if (!window.Stripe) return show(summary, texts.away);
   stripe = window.Stripe(texts.key);
   elements = stripe.elements({
     mode: "payment",
@@ -110,11 +151,43 @@ function mountCardForm() {
     allowedPaymentMethodTypes: ["card"],
     appearance: appearance(),
   });
-  const card = elements.create("payment", { fields: { billingDetails: { name: "never", email: "never" } } });
-  card.on("ready", () => (button.disabled = false));
-  card.on("loaderror", () => show(summary, texts.away));
+  card?.destroy();
+  const mounted = elements.create("payment", { fields: { billingDetails: { name: "never", email: "never" } } });
+  card = mounted;
+  mounted.on("ready", () => {
+    if (card !== mounted) return;
+    clearTimeout(cardTimer);
+    away.hidden = true;
+    button.disabled = false;
+  });
+  mounted.on("loaderror", () => card === mounted && sayAway());
   document.getElementById("card-part").hidden = false;
-  card.mount("#card");
+  mounted.mount("#card");
+}
+
+/** A content blocker may leave a Stripe() that throws, or that gives nothing. */
+function tryCardForm() {
+  if (!button.disabled) return; // an earlier try was only slow
+  try {
+    mountCardForm();
+  } catch {
+    sayAway();
+  }
+}
+
+/** The script is added here, not in the page: it may have failed before anybody could listen. */
+function loadCardForm() {
+  away.hidden = true;
+  clearTimeout(cardTimer);
+  cardTimer = setTimeout(sayAway, SLOW_MS);
+  if (window.Stripe) return tryCardForm();
+  const script = document.createElement("script");
+  script.addEventListener("load", tryCardForm);
+  script.addEventListener("error", sayAway);
+  // The same address would only join the request that hangs.
+  script.src = tries ? `${texts.stripe}?try=${tries}` : texts.stripe;
+  tries += 1;
+  document.head.append(script);
 }
 
 async function createToken() {
@@ -154,11 +227,15 @@ async function pay(event) {
   clearErrors();
   const errors = browserErrors();
   if (errors.length) return refuse(texts.errors, errors);
+  const agreed = form.elements.shown_total.value;
   busy = true;
   document.documentElement.dataset.busy = "";
   setButton(texts.checking);
+  await quote;
+  if (!stale.hidden) await updatePrices();
+  if (!stale.hidden) return refuse(texts.unpriced);
+  if (form.elements.shown_total.value !== agreed) return refuse(texts.changed);
   try {
-    await quote;
     form.elements.confirmation_token.value = await createToken();
   } catch (error) {
     return refuse(error.message, [{ field: "confirmation_token", detail: error.message }]);
@@ -174,9 +251,6 @@ texts.pay = button.textContent;
 form.noValidate = true;
 form.addEventListener("submit", pay);
 country.addEventListener("change", updatePrices);
-if (window.Stripe) mountCardForm();
-else {
-  const script = document.getElementById("stripe");
-  script.addEventListener("load", mountCardForm);
-  script.addEventListener("error", mountCardForm);
-}
+stale.querySelector("button").addEventListener("click", updatePrices);
+away.querySelector("button").addEventListener("click", loadCardForm);
+loadCardForm();

@@ -1,0 +1,10 @@
+// Requests that end: a server that doesn't answer is the same as one that can't be reached.
+
+const TIMEOUT_MS = 8000;
+
+/** fetch() that is aborted after TIMEOUT_MS; AbortSignal.timeout() is missing in older browsers. */
+export function request(url, options = {}) {
+  const controller = new AbortController();
+  setTimeout(() => controller.abort(), TIMEOUT_MS);
+  return fetch(url, { ...options, signal: controller.signal });
+}
