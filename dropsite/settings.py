@@ -3,6 +3,7 @@
 A variable that is missing stops the start with one sentence that names every missing one.
 """
 
+import re
 import sys
 from datetime import timedelta
 from decimal import Decimal
@@ -79,6 +80,10 @@ EDGE_ACCESS_LOG = env.str("EDGE_ACCESS_LOG", "")  # from which a drop's requests
 SCALING_WEBHOOK_SECRET = env.str("SCALING_WEBHOOK_SECRET", "")  # signs calls to targets of the kind "webhook"
 SCALING_PRIVATE_HOSTS: list[str] = env.list("SCALING_PRIVATE_HOSTS", [])  # webhooks' hosts; may be private
 
+# --- load tests ---------------------------------------------------------------------------------------------
+# Hosts of shops that may be load-tested beside the demo.
+LOAD_TEST_HOSTS: list[str] = env.list("LOAD_TEST_HOSTS", [], subcast=str.strip)
+
 try:
     need.seal()
 except EnvValidationError as error:
@@ -95,6 +100,11 @@ if not STRIPE_API_BASE.startswith("https://"):
         sys.exit(
             "Dropsite can't start. STRIPE_SECRET_KEY is a live key, and STRIPE_API_BASE is the Stripe sandbox."
         )
+
+if unclear := [host for host in LOAD_TEST_HOSTS if not re.fullmatch(r"[A-Za-z0-9.-]+", host)]:
+    sys.exit(
+        f"Dropsite can't start. LOAD_TEST_HOSTS={unclear[0]} is not a host name such as staging.shop.example."
+    )
 
 if OPS_WEBHOOK_URL and not OPS_WEBHOOK_SECRET:
     sys.exit("Dropsite can't start. OPS_WEBHOOK_SECRET: OPS_WEBHOOK_URL needs a secret to sign with.")

@@ -55,6 +55,7 @@ class Result:
     orders: int
     cost: Cost | None
     cost_unavailable: str = ""
+    database_failures: int = 0  # of the rehearsal's own questions, which it asked again
 
     @property
     def failed(self) -> list[Assertion]:
@@ -113,6 +114,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "times": summarise_durations(result.sessions),
         "answers": dict(result.site.routes),
         "holds_left_open": result.open_holds,
+        "database_failures": result.database_failures,
         "checks": [assertion._asdict() for assertion in result.assertions],
         "cost": cost,
         "ok": not result.failed,
@@ -138,6 +140,8 @@ def summary(result: Result) -> str:
     parts = [f"{len(result.sessions)} shoppers", f"{result.orders} orders"]
     if result.open_holds:
         parts.append(f"{result.open_holds} holds still open")
+    if result.database_failures:
+        parts.append(f"its own database connection failed {result.database_failures} times")
     parts.append(f"all {len(result.assertions)} checks passed")
     return f"Rehearsal of {result.slug}: {', '.join(parts)} ({result.seconds:.0f} s, seed {result.seed})."
 

@@ -22,3 +22,24 @@ def test_settings_refuse_the_sandbox_outside_the_demo_and_beside_a_live_key(
 
     with pytest.raises(SystemExit, match=message):
         runpy.run_path(str(ROOT / "dropsite/settings.py"))
+
+
+@pytest.mark.parametrize(
+    "hosts", ["https://staging.example", "staging.example:443", "staging.example,http://x", "a b", "staging/"]
+)
+def test_settings_refuse_hosts_for_load_tests_that_are_no_host_names(
+    monkeypatch: pytest.MonkeyPatch, hosts: str
+) -> None:
+    monkeypatch.setenv("LOAD_TEST_HOSTS", hosts)
+
+    with pytest.raises(SystemExit, match=r"LOAD_TEST_HOSTS=.* is not a host name"):
+        runpy.run_path(str(ROOT / "dropsite/settings.py"))
+
+
+@pytest.mark.parametrize("hosts", ["", "staging.example", "staging.example, STAGING-2.example"])
+def test_settings_accept_host_names_for_load_tests(monkeypatch: pytest.MonkeyPatch, hosts: str) -> None:
+    monkeypatch.setenv("LOAD_TEST_HOSTS", hosts)
+
+    assert len(runpy.run_path(str(ROOT / "dropsite/settings.py"))["LOAD_TEST_HOSTS"]) == len(
+        [host for host in hosts.split(",") if host]
+    )

@@ -87,7 +87,13 @@ def build(settings: Config) -> Components:
     webhooks = WebhookSender(config=settings, store=store, faults=injector)
     api = Api(config=settings, store=store, faults=injector, webhooks=webhooks)
     pages = Pages(config=settings, store=store)
-    control = ControlApi(store=store, faults=injector, webhooks=webhooks, origin=settings.origin)
+    control = ControlApi(
+        store=store,
+        faults=injector,
+        webhooks=webhooks,
+        origin=settings.origin,
+        secret_key=settings.secret_key,
+    )
     routes = [
         *pages.routes(),
         *control.routes(),

@@ -60,8 +60,8 @@ def from_environ(environ: Mapping[str, str]) -> Config:
     if not environ["SANDBOX_PUBLISHABLE_KEY"].startswith("pk_test_"):
         raise ConfigError("SANDBOX_PUBLISHABLE_KEY must begin with pk_test_.")
     webhook_url = environ.get("SANDBOX_WEBHOOK_URL", "")
-    if webhook_url and not webhook_url.startswith("http://"):
-        raise ConfigError("SANDBOX_WEBHOOK_URL must be a plain http:// address on this machine.")
+    if webhook_url and not webhook_url.startswith(("http://", "https://")):
+        raise ConfigError("SANDBOX_WEBHOOK_URL must begin with http:// or https://.")
     webhook_secrets = _split_list(environ.get("SANDBOX_WEBHOOK_SECRET", ""))
     if webhook_url and not webhook_secrets:
         raise ConfigError("The sandbox can't sign webhooks without SANDBOX_WEBHOOK_SECRET.")

@@ -4,6 +4,7 @@ Writes need application/json, which a page of another origin can't send without 
 """
 
 import json
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -21,14 +22,18 @@ Fields = dict[str, Any]
 
 
 class ControlApi:
-    def __init__(self, *, store: Store, faults: FaultInjector, webhooks: WebhookSender, origin: str) -> None:
+    def __init__(
+        self, *, store: Store, faults: FaultInjector, webhooks: WebhookSender, origin: str, secret_key: str
+    ) -> None:
         self._store = store
         self._faults = faults
         self._webhooks = webhooks
         self._origin = origin
+        self._secret_key = secret_key
 
     def routes(self) -> list[Route]:
         return [
+            Route("/_sandbox/account", self.get_account, methods=["GET"]),
             Route("/_sandbox/state", self.get_state, methods=["GET"]),
             Route("/_sandbox/faults", self._json_endpoint(self.add_fault), methods=["POST"]),
             Route("/_sandbox/faults", self.clear_faults, methods=["DELETE"]),
@@ -43,6 +48,13 @@ class ControlApi:
         return JSONResponse(
             {**self._faults.state(), "counts": counts, "undelivered": len(self._store.undelivered)}
         )
+
+    async def get_account(self, request: Request) -> Response:
+        """Tell whoever has the secret key that this is a sandbox, before they load-test its shop."""
+        sent = request.headers.get("authorization", "").encode()
+        if not secrets.compare_digest(sent, f"Bearer {self._secret_key}".encode()):
+            return JSONResponse({"error": "This isn't the sandbox's secret key."}, 401)
+        return JSONResponse({"sandbox": True})
 
     async def clear_faults(self, request: Request) -> Response:
         if not self._is_own_origin(request):

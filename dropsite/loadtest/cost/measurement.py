@@ -41,9 +41,11 @@ class StatementCount(NamedTuple):
 
 
 class CostMeasurement:
-    """Counts between `start` and `stop`."""
+    """Counts for as long as its block lasts. Afterwards there is a `cost`, or `unavailable` says why not."""
 
     def __init__(self) -> None:
+        self.cost: Cost | None = None
+        self.unavailable = ""
         self.own_statements = 0  # sent by the load test itself, which the shop doesn't pay for
         run_dir = os.environ.get("RUN_DIR", "")
         self._sampler = None
@@ -53,7 +55,22 @@ class CostMeasurement:
         self._commands_before: dict[str, int] = {}
         self._crowd_cpu_before = 0.0
 
-    def start(self) -> Self:
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except CostUnavailable as error:
+            self.unavailable = str(error)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
+        if self.unavailable or kind is not None:
+            return
+        try:
+            self.cost = self._stop()
+        except CostUnavailable as error:
+            self.unavailable = str(error)
+
+    def _start(self) -> None:
         """Raises: CostUnavailable."""
         if sys.platform != "linux":
             raise CostUnavailable("CPU and memory are read from /proc, which only Linux has.")
@@ -63,7 +80,6 @@ class CostMeasurement:
         self._commands_before = _count_redis_commands()
         self._crowd_cpu_before = _own_cpu_seconds()
         self._sampler.start()
-        return self
 
     @contextlib.contextmanager
     def uncounted(self) -> Iterator[None]:
@@ -76,8 +92,8 @@ class CostMeasurement:
         with connection.execute_wrapper(count):
             yield
 
-    def stop(self) -> Cost:
-        """Return what was used since `start`. Raises: CostUnavailable."""
+    def _stop(self) -> Cost:
+        """Return what was used since the beginning. Raises: CostUnavailable."""
         if self._sampler is None:
             raise CostUnavailable("Nothing was measured.")
         self._sampler.stop()

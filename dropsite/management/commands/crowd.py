@@ -28,7 +28,7 @@ class Command(BaseCommand):
     help = "Send DEMO_CROWD simulated shoppers to the demo's next drop, and exit when they have left."
 
     def handle(self, **_options: Any) -> None:
-        refusal = guard.refusal(demo=settings.DEMO, api=settings.STRIPE_API_BASE, origin=settings.SHOP_ORIGIN)
+        refusal = guard.refuse()
         if refusal:
             raise CommandError(refusal)
         shoppers = os.environ.get("DEMO_CROWD") or DEFAULT_SHOPPERS

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import Error
 from django.utils import timezone
 
 from drops import lifecycle
@@ -17,9 +18,11 @@ from drops.drop_actions import NotReady
 from drops.lifecycle import Phase
 from drops.models import Drop
 from dropsite.loadtest import assertions, database_assertions, guard, rehearsal_drop, report
-from dropsite.loadtest.cost.measurement import CostMeasurement, CostUnavailable
+from dropsite.loadtest.cost.measurement import CostMeasurement
 from dropsite.loadtest.crowd import BRISK_PACE, Crowd
+from dropsite.loadtest.patience import Patience
 from dropsite.loadtest.users.payment_client import CardFrame
+from shop.core import database
 
 # The longest that a crowd may take: on the rehearsal's own drop, and on an existing one.
 OWN_DROP_SECONDS = 420
@@ -52,7 +55,7 @@ class Command(BaseCommand):
     def handle(
         self, *, drop: str | None, units: int | None, shoppers: int, seed: int | None, **options: Any
     ) -> None:
-        refusal = guard.refusal(demo=settings.DEMO, api=settings.STRIPE_API_BASE, origin=settings.SHOP_ORIGIN)
+        refusal = guard.refuse()
         if refusal:
             raise CommandError(refusal)
         if not 1 <= shoppers <= MAX_SHOPPERS:
@@ -62,11 +65,17 @@ class Command(BaseCommand):
         if seed is None:
             seed = random.randrange(1_000_000)
         burst = options["arrival"] == "burst"
-        if units is None:
-            found = self._find_drop(drop, before_lobby=burst)
-            result = self._run(found, shoppers=shoppers, seed=seed, burst=burst, is_own_drop=False)
-        else:
-            result = self._run_on_own_drop(units=units, shoppers=shoppers, seed=seed, burst=burst)
+        self.patience = Patience()
+        try:
+            if units is None:
+                found = self._find_drop(drop, before_lobby=burst)
+                result = self._run(found, shoppers=shoppers, seed=seed, burst=burst, is_own_drop=False)
+            else:
+                result = self._run_on_own_drop(units=units, shoppers=shoppers, seed=seed, burst=burst)
+        except Error as error:
+            if not database.is_unavailable(error):
+                raise
+            raise CommandError(f"The rehearsal ended, as the database stays unavailable: {error}") from error
         if options["json"]:
             options["json"].write_text(json.dumps(report.as_json(result), indent=1) + "\n")
         self._write("\n" + report.as_text(result) + "\n")
@@ -98,7 +107,7 @@ class Command(BaseCommand):
         try:
             return self._run(drop, shoppers=shoppers, seed=seed, burst=burst, is_own_drop=True)
         finally:
-            rehearsal_drop.close(drop=drop)
+            self.patience.ask(lambda: rehearsal_drop.close(drop=drop))
 
     def _run(self, drop: Drop, *, shoppers: int, seed: int, burst: bool, is_own_drop: bool) -> report.Result:
         self._write(f"{shoppers} shoppers on {settings.SHOP_ORIGIN}/drops/{drop.slug}/, seed {seed}")
@@ -115,26 +124,20 @@ class Command(BaseCommand):
             seconds=seconds,
             log=self._write,
         )
-        started = time.monotonic()
+        started, ask = time.monotonic(), self.patience.ask
         orders_before = database_assertions.count_paid_orders(drop=drop)
-        measurement = CostMeasurement()
-        cost = None
-        cost_unavailable = ""
-        try:
-            measurement.start()
-        except CostUnavailable as error:
-            cost_unavailable = str(error)
-        crowd.run()
-        # The cost of the last captures counts, our own waiting for them doesn't.
-        with measurement.uncounted():
-            made = assertions.check_sessions(crowd.sessions)
-            if burst:
-                made.append(assertions.no_join_refused(crowd.site.routes))
-            made.append(database_assertions.wait_for_payments(drop=drop))
-        if not cost_unavailable:
-            cost = measurement.stop()
-        made += database_assertions.compare(drop=drop, sessions=crowd.sessions, status=crowd.status)
-        made += database_assertions.check_invariants(drop=drop)
+        with CostMeasurement() as measurement:
+            crowd.run()
+            # The cost of the last captures counts, our own waiting for them doesn't.
+            with measurement.uncounted():
+                made = assertions.check_sessions(crowd.sessions)
+                if burst:
+                    made.append(assertions.no_join_refused(crowd.site.routes))
+                made.append(ask(lambda: database_assertions.wait_for_payments(drop=drop)))
+        made += ask(
+            lambda: database_assertions.compare(drop=drop, sessions=crowd.sessions, status=crowd.status)
+        )
+        made += ask(lambda: database_assertions.check_invariants(drop=drop))
         return report.Result(
             slug=drop.slug,
             seed=seed,
@@ -142,8 +145,9 @@ class Command(BaseCommand):
             sessions=crowd.sessions,
             assertions=made,
             site=crowd.site,
-            open_holds=database_assertions.count_open_holds(drop=drop),
-            orders=database_assertions.count_paid_orders(drop=drop) - orders_before,
-            cost=cost,
-            cost_unavailable=cost_unavailable,
+            open_holds=ask(lambda: database_assertions.count_open_holds(drop=drop)),
+            orders=ask(lambda: database_assertions.count_paid_orders(drop=drop)) - orders_before,
+            cost=measurement.cost,
+            cost_unavailable=measurement.unavailable,
+            database_failures=self.patience.failures,
         )

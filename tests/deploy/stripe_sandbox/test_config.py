@@ -34,7 +34,7 @@ def test_from_environ_defaults_to_stripes_rate_limits() -> None:
         ({"SANDBOX_PUBLISHABLE_KEY": "pk_live_1"}, "pk_test_"),
         ({"SANDBOX_RATE": "0"}, "SANDBOX_RATE"),
         ({"SANDBOX_RATE_PER_ENDPOINT": "fast"}, "SANDBOX_RATE_PER_ENDPOINT"),
-        ({"SANDBOX_WEBHOOK_URL": "https://shop.example/"}, "http://"),
+        ({"SANDBOX_WEBHOOK_URL": "ftp://shop.example/"}, "https://"),
         ({"SANDBOX_WEBHOOK_URL": "http://127.0.0.1/"}, "SANDBOX_WEBHOOK_SECRET"),
     ],
 )

@@ -116,5 +116,9 @@ def test_as_json_has_the_cost() -> None:
     }
 
 
+def test_summary_mentions_failures_of_its_own_connection() -> None:
+    assert "its own database connection failed 2 times" in report.summary(make_result(database_failures=2))
+
+
 def test_summary_mentions_open_holds() -> None:
     assert "2 orders, 3 holds still open, all 1 checks passed" in report.summary(make_result(open_holds=3))
