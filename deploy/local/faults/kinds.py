@@ -1,16 +1,18 @@
-"""The faults: a group of programs that stops, a database that refuses writes, workers whose clocks differ."""
+"""The faults: programs that stop, a database that refuses writes, bad clients, clocks that differ."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import libfaketime  # type: ignore[import-untyped]
 import psutil
 import psycopg
 from psycopg import sql
 
+from deploy.local.faults.bad_clients import IDLE, LARGE, SLOW, BadClients
 from deploy.local.runner.stack import RunningStack
 
 WORKERS = ("checkout", "capture", "mail", "background")
@@ -77,6 +79,15 @@ def read_only(stack: RunningStack) -> Iterator[None]:
             )
 
 
+@contextmanager
+def bad_clients(stack: RunningStack) -> Iterator[None]:
+    """Fill the edge with clients that take and don't give."""
+    shop = urlsplit(stack.environment["SHOP_ORIGIN"])
+    with BadClients(host=shop.netloc, port=shop.port or 80, path="/line/x/join") as clients:
+        clients.wait()
+        yield
+
+
 def _shifted(seconds: int) -> dict[str, dict[str, str]]:
     """Return {worker: variables} with which its clock differs. Durations stay as they are."""
     library = Path(libfaketime.__file__).parent / "vendor/libfaketime/src/libfaketime.so.1"
@@ -129,6 +140,14 @@ FAULTS = (
         seconds=READ_ONLY_SECONDS,
         cause=read_only,
         resumes_within=5,
+        keeps_answering=True,
+    ),
+    Fault(
+        key="clients",
+        name=f"{IDLE} idle connections, {SLOW} slow clients and {LARGE} with oversized headers",
+        seconds=STOPPED_SECONDS,
+        cause=bad_clients,
+        keeps_holding=True,
         keeps_answering=True,
     ),
     Fault(

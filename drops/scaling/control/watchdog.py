@@ -20,7 +20,11 @@ def run(stop: Event, *, every_seconds: float = CHECK_SECONDS) -> None:
     """Check the heartbeat regularly until `stop` is set."""
     servers = redis_servers.Watch()
     while not stop.wait(every_seconds):
-        check(servers)
+        try:
+            check(servers)
+        except Exception:
+            # A bug in one check must not end all of them: nobody would notice that the thread is gone.
+            log.exception("A check of the watchdog failed; the next one follows in %s s", every_seconds)
 
 
 def check(servers: redis_servers.Watch) -> bool:

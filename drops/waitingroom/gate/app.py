@@ -6,9 +6,10 @@ Redis only, no Django.
 /line/<slug>/join         POST  a ticket
 /line/<slug>/enter        POST  a pass
 /line/<slug>/status.json  GET   the status document
-/line/healthz             GET   whether Redis takes writes
+/line/healthz             GET   whether this process can serve, and what it has been through
 """
 
+import asyncio
 import os
 import random
 from collections.abc import Awaitable, Callable
@@ -28,6 +29,7 @@ STATUS_HEADERS = [
     (b"content-type", b"application/json"),
     (b"cache-control", b"public, s-maxage=1, stale-if-error=10"),
 ]
+ANSWER_SECONDS = 10.0  # for any request, whatever it waits for
 UNKNOWN_RETRY_SECONDS = 5
 NOT_FOUND_SECONDS = 5  # for which the edge may keep a 404: a drop may be announced any moment
 
@@ -38,7 +40,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
         await lifespan(scope, receive, send)
     elif scope["type"] == "http":
         request = Request(scope, receive)
-        response = await route(scope["state"]["gate"], scope["path"], request)
+        response = await answer(scope["state"]["gate"], scope["path"], request)
         await http.send_response(response, send, head_only=request.method == "HEAD")
     else:
         raise NotImplementedError(scope["type"])
@@ -59,6 +61,16 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     await gate.stop()
     await send({"type": "lifespan.shutdown.complete"})
+
+
+async def answer(gate: GateContext, path: str, request: Request) -> Response:
+    """Return the response to a request, whatever happens: nobody waits for ever, and no page is bare."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await route(gate, path, request)
+    except Exception as error:  # noqa: BLE001 logged and counted there
+        gate.failures.record("A request failed unexpectedly", error)
+        return refuse(gate, split_path(path)[0], request, unavailable())
 
 
 async def route(gate: GateContext, path: str, request: Request) -> Response:
@@ -151,10 +163,15 @@ async def show(gate: GateContext, slug: str, request: Request) -> Response:
 
 
 async def health(gate: GateContext) -> Response:
-    """Respond to `GET /line/healthz`."""
-    if await gate.is_healthy():
-        return http.json_response({"redis": True})
-    return http.problem(503, _(texts.UNKNOWN), retry=1)
+    """Respond to `GET /line/healthz`, as web does to /healthz/ready."""
+    faults = await gate.find_faults()
+    body = {
+        "ready": not faults,
+        "faults": faults,
+        "restarts": gate.refresher.restarts,
+        "failures": gate.failures.count,
+    }
+    return http.json_response(body, status=503 if faults else 200)
 
 
 Endpoint = Callable[[GateContext, str, Request], Awaitable[Response]]

@@ -5,22 +5,26 @@ Joins that don't fit below the counter's limit wait, in order, for the gatekeepe
 """
 
 import asyncio
-import logging
 from dataclasses import dataclass
 
 from redis.asyncio import Redis as AsyncRedis
 from redis.exceptions import RedisError
 
+from drops.waitingroom.gate.supervision import Failures
 from drops.waitingroom.protocol import lua
-
-log = logging.getLogger(__name__)
 
 MAX_JOINS_PER_CALL = 500  # bounded by Lua's stack, and by how long Redis' other clients may wait
 
 HOLD_SECONDS = 2.0  # for which a join waits at the counter's limit: it is raised once a second
 LIMIT_POLL_SECONDS = 0.1  # between two calls meanwhile
 
+FAILING_SECONDS = 5.0  # after an unexpected failure, for which the process isn't ready
+
 Outcome = int | Exception
+
+
+class JoinsStopped(OSError):
+    """A batch ended without an answer from Redis. The same client key gets its index at the next try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,10 @@ class Join:
 class JoinBatcher:
     """Joins that wait for an index, by drop."""
 
-    def __init__(self, redis: AsyncRedis) -> None:
+    def __init__(self, redis: AsyncRedis, failures: Failures) -> None:
         self.redis = redis
+        self.failures = failures
+        self.failed_at: float | None = None  # by the loop's clock: when a batch last failed unexpectedly
         self.waiting: dict[str, list[Join]] = {}
         self.workers: dict[str, asyncio.Task[None]] = {}
         self.limited_since: dict[str, float] = {}  # drops whose counter is at its limit
@@ -44,7 +50,7 @@ class JoinBatcher:
     async def index(self, slug: str, client: str) -> int:
         """Return the index of a client key (32 hex digits).
 
-        Raises: lua.ScriptRefused, RedisError, OSError, or whatever else the batch failed with.
+        Raises: lua.ScriptRefused, RedisError, OSError.
         """
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
@@ -58,7 +64,8 @@ class JoinBatcher:
         raise outcome.with_traceback(None)
 
     async def _work(self, slug: str) -> None:
-        """Send batch after batch until no join of the drop is waiting."""
+        """Send batch after batch until no join of the drop is waiting. However it ends, each is answered."""
+        batch: list[Join] = []
         try:
             while slug in self.waiting:
                 batch = self._take(slug)
@@ -71,9 +78,31 @@ class JoinBatcher:
                     await self._wait_for_limit(slug)
                 else:
                     self.limited_since.pop(slug, None)
+        except Exception as error:  # noqa: BLE001 logged and counted there
+            self._note_failure(slug, error)
         finally:
             del self.workers[slug]
             self.limited_since.pop(slug, None)
+            # Nobody is left behind by a failure, nor when the process stops; a retry gets the same index.
+            for join in [*batch, *self.waiting.pop(slug, [])]:
+                if not join.outcome.done():
+                    join.outcome.set_result(JoinsStopped())
+
+    def _note_failure(self, slug: str, error: Exception) -> None:
+        self.failed_at = asyncio.get_running_loop().time()
+        self.failures.record(f"A batch of joins failed unexpectedly (drop {slug})", error)
+
+    def is_failing(self) -> bool:
+        """Whether a batch failed unexpectedly just now."""
+        now = asyncio.get_running_loop().time()
+        return self.failed_at is not None and now - self.failed_at < FAILING_SECONDS
+
+    async def stop(self) -> None:
+        """Refuse the joins that still wait."""
+        workers = list(self.workers.values())
+        for worker in workers:
+            worker.cancel()
+        await asyncio.gather(*workers, return_exceptions=True)
 
     def _take(self, slug: str) -> list[Join]:
         """Return the next joins, without those of shoppers who have hung up."""
@@ -119,6 +148,6 @@ class JoinBatcher:
             return [index if index >= 0 else lua.CounterLimitReached() for index in indices]
         except (lua.ScriptRefused, RedisError, OSError) as error:
             return [error] * len(clients)
-        except Exception as error:
-            log.exception("A batch of joins failed unexpectedly (drop %s)", slug)
-            return [error] * len(clients)
+        except Exception as error:  # noqa: BLE001 logged and counted there
+            self._note_failure(slug, error)
+            return [JoinsStopped()] * len(clients)

@@ -20,6 +20,7 @@ from drops.waitingroom.protocol import keys, places, status
 log = logging.getLogger(__name__)
 
 REFRESH_SECONDS = 0.5
+STALLED_SECONDS = 5.0  # without a round of refreshing for that long, this process isn't ready
 EVICT_SECONDS = 10.0  # after the last request for a drop
 UNKNOWN_SECONDS = 1.0  # for which Redis isn't asked again for a slug that it doesn't know
 MAX_UNKNOWN_SLUGS = 10_000  # a crawl through made-up slugs must not fill the memory
@@ -89,6 +90,7 @@ class DropCache:
         self.loads: dict[str, asyncio.Task[None]] = {}
         self.unreadable: set[str] = set()
         self.reachable = True
+        self.refreshed_at = monotonic()
 
     async def get(self, slug: str) -> CachedDrop | None:
         """Return a drop, from memory if it is there; None if Redis doesn't know it or is unreachable."""
@@ -128,7 +130,8 @@ class DropCache:
         while True:
             await asyncio.sleep(REFRESH_SECONDS)
             try:
-                await self.refresh()
+                async with asyncio.timeout(STALLED_SECONDS):
+                    await self.refresh()
             except Exception:
                 # Logged once, not twice a second.
                 if not failing:
@@ -136,6 +139,11 @@ class DropCache:
                 failing = True
             else:
                 failing = False
+                self.refreshed_at = monotonic()
+
+    def is_refreshed(self) -> bool:
+        """Whether refreshing works: its last round, with or without Redis, ended a moment ago."""
+        return monotonic() - self.refreshed_at < STALLED_SECONDS
 
     async def refresh(self) -> None:
         """Evict the drops that nobody has asked for lately, and read the others and the list again."""

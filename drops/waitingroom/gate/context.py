@@ -1,8 +1,5 @@
 """A gate process: its configuration, its connections to Redis, and what it keeps in memory."""
 
-import asyncio
-from contextlib import suppress
-
 from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -11,6 +8,7 @@ from redis.exceptions import RedisError
 from drops.waitingroom.gate.batches import JoinBatcher
 from drops.waitingroom.gate.cache import DropCache
 from drops.waitingroom.gate.pages import Pages
+from drops.waitingroom.gate.supervision import Failures, Supervised
 from drops.waitingroom.protocol import keys
 from drops.waitingroom.protocol.config import GateConfig
 
@@ -36,27 +34,37 @@ class GateContext:
             retry=Retry(NoBackoff(), 1),
         )
         self.redis = Redis.from_pool(pool)
+        self.failures = Failures()
         self.cache = DropCache(self.redis)
-        self.joins = JoinBatcher(self.redis)
+        self.joins = JoinBatcher(self.redis, self.failures)
         self.pages = Pages(config)
-        self.refresher: asyncio.Task[None] | None = None
+        self.refresher = Supervised("Refreshing the drops", self.cache.keep_fresh, self.failures)
 
     def start(self) -> None:
         """Start refreshing the cache.
 
         A gate starts without Redis, too, and responds 503 until it is reachable.
         """
-        self.refresher = asyncio.create_task(self.cache.keep_fresh())
+        self.refresher.start()
 
     async def stop(self) -> None:
-        """Stop refreshing, and close the connections to Redis."""
-        if self.refresher is not None:
-            self.refresher.cancel()
-            with suppress(asyncio.CancelledError):
-                await self.refresher
+        """Stop refreshing, refuse the joins that still wait, and close the connections to Redis."""
+        await self.refresher.stop()
+        await self.joins.stop()
         await self.redis.aclose()
 
-    async def is_healthy(self) -> bool:
+    async def find_faults(self) -> dict[str, str]:
+        """Return what keeps this process from serving, by name. Empty means ready."""
+        faults = {}
+        if not await self._takes_writes():
+            faults["line"] = "Redis takes no writes."
+        if not (self.refresher.is_running and self.cache.is_refreshed()):
+            faults["cache"] = "The drops aren't being refreshed; refreshing starts again by itself."
+        if self.joins.is_failing():
+            faults["joins"] = "Joins have just failed unexpectedly; see the log."
+        return faults
+
+    async def _takes_writes(self) -> bool:
         """Whether Redis takes writes: one whose memory is full answers a ping, and nobody can join."""
         try:
             await self.redis.set(keys.READINESS, 1, ex=READINESS_SECONDS)

@@ -102,9 +102,9 @@ async def send_response(response: Response, send: Send, *, head_only: bool) -> N
     await send({"type": "http.response.body", "body": b"" if head_only else response.body})
 
 
-def json_response(body: Mapping[str, Any]) -> Response:
+def json_response(body: Mapping[str, Any], *, status: int = 200) -> Response:
     """Return a private JSON response."""
-    return Response(200, [(b"content-type", b"application/json"), NO_STORE], json.dumps(body).encode())
+    return Response(status, [(b"content-type", b"application/json"), NO_STORE], json.dumps(body).encode())
 
 
 def problem(status: int, detail: str, *, retry: int | None = None, **members: Any) -> Response:

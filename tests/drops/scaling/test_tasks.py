@@ -57,3 +57,24 @@ def test_run_ends_when_it_is_stopped() -> None:
 
     thread.join(timeout=30)
     assert not thread.is_alive()
+
+
+@pytest.mark.usefixtures("transactional_db")
+def test_run_goes_on_after_a_check_that_fails(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop, checks = Event(), []
+
+    def broken(_servers: redis_servers.Watch) -> bool:
+        checks.append(1)
+        if len(checks) == 3:
+            stop.set()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(watchdog, "check", broken)
+    watchdog.run(stop, every_seconds=0.01)
+
+    assert len(checks) == 3
+    assert {record.getMessage() for record in caplog.records} == {
+        "A check of the watchdog failed; the next one follows in 0.01 s"
+    }
