@@ -14,7 +14,7 @@ DOCUMENT: dict[str, Any] = {
     "cursor": 100,
     "entered": 25,
     "pace": 4.0,
-    "editions": [{"free": 80, "held": 20}],
+    "editions": [{"free": 100, "held": 20}],
     "lobby_opens": NOW + 300,
     "opens": NOW + 20,
 }

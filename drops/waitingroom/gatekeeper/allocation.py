@@ -15,7 +15,9 @@ from math import ceil
 from drops import admission
 
 CALL_WINDOW_SECONDS = 3.0  # shoppers who are called have this long before more are called in their stead
-MIN_SHOW_RATE = 1 / 16  # the smallest assumed share of called shoppers who enter: steps grow no further
+MIN_SHOW_RATE = 1 / 32  # the smallest assumed share of called shoppers who enter: steps grow no further
+CALL_DECAY = 0.5  # how much of each call still counts at the next one
+PRIOR_PLACES = 20  # as many places of the share so far keep a few small calls from deciding
 COUNTER_LEASE_SECONDS = 5  # of joins at the present rate, once the expected shoppers have joined
 MIN_LEASED_INDICES = 1000  # or the expected shoppers, if those are fewer
 
@@ -36,6 +38,38 @@ class DropDemand:
     entered: int
     waiting: int
     own: tuple[Bound, ...]
+
+
+@dataclass(slots=True)
+class RecentCalls:
+    """The leader's memory of a drop's last calls, the older the lighter. A new leader starts without any.
+
+    Tickets that nobody stands behind come in runs: joins by a script, or a gap after a loss. The share of all
+    called shoppers would notice a run too late, and its end as well.
+    """
+
+    places: float = 0.0
+    came: float = 0.0
+    entered: int = 0  # in all, at the last call
+
+    def show_rate(self, *, cursor: int, entered: int) -> float:
+        """Return the share of called shoppers to expect of the next call."""
+        if not cursor:
+            return 1.0
+        so_far = entered / cursor
+        if not self.places:
+            share = so_far
+        else:
+            came = self.came + entered - self.entered
+            share = (came + PRIOR_PLACES * so_far) / (self.places + PRIOR_PLACES)
+        return min(1.0, max(MIN_SHOW_RATE, share))
+
+    def record(self, *, places: int, entered: int) -> None:
+        """Record a call of so many places, made when `entered` shoppers had entered in all."""
+        if self.places:
+            self.came = CALL_DECAY * (self.came + entered - self.entered)
+        self.places = CALL_DECAY * self.places + places
+        self.entered = entered
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +137,19 @@ def shoppers_for_stock(*, free: int, taken: int, holds: int) -> int:
     return ceil(free * admission.OVERBOOKING_FACTOR / units_per_hold - 1e-9)
 
 
-def next_cursor(*, cursor: int, joined: int, entered: int, allowance: int, since: float | None) -> int:
+def next_cursor(
+    *, cursor: int, joined: int, entered: int, allowance: int, since: float | None, show_rate: float
+) -> int:
     """Return the new cursor.
 
     `since`: seconds since it last moved or the allowance was last used up, None for never.
 
-    Only some of the called shoppers enter, and after a loss some indices belong to nobody: steps grow by the
-    share that has entered so far.
+    Only some of the called shoppers enter, and some tickets are nobody's: steps grow by the share that is
+    expected to enter.
     """
     unused = allowance - entered
     if unused <= 0 or (since is not None and since < CALL_WINDOW_SECONDS):
         return cursor
-    show_rate = 1.0
-    if cursor:
-        show_rate = min(1.0, max(MIN_SHOW_RATE, entered / cursor))
     return max(cursor, min(joined, cursor + ceil(unused / show_rate)))
 
 

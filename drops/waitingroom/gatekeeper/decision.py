@@ -133,11 +133,14 @@ def apply_allocation(snapshot: DropSnapshot, allocated: allocation.Allocation) -
         entered=checkpoint.entered,
         allowance=checkpoint.allowance,
         since=since,
+        show_rate=snapshot.calls.show_rate(cursor=checkpoint.cursor, entered=checkpoint.entered),
     )
     # Shoppers turned away while the allowance was used up get a head start: the call window passes before the
     # cursor moves again.
     if cursor > checkpoint.cursor or checkpoint.allowance <= checkpoint.entered:
         checkpoint.cursor_moved_at = snapshot.now
+    if cursor > checkpoint.cursor:
+        snapshot.calls.record(places=cursor - checkpoint.cursor, entered=checkpoint.entered)
     checkpoint.cursor = cursor
 
 

@@ -28,6 +28,7 @@ from drops.lifecycle import Phase
 from drops.models import Ceiling, Edition
 from drops.shuffle_keys import ShuffleKeyUnusable
 from drops.waitingroom.gatekeeper import checkpoints, decision, faults, leader, pace, publishing, snapshots
+from drops.waitingroom.gatekeeper.allocation import RecentCalls
 from drops.waitingroom.gatekeeper.decision import JoinRate
 from drops.waitingroom.gatekeeper.leader import LeadershipLost, LeadershipTaken
 from drops.waitingroom.gatekeeper.pace import PaceMeter
@@ -54,6 +55,7 @@ class DropMemory:
     published_at: float = 0.0  # monotonic
     rate: JoinRate = field(default_factory=JoinRate)
     pace: PaceMeter = field(default_factory=PaceMeter)
+    calls: RecentCalls = field(default_factory=RecentCalls)
 
 
 def connect(url: str) -> Redis:
@@ -160,7 +162,7 @@ class Gatekeeper:
 
     def process(self, due: Sequence[DropSnapshot], every: Sequence[DropSnapshot]) -> None:
         """Read, decide, commit, publish. Raises: LeadershipLost."""
-        self.add_editions(due)
+        self.add_memory(due)
         self.read_redis(due)
         snapshots.count_stock_and_holds(due=due, every=every)
         for snapshot in due:
@@ -181,17 +183,18 @@ class Gatekeeper:
                 if snapshot.redis is not None:
                     self.publish(snapshot)
 
-    def add_editions(self, due: Sequence[DropSnapshot]) -> None:
-        """Add the editions.
+    def add_memory(self, due: Sequence[DropSnapshot]) -> None:
+        """Add the editions and the recent calls.
 
-        They are read again for new drops and in new phases; otherwise they don't change.
+        Editions are read again for new drops and in new phases; otherwise they don't change.
         """
         changed = [snapshot.drop for snapshot in due if self.memory[snapshot.drop.pk].phase != snapshot.phase]
         prefetch_related_objects(changed, "editions__variant")
         for drop in changed:
             self.memory[drop.pk].editions = list(drop.editions.all())
         for snapshot in due:
-            snapshot.editions = self.memory[snapshot.drop.pk].editions
+            memory = self.memory[snapshot.drop.pk]
+            snapshot.editions, snapshot.calls = memory.editions, memory.calls
 
     def read_redis(self, due: Sequence[DropSnapshot]) -> None:
         """Add what Redis holds of each drop; None if it is unreachable."""

@@ -11,6 +11,7 @@ from django.db import connection
 from drops import lifecycle, stock
 from drops.lifecycle import Phase
 from drops.models import Checkpoint, Drop, Edition
+from drops.waitingroom.gatekeeper.allocation import RecentCalls
 from drops.waitingroom.protocol import lua, tickets
 from shop.core import sql
 from shop.models import Product
@@ -83,6 +84,7 @@ class DropSnapshot:
     is_redis_ahead: bool = False  # of Postgres: see decision.is_ahead_of_postgres
     counts: dict[int, stock.UnitCounts] = field(default_factory=dict)  # by edition id
     holds: HoldCounts = HoldCounts()
+    calls: RecentCalls = field(default_factory=RecentCalls)
 
     @property
     def free(self) -> int:

@@ -104,14 +104,15 @@ def is_fresh(status: Status, now: float) -> bool:
 def expected_wait(status: Status, place: int) -> tuple[float, float] | None:
     """Return the shortest and longest likely wait of a place, in seconds; None if that can't be told.
 
-    It can be told once a pace is measured, and only for places before which pieces are left: behind those,
-    the drop would be sold out first, at the share of called shoppers who have come so far.
+    It can be told once a pace is measured, and only for places that a piece is free for, at the share of
+    called shoppers who have come so far: behind those, the drop may be sold out first.
     """
     ahead = place - status["cursor"]
     if ahead < 0:
         return 0.0, 0.0
     pace = status.get("pace")
-    if not pace or ahead * show_rate(status) >= pieces_left(status):
+    free = sum(edition["free"] for edition in status["editions"])
+    if not pace or ahead * show_rate(status) >= free:
         return None
     expected = (ahead + 1) / pace
     return expected / SPEED_UP, expected * SLOW_DOWN

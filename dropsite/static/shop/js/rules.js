@@ -43,11 +43,12 @@ const showRate = ({ cursor, entered = cursor }) => (cursor ? Math.min(1, entered
 /** Nobody has been called for half a minute, although shoppers wait. */
 export const isStandingStill = ({ phase, pace }) => phase === "live" && pace === 0;
 
-/** [shortest, longest] likely wait in seconds; null without a measured pace, or if nothing would be left by then. */
+/** [shortest, longest] likely wait in seconds; null without a measured pace, or if nothing may be free by then. */
 export function likelyWait(place, status) {
   const ahead = place - status.cursor;
   if (ahead < 0) return [0, 0];
-  if (!status.pace || ahead * showRate(status) >= piecesLeft(status)) return null;
+  const free = status.editions.reduce((sum, edition) => sum + edition.free, 0);
+  if (!status.pace || ahead * showRate(status) >= free) return null;
   const expected = (ahead + 1) / status.pace;
   return [expected / SPEED_UP, expected * SLOW_DOWN];
 }

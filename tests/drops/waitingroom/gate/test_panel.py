@@ -93,7 +93,8 @@ def test_build_shows_the_gatekeeper_s_sentence_once() -> None:
     ],
 )
 def test_build_shows_a_range_of_wait(index: int, pace: float, lead: str, wait: str) -> None:
-    panel = build(live(pace=pace), index, NOW, 0.5)
+    editions = [S | {"free": 16, "held": 0}]
+    panel = build(live(pace=pace, editions=editions), index, NOW, 0.5)
 
     assert (panel.lead, panel.count, panel.notes) == (lead, str(index + 1), (wait, LEFT, late(index + 1)))
 
