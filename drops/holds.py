@@ -41,6 +41,14 @@ class NotLive(HoldRefused):
     reason = _("Your place is kept.")
 
 
+class DropEnded(HoldRefused):
+    """The drop is closed or cancelled: nothing can be held any more."""
+
+    title = _("This drop has ended.")
+    reason = _("Nothing more can be held. Paid orders will be shipped.")
+    status = 410
+
+
 class WrongQuantity(HoldRefused):
     """The order would be empty, or larger than `limit`."""
 
@@ -233,14 +241,25 @@ def insert(*, drop: Drop, pass_: Pass) -> Hold | None:
 
 
 def existing_hold(*, drop: Drop, ticket: bytes) -> Hold:
-    """Return the ticket's live hold, for which no new one was inserted. Raises NotLive, UsedUp."""
+    """Return the ticket's live hold, for which no new one was inserted.
+
+    Raises DropEnded, UsedUp, NotLive.
+    """
     own = Hold.objects.filter(drop=drop, ticket=ticket.hex())
     live = own.live().first()
     if live is not None:
         return live
+    if not Drop.objects.not_closed().filter(pk=drop.pk).exists():
+        raise DropEnded
     if own.count() >= Hold.MAX_PER_TICKET:
         raise UsedUp
     raise NotLive
+
+
+def of_ticket(*, drop: Drop, ticket: bytes) -> list[Hold]:
+    """Return every hold that the ticket has had, Hold.MAX_PER_TICKET at most, first to last."""
+    own = Hold.objects.with_paused().filter(drop=drop, ticket=ticket.hex())
+    return list(own.order_by("nth"))
 
 
 def fill(

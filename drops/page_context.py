@@ -41,7 +41,7 @@ def drop_page(page: DropPage) -> dict[str, Any]:
         "lists_editions": len(page.editions) > 1 or page.phase in lifecycle.RUNNING_PHASES,
         "commitment": page.proof.commitment.hex(),
         "states": STATES,
-        "line_url": f"/line/{page.drop.slug}/",  # the gate's
+        "line_url": line_url(page.drop),
         "cookie_prefix": "",
         "upcoming_phases": [phase.value for phase in lifecycle.UPCOMING_PHASES],
         "running_phases": [phase.value for phase in lifecycle.RUNNING_PHASES],
@@ -61,6 +61,16 @@ def drop_page(page: DropPage) -> dict[str, Any]:
     if page.phase == Phase.PAUSED:
         context["paused_at"] = paused_at(page.drop)
     return context
+
+
+def line_url(drop: Drop) -> str:
+    """Return the address of a drop's line, which is the gate's."""
+    return f"/line/{drop.slug}/"
+
+
+def enter_again(drop: Drop) -> dict[str, Any]:
+    """Return the form, for refusal.html, by which a shopper enters again: at once if there is room."""
+    return {"url": f"{line_url(drop)}enter", "text": _("Enter again"), "fields": {}}
 
 
 def card(page: DropPage) -> dict[str, Any]:

@@ -24,7 +24,7 @@ class NoPass(HoldRefused):
 
 class PassEnded(HoldRefused):
     title = _("Your two minutes to choose are up.")
-    reason = _("Go back to the drop and enter again. Your place is kept.")
+    reason = _("Enter again to choose. Your place is kept.")
     status = 410
 
 

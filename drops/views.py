@@ -4,6 +4,7 @@ Public pages carry no cookie and nothing personal. The edge caches them, for a s
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
@@ -68,7 +69,8 @@ def mine(request: HttpRequest, slug: str) -> HttpResponse:
     ends = None
     if hold.state == Hold.State.OPEN:
         ends = hold.expires_at.timestamp()
-    return caching.private(JsonResponse({"url": hold_url(hold), "text": held_text(hold), "ends": ends}))
+    mine = {"url": hold_url(hold), "text": held_text(hold), "ends": ends, "note": held_note(hold)}
+    return caching.private(JsonResponse(mine))
 
 
 @require_safe
@@ -80,11 +82,21 @@ def pick(request: HttpRequest, slug: str) -> HttpResponse:
         return caching.private(redirect(hold_url(hold)))
     if page.phase not in lifecycle.SELLING_PHASES:
         return caching.private(redirect("drop", slug=slug))
+    now = timezone.now()
     try:
-        pass_ = tokens.read_pass(request=request, drop=page.drop, now=timezone.now())
+        pass_ = tokens.read_pass(request=request, drop=page.drop, now=now)
+        earlier = holds.of_ticket(drop=page.drop, ticket=pass_.ticket)
+        for hold in earlier:
+            # The ticket may have held something in another browser. One ticket is one hold.
+            if is_current(hold, now=now):
+                return to_hold(hold, slug)
+        if len(earlier) >= Hold.MAX_PER_TICKET:
+            raise holds.UsedUp
     except HoldRefused as refusal:
         return refusal_page(request, page, refusal)
     context = {**page_context.drop_page(page), **page_context.choices(page), "ends": pass_.ends}
+    context |= {"nth": len(earlier) + 1, "most": Hold.MAX_PER_TICKET}
+    context["seconds"] = max(1, pass_.ends - int(now.timestamp()))  # until a page without script loads again
     swatches = page_context.swatches(page)
     response = theme.render(request, "drops/pick.html", context, product=page.product, swatches=swatches)
     return caching.private(response)
@@ -92,19 +104,20 @@ def pick(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def hold(request: HttpRequest, slug: str) -> HttpResponse:
-    """Hold what was chosen."""
+    """Hold what was chosen. A shopper who holds something goes on to its page, whatever is refused."""
     page = cached_page_or_404(slug)
     try:
+        if page.phase in {Phase.CLOSED, Phase.CANCELLED}:
+            raise holds.DropEnded
         pass_ = tokens.read_pass(request=request, drop=page.drop, now=timezone.now())
         quantities = read_quantities(request.POST, limit=page.drop.limit_per_order)
         placed = holds.place(drop=page.drop, pass_=pass_, quantities=quantities)
     except HoldRefused as refusal:
-        return refusal_page(request, page, refusal)
-    response = HttpResponseRedirect(hold_url(placed), status=303)
-    # The page's script can't read the first cookie. The second one tells it that there is a hold to ask for.
-    set_cookie(response, "hold", slug, tokens.hold_token(placed.uuid), httponly=True)
-    set_cookie(response, "held", slug, "1", httponly=False)
-    return caching.private(response)
+        held = hold_of(request, slug)
+        if held is None:
+            return refusal_page(request, page, refusal)
+        placed = held
+    return to_hold(placed, slug)
 
 
 @require_safe
@@ -205,10 +218,24 @@ def hold_of(request: HttpRequest, slug: str) -> Hold | None:
         uuid = tokens.read_hold_token(token)
     except tokens.InvalidToken:
         return None
-    hold = Hold.objects.live().with_paused().filter(uuid=uuid, drop__slug=slug).first()
-    if hold is not None and hold.state == Hold.State.OPEN and not hold.is_payable(now=timezone.now()):
+    hold = Hold.objects.with_paused().filter(uuid=uuid, drop__slug=slug).first()
+    if hold is None or not is_current(hold, now=timezone.now()):
         return None
     return hold
+
+
+def is_current(hold: Hold, *, now: datetime) -> bool:
+    """Whether the hold owns its units and hasn't lapsed."""
+    return hold.state in Hold.LIVE and (hold.state != Hold.State.OPEN or hold.is_payable(now=now))
+
+
+def to_hold(hold: Hold, slug: str) -> HttpResponse:
+    """Redirect to the hold's own page, and let this browser find it again."""
+    response = HttpResponseRedirect(hold_url(hold), status=303)
+    # The page's script can't read the first cookie. The second one tells it that there is a hold to ask for.
+    set_cookie(response, "hold", slug, tokens.hold_token(hold.uuid), httponly=True)
+    set_cookie(response, "held", slug, "1", httponly=False)
+    return caching.private(response)
 
 
 def hold_url(hold: Hold) -> str:
@@ -240,11 +267,20 @@ def held_text(hold: Hold) -> str:
     return text % {"n": listed}
 
 
+def held_note(hold: Hold) -> str:
+    """Return what the holder should know where the drop's page says that it has ended, or nothing."""
+    if hold.state != Hold.State.OPEN or Drop.objects.not_closed().filter(pk=hold.drop_id).exists():
+        return ""
+    return _("You can still pay for what you hold.")
+
+
 def refusal_page(request: HttpRequest, page: DropPage, refusal: HoldRefused) -> HttpResponse:
-    """Explain why there is no hold, and what to do next: take a smaller quantity, or go back to the page."""
+    """Explain why there is no hold, and what to do next: enter again, take fewer, or go back to the page."""
     links = [{"url": reverse("drop", args=[page.drop.slug]), "text": _("Back to the drop")}]
     context: dict[str, Any] = {"title": refusal.title, "reason": refusal.reason, "links": links}
-    if isinstance(refusal, holds.NoneFree) and refusal.offers:
+    if isinstance(refusal, tokens.NoPass | tokens.PassEnded) and page.phase in lifecycle.SELLING_PHASES:
+        context["offer"] = page_context.enter_again(page.drop)
+    elif isinstance(refusal, holds.NoneFree) and refusal.offers:
         context["offer"] = {
             "url": reverse("hold", args=[page.drop.slug]),
             "text": _("Hold %(n)s instead") % {"n": sum(refusal.offers.values())},

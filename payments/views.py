@@ -106,10 +106,15 @@ def change_hold(request: HttpRequest, token: str) -> HttpResponse:
     return redirect(reverse("checkout", args=[token]))
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def release_hold(request: HttpRequest, token: str) -> HttpResponse:
-    """Release the units. A hold that is being paid for stays, and its order page says so."""
-    hold = hold_or_404(token).hold
+    """Ask first, then release the units. A hold that is being paid for stays, and its order page says so."""
+    details = hold_or_404(token)
+    hold = details.hold
+    if request.method != "POST":
+        if not hold.is_payable(now=timezone.now()):
+            return redirect(reverse("checkout", args=[token]))  # which says what has become of the hold
+        return rendering.render_release_question(request, details=details, token=token)
     holds.release_open(hold=hold)
     details = hold_or_404(token)  # what the hold is now
     if details.hold.state != Hold.State.RELEASED:

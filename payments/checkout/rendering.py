@@ -7,7 +7,8 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
-from drops import holds, page_context, queries
+from drops import holds, lifecycle, page_context, queries
+from drops.lifecycle import Phase
 from drops.models import Drop, Hold
 from drops.refusals import HoldRefused
 from drops.waitingroom.protocol import keys
@@ -15,7 +16,7 @@ from payments.checkout import pricing
 from payments.checkout.forms import CheckoutForm
 from payments.checkout.refusals import CheckoutRefused
 from payments.models import Order
-from payments.orders import pages
+from payments.orders import line_items, pages
 from payments.orders import status as order_status
 from payments.orders.queries import HoldDetails
 from shop import theme
@@ -74,13 +75,42 @@ def decline_text(order: Order | None) -> str:
 def render_hold_ended(request: HttpRequest, hold: Hold) -> HttpResponse:
     """Answer 410: the hold is over. The page says when it ended and leads back to the drop."""
     ended = hold.ended_at or hold.expires_at
-    context = {
+    context: dict[str, Any] = {
         "title": _("Your hold ended at %(time)s.") % {"time": pages.time_of_day(ended)},
-        "reason": _("What you held has been released. You keep your place."),
         "links": [{"url": reverse("drop", args=[hold.drop.slug]), "text": _("Back to the drop")}],
     }
+    phase = queries.cached_page(slug=hold.drop.slug).phase
+    if phase == Phase.SOLD_OUT:
+        context["reason"] = _("What you held has been released, and nothing is left right now.")
+    elif phase not in lifecycle.SELLING_PHASES:
+        context["reason"] = _("What you held has been released, and the drop has ended.")
+    elif hold.nth >= Hold.MAX_PER_TICKET:
+        most = Hold.MAX_PER_TICKET
+        reason = _("What you held has been released. It was hold %(nth)s of %(most)s.")
+        context["reason"] = reason % {"nth": most, "most": most}
+    else:
+        context["reason"] = _("What you held has been released. You keep your place, and can hold once more.")
+        context["offer"] = page_context.enter_again(hold.drop)
     response = theme.render(request, "refusal.html", context, product=hold.drop.product, status=410)
     return forget_hold(caching.private(response), hold)
+
+
+def render_release_question(request: HttpRequest, *, details: HoldDetails, token: str) -> HttpResponse:
+    """Ask whether to release what is held, and say what that costs: one of the ticket's holds."""
+    hold = details.hold
+    pieces = line_items.pieces(lines=details.items)
+    if hold.nth < Hold.MAX_PER_TICKET:
+        reason = _("This is hold %(nth)s of %(most)s. You can hold once more.")
+    else:
+        reason = _("This is hold %(nth)s of %(most)s. You can't hold again after that.")
+    release = {"url": reverse("give-back", args=[token]), "fields": {}}
+    context = {
+        "title": _("Release %(pieces)s?") % {"pieces": pieces},
+        "reason": reason % {"nth": hold.nth, "most": Hold.MAX_PER_TICKET},
+        "offer": release | {"text": _("Release %(pieces)s") % {"pieces": pieces}},
+        "links": [{"url": reverse("checkout", args=[token]), "text": _("Cancel")}],
+    }
+    return caching.private(theme.render(request, "refusal.html", context, product=hold.drop.product))
 
 
 def render_refusal(request: HttpRequest, *, hold: Hold, token: str, refusal: CheckoutRefused) -> HttpResponse:
@@ -114,7 +144,7 @@ def render_kept(request: HttpRequest, *, hold: Hold, token: str, refusal: HoldRe
     ]
     kept = _("You still hold what you held, and you haven't been charged.")
     context = {"title": refusal.title, "reason": f"{refusal.reason} {kept}".strip(), "links": links}
-    if isinstance(refusal, holds.ChangeRefused):
+    if isinstance(refusal, holds.ChangeRefused | holds.HoldOver):
         context |= {"reason": refusal.reason, "links": links[:1]}
     response = theme.render(
         request, "refusal.html", context, product=hold.drop.product, status=refusal.status

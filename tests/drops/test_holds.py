@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from drops import holds
 from drops.models import Drop, Hold, Pause, Unit
+from drops.refusals import HoldRefused
 from tests.factories import make_drop, make_edition, make_hold, make_pass
 
 pytestmark = [pytest.mark.django_db, pytest.mark.ops]
@@ -90,11 +91,15 @@ def test_place_refuses_an_empty_choice() -> None:
         holds.place(drop=drop, pass_=make_pass(drop=drop), quantities={})
 
 
-@pytest.mark.parametrize("phase", ["announced", "lobby", "opening", "paused", "closed", "cancelled"])
-def test_place_refuses_outside_a_live_drop(phase: str) -> None:
+@pytest.mark.parametrize(
+    ("phase", "refusal"),
+    [(phase, holds.NotLive) for phase in ("announced", "lobby", "opening", "paused")]
+    + [(phase, holds.DropEnded) for phase in ("closed", "cancelled")],
+)
+def test_place_refuses_outside_a_live_drop(phase: str, refusal: type[HoldRefused]) -> None:
     drop = make_drop(phase=phase)
 
-    with pytest.raises(holds.NotLive):
+    with pytest.raises(refusal):
         place(drop)
     assert free(drop) == 3
 
@@ -102,7 +107,7 @@ def test_place_refuses_outside_a_live_drop(phase: str) -> None:
 def test_place_refuses_after_the_closing_time_before_the_drop_is_closed() -> None:
     drop = make_drop(phase="live", closes_at=timezone.now() - timedelta(seconds=1))
 
-    with pytest.raises(holds.NotLive):
+    with pytest.raises(holds.DropEnded):
         place(drop)
 
 

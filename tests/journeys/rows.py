@@ -57,6 +57,11 @@ def add_person(name: str, group: str) -> None:
     user.groups.add(Group.objects.get(name=group))
 
 
+def close_drop(slug: str) -> None:
+    """Close a drop, as its closing time does."""
+    Drop.objects.filter(slug=slug).update(closed_at=timezone.now())
+
+
 def add_scaled_drop() -> dict[str, str]:
     """Make a drop that is over, with its steps, calls and cost. Return its id and that of the late target.
 

@@ -85,6 +85,8 @@ def gate(folder: Path) -> Iterator[Page]:
     for number, (copy, index) in enumerate(states()):
         panel = build(copy, index, NOW, 0.5)
         yield f"line, {number}", made.line("zero", copy, panel).body.decode()
+    copy = waiting_room(phase="closed", editions=EDITIONS)
+    yield "line, holding", made.line("zero", copy, build(copy, 5, NOW, 0.5), holds=True).body.decode()
     for name, refusal in vars(texts).items():
         if isinstance(refusal, texts.Refusal):
             refused = GateRefused(refusal, retry=2, values={"time": format_time(0), "allowed": "⟦POST⟧"})

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from drops import holds, queries, tokens
 from drops import views as drop_views
-from drops.models import Checkpoint, Drop, Pause, Unit
+from drops.models import Checkpoint, Drop, Hold, Pause, Unit
 from drops.refusals import HoldRefused
 from dropsite import views as error_views
 from payments import views as payment_views
@@ -152,7 +152,12 @@ def paying(client: Client) -> Iterator[Page]:
     pause = Pause.objects.create(drop=made, began_at=timezone.now())
     yield "checkout, paused", html(client.get(address(hold)))
     pause.delete()
+    yield "release?", html(client.get(address(hold, "give-back/")))
+    Hold.objects.filter(pk=hold.pk).update(nth=2)
+    yield "release the second?", html(client.get(address(hold, "give-back/")))
     lapse(hold)
+    yield "checkout, the second lapsed", html(client.get(address(hold)))
+    Hold.objects.filter(pk=hold.pk).update(nth=1)
     yield "checkout, lapsed", html(client.get(address(hold)))
     client.post(reverse("give-back", args=[tokens.hold_token(several.uuid)]))
     yield "checkout, released", html(client.get(address(several)))

@@ -116,7 +116,12 @@ def refuse(gate: GateContext, slug: str, request: Request, refused: GateRefused)
     drop = gate.cache.drops.get(slug)
     if drop is not None:
         theme = drop.theme
-    return gate.pages.refusal(refused, slug=slug, theme=theme)
+    return gate.pages.refusal(refused, slug=slug, theme=theme, holds=holds_something(gate, slug, request))
+
+
+def holds_something(gate: GateContext, slug: str, request: Request) -> bool:
+    """Whether the browser has the hint that it holds something of the drop."""
+    return bool(slug and request.cookie(keys.cookie("held", slug, gate.config.secure)))
 
 
 def problem(refused: GateRefused) -> Response:
@@ -159,7 +164,8 @@ async def show(gate: GateContext, slug: str, request: Request) -> Response:
         index = tickets.read_ticket(value, slug, gate.config.ticket_keys).index
     except tickets.InvalidSignature:
         index = None  # no ticket, or not one of ours: the page offers to join
-    return gate.pages.line(slug, drop, panel.build(drop, index, time(), random.random()))
+    shown = panel.build(drop, index, time(), random.random())
+    return gate.pages.line(slug, drop, shown, holds=holds_something(gate, slug, request))
 
 
 async def health(gate: GateContext) -> Response:

@@ -22,6 +22,7 @@ ALLOWANCE_RETRY_SECONDS = (2, 5)  # from, to: sooner than the next places are ca
 PAUSED_RETRY_SECONDS = (5, 15)
 SOLD_OUT_RETRY_SECONDS = (20, 30)
 UNKNOWN_RETRY_SECONDS = 10
+PASS_COOKIE_SECONDS = 3600  # longer than the pass, so that the shop can say that its two minutes are up
 
 
 async def enter(gate: GateContext, slug: str, request: Request) -> Response:
@@ -29,14 +30,13 @@ async def enter(gate: GateContext, slug: str, request: Request) -> Response:
     pass_ = await _request_pass(gate, slug, _read_ticket(gate, slug, request))
     pick = f"/drops/{slug}/pick/"
     if request.wants_json:
-        response = http.json_response({"pick": pick})
+        response = http.json_response({"pick": pick, "ends": pass_.ends})
     else:
         response = http.redirect(pick)
     secure = gate.config.secure
     name = keys.cookie("pass", slug, secure)
     value = tickets.sign_pass(pass_, slug, gate.config.pass_keys)
-    left = max(1, min(tickets.PASS_SECONDS, math.ceil(pass_.ends - time())))
-    response.cookies.append(http.set_cookie(name, value, seconds=left, secure=secure))
+    response.cookies.append(http.set_cookie(name, value, seconds=PASS_COOKIE_SECONDS, secure=secure))
     return response
 
 

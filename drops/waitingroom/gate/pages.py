@@ -44,8 +44,8 @@ class Pages:
         folder = ROOT / "templates" / "gate"
         self.templates = {path.stem: Template(path.read_text()) for path in folder.glob("*.html")}
 
-    def line(self, slug: str, drop: CachedDrop, panel: Panel) -> Response:
-        """Return a shopper's panel as a page of its own."""
+    def line(self, slug: str, drop: CachedDrop, panel: Panel, *, holds: bool = False) -> Response:
+        """Return a shopper's panel as a page of its own. `holds`: the shopper holds something."""
         title = drop.theme.get("title") or slug
         main = self._fill(
             "line",
@@ -55,11 +55,14 @@ class Pages:
             notes="\n".join(f"<p>{escape(note)}</p>" for note in panel.notes),
             editions=_rows(panel.editions),
             action=self._action(slug, panel),
+            held=self._held(slug) if holds else "",
         )
         html, source = self._page(_(texts.IN_LINE).format(title=title), main, title, drop.theme)
         return http.page(200, html, style_source=source, refresh=str(panel.refresh or ""))
 
-    def refusal(self, refused: GateRefused, *, slug: str, theme: Mapping[str, str]) -> Response:
+    def refusal(
+        self, refused: GateRefused, *, slug: str, theme: Mapping[str, str], holds: bool = False
+    ) -> Response:
         """Return a refusal as a page.
 
         It returns to the line by itself, unless it offers the join button once more.
@@ -72,7 +75,7 @@ class Pages:
         else:
             action = self._fill("back", {"url": "/", "text": _(texts.TO_FRONT)})
         words = {"title": refused.title, "reason": refused.reason, "money": _(texts.NOT_CHARGED)}
-        main = self._fill("refusal", words, action=action)
+        main = self._fill("refusal", words, action=action, held=self._held(slug) if holds else "")
         html, source = self._page(refused.title, main, theme.get("title") or self.shop, theme)
         refresh = ""
         if refused.retry is not None and slug and not refused.key:
@@ -81,6 +84,10 @@ class Pages:
 
     def _join(self, slug: str, key: str) -> str:
         return self._fill("join", {"slug": slug, "key": key, "text": _(texts.JOIN)})
+
+    def _held(self, slug: str) -> str:
+        """Return the way to what the shopper holds, whatever has become of the drop."""
+        return self._fill("held", {"url": f"/drops/{slug}/pick/", "text": _(texts.TO_HOLD)})
 
     def _action(self, slug: str, panel: Panel) -> str:
         if panel.action == "join":

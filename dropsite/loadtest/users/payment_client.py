@@ -67,23 +67,30 @@ class PaymentClient:
     hold_url: str  # the checkout page
     seconds_left: float = 0.0  # by the page's timer when it was last loaded; 0 where there is none
 
-    async def load_form(self, *, ending: str = "/pay/") -> forms.Form:
-        """Return the checkout page's form whose action ends like this.
+    async def load_form(self) -> forms.Form:
+        """Return the checkout page's form to pay. Raises: HoldExpired, OutOfTime, UnexpectedPage."""
+        return await self._load_form(self.hold_url, ending="/pay/")
+
+    async def load_release_form(self) -> forms.Form:
+        """Return the form of the page that asks whether to release the hold.
 
         Raises: HoldExpired, OutOfTime, UnexpectedPage.
         """
-        response = await self.browser.get(self.hold_url)
+        return await self._load_form(f"{self.hold_url}give-back/", ending="/give-back/")
+
+    async def _load_form(self, url: str, *, ending: str) -> forms.Form:
+        response = await self.browser.get(url)
         if response.status == 410:
             raise HoldExpired
         if response.status != 200:
-            raise UnexpectedPage(f"the checkout page answered {response.status}")
+            raise UnexpectedPage(f"the page of a hold answered {response.status}")
         self.seconds_left = 0.0
         timer = TIMER.search(response.text)
         if timer:
             self.seconds_left = float(timer["ends"]) - float(timer["now"])
         form = forms.find(response.text, ending=ending)
         if form is None:
-            raise UnexpectedPage(f"the checkout page has no form to {ending}")
+            raise UnexpectedPage(f"the page of a hold has no form to {ending}")
         return form
 
     async def pay(self, form: forms.Form, card_number: str, *, twice: bool) -> str:

@@ -352,7 +352,7 @@ class Shopper:
             await payment.load_form()
 
     async def _release(self, payment: PaymentClient) -> Outcome:
-        form = await payment.load_form(ending="/give-back/")
+        form = await payment.load_release_form()
         await self._think(self.pace.picking)
         response = await self.browser.post(form.action, form.default_data(), page=payment.hold_url)
         if response.status != 303:

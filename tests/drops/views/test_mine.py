@@ -28,6 +28,7 @@ def test_browser_is_told_what_it_holds(client: Client) -> None:
         "url": placed["Location"],
         "text": f"Held for you: No. {number}",
         "ends": hold.expires_at.timestamp(),
+        "note": "",
     }
     assert response["Cache-Control"] == "no-store"
 

@@ -186,8 +186,8 @@ def test_checkout_says_that_the_hold_ended(shopper: Client, settings: Settings, 
 
     assert (answer.status_code, answer["Cache-Control"]) == (410, "no-store")
     assert re.search(
-        r"Your hold ended at \d\d:\d\d CES?T\. What you held has been released\. You keep your place\. "
-        r"You haven't been charged\.",
+        r"Your hold ended at \d\d:\d\d CES?T\. What you held has been released\. You keep your place, "
+        r"and can hold once more\. You haven't been charged\.",
         text(answer),
     )
     assert f'href="/drops/{hold.drop.slug}/"' in answer.content.decode()

@@ -312,8 +312,10 @@ async function showHold() {
   row.hidden = !response?.ok;
   page.classList.toggle("holding", Boolean(response?.ok));
   if (!response?.ok) return;
-  const { url, text, ends } = await response.json();
+  const { url, text, ends, note } = await response.json();
   row.firstElementChild.href = url;
+  setText(page.querySelector("[data-hold-note]"), note);
+  page.querySelector("[data-hold-note]").hidden = !note;
   setText(row.querySelector("[data-hold-text]"), text);
   const left = row.querySelector("[data-hold-left]");
   if (!ends) return;
