@@ -1,13 +1,11 @@
 """The checkout form: email, name, address, the total that was shown, and the card's ConfirmationToken."""
 
-import re
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.forms.utils import flatatt
 from django.utils.html import format_html, format_html_join
@@ -18,23 +16,16 @@ from payments.checkout.submission import MAX_TOKEN_CHARACTERS, Address
 from payments.models import Order
 from payments.orders.queries import HoldDetails
 from shop import shipping
+from shop.core.plain_text import EmailAddressField, OneLineField
 
-CONTROL_CHARACTERS = re.compile(r"[\x01-\x1f\x7f]")  # Django itself refuses a null character
 COUNTRIES_WITHOUT_POSTCODES = frozenset({"IE"})  # where a parcel arrives without one
 ADDRESS_FIELDS = tuple(field.name for field in fields(Address))
 
 
-def validate_one_line(value: str) -> None:
-    """Refuse line breaks and other control characters: the value is printed on parcels and in emails."""
-    if CONTROL_CHARACTERS.search(value):
-        raise ValidationError(_("Remove line breaks and control characters."), code="control")
-
-
 def one_line_field(autocomplete: str, *, max_length: int, **options: Any) -> forms.CharField:
-    """Return a field of one line that browsers can fill in."""
-    return forms.CharField(
+    """Return a field of one line that browsers can fill in: it is printed on parcels and in emails."""
+    return OneLineField(
         max_length=max_length,
-        validators=[validate_one_line],
         widget=forms.TextInput(attrs={"autocomplete": autocomplete}),
         error_messages={"required": _("We need this to ship your order.")},
         **options,
@@ -63,7 +54,7 @@ def render_options(choices: tuple[tuple[str, str], ...], chosen: str | None) -> 
 class CheckoutForm(forms.Form):
     """A shopper's entries on the checkout page. The card itself goes to Stripe, never to us."""
 
-    email = forms.EmailField(
+    email = EmailAddressField(
         label=_("Email"),
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email", "inputmode": "email"}),

@@ -8,9 +8,11 @@ from django import forms
 from django.contrib.auth.models import AbstractBaseUser
 from django.utils.functional import Promise
 
+from shop.core.plain_text import OneLineField
+
 
 class ReasonForm(forms.Form):
-    reason = forms.CharField(max_length=200, help_text="Shown in the admin and kept in the audit log.")
+    reason = OneLineField(max_length=200, help_text="Shown in the admin and kept in the audit log.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import transaction
+from django.db import models, transaction
 from django.db.models import Model
 from django.http import HttpRequest
 
 from shop.admin import conflicts
-from shop.core import audit_log, numerals
+from shop.core import audit_log, numerals, plain_text
 
 __all__ = [
     "AuditedAdmin",
@@ -39,11 +40,20 @@ else:
         def __class_getitem__(cls, _parameters):
             return cls
 
+    FORM_FIELDS = {
+        **numerals.FORM_FIELDS,
+        **plain_text.FORM_FIELDS,
+        models.SlugField: {"widget": AdminTextInputWidget},  # its own form field refuses all but letters
+    }
+
     class ModelAdmin(Subscripted, admin.ModelAdmin):
-        formfield_overrides = numerals.FORM_FIELDS
+        formfield_overrides = FORM_FIELDS
+
+        def get_object(self, request, object_id, from_field=None):
+            return super().get_object(request, object_id, from_field or None)  # ?_to_field= names no field
 
     class TabularInline(Subscripted, admin.TabularInline):
-        formfield_overrides = numerals.FORM_FIELDS
+        formfield_overrides = FORM_FIELDS
 
     class ModelForm(Subscripted, forms.ModelForm):
         pass
@@ -193,10 +203,13 @@ def person(request: HttpRequest) -> AbstractBaseUser | None:
 
 def changes(form: Any) -> tuple[dict[str, str], dict[str, str]]:
     """Return a bound form's changed fields before and after, as text; those of a row carry the row's name."""
-    prefix = f"{form.instance} · " if form.prefix else ""
-    if form.prefix and form.cleaned_data.get("DELETE"):
-        return {prefix.removesuffix(" · "): "deleted"}, {}
     key = form._meta.model._meta.pk.name
+    is_deleted = form.prefix and form.cleaned_data.get("DELETE")
+    if is_deleted and form.cleaned_data.get(key) is None:
+        return {}, {}  # a new row that was never saved
+    prefix = f"{form.instance} · " if form.prefix else ""
+    if is_deleted:
+        return {prefix.removesuffix(" · "): "deleted"}, {}
     names = [name for name in form.changed_data if name != key and "password" not in name]
     return (
         {prefix + name: str(form.initial.get(name, "")) for name in names},

@@ -5,6 +5,9 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.core.validators import ProhibitNullCharactersValidator
+
+from shop.core import plain_text
 
 
 def parse_options(text: str) -> dict[str, str]:
@@ -31,9 +34,19 @@ def parse_json(text: str) -> dict[str, str]:
         raise ValidationError(
             f"This isn't valid JSON from character {error.pos + 1} on. Enter name=value, such as size=M."
         ) from error
+    except (ValueError, RecursionError):  # a number of thousands of digits, or a list in a list in a list …
+        raise ValidationError("Each option has one plain value, such as size=M.") from None
     if not all(isinstance(value, str | int | float) for value in options.values()):
         raise ValidationError("Each option has one plain value, such as size=M.")
-    return {str(name): str(value) for name, value in options.items()}
+    return {clean(str(name)): clean(str(value)) for name, value in options.items()}
+
+
+def clean(text: str) -> str:
+    """Return one line without invisible characters; JSON may contain any. Raises ValidationError."""
+    text = plain_text.one_line(text).strip()
+    ProhibitNullCharactersValidator()(text)
+    plain_text.validate_one_line(text)
+    return text
 
 
 def format_options(options: dict[str, Any]) -> str:
@@ -58,7 +71,7 @@ class OptionsField(forms.CharField):
     def to_python(self, value: Any) -> Any:
         if isinstance(value, dict):
             return value
-        return parse_options(super().to_python(value) or "")
+        return parse_options(clean(super().to_python(value) or ""))
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from unicodedata import category
 
 from django import forms
 from django.core.exceptions import ValidationError
@@ -49,10 +50,16 @@ def parse(text: str, *, decimals: int | None) -> Decimal:
     return Decimal(sign + with_decimal_point(digits, decimals=decimals))
 
 
+def without_marks(text: str) -> str:
+    """Return the text without the invisible marks that spreadsheets and web pages put around numbers."""
+    return "".join(letter for letter in text if category(letter) != "Cf")
+
+
 def plain(text: str) -> str:
-    """Return the text with ASCII digits, without spaces and apostrophes."""
+    """Return the text with ASCII digits, without spaces, apostrophes and invisible marks."""
     ascii_digits = (
-        str(int(letter)) if letter.isdecimal() else letter for letter in text.translate(FULL_WIDTH)
+        str(int(letter)) if letter.isdecimal() else letter
+        for letter in without_marks(text).translate(FULL_WIDTH)
     )
     return IGNORED.sub("", "".join(ascii_digits))
 

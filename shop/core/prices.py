@@ -14,6 +14,7 @@ MAX_AMOUNT = 99_999_999  # in the currency's smallest unit: Stripe takes no amou
 
 def parse_price(text: str, *, currency: str) -> int:
     """Return a price in the currency's smallest unit. Raises ValidationError, also for another currency."""
+    text = numerals.without_marks(text)
     symbol = money.SYMBOLS.get(currency, currency).strip()
     named = re.sub(r"[\d.,'’\s-]", "", text.translate(numerals.FULL_WIDTH)).upper()
     if named and named not in {currency, symbol}:

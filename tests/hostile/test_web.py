@@ -12,8 +12,10 @@ from urllib.parse import unquote_to_bytes
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
+from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from pytest_django import Settings
 
@@ -81,7 +83,8 @@ LOGIN = Route(
     form=("username", "password", "next", CSRF), query=("next",), cookies=("session", "csrf", "messages")
 )
 # Strangers get the login page, before a view of the admin sees anything of theirs.
-BEHIND_LOGIN = Route(query=("next", "q", "p", "o", "_changelist_filters"))
+BEHIND_LOGIN = Route(query=("next", "q", "p", "o", "_to_field", "_popup", "_changelist_filters"))
+COLLEAGUES_CASES = 6  # whose pages take longer
 
 
 def routes(resolver: URLResolver | None = None, prefix: str = "") -> Iterator[str]:
@@ -230,11 +233,15 @@ def assert_fits(reply: Reply, name: str, request: HostileRequest) -> None:
         assert reply.kind in {HTML, JSON, PROBLEM}, f"{reply} {request}"[:3_000]
 
 
-def hostile_replies(world: World, name: str, route: Route) -> Iterator[tuple[HostileRequest, Reply]]:
+def hostile_replies(
+    world: World, name: str, route: Route, *, cases: int = CASES, session: str = ""
+) -> Iterator[tuple[HostileRequest, Reply]]:
     """Send a right request, then hostile ones. Each form finds the database as it was."""
     values = Values(Random(name))
-    for case in range(CASES):
+    for case in range(cases):
         request, arguments = world.request(name, route)
+        if session:
+            request.cookies.append((b"session", session.encode()))
         if case:
             request.spoil(values, arguments)
         with kept_database() if route.form else nullcontext():
@@ -265,3 +272,14 @@ def test_admin_has_a_fitting_page_for_every_hostile_stranger(world: World, part:
             route = LOGIN if name == "admin/login/" else BEHIND_LOGIN
             for request, reply in hostile_replies(world, name, route):
                 assert_fits(reply, name, request)
+
+
+def test_admin_has_a_fitting_page_for_a_hostile_colleague(world: World) -> None:
+    client = Client()
+    client.force_login(User.objects.create_superuser("grace"))
+    session = client.cookies["session"].value
+    for name in ADMIN:
+        for request, reply in hostile_replies(
+            world, name, BEHIND_LOGIN, cases=COLLEAGUES_CASES, session=session
+        ):
+            assert_fits(reply, name, request)

@@ -14,6 +14,7 @@ from drops.scaling.planning.checks import MAX_EXPECTED_SHOPPERS
 from drops.scaling.providers import PROVIDERS, BadLocator, Field
 from shop.admin.base import BaseInlineFormSet, ModelForm
 from shop.core import numerals
+from shop.core.plain_text import OneLineField
 
 LOCATOR_PREFIX = "locator_"
 
@@ -107,8 +108,8 @@ def form_for(*, provider: str) -> type[TargetForm]:
     return type("TargetForm", (TargetForm,), fields | {"provider": provider, "__module__": __name__})
 
 
-def _locator_form_field(field: Field) -> forms.CharField:
-    return forms.CharField(
+def _locator_form_field(field: Field) -> OneLineField:
+    return OneLineField(
         label=capfirst(field.label), help_text=field.help, required=field.required, max_length=300
     )
 

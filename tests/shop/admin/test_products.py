@@ -78,6 +78,15 @@ def test_product_is_made_with_variants_and_pictures(log_in: Any, photo: SimpleUp
     ]
 
 
+def test_new_row_that_is_marked_for_deletion_is_ignored(log_in: Any) -> None:
+    rows = [{"sku": "NP-1", "options": "size=M"}, {"sku": "NP-2", "options": "size=L", "DELETE": "on"}]
+    answer = log_in("merchandisers").post(ADD, form(variants=rows))
+
+    assert answer.status_code == 302
+    assert [variant.sku for variant in Variant.objects.all()] == ["NP-1"]
+    assert "NP-2" not in str(AuditEntry.objects.get().after)
+
+
 def test_picture_without_alternative_text_is_refused(log_in: Any, photo: SimpleUploadedFile) -> None:
     answer = log_in("merchandisers").post(ADD, form(pictures=[{"role": "hero", "image": photo, "alt": ""}]))
 
