@@ -32,6 +32,7 @@ class Checkpoint(models.Model):
     drop = models.OneToOneField(Drop, models.CASCADE, primary_key=True, related_name="checkpoint")
     term = models.PositiveBigIntegerField(default=0)
     tick = models.PositiveBigIntegerField(default=0)
+    published_tick = models.PositiveBigIntegerField(db_default=0)  # the last that Redis is known to have
     epoch = models.PositiveIntegerField(default=0)  # increases each time the drop adopts a Redis server
     run_id = models.CharField(max_length=40, default="")  # of the adopted Redis server
     counter_limit = models.PositiveBigIntegerField(default=0)  # all indices given so far are below it

@@ -12,6 +12,7 @@ from drops.waitingroom.gatekeeper.leader import LeadershipLost
 
 FIELDS = (
     "tick",
+    "published_tick",
     "epoch",
     "run_id",
     "counter_limit",
@@ -32,6 +33,7 @@ COMMIT = f"""
     SET term = leader.term,
         at = now(),
         tick = decided.tick,
+        published_tick = decided.published_tick,
         epoch = decided.epoch,
         run_id = decided.run_id,
         counter_limit = greatest(c.counter_limit, decided.counter_limit),
@@ -44,6 +46,7 @@ COMMIT = f"""
     FROM leader, unnest(
         %(drop)s::uuid[],
         %(tick)s::bigint[],
+        %(published_tick)s::bigint[],
         %(epoch)s::integer[],
         %(run_id)s::text[],
         %(counter_limit)s::bigint[],
@@ -54,7 +57,8 @@ COMMIT = f"""
         %(entered)s::bigint[],
         %(reason)s::text[]
     ) AS decided (
-        drop_id, tick, epoch, run_id, counter_limit, joined, cursor, cursor_moved_at, allowance, entered, reason
+        drop_id, tick, published_tick, epoch, run_id, counter_limit, joined, cursor, cursor_moved_at, allowance,
+        entered, reason
     )
     WHERE c.drop_id = decided.drop_id
 """

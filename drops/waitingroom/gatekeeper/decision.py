@@ -36,6 +36,8 @@ def update_counter(snapshot: DropSnapshot, rate: JoinRate) -> None:
     checkpoint.tick += 1
     if redis is None:
         return
+    if is_rewound(snapshot, redis):
+        snapshot.repeated = range(redis.number("joined"), redis.number("counter"))
     snapshot.entered_at = rate.entered_at = recent_entries(redis, rate.entered_at)
     checkpoint.entered = max(checkpoint.entered, redis.number("entered"))
     joined = redis.number("counter")
@@ -67,7 +69,23 @@ def needs_adoption(snapshot: DropSnapshot, redis: lua.WaitingRoomState) -> bool:
         or redis.number("epoch") != checkpoint.epoch
         or redis.fields.get("drop") != str(snapshot.drop.pk)
         or redis.number("limit") > checkpoint.counter_limit
+        or snapshot.repeated is not None
     )
+
+
+def is_rewound(snapshot: DropSnapshot, redis: lua.WaitingRoomState) -> bool:
+    """Whether a server that is in use has gone back to data of its past: a machine's snapshot was restored.
+
+    Its run id is the same, so it went on counting, from where it was: it has given indices a second time.
+    """
+    checkpoint = snapshot.checkpoint
+    if not redis.adopted or redis.fields.get("drop") != str(snapshot.drop.pk):
+        return False  # nobody has joined there
+    is_same_epoch = redis.number("epoch") == checkpoint.epoch
+    has_lost_counts = (
+        redis.number("counter") < checkpoint.joined or redis.number("entered") < checkpoint.entered
+    )
+    return redis.number("tick") < checkpoint.published_tick or (is_same_epoch and has_lost_counts)
 
 
 def is_ahead_of_postgres(snapshot: DropSnapshot, redis: lua.WaitingRoomState) -> bool:

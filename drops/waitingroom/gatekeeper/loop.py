@@ -27,7 +27,16 @@ from drops import admission, drop_actions, lifecycle, shuffle_keys
 from drops.lifecycle import Phase
 from drops.models import Ceiling, Edition
 from drops.shuffle_keys import ShuffleKeyUnusable
-from drops.waitingroom.gatekeeper import checkpoints, decision, faults, leader, pace, publishing, snapshots
+from drops.waitingroom.gatekeeper import (
+    checkpoints,
+    decision,
+    faults,
+    leader,
+    pace,
+    publishing,
+    repeats,
+    snapshots,
+)
 from drops.waitingroom.gatekeeper.allocation import RecentCalls
 from drops.waitingroom.gatekeeper.decision import JoinRate
 from drops.waitingroom.gatekeeper.leader import LeadershipLost, LeadershipTaken
@@ -53,6 +62,7 @@ class DropMemory:
     slug: str = ""
     phase: Phase | None = None  # as last published
     published_at: float = 0.0  # monotonic
+    published_tick: int = 0
     rate: JoinRate = field(default_factory=JoinRate)
     pace: PaceMeter = field(default_factory=PaceMeter)
     calls: RecentCalls = field(default_factory=RecentCalls)
@@ -166,7 +176,9 @@ class Gatekeeper:
         self.read_redis(due)
         snapshots.count_stock_and_holds(due=due, every=every)
         for snapshot in due:
-            decision.update_counter(snapshot, self.memory[snapshot.drop.pk].rate)
+            memory, checkpoint = self.memory[snapshot.drop.pk], snapshot.checkpoint
+            checkpoint.published_tick = max(checkpoint.published_tick, memory.published_tick)
+            decision.update_counter(snapshot, memory.rate)
         active = active_ceilings(due)
         decision.decide(due=due, every=every, active=active)
         for snapshot in due:
@@ -211,7 +223,7 @@ class Gatekeeper:
         term = self.leading_term()
         try:
             if snapshot.adopt_from is not None:
-                publishing.adopt(redis=self.redis, term=term, snapshot=snapshot, counter=snapshot.adopt_from)
+                self.adopt(snapshot, counter=snapshot.adopt_from)
             if snapshot.phase is Phase.OPENING:
                 self.seal(snapshot)
             publishing.publish(redis=self.redis, term=term, snapshot=snapshot)
@@ -221,10 +233,25 @@ class Gatekeeper:
             if leader.release(term=term):
                 faults.alert_older_postgres(snapshot)
             raise LeadershipLost from outdated
-        except (lua.NotAdopted, lua.RunIdMismatch):
-            return  # the server was replaced during this tick: the next one adopts it
+        except (lua.NotAdopted, lua.RunIdMismatch, lua.StateRewound):
+            return  # the server was replaced or rewound during this tick: the next one adopts it
         memory = self.memory[snapshot.drop.pk]
         memory.slug, memory.phase, memory.published_at = snapshot.drop.slug, snapshot.phase, self.clock()
+        memory.published_tick = snapshot.checkpoint.tick
+
+    def adopt(self, snapshot: DropSnapshot, *, counter: int) -> None:
+        """Adopt the server; counting resumes at `counter`. If it gave indices twice, list them for ops.
+
+        Raises: lua.ScriptRefused, RedisError.
+        """
+        if snapshot.repeated is not None:
+            # Before the adoption: a process that dies right after it has alerted ops.
+            repeats.record(snapshot, snapshot.repeated)
+        given = publishing.adopt(
+            redis=self.redis, term=self.leading_term(), snapshot=snapshot, counter=counter
+        )
+        if snapshot.repeated is not None and given > snapshot.repeated.stop:
+            repeats.record(snapshot, range(snapshot.repeated.start, given))
 
     def seal(self, snapshot: DropSnapshot) -> None:
         """Close the lobby and commit its size, unless the drop's key can't be used.
@@ -270,6 +297,7 @@ class Gatekeeper:
                 lua.delete_keys(self.redis, checkpoint.drop.slug)
                 checkpoints.record_deleted_keys(term=self.leading_term(), checkpoint=checkpoint)
                 faults.resolve_older_postgres(checkpoint.drop.slug)
+                repeats.resolve(checkpoint.drop)
                 self.memory.pop(checkpoint.drop_id, None)
 
     @contextmanager

@@ -33,16 +33,28 @@ def publish(*, redis: Redis, term: int, snapshot: DropSnapshot) -> None:
         status=documents.encode(build_status(snapshot)),
         seal=committed_seal(snapshot),
         theme=theme(snapshot),
+        progress=progress(snapshot),
     )
 
 
-def adopt(*, redis: Redis, term: int, snapshot: DropSnapshot, counter: int) -> None:
+def progress(snapshot: DropSnapshot) -> lua.Progress:
+    """Return what says, at the next tick, whether the server still has what this tick published."""
+    checkpoint = snapshot.checkpoint
+    seen_tick = checkpoint.tick  # the adoption has just written it
+    if snapshot.adopt_from is None and snapshot.redis is not None:
+        seen_tick = snapshot.redis.number("tick")
+    return lua.Progress(seen_tick=seen_tick, tick=checkpoint.tick, joined=checkpoint.joined)
+
+
+def adopt(*, redis: Redis, term: int, snapshot: DropSnapshot, counter: int) -> int:
     """Adopt the Redis server for the drop; counting resumes at `counter`.
+
+    Returns the server's own counter until now.
 
     Raises: lua.ScriptRefused, RedisError.
     """
     drop, checkpoint = snapshot.drop, snapshot.checkpoint
-    lua.adopt(
+    return lua.adopt(
         redis,
         drop.slug,
         drop=drop.pk,
@@ -59,6 +71,7 @@ def adopt(*, redis: Redis, term: int, snapshot: DropSnapshot, counter: int) -> N
         closed=is_closed(snapshot),
         seal=committed_seal(snapshot),
         theme=theme(snapshot),
+        tick=checkpoint.tick,
     )
 
 

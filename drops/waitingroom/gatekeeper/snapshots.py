@@ -82,6 +82,7 @@ class DropSnapshot:
     adopt_from: int | None = None  # where counting resumes, if the Redis server is to be adopted
     pace: float | None = None  # places called per second; None: not measured, see pace.py
     is_redis_ahead: bool = False  # of Postgres: see decision.is_ahead_of_postgres
+    repeated: range | None = None  # indices that may have been given twice: see decision.is_rewound
     counts: dict[int, stock.UnitCounts] = field(default_factory=dict)  # by edition id
     holds: HoldCounts = HoldCounts()
     calls: RecentCalls = field(default_factory=RecentCalls)

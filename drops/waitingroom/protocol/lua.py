@@ -72,6 +72,10 @@ class OutdatedTerm(ScriptRefused):
         self.newest = newest
 
 
+class StateRewound(ScriptRefused):
+    """The server has gone back to older data since it was read: a snapshot was restored."""
+
+
 class RunIdMismatch(ScriptRefused):
     """The server's run id is not the one that was to be adopted."""
 
@@ -141,6 +145,8 @@ def _checked(script: Script, reply: Any) -> list[Any]:
             raise NotCalled(rest[0])
         case "older":
             raise OutdatedTerm(rest[0])
+        case "older data":
+            raise StateRewound
         case "foreign":
             raise RunIdMismatch(_text(rest[0]))
     return rest
@@ -200,6 +206,17 @@ def close_lobby(redis: Redis, slug: str, *, term: int) -> int:
     return int(n)
 
 
+class Progress(NamedTuple):
+    """The tick that publishes, with the counter that it read, and the tick that the server had then.
+
+    A server whose tick is an older one has gone back to data of its past.
+    """
+
+    seen_tick: int
+    tick: int
+    joined: int
+
+
 class Seal(NamedTuple):
     """A committed seal: how many indices it covers, and the seed of their places."""
 
@@ -220,6 +237,7 @@ def publish(
     status: str,
     seal: Seal | None = None,
     theme: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write what Postgres has committed.
 
@@ -228,16 +246,19 @@ def publish(
 
     `status` is the encoded document, `theme` the title and colours of the page without JavaScript.
 
-    Raises: NotAdopted, OutdatedTerm.
+    Raises: NotAdopted, OutdatedTerm, StateRewound.
     """
     fields = {
         "most": {"limit": limit, "cursor": cursor, "closed": int(closed)},
         "allowance": allowance,
         "once": _seal_fields(seal),
-        "set": {"paused": str(int(paused))} | _theme_fields(theme),
+        "set": {"paused": str(int(paused))} | _theme_fields(theme) | _progress_fields(progress),
     }
     names = [keys.state(slug), keys.seconds(slug), keys.status(slug)]
-    run(redis, PUBLISH, names, [term, status, PASS_SECONDS, json.dumps(fields)])
+    seen_tick = ""
+    if progress is not None:
+        seen_tick = str(progress.seen_tick)
+    run(redis, PUBLISH, names, [term, status, PASS_SECONDS, json.dumps(fields), seen_tick])
 
 
 def adopt(
@@ -259,30 +280,39 @@ def adopt(
     seal: Seal | None = None,
     theme: Mapping[str, str] | None = None,
     status: str = "",
-) -> None:
+    tick: int = 0,
+) -> int:
     """Adopt the server for a drop's waiting room, for the first time or again.
 
     Counting resumes at `counter`: the limit committed before this adoption. The new `limit`, `epoch` and
     `run_id` are committed before this call. What the server still has (the indices of clients, the times of
-    entries) stays.
+    entries) stays. Returns the server's own counter, up to which it has given indices until now.
 
     Raises: RunIdMismatch, OutdatedTerm.
     """
     numbers = {"epoch": epoch, "counter": counter, "limit": limit, "cursor": cursor, "entered": entered}
     texts = {"lobby": str(lobby), "paused": str(int(paused))} | _seal_fields(seal) | _theme_fields(theme)
+    texts |= _progress_fields(Progress(seen_tick=0, tick=tick, joined=counter))
     fields = {
         "most": numbers | {"closed": int(closed)},
         "allowance": allowance,
         "set": texts,
         "unset": [name for name in ("seed", "n") if name not in texts],
     }
-    run(redis, ADOPT, keys.all_of(slug), [run_id, term, str(drop), json.dumps(fields), status])
+    (before,) = run(redis, ADOPT, keys.all_of(slug), [run_id, term, str(drop), json.dumps(fields), status])
+    return int(before)
 
 
 def _seal_fields(seal: Seal | None) -> dict[str, str]:
     if seal is None:
         return {}
     return {"seed": seal.seed.hex(), "n": str(seal.n)}
+
+
+def _progress_fields(progress: Progress | None) -> dict[str, str]:
+    if progress is None:
+        return {}
+    return {"tick": str(progress.tick), "joined": str(progress.joined)}
 
 
 def _theme_fields(theme: Mapping[str, str] | None) -> dict[str, str]:

@@ -2,7 +2,7 @@
 -- data, or one that was out of use for a while. Counting resumes at the committed limit.
 -- KEYS state, clients, entries, seconds, status · ARGV run id, term, drop id, JSON of
 --   {"most": {name: number}, "allowance": number, "set": {name: text}, "unset": [name]}, status document or ''
--- → {'adopted'} · {'foreign', run id of the server} · {'older', the newer term}
+-- → {'adopted', the counter until now} · {'foreign', run id of the server} · {'older', the newer term}
 local here = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 if ARGV[1] ~= here then return {'foreign', here} end
 -- Data of an earlier drop with the same slug must not be taken for this drop's.
@@ -10,6 +10,7 @@ if redis.call('HGET', KEYS[1], 'drop') ~= ARGV[3] then redis.call('DEL', unpack(
 local term = redis.call('HGET', KEYS[1], 'term')
 if term and tonumber(ARGV[2]) < tonumber(term) then return {'older', tonumber(term)} end
 
+local counter = tonumber(redis.call('HGET', KEYS[1], 'counter') or 0)
 local fields = cjson.decode(ARGV[4])
 for _, name in ipairs(fields.unset) do redis.call('HDEL', KEYS[1], name) end
 for name, value in pairs(fields.most) do
@@ -20,4 +21,4 @@ set_allowance(KEYS[1], fields.allowance)
 for name, value in pairs(fields.set) do redis.call('HSET', KEYS[1], name, value) end
 redis.call('HSET', KEYS[1], 'term', ARGV[2], 'drop', ARGV[3], 'run', here)
 if ARGV[5] ~= '' then redis.call('SET', KEYS[5], ARGV[5]) end
-return {'adopted'}
+return {'adopted', counter}

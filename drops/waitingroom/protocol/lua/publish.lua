@@ -1,11 +1,14 @@
 -- Writes what Postgres has committed: cursor and limit only grow, the allowance falls no further than what has entered,
 -- the seed is set once, and an older term is refused.
 -- KEYS state, seconds, status · ARGV term, status document or '', seconds of entries to keep, then JSON of
---   {"most": {name: number}, "allowance": number, "once": {name: text}, "set": {name: text}}
--- → {'published'} · {'older', the newer term} · {'unadopted'}
+--   {"most": {name: number}, "allowance": number, "once": {name: text}, "set": {name: text}}, and the tick that was read
+--   before deciding, or ''
+-- → {'published'} · {'older', the newer term} · {'older data'} · {'unadopted'}
 if not adopted(KEYS[1]) then return {'unadopted'} end
 local term = tonumber(redis.call('HGET', KEYS[1], 'term'))
 if tonumber(ARGV[1]) < term then return {'older', term} end
+-- A snapshot was restored since: what has happened must be seen before it is overwritten.
+if ARGV[5] ~= '' and tonumber(redis.call('HGET', KEYS[1], 'tick') or 0) < tonumber(ARGV[5]) then return {'older data'} end
 redis.call('HSET', KEYS[1], 'term', ARGV[1])
 
 local fields = cjson.decode(ARGV[4])
