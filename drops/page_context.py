@@ -20,6 +20,7 @@ STATES = (
     *(phase.value for phase in Phase if phase != Phase.DRAFT),
     "joined",
     "drawing",
+    "unplaced",
     "waiting",
     "called",
     "turn",

@@ -207,6 +207,20 @@ class TestFalseNews:
         assert seconds > 15
         assert not state(page).locator("[data-slot=notice]").is_visible()
 
+    def test_a_draw_that_is_over_isn_t_said_to_go_on_without_a_status(
+        self, open_line: Any, look: Look
+    ) -> None:
+        page, change_status = open_line(index=3, cursor=0, away=True)
+
+        expect(state(page)).to_contain_text("You're in the line")
+        expect(state(page)).to_contain_text("Reconnecting. Your place is kept.")
+        expect(state(page)).not_to_contain_text("being drawn")
+        look(page, "unplaced")
+
+        change_status(away=False)
+        ask_again(page)
+        expect(state(page)).to_have_attribute("data-now", "waiting")
+
     @pytest.mark.parametrize("pace", [None, 0, 5.0])
     def test_an_estimate_needs_a_measured_pace(self, open_line: Any, pace: float | None) -> None:
         page, _change = open_line(index=20_000, cursor=19_948, entered=9_974, pace=pace, rate=25.0)

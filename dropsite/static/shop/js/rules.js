@@ -27,7 +27,8 @@ export function phaseAt(phase, { lobby, opens }, now) {
 export function pageState({ phase, index, place, cursor }) {
   if (index === null || OVER.includes(phase)) return phase;
   if (phase === "announced" || phase === "lobby") return "joined";
-  if (phase === "opening" || place === null) return "drawing";
+  if (phase === "opening") return "drawing";
+  if (place === null) return "unplaced"; // no status has arrived yet
   if (place >= cursor) return "waiting";
   return phase === "paused" ? "called" : "turn";
 }
