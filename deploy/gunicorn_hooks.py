@@ -1,8 +1,12 @@
-"""gunicorn's configuration for every fleet of the Procfile: a fleet that grows or shrinks logs a line."""
+"""gunicorn's configuration for every fleet of the Procfile: limits, and a line when it grows or shrinks."""
 
 import asyncio
 import logging
 from typing import Any
+
+# As much as the edge lets through: what is too long gets the edge's page, which says what to do.
+limit_request_line = 8_190
+limit_request_fields = 8_192
 
 
 def is_not_cancellation(record: logging.LogRecord) -> bool:

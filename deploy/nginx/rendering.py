@@ -22,7 +22,7 @@ PAGES_LOCATION = """\
     location ^~ /edge/ {{
       internal;
       alias {folder}/;
-      add_header Retry-After 10 always;
+      add_header Retry-After $retry_after always;
       add_header Cache-Control no-store always;
       add_header Content-Security-Policy "default-src 'none'; style-src {hashes}" always;
       add_header X-Content-Type-Options nosniff always;
