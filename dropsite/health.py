@@ -14,8 +14,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from drops import shuffle_keys
 from payments import dispatch
-from shop.core import clock_skew, database, redis_servers
-from shop.core.models import ClockReading
+from shop.core import clock_skew, database_watch, redis_servers
 
 
 class ServiceNotReady(Exception):
@@ -43,13 +42,9 @@ def find_problems() -> dict[str, str]:
 
 
 def check_database() -> None:
-    """Write, with all of the pool's connections open, so that no shopper waits for one.
-
-    The statement changes no row and locks none, but a server that is read-only refuses it.
-    """
+    """Write, with all of the pool's connections open, so that no shopper waits for one."""
     with database_errors():
-        # The one that is idle in the pool may be dead, without harm: the next one counts.
-        database.try_twice(lambda: ClockReading.objects.filter(machine="").update(skew_seconds=0))
+        database_watch.check_write()
         pool = getattr(connection, "pool", None)
         if pool is not None and pool.get_stats()["pool_size"] < pool.min_size:
             raise ServiceNotReady("The pool has not opened all its connections.")

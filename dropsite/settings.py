@@ -32,6 +32,8 @@ ALLOWED_HOSTS: list[str] = need.list("ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = [SHOP_ORIGIN]
 LOG_LEVEL = env.str("LOG_LEVEL", "WARNING")
 LOG_FORMAT = env.str("LOG_FORMAT", "text" if DEMO else "json", validate=validate.OneOf(["json", "text"]))
+BIND = env.str("BIND", "127.0.0.1")  # the address on which processes listen
+PORT_GATEKEEPER = env.int("PORT_GATEKEEPER", 0)  # of a gatekeeper's /healthz/ready; 0: none
 RUN_DIR = env.str("RUN_DIR", "")  # the folder of this machine's control sockets
 
 DATABASE = need.dj_db_url("DATABASE_URL")

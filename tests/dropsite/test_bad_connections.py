@@ -1,5 +1,6 @@
 """Connections that went bad, cut or read-only: they are replaced, with all of their age."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -25,7 +26,7 @@ from drops.models import Drop, Edition, Hold
 from drops.scaling.control import watchdog
 from dropsite.management.commands.crowd import Command as CrowdCommand
 from dropsite.middleware.retry_reading import RetryReadingMiddleware
-from shop.core import clock_skew, database, redis_servers
+from shop.core import clock_skew, database, database_watch, redis_servers
 from tests import databases
 from tests.admin_clients import PLAIN
 from tests.databases_gone_bad import cut, fill_pool, pool, read_only
@@ -33,8 +34,9 @@ from tests.drops.views.conftest import client
 from tests.drops.views.shopping import choose, let_in
 from tests.factories import make_drop, make_hold
 from tests.servers import until
+from tests.shop.core.test_alerts import receiver
 
-__all__ = ["client"]
+__all__ = ["client", "receiver"]
 
 PAGES = (
     "/",
@@ -225,6 +227,60 @@ class TestReadiness:
             "readiness",
             seconds=20,
         )
+
+
+class TestAlert:
+    """Ops hear of it although no alert can be stored."""
+
+    def test_is_sent_once_in_each_outage(
+        self, settings: Settings, receiver: Any, mailoutbox: list[Any]
+    ) -> None:
+        settings.OPS_MAIL = "ops@shop.example"
+        watch = database_watch.Watch()
+        assert watch.check()
+        for count in (1, 2):
+            databases.disconnect()
+            with read_only():
+                assert [watch.check() for _ in range(4)] == [False] * 4
+                assert (len(mailoutbox), len(receiver.got)) == (count, count)
+            until(watch.check, "writes", seconds=20)
+
+        assert mailoutbox[0].to == ["ops@shop.example"]
+        assert mailoutbox[0].body.startswith("The database takes no writes (InternalError). Nothing is sold")
+        said = json.loads(receiver.got[0][1])
+        assert (said["type"], said["about"], said["words"] + "\n") == (
+            "database.alert",
+            "database",
+            mailoutbox[0].body,
+        )
+
+    def test_a_cut_or_a_short_outage_needs_nobody(self, settings: Settings, mailoutbox: list[Any]) -> None:
+        settings.OPS_MAIL = "ops@shop.example"
+        watch = database_watch.Watch()
+        fill_pool()
+        cut()
+        assert watch.check()
+        databases.disconnect()
+        with read_only():
+            assert not watch.check()
+        until(database_watch.Watch().check, "writes", seconds=20)
+
+        assert watch.check()
+        assert mailoutbox == []
+
+    def test_what_can_not_be_sent_is_logged_and_stops_nothing(
+        self, settings: Settings, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        settings.OPS_MAIL = "ops@shop.example"
+        settings.OPS_WEBHOOK_URL, settings.OPS_WEBHOOK_SECRET = "http://127.0.0.1:9/", "secret"
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_PORT = 1
+        database_watch.send_at_once(message="Why.")
+
+        assert [record.getMessage() for record in caplog.records] == [
+            "The alert about the database can't be sent by email",
+            "The alert about the database can't be posted",
+        ]
 
 
 class TestWorkers:

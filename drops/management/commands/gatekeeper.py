@@ -6,6 +6,7 @@ Each also watches in a thread that pre-scaling keeps ticking, since beat can't r
 import os
 import signal
 import socket
+from contextlib import AbstractContextManager, nullcontext
 from threading import Event, Thread
 from typing import Any
 
@@ -15,6 +16,7 @@ from django.core.management.base import BaseCommand, CommandError
 from drops import shuffle_keys
 from drops.scaling.control import watchdog
 from drops.waitingroom.gatekeeper.loop import Gatekeeper, connect
+from drops.waitingroom.gatekeeper.readiness import ReadinessServer
 
 
 class Command(BaseCommand):
@@ -30,4 +32,18 @@ class Command(BaseCommand):
             signal.signal(number, lambda *_: stop.set())
         Thread(target=watchdog.run, args=[stop], daemon=True).start()
         redis = connect(settings.LINE_REDIS_URL)
-        Gatekeeper(redis=redis, holder=f"{socket.gethostname()}:{os.getpid()}").run(stop)
+        gatekeeper = Gatekeeper(redis=redis, holder=f"{socket.gethostname()}:{os.getpid()}")
+        with self.readiness(gatekeeper):
+            gatekeeper.run(stop)
+
+    def readiness(self, gatekeeper: Gatekeeper) -> AbstractContextManager[object]:
+        """Return the block in which the gatekeeper's readiness can be asked for, if a port is set.
+
+        Raises: CommandError.
+        """
+        if not settings.PORT_GATEKEEPER:
+            return nullcontext()
+        try:
+            return ReadinessServer(gatekeeper, host=settings.BIND, port=settings.PORT_GATEKEEPER)
+        except OSError as error:
+            raise CommandError(f"PORT_GATEKEEPER={settings.PORT_GATEKEEPER}: {error.strerror}.") from error

@@ -1,4 +1,4 @@
-"""Watches the heartbeat, the Redis servers and this machine's clock from the gatekeeper's process.
+"""Watches the heartbeat, the database, the Redis servers and the clock from the gatekeeper's process.
 
 If beat, its workers or the broker are down, they can't alert anyone: the alert is raised and sent from here.
 """
@@ -9,7 +9,7 @@ from threading import Event
 from django.db import Error, close_old_connections
 
 from drops.scaling.control import heartbeat
-from shop.core import alerts, clock_skew, emails, redis_servers
+from shop.core import alerts, clock_skew, database_watch, emails, redis_servers
 
 log = logging.getLogger(__name__)
 
@@ -18,13 +18,16 @@ CHECK_SECONDS = 30.0
 
 def run(stop: Event, *, every_seconds: float = CHECK_SECONDS) -> None:
     """Check the heartbeat regularly until `stop` is set."""
-    servers = redis_servers.Watch()
+    database, servers = database_watch.Watch(), redis_servers.Watch()
     while not stop.wait(every_seconds):
         try:
-            check(servers)
+            if database.check():
+                check(servers)
         except Exception:
             # A bug in one check must not end all of them: nobody would notice that the thread is gone.
             log.exception("A check of the watchdog failed; the next one follows in %s s", every_seconds)
+        finally:
+            close_old_connections()
 
 
 def check(servers: redis_servers.Watch) -> bool:

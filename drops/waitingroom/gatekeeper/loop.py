@@ -89,6 +89,10 @@ class Gatekeeper:
         self.outages = faults.Outages(clock)
         self.alerting = faults.Alerting()
         self.cleaned_at = clock()
+        self.ticked_at = clock()  # when the last tick ended, with or without success
+
+    def seconds_since_tick(self) -> float:
+        return self.clock() - self.ticked_at
 
     def run(self, stop: Event) -> None:
         """Tick until `stop` is set, then let another gatekeeper take over at once."""
@@ -96,6 +100,7 @@ class Gatekeeper:
         while not stop.wait(wait):
             began = self.clock()
             wait = max(MIN_TICK_SECONDS, self.run_once_safely() - (self.clock() - began))
+            self.ticked_at = self.clock()
         self.step_down()
 
     def run_once_safely(self) -> float:
