@@ -5,6 +5,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from drops.waitingroom.gate import clock
 from drops.waitingroom.gate.batches import JoinBatcher
 from drops.waitingroom.gate.cache import DropCache
 from drops.waitingroom.gate.pages import Pages
@@ -39,17 +40,22 @@ class GateContext:
         self.joins = JoinBatcher(self.redis, self.failures)
         self.pages = Pages(config)
         self.refresher = Supervised("Refreshing the drops", self.cache.keep_fresh, self.failures)
+        self.clock = Supervised(
+            "Reporting the clock", lambda: clock.report_regularly(self.redis), self.failures
+        )
 
     def start(self) -> None:
-        """Start refreshing the cache.
+        """Start refreshing the cache, and reporting the clock.
 
         A gate starts without Redis, too, and responds 503 until it is reachable.
         """
         self.refresher.start()
+        self.clock.start()
 
     async def stop(self) -> None:
         """Stop refreshing, refuse the joins that still wait, and close the connections to Redis."""
         await self.refresher.stop()
+        await self.clock.stop()
         await self.joins.stop()
         await self.redis.aclose()
 

@@ -9,6 +9,7 @@ from typing import Any
 log = logging.getLogger(__name__)
 
 RESTART_SECONDS = 0.5  # between the end of a task and its next start
+STOP_SECONDS = 0.2  # until a task that hasn't stopped is told again
 LOG_SECONDS = 10.0  # between two lines about unexpected failures: a crowd would write thousands a second
 
 
@@ -66,6 +67,7 @@ class Supervised:
         self.is_stopped = True
         if self.timer is not None:
             self.timer.cancel()
-        if self.task is not None:
+        # Again, if need be: a client that waits with a time-out may take the first for that, and go on.
+        while self.task is not None and not self.task.done():
             self.task.cancel()
-            await asyncio.gather(self.task, return_exceptions=True)
+            await asyncio.wait([self.task], timeout=STOP_SECONDS)

@@ -29,6 +29,7 @@ from drops.models import Ceiling, Edition
 from drops.shuffle_keys import ShuffleKeyUnusable
 from drops.waitingroom.gatekeeper import (
     checkpoints,
+    clocks,
     decision,
     faults,
     leader,
@@ -52,6 +53,8 @@ IDLE_TICK_SECONDS = 2.5  # otherwise; below leader.LEASE_SECONDS, so that the le
 MIN_TICK_SECONDS = 0.02
 IDLE_PUBLISH_SECONDS = 10.0  # between the documents of a drop that doesn't run
 CLEANUP_SECONDS = 60.0
+CLOCKS_SECONDS = 300.0
+FIRST_CLOCKS_SECONDS = 10.0
 
 
 @dataclass
@@ -89,6 +92,7 @@ class Gatekeeper:
         self.outages = faults.Outages(clock)
         self.alerting = faults.Alerting()
         self.cleaned_at = clock()
+        self.clocks_due_at = clock() + FIRST_CLOCKS_SECONDS
         self.ticked_at = clock()  # when the last tick ended, with or without success
 
     def seconds_since_tick(self) -> float:
@@ -133,6 +137,7 @@ class Gatekeeper:
                 leader.renew(term=self.leading_term())
             self.list_announced(every)
             self.delete_old_keys()
+            self.record_clocks()
             self.alerting.check_keys(every)
             self.alerting.check_redis(every, unreachable_seconds=self.outages.seconds("Redis"))
         except LeadershipLost:
@@ -304,6 +309,14 @@ class Gatekeeper:
                 faults.resolve_older_postgres(checkpoint.drop.slug)
                 repeats.resolve(checkpoint.drop)
                 self.memory.pop(checkpoint.drop_id, None)
+
+    def record_clocks(self) -> None:
+        """Every few minutes, record the clocks of Redis and the gates."""
+        if self.clock() < self.clocks_due_at:
+            return
+        self.clocks_due_at = self.clock() + CLOCKS_SECONDS
+        with self.tolerate_redis_errors():
+            clocks.record(self.redis)
 
     @contextmanager
     def tolerate_redis_errors(self) -> Iterator[None]:

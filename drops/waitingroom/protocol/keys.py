@@ -9,6 +9,7 @@ SLUG = re.compile(r"[A-Za-z0-9_-]{1,50}")
 
 READINESS = "line1:readiness"  # string: written by the gate to see whether the server takes writes
 ANNOUNCED = "line1:announced"  # set: the slugs of announced drops, and NO_DROP
+CLOCKS = "line1:clocks"  # hash: written by the gates; see protocol/clocks.py
 NO_DROP = ""  # keeps the set in existence while no drop is announced: Redis deletes an empty one
 COOKIE_KINDS = ("ticket", "index", "pass", "hold", "held")
 
