@@ -69,6 +69,40 @@ def test_name_the_redis_that_is_away(
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("exclude", "status"),
+    [
+        ("broker,line", 200),
+        ("line,broker", 200),
+        ("broker,line,nothing", 200),
+        ("broker", 503),
+        ("line", 503),
+        ("", 503),
+        ("all", 503),
+    ],
+)
+def test_a_load_balancer_can_leave_out_what_shoppers_do_without(
+    client: Client, collected: None, settings: Settings, exclude: str, status: int
+) -> None:
+    settings.LINE_REDIS_URL = settings.BROKER_URL = NOWHERE
+
+    answer = client.get(f"/healthz/ready?exclude={exclude}")
+
+    assert (answer.status_code, answer.json()["ready"]) == (status, status == 200)
+    assert list(answer.json()["faults"]) == ["line", "broker"]
+
+
+@pytest.mark.django_db
+def test_what_shoppers_need_is_not_left_out_with_the_rest(
+    client: Client, settings: Settings, tmp_path: Path
+) -> None:
+    settings.LINE_REDIS_URL = settings.BROKER_URL = NOWHERE
+    settings.STATIC_ROOT = tmp_path
+
+    assert client.get("/healthz/ready?exclude=broker,line").status_code == 503
+
+
+@pytest.mark.django_db
 def test_name_a_missing_migration(client: Client, collected: None) -> None:
     newest = MigrationRecorder(connection).migration_qs.filter(app="payments").last()
     assert newest is not None
