@@ -173,15 +173,16 @@ DATABASES = {
     | {
         "CONN_MAX_AGE": 0,
         "OPTIONS": {
-            # A connection that can't be made is given up after 2 s, and the next request tries again: the
-            # pool's pauses double, and after a minute's outage nobody would be served for another minute.
-            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5, "reconnect_timeout": 2},
             # A server that vanished without a word is noticed after about 10 s, not a quarter of an hour.
             "connect_timeout": 3,
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
+            **DATABASE.get("OPTIONS", {}),  # what the address says: sslmode, several hosts
+            # A connection that can't be made is given up after 2 s, and the next request tries again: the
+            # pool's pauses double, and after a minute's outage nobody would be served for another minute.
+            "pool": {"min_size": 1, "max_size": DATABASE_POOL_SIZE, "timeout": 5, "reconnect_timeout": 2},
             # Statements are prepared: planning each one again costs Postgres more than running it.
             "server_side_binding": True,
             "prepare_threshold": 1,

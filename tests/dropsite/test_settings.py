@@ -43,3 +43,25 @@ def test_settings_accept_host_names_for_load_tests(monkeypatch: pytest.MonkeyPat
     assert len(runpy.run_path(str(ROOT / "dropsite/settings.py"))["LOAD_TEST_HOSTS"]) == len(
         [host for host in hosts.split(",") if host]
     )
+
+
+@pytest.mark.parametrize(
+    ("address", "options"),
+    [
+        ("postgres://u:p@db.example/shop?sslmode=verify-full", {"sslmode": "verify-full"}),
+        (
+            "postgres://u:p@/shop?host=a,b&target_session_attrs=read-write",
+            {"host": "a,b", "target_session_attrs": "read-write"},
+        ),
+        ("postgres://u:p@db.example/shop?connect_timeout=9", {"connect_timeout": 9}),
+        ("postgres://u:p@db.example/shop", {"connect_timeout": 3, "tcp_user_timeout": 10_000}),
+    ],
+)
+def test_settings_keep_what_the_database_s_address_says(
+    monkeypatch: pytest.MonkeyPatch, address: str, options: dict[str, object]
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", address)
+    found = runpy.run_path(str(ROOT / "dropsite/settings.py"))["DATABASES"]["default"]["OPTIONS"]
+
+    assert found | options == found
+    assert found["pool"]["reconnect_timeout"] == 2
