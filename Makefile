@@ -1,7 +1,7 @@
 # make demo    the whole shop on this machine, with a drop that opens in a minute; Ctrl-C ends it
 # make test    every test, on servers of its own (ARGS="-k line" for some)
 # make unit    the tests that need no more than Postgres and Redis
-# make check   style, types, imports, templates, migrations, requirements
+# make check   style, types, imports, templates, older browsers, migrations, requirements
 # make faults  a drop under each fault: broker, gate, web, Postgres stopped, … (FAULT=gate for one); 15 minutes
 # make messages  collect the texts that shoppers read for translators (NEW=de begins a language)
 # Needs Python 3.11 or newer and make. Ports are settings: PORT_EDGE=8100 make demo

@@ -1,4 +1,4 @@
-"""`make check`: style, types, imports, templates, migrations, production settings, requirements.
+"""`make check`: style, types, imports, templates, older browsers, migrations, settings, requirements.
 
 It starts no server. Each check prints one line; the output of those that failed comes at the end.
 """
@@ -102,6 +102,7 @@ CHECKS: dict[str, Callable[[], tuple[bool, str]]] = {
     "format (ruff format)": tool("ruff", "format", "--check", "."),
     "imports (import-linter)": tool("lint-imports", "--no-cache"),
     "templates (djlint)": tool("djlint", "templates", "--lint", "--quiet"),
+    "browsers (deploy.browsers)": tool("python", "-m", "deploy.browsers"),
     "texts (make messages)": tool("python", "-m", "deploy.messages", "--check"),
     "migrations": tool("python", "manage.py", "makemigrations", "--check", "--dry-run"),
     "deployment (check --deploy)": tool(

@@ -222,5 +222,6 @@ class TestDropHasEnded:
         html = text(client.get(f"/drops/{drop.slug}/"))
 
         assert (
-            f'<noscript><p><a href="/drops/{drop.slug}/pick/">Go to what you hold</a></p></noscript>' in html
+            f'<p class="without-script"><a href="/drops/{drop.slug}/pick/">Go to what you hold</a></p>'
+            in html
         )

@@ -25,6 +25,9 @@ def test_order_page_says_that_we_wait_for_the_bank(shopper: Client) -> None:
     )
     assert shown in text(page)
     assert order.number in text(page)
+    assert "If this page doesn't update by itself, reload it. Your payment continues without it." in text(
+        page
+    )
     assert state.json() == {"state": "asking", "message": shown, "final": False}
     assert state["Cache-Control"] == "no-store"
 

@@ -254,3 +254,4 @@ country.addEventListener("change", updatePrices);
 stale.querySelector("button").addEventListener("click", updatePrices);
 away.querySelector("button").addEventListener("click", loadCardForm);
 loadCardForm();
+document.querySelector(".without-script").remove();

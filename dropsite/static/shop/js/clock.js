@@ -40,7 +40,8 @@ export function remaining(seconds) {
 /** "6–9 minutes". */
 export function range(least, most) {
   const [from, to] = [Math.max(1, Math.floor(least / 60)), Math.ceil(most / 60)];
-  return from < to ? unit("minute").formatRange(from, to) : unit("minute").format(to);
+  const longest = unit("minute").format(to);
+  return from < to ? longest.replace(number(to), `${number(from)}–${number(to)}`) : longest;
 }
 
 export const number = (value) => new Intl.NumberFormat(lang).format(value);

@@ -1,6 +1,8 @@
 // Asks for the order's status until it is final, less and less often, and loads the page again when it has changed:
 // every status is written once, in the page. Nothing here pays or stops a payment; the page may be closed at any time.
 
+import { request } from "./request.js";
+
 const page = document.querySelector("[data-order]");
 const notice = document.getElementById("notice");
 const FIRST_MS = 1000;
@@ -22,7 +24,7 @@ function show(text) {
 async function ask() {
   if (document.hidden) return; // asked again when the page is visible
   try {
-    const response = await fetch(page.dataset.order, { headers: { Accept: "application/json" } });
+    const response = await request(page.dataset.order, { headers: { Accept: "application/json" } });
     if (!response.ok) throw new Error(response.status);
     const { state } = await response.json();
     show("");
@@ -41,3 +43,4 @@ if (page.dataset.final === "no") {
   addEventListener("online", ask);
   askLater();
 }
+document.querySelector(".without-script")?.remove();

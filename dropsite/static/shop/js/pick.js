@@ -3,6 +3,7 @@
 // Comes before page.js, which counts down and may be at the end at once.
 
 import { countdown } from "./clock.js";
+import { request } from "./request.js";
 
 const timer = document.querySelector("[data-ends]");
 const holdBar = document.getElementById("hold-bar");
@@ -30,7 +31,7 @@ function resume(ends) {
 
 async function enter() {
   const headers = { Accept: "application/json" };
-  const response = await fetch(enterBar.action, { method: "POST", headers }).catch(() => null);
+  const response = await request(enterBar.action, { method: "POST", headers }).catch(() => null);
   const body = await response?.json().catch(() => null);
   if (response?.ok && body) return resume(body.ends);
   const retry = Number(response?.headers.get("retry-after")) || 0;

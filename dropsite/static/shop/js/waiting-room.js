@@ -2,6 +2,7 @@
 // the state that follows. Every text comes from the page: states from its template elements, sentences from #texts.
 
 import { countdown, digits, learn, localise, now, number, range, spelled } from "./clock.js";
+import { request } from "./request.js";
 import {
   OVER, isFresh, isNewer, isStandingStill, likelyWait, pageState, phaseAt, piecesLeft, pollDelay,
 } from "./rules.js";
@@ -14,8 +15,8 @@ const texts = document.getElementById("texts").dataset;
 const frame = document.getElementById("state");
 const editions = document.getElementById("editions");
 const spoken = document.getElementById("spoken");
+const withoutScript = page.querySelector(".without-script"); // the way to the page that needs no script
 const SMALL_PICTURE = ["drawing", "waiting"]; // states in which the number is larger than the picture
-const TIMEOUT_MS = 8000;
 const { title } = document;
 
 let status = null;
@@ -50,9 +51,7 @@ async function poll() {
   clearTimeout(timer);
   polledAt = Date.now();
   try {
-    const response = await fetch(`${lineUrl}status.json`, {
-      cache: "no-store", credentials: "omit", signal: AbortSignal.timeout(TIMEOUT_MS),
-    });
+    const response = await request(`${lineUrl}status.json`, { cache: "no-store", credentials: "omit" });
     if (!response.ok) throw new Error(`status ${response.status}`);
     const fresh = await response.json();
     learn(Date.parse(response.headers.get("date")) / 1000 || fresh.now);
@@ -62,7 +61,13 @@ async function poll() {
   } catch {
     failures += 1;
   }
+  place = await placeOfTicket(ticketIndex()).catch(() => place);
+  pollLater(); // before drawing, which may fail or take as long as a transition
   await render();
+}
+
+function pollLater() {
+  clearTimeout(timer);
   if (OVER.includes(phase())) return;
   const jitter = Math.random();
   const facts = { status, phase: phase(), times, place, now: now(), hidden: document.hidden, failures, jitter };
@@ -80,10 +85,17 @@ async function placeOfTicket(index) {
   return placeOf(seed, index, status.sealed);
 }
 
-/** One at a time: a change of state takes as long as its transition. */
+/** One at a time: a change of state takes as long as its transition. Never rejects: an error ends nothing else. */
 function render() {
-  rendering = rendering.then(draw, draw);
+  rendering = rendering.then(draw).then(() => offerWithoutScript(false), (error) => {
+    console.error(error);
+    offerWithoutScript(true);
+  });
   return rendering;
+}
+
+function offerWithoutScript(isOffered) {
+  if (withoutScript) withoutScript.hidden = !isOffered;
 }
 
 async function draw() {
@@ -105,10 +117,10 @@ async function changeState(state) {
   const template = page.querySelector(`template[data-state="${state}"]`);
   if (!template) return;
   const before = frame.dataset.now;
-  frame.dataset.now = state;
   const change = () => {
     const focused = frame.contains(document.activeElement);
     frame.replaceChildren(template.content.cloneNode(true));
+    frame.dataset.now = state;
     page.dataset.state = state;
     page.classList.toggle("mini", SMALL_PICTURE.includes(state));
     page.classList.toggle("over", OVER.includes(state));
@@ -132,8 +144,12 @@ function announceOpening(before) {
 /** Load the page of a drop that is over, with its figures: once, and not at the same moment as the others. */
 function reloadOnce(state) {
   const key = `seen-${slug}-${state}`;
-  if (sessionStorage.getItem(key)) return;
-  sessionStorage.setItem(key, "1");
+  try {
+    if (sessionStorage.getItem(key)) return;
+    sessionStorage.setItem(key, "1");
+  } catch {
+    return; // without storage it would be loaded again and again
+  }
   setTimeout(() => location.reload(), 2000 + 3000 * Math.random());
 }
 
@@ -238,11 +254,12 @@ function tick() {
 let lastPhase = page.dataset.phase;
 
 function everySecond() {
-  const current = phase();
-  if (current === lastPhase) tick();
-  else render();
-  lastPhase = current;
   setTimeout(everySecond, 1000 - ((now() * 1000) % 1000) + 5);
+  const current = phase();
+  const isNew = current !== lastPhase;
+  lastPhase = current;
+  if (isNew) render();
+  else tick();
 }
 
 let unstoredKey = null;
@@ -263,8 +280,8 @@ function clientKey() {
 
 async function post(action) {
   const body = new URLSearchParams(action === "join" ? { key: clientKey() } : {});
-  const response = await fetch(`${lineUrl}${action}`, {
-    method: "POST", body, headers: { Accept: "application/json" }, signal: AbortSignal.timeout(TIMEOUT_MS),
+  const response = await request(`${lineUrl}${action}`, {
+    method: "POST", body, headers: { Accept: "application/json" },
   });
   const { detail = "" } = await response.json().catch(() => ({}));
   const retry = Number(response.headers.get("retry-after")) || 0;
@@ -307,7 +324,7 @@ frame.addEventListener("submit", (event) => {
 /** Show what this browser holds. The hint cookie spares everyone else the request. */
 async function showHold() {
   if (!cookie("held")) return;
-  const response = await fetch(page.dataset.mine, { cache: "no-store" }).catch(() => null);
+  const response = await request(page.dataset.mine, { cache: "no-store" }).catch(() => null);
   const row = page.querySelector("[data-hold]");
   row.hidden = !response?.ok;
   page.classList.toggle("holding", Boolean(response?.ok));
@@ -331,7 +348,9 @@ addEventListener("pageshow", (event) => event.persisted && (poll(), showHold()))
 
 localise(document);
 showHold();
-if (!OVER.includes(page.dataset.phase)) {
+if (OVER.includes(page.dataset.phase)) {
+  offerWithoutScript(false);
+} else {
   poll();
   everySecond();
 }
