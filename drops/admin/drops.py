@@ -37,6 +37,7 @@ class EditionInline(TabularInline[Edition, Drop]):
     form = EditionForm
     formset = EditionFormSet
     verbose_name_plural = "editions: what is sold, at which price, how many"
+    fields = ("variant", "price", "shown_price", "quantity", "limit_per_order", "position")
     readonly_fields = ("shown_price",)
 
     def get_extra(self, request: HttpRequest, obj: Drop | None = None, **kwargs: Any) -> int:
@@ -46,8 +47,8 @@ class EditionInline(TabularInline[Edition, Drop]):
 
     @admin.display(description="shoppers see")
     def shown_price(self, edition: Edition) -> str:
-        """Return the price that is saved, as shoppers will see it."""
-        if not edition.pk:
+        """Return the price that was saved or entered, as shoppers will see it."""
+        if edition.price is None:  # a new row
             return "–"
         return money.format_amount(amount=edition.price, currency=edition.drop.currency)
 

@@ -126,6 +126,7 @@ class EditionFormSet(BaseInlineFormSet[Edition, Drop, ModelForm[Edition]]):
 
     def add_fields(self, form: ModelForm[Edition], index: int | None) -> None:
         super().add_fields(form, index)
+        form.instance.drop = self.instance  # with the currency that was entered
         variants = form.fields["variant"]
         if isinstance(variants, forms.ModelChoiceField):
             variants.queryset = self.variants

@@ -17,7 +17,8 @@ from django.db import models
 MAX_CHARACTERS = 40
 # Between digits, these mean nothing: people group digits by them.
 IGNORED = re.compile(r"[\s'’]")
-FULL_WIDTH = {0xFEE0 + code: code for code in (*range(ord("0"), ord("9") + 1), *map(ord, ",.-'"))}
+FULL_WIDTH = {0xFEE0 + code: code for code in (*range(ord("0"), ord("9") + 1), *map(ord, ",.-'$"))}
+FULL_WIDTH |= {ord("￥"): "¥", ord("￡"): "£", ord("￦"): "₩"}
 NUMBER = re.compile(r"(-?)([0-9.,]*[0-9][0-9.,]*)")
 SEPARATORS = ",."
 # Groups of three, or of two as in India: 1,00,000.
@@ -110,16 +111,16 @@ def parse_decimal(text: str, *, decimals: int | None) -> Decimal:
     except NotANumber:
         raise ValidationError("Enter a number, such as 12.50.", code="invalid") from None
     except AmbiguousNumber as found:
-        raise ValidationError(ambiguity(text, found), code="invalid") from None
+        raise ValidationError(ambiguity(text, found, decimals=decimals), code="invalid") from None
 
 
-def ambiguity(text: str, found: AmbiguousNumber, *, symbol: str = "") -> str:
-    """Return the sentence that names both readings, and how to type each of them."""
-    fraction = unambiguous(found.fraction)
-    return (
-        f"“{text.strip()}” can mean {symbol}{found.whole:,} or {symbol}{found.fraction.normalize():f}."
-        f" Enter {found.whole} or {fraction}."
-    )
+def ambiguity(text: str, found: AmbiguousNumber, *, decimals: int | None, symbol: str = "") -> str:
+    """Return the sentence that names both readings, and how to type those that may have their decimals."""
+    fraction = found.fraction.normalize()
+    readings = f"“{text.strip()}” can mean {symbol}{found.whole:,} or {symbol}{fraction:f}."
+    if decimals is not None and fraction != round(fraction, decimals):
+        return f"{readings} Enter {found.whole}, or a number with {decimals} decimal places."
+    return f"{readings} Enter {found.whole} or {unambiguous(found.fraction)}."
 
 
 def unambiguous(number: Decimal) -> str:

@@ -40,7 +40,8 @@ def parse_number(text: str, *, currency: str) -> Decimal:
         raise ValidationError("Enter the price as a number, such as 96 or 96.50.") from None
     except numerals.AmbiguousNumber as found:
         symbol = money.SYMBOLS.get(currency, f"{currency}\N{NO-BREAK SPACE}")
-        raise ValidationError(numerals.ambiguity(text, found, symbol=symbol)) from None
+        decimals = money.exponent(currency=currency)
+        raise ValidationError(numerals.ambiguity(text, found, symbol=symbol, decimals=decimals)) from None
 
 
 class PriceField(forms.CharField):

@@ -44,9 +44,13 @@ def test_check_page_redoes_the_draw(shop: str, live_drop: str, visit: Visit, loo
     expect(page.get_by_role("status").first).to_have_text(
         "The secret matches the commitment: it was fixed before the line opened."
     )
-    page.get_by_label("Your ticket number").fill("4000000")
-
-    expect(
-        page.get_by_text("That ticket came after the draw, so its place is its own number, 4,000,000.")
-    ).to_be_visible()
+    for typed in ("4000000", "4,000,000", "4.000.000", "4 000 000", "４０００", "4.000"):
+        page.get_by_label("Your ticket number").fill(typed)
+        number = "4,000,000" if len(typed) > 5 else "4,000"
+        expect(
+            page.get_by_text(f"That ticket came after the draw, so its place is its own number, {number}.")
+        ).to_be_visible()
     look(page, "check")
+    for typed in ("1.5", "-1", "five", "4294967296", "1,00"):
+        page.get_by_label("Your ticket number").fill(typed)
+        expect(page.locator("[data-answer]")).to_have_text("")

@@ -57,6 +57,19 @@ def test_draft_with_a_price_of_two_readings_is_not_saved(log_in: LogIn, price: s
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
+    ("currency", "price", "shown"), [("EUR", "1.000,50", "€1,000.50"), ("JPY", "70,000", "¥70,000")]
+)
+def test_draft_that_is_refused_shows_the_prices_that_were_entered(
+    log_in: LogIn, currency: str, price: str, shown: str
+) -> None:
+    answer = create(log_in("merchandisers"), currency=currency, price=price, quantity="none")
+
+    assert list(errors(answer)) == ["editions-0-quantity"]
+    assert f"<p>{shown}</p>" in answer.content.decode()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
     ("name", "text"),
     [
         ("quantity", "1.5"),

@@ -1,7 +1,7 @@
 // The check page: repeats the draw in this browser, from what the page publishes.
 
 import { number } from "./clock.js";
-import { commitmentOf, hexOf, placeOf, seedOf } from "./shuffle.js";
+import { commitmentOf, hexOf, placeOf, seedOf, ticketNumber } from "./shuffle.js";
 
 const page = document.querySelector("[data-check]");
 const { drop, secret, commitment, n } = page.dataset;
@@ -12,8 +12,8 @@ const field = form.elements.namedItem("index");
 const size = Number(n);
 
 async function showPlace(seed) {
-  const index = Number(field.value);
-  if (field.value === "" || !field.validity.valid) {
+  const index = ticketNumber(field.value);
+  if (index === null) {
     answer.textContent = "";
     return;
   }

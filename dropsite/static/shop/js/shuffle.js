@@ -31,3 +31,13 @@ export async function placeOf(seed, index, n) {
   const hash = hexOf(await sha256(seed, u32(index)));
   return Number((BigInt(`0x${hash}`) * BigInt(n)) >> 256n);
 }
+
+const MAX_INDEX = 2 ** 32 - 1;
+
+/** The ticket number in what somebody typed, such as 4,000,000; null if it isn't one. */
+export function ticketNumber(text) {
+  const digits = text.normalize("NFKC").replace(/[\s'’]/g, "");
+  if (!/^(\d{1,10}|\d{1,3}([.,]\d{3})+)$/.test(digits)) return null;
+  const index = Number(digits.replace(/[.,]/g, ""));
+  return index <= MAX_INDEX ? index : null;
+}
