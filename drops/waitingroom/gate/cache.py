@@ -44,6 +44,15 @@ class CachedDrop:
     closed: bool
     paused: bool
     loaded_at: float = field(default_factory=monotonic)
+    changed_at: float = field(default_factory=monotonic)  # while a drop runs, every tick changes it
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether nothing has been published for so long that nobody decides who may enter.
+
+        By this process's own clock: those of machines differ.
+        """
+        return monotonic() - self.changed_at > status.FRESH_SECONDS
 
     def place(self, index: int) -> int | None:
         """Return an index's place; None before the seal is known."""

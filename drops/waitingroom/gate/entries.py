@@ -83,6 +83,8 @@ def _called_place(drop: CachedDrop, index: int) -> int:
         raise _wait(texts.NONE_LEFT, place, drop.cursor, random.randint(*SOLD_OUT_RETRY_SECONDS))
     if place >= drop.cursor:
         raise _wait(texts.NOT_CALLED, place, drop.cursor, _poll_seconds(drop, place))
+    if drop.is_silent:
+        raise unavailable()  # Postgres may hang: the pass would run out before a hold succeeds
     return place
 
 

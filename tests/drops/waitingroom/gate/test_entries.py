@@ -3,9 +3,9 @@ from time import time
 import pytest
 from redis import Redis
 
-from drops.waitingroom.protocol import keys, lua, places, tickets
+from drops.waitingroom.protocol import keys, lua, places, status, tickets
 from drops.waitingroom.protocol.tickets import Keyring, Pass, Ticket
-from tests.drops.waitingroom.gate.conftest import JSON, Caller, called
+from tests.drops.waitingroom.gate.conftest import JSON, Caller, called, now_document
 from tests.drops.waitingroom.protocol.servers import adopt, publish
 
 RING = Keyring.parse("t1:" + "11" * 32)
@@ -203,3 +203,26 @@ def test_enter_without_a_fresh_document_is_retried_in_10_s(gate: Caller, server:
     adopt(server, cursor=0, seal=lua.Seal(N, SEED))
 
     assert gate.enter(VALUE).json["retry"] == 10
+
+
+def test_enter_is_refused_while_nobody_decides_who_may(gate: Caller, called_up: Redis) -> None:
+    """The gatekeepers have been silent for 15 s, as with a Postgres that hangs: no hold succeeds."""
+    gate.get("/line/x/status.json")
+    gate.gate.cache.drops["x"].changed_at -= status.FRESH_SECONDS + 1
+    reply = gate.enter(VALUE)
+
+    assert (reply.status, reply.headers["retry-after"], reply.cookies) == (503, "2", {})
+    assert called_up.hget(keys.state("x"), "entered") in {None, b"0"}
+
+    publish(called_up, allowance=3, status=now_document(phase="live", sealed=N, cursor=N, tick=2))
+    gate.sees(lambda drop: not drop.is_silent)
+    assert gate.enter(VALUE).status == 200
+
+
+def test_enter_is_not_refused_by_a_machine_whose_clock_is_wrong(gate: Caller, lobby: Redis) -> None:
+    """What counts is how long ago this process saw the last change."""
+    called(lobby, n=N, cursor=N, allowance=N, now=time() - 3600)
+    gate.get("/line/x/status.json")
+    gate.sees(lambda drop: drop.n == N)
+
+    assert gate.enter(VALUE).status == 200
