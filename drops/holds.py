@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -59,6 +60,14 @@ class WrongQuantity(HoldRefused):
         super().__init__()
         text = ngettext("An order can have %(n)s piece.", "An order can have up to %(n)s pieces.", limit)
         self.reason = text % {"n": limit}
+
+
+class OtherUnitsHeld(Exception):
+    """The ticket has a live hold, of other units than were chosen now."""
+
+    def __init__(self, hold: Hold) -> None:
+        super().__init__()
+        self.hold = hold
 
 
 class ChangeRefused(HoldRefused):
@@ -107,7 +116,7 @@ class NoneFree(HoldRefused):
         free = sum(offers.values())
         if free:
             text = ngettext("Only %(n)s is available right now.", "Only %(n)s are available right now.", free)
-            self.title = text % {"n": free}
+            self.title = text % {"n": number_format(free, force_grouping=True)}
         else:
             self.title = _("None available right now.")
         self.reason = ""
@@ -115,13 +124,14 @@ class NoneFree(HoldRefused):
             text = ngettext(
                 "%(n)s is in a checkout and may come back.", "%(n)s are in checkouts and may come back.", held
             )
-            self.reason = text % {"n": held}
+            self.reason = text % {"n": number_format(held, force_grouping=True)}
 
 
 def place(*, drop: Drop, pass_: Pass, quantities: Mapping[int, int]) -> Hold:
     """Hold the units {edition id: quantity} for the pass's ticket, all or none; return the hold.
 
-    A ticket that has a live hold gets that one. Raises HoldRefused, with nothing changed.
+    A ticket that has a live hold of these units gets that one. Raises HoldRefused, or OtherUnitsHeld if its
+    live hold has other units; with nothing changed.
     """
     editions = chosen_editions(drop=drop, quantities=quantities)
     with transaction.atomic():
@@ -129,7 +139,10 @@ def place(*, drop: Drop, pass_: Pass, quantities: Mapping[int, int]) -> Hold:
         if hold is None and release_own_lapsed(drop=drop, ticket=pass_.ticket):
             hold = insert(drop=drop, pass_=pass_)
         if hold is None:
-            return existing_hold(drop=drop, ticket=pass_.ticket)
+            hold = existing_hold(drop=drop, ticket=pass_.ticket)
+            if dict(hold.lines.values_list("edition", "quantity")) != dict(quantities):
+                raise OtherUnitsHeld(hold)
+            return hold
         for edition in editions:
             quantity = quantities[edition.pk]
             HoldLine.objects.create(hold=hold, edition=edition, quantity=quantity, price=edition.price)

@@ -104,7 +104,10 @@ def pick(request: HttpRequest, slug: str) -> HttpResponse:
 
 @require_POST
 def hold(request: HttpRequest, slug: str) -> HttpResponse:
-    """Hold what was chosen. A shopper who holds something goes on to its page, whatever is refused."""
+    """Hold what was chosen. A shopper who holds something goes on to its page, whatever is refused.
+
+    A different choice, made on a page from before the hold, is a change of that hold.
+    """
     page = cached_page_or_404(slug)
     try:
         if page.phase in {Phase.CLOSED, Phase.CANCELLED}:
@@ -112,6 +115,8 @@ def hold(request: HttpRequest, slug: str) -> HttpResponse:
         pass_ = tokens.read_pass(request=request, drop=page.drop, now=timezone.now())
         quantities = read_quantities(request.POST, limit=page.drop.limit_per_order)
         placed = holds.place(drop=page.drop, pass_=pass_, quantities=quantities)
+    except holds.OtherUnitsHeld as earlier:
+        return to_change(earlier.hold, slug)
     except HoldRefused as refusal:
         held = hold_of(request, slug)
         if held is None:
@@ -230,8 +235,18 @@ def is_current(hold: Hold, *, now: datetime) -> bool:
 
 
 def to_hold(hold: Hold, slug: str) -> HttpResponse:
-    """Redirect to the hold's own page, and let this browser find it again."""
-    response = HttpResponseRedirect(hold_url(hold), status=303)
+    """Redirect to the hold's own page."""
+    return remember_hold(HttpResponseRedirect(hold_url(hold), status=303), hold, slug)
+
+
+def to_change(hold: Hold, slug: str) -> HttpResponse:
+    """Have the browser send its choice to the address that changes the hold, which another app provides."""
+    address = reverse(settings.HOLD_CHANGE_URL_NAME, args=[tokens.hold_token(hold.uuid)])
+    return remember_hold(HttpResponseRedirect(address, status=307), hold, slug)
+
+
+def remember_hold(response: HttpResponse, hold: Hold, slug: str) -> HttpResponse:
+    """Let this browser find its hold again."""
     # The page's script can't read the first cookie. The second one tells it that there is a hold to ask for.
     set_cookie(response, "hold", slug, tokens.hold_token(hold.uuid), httponly=True)
     set_cookie(response, "held", slug, "1", httponly=False)

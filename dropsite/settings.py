@@ -226,8 +226,9 @@ SESSION_COOKIE_NAME = "__Host-session" if SECURE_COOKIES else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE_COOKIES else "csrf"
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "dropsite.views.csrf_refused"
-# Where drops sends a shopper who holds something: the name of a URL whose only argument is the hold's token.
+# Where drops sends a shopper who holds something: names of URLs whose only argument is the hold's token.
 HOLD_URL_NAME = "checkout"
+HOLD_CHANGE_URL_NAME = "change-hold"  # takes the same form as the page of choices
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = False  # the edge redirects
 SILENCED_SYSTEM_CHECKS = ["security.W008"]  # which asks for the line above to be True

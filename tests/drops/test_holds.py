@@ -60,6 +60,20 @@ def test_place_again_returns_the_same_hold() -> None:
     assert free(drop) == 2
 
 
+@pytest.mark.parametrize(("editions", "quantity"), [(1, 1), (2, 1), (1, 2)])
+def test_place_again_with_a_different_choice_names_the_hold(editions: int, quantity: int) -> None:
+    drop = make_drop(phase="live", editions=2)
+    hold, chosen = place(drop), drop.editions.order_by("position", "pk")[editions - 1]
+
+    if (editions, quantity) == (1, 1):
+        assert place(drop) == hold
+        return
+    with pytest.raises(holds.OtherUnitsHeld) as earlier:
+        holds.place(drop=drop, pass_=make_pass(drop=drop), quantities={chosen.pk: quantity})
+    assert earlier.value.hold == hold
+    assert free(drop) == 5
+
+
 @pytest.mark.parametrize("quantity", [0, -1, 3])
 def test_place_refuses_a_quantity_outside_the_limit(quantity: int) -> None:
     drop = make_drop(phase="live", quantity=9)

@@ -91,6 +91,23 @@ def test_holding_twice_leads_to_the_same_hold(client: Client) -> None:
     assert Hold.objects.count() == 1
 
 
+def test_choosing_again_on_an_old_page_changes_the_hold(client: Client) -> None:
+    drop = make_drop(phase="live", editions=3, limit_per_order=1)
+    small, medium, large = drop.editions.order_by("pk").values_list("pk", flat=True)
+    let_in(client, drop)
+    choose(client, drop, edition=small)
+    ends = Hold.objects.get().expires_at
+
+    for edition in (medium, large, medium):
+        answer = client.post(f"/drops/{drop.slug}/hold/", {"edition": edition}, follow=True)
+        hold = Hold.objects.get()
+        assert answer.redirect_chain == [
+            (reverse("change-hold", args=[tokens.hold_token(hold.uuid)]), 307),
+            (reverse("checkout", args=[tokens.hold_token(hold.uuid)]), 303),
+        ]
+        assert (hold.expires_at, hold.units.get().edition_id) == (ends, edition)
+
+
 @pytest.mark.parametrize(
     "text", ["0", "", "-1", "3", "1.5", "two", "٣", "99999999999999999999999", "1e3", " "]
 )
