@@ -20,7 +20,7 @@ from payments.orders import line_items, pages
 from payments.orders import status as order_status
 from payments.orders.queries import HoldDetails
 from shop import theme
-from shop.core import caching, csp, money
+from shop.core import caching, csp, money, shop_time
 
 STRIPE_SOURCES = {  # docs.stripe.com/security/guide, "Content security policy"
     "script-src": ["https://js.stripe.com", "https://*.js.stripe.com"],
@@ -76,7 +76,7 @@ def render_hold_ended(request: HttpRequest, hold: Hold) -> HttpResponse:
     """Answer 410: the hold is over. The page says when it ended and leads back to the drop."""
     ended = hold.ended_at or hold.expires_at
     context: dict[str, Any] = {
-        "title": _("Your hold ended at %(time)s.") % {"time": pages.time_of_day(ended)},
+        "title": _("Your hold ended at %(time)s.") % {"time": shop_time.time_of_day(ended)},
         "links": [{"url": reverse("drop", args=[hold.drop.slug]), "text": _("Back to the drop")}],
     }
     phase = queries.cached_page(slug=hold.drop.slug).phase
@@ -128,7 +128,7 @@ def render_choices(request: HttpRequest, *, details: HoldDetails, token: str) ->
     """Render the page of choices again, with what is held chosen."""
     page = queries.cached_page(slug=details.hold.drop.slug)
     choices = page_context.choices(page, held={item.variant_id: item.quantity for item in details.items})
-    until = pages.time_of_day(details.hold.expires_at)
+    until = shop_time.when(details.hold.expires_at, "time")
     context = {**page_context.drop_page(page), **choices, "hold_token": token, "until": until}
     swatches = page_context.swatches(page)
     return caching.private(

@@ -1,13 +1,10 @@
 """The order page, and the frame that it shares with the checkout page."""
 
-from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.formats import date_format
 
 from drops import tokens
 from payments.orders import line_items
@@ -15,7 +12,7 @@ from payments.orders.line_items import LineItem
 from payments.orders.queries import HoldDetails, OrderDetails
 from payments.orders.status import OrderStatus, StatusName
 from shop import catalogue, shipping, theme
-from shop.core import caching
+from shop.core import caching, shop_time
 from shop.models import Picture, Product
 
 
@@ -53,7 +50,7 @@ def render_for_hold(
         "count": sum(item.quantity for item in items),
         "picture": picture_of(product, items),
         "now": timezone.now(),
-        "until": time_of_day(hold.expires_at),
+        "until": shop_time.when(hold.expires_at, "time"),
     }
     return caching.private(theme.render(request, template, common | context, product=product, status=status))
 
@@ -64,9 +61,3 @@ def picture_of(product: Product, items: list[LineItem]) -> Picture | None:
     if len(items) != 1:
         return gallery.hero
     return gallery.of_variants.get(items[0].variant_id, gallery.hero)
-
-
-def time_of_day(moment: datetime) -> str:
-    """Return a time of day in the shop's time zone: "18:09 CET"."""
-    local = moment.astimezone(ZoneInfo(settings.SHOP_TIME_ZONE))
-    return f"{date_format(local, 'H:i')} {local.tzname()}"

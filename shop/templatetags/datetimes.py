@@ -1,36 +1,26 @@
 """Times in templates.
 
-{% when moment "time" %}       for shoppers: in the shop's zone; scripts turn it into the reader's own
+{% when moment "time" %}       for shoppers: in the shop's zone; scripts put the reader's own beside it
 {{ duration|short_duration }}  for shoppers: "3 min 41 s"
 {% format_time moment %}       for the admin: local, in UTC, and from now
 """
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from django import template
-from django.conf import settings
 from django.utils import timezone
-from django.utils.formats import date_format
-from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
-from shop.core import datetimes
+from shop.core import datetimes, shop_time
 
 register = template.Library()
-
-PATTERNS = {"day": "l j F, H:i", "time": "H:i", "date": "j F Y"}
 
 
 @register.simple_tag
 def when(moment: datetime, form: str = "day") -> SafeString:
     """Return a moment in the shop's zone. `form`: "day" (weekday, date and time), "time", or "date"."""
-    local = moment.astimezone(ZoneInfo(settings.SHOP_TIME_ZONE))
-    text = date_format(local, PATTERNS[form])
-    if form != "date":
-        text += f" {local.tzname()}"
-    return format_html('<time datetime="{}" data-when="{}">{}</time>', moment.isoformat(), form, text)
+    return shop_time.when(moment, form)
 
 
 @register.filter

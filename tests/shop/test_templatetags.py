@@ -1,22 +1,10 @@
 """Template tags of times and numbers."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 
 from shop.templatetags import datetimes, numbers
-
-MOMENT = datetime(2026, 11, 26, 17, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("form", "text"),
-    [("day", "Thursday 26 November, 18:00 CET"), ("time", "18:00 CET"), ("date", "26 November 2026")],
-)
-def test_when_shows_a_moment_in_the_shops_zone(form: str, text: str) -> None:
-    written = datetimes.when(MOMENT, form)
-
-    assert written == f'<time datetime="2026-11-26T17:00:00+00:00" data-when="{form}">{text}</time>'
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,9 @@ def test_paused_page_says_since_when(client: Client) -> None:
     html = client.get(f"/drops/{drop.slug}/").content.decode()
 
     assert re.search(
-        r'Paused at <time datetime="2026-11-24T17:04:00\+00:00" data-when="time">18:04 CET</time>', html
+        r'Paused at <time datetime="2026-11-24T17:04:00\+00:00" data-when="time" data-zone="Europe/Berlin" '
+        r'data-offset="60" data-time="18:04 CET">18:04 CET</time>',
+        html,
     )
 
 

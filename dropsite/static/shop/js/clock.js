@@ -59,14 +59,30 @@ export function countdown(element) {
 const FORMATS = {
   day: { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" },
   time: { hour: "2-digit", minute: "2-digit" },
-  date: { day: "numeric", month: "long", year: "numeric" },
 };
+// The reader's own variety of the page's language knows the names of their zone: "EST" in en-US, "IST" in en-IN.
+const locale = navigator.languages.find((language) => language.split("-")[0] === lang.split("-")[0]) ?? lang;
+const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
-/** Write the <time data-when> elements below `root` in the reader's own time zone. */
+/** The calendar day, "2026-12-02", of a moment in a zone that is `offset` minutes ahead of UTC. */
+const dayOf = (moment, offset) => new Date(moment.getTime() + offset * 60000).toISOString().slice(0, 10);
+
+/**
+ * Write the <time data-when> elements below `root` in the reader's own time zone, each with its name; where that differs,
+ * the shop's beside it. Offsets are those of the moment, so that days on which clocks change are right.
+ */
 export function localise(root) {
   for (const element of root.querySelectorAll("time[data-when]")) {
+    const { when, zone, offset, time: shopTime } = element.dataset;
+    delete element.dataset.when; // once is enough
+    if (zone === ownZone) continue; // it says so already
     const moment = new Date(element.dateTime);
-    const format = { ...FORMATS[element.dataset.when], hourCycle: "h23" };
-    element.textContent = new Intl.DateTimeFormat(lang, format).format(moment);
+    const format = { ...FORMATS[when], hourCycle: "h23", timeZoneName: "short" };
+    const own = new Intl.DateTimeFormat(locale, format).format(moment);
+    const shopOffset = Number(offset);
+    const ownOffset = -moment.getTimezoneOffset();
+    const isSameDay = dayOf(moment, ownOffset) === dayOf(moment, shopOffset);
+    const shops = isSameDay ? shopTime : element.textContent;
+    element.textContent = ownOffset === shopOffset ? own : `${own} (${shops})`;
   }
 }

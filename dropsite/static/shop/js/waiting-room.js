@@ -125,6 +125,7 @@ async function changeState(state) {
     page.classList.toggle("mini", SMALL_PICTURE.includes(state));
     page.classList.toggle("over", OVER.includes(state));
     localise(frame);
+    tick();
     if (focused) frame.focus();
     if (state === "turn") setText(spoken, texts.turn);
   };
