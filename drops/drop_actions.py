@@ -1,8 +1,9 @@
-"""The actions on a drop: announce, pause, resume, close.
+"""The actions on a drop: announce, pause, resume, close, cancel.
 
     draft ──announce──▶ announced … live ──close──▶ closed
-                           │  ▲
-                         pause resume
+                           │  ▲                       │
+                         pause resume                 │
+                           └──────────cancel──────────┴──▶ cancelled
 
 An announcement fixes what shoppers rely on: product, address, currency, times, limits, editions with their
 price and quantity, and the commitment to the shuffle. It also makes every unit. Each action is guarded by the
@@ -20,7 +21,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from drops import shuffle_keys
-from drops.models import Checkpoint, Drop, Edition, Hold, Pause
+from drops.models import Checkpoint, Drop, Edition, Hold, Pause, Unit
 from drops.models.stock import time_to_pay
 from drops.waitingroom.protocol import places
 from shop.core import audit_log, money
@@ -36,6 +37,8 @@ MIN_CHARGES = {
 }  # fmt: skip
 MAX_UNITS = 200_000  # in a drop: one statement makes them all
 announced = Signal()  # sent with `drop`, in the transaction that announces it; pre-scaling plans it then
+# Sent with `drop` before somebody cancels it: receivers return sentences about what that means to them.
+cancelling = Signal()
 NUMBERING_LOCK_ID = 7_001  # of the advisory lock under which listed drops get their numbers
 OPENS_IN_THE_PAST = "Opens: this time has passed. Choose a time in the future."
 
@@ -245,3 +248,47 @@ def close(*, drop: Drop, actor: AbstractBaseUser | None) -> None:
             audit_log.write(actor=actor, about=f"drop:{drop.slug}", action="closed")
         elif not announced.exists():
             raise ActionRefused("A draft can't be closed. Delete it if you don't need it.")
+
+
+def cancel(*, drop: Drop, actor: AbstractBaseUser | None, reason: str = "") -> None:
+    """Call the drop off: open holds are released, and no payment is decided for its shopper any more.
+
+    What was decided before is captured, for the shop to refund. Attempts that weren't sent yet are withdrawn
+    by a sweep. Does nothing if the drop has been cancelled.
+
+    Raises ActionRefused for a draft.
+    """
+    with transaction.atomic():
+        # Whoever allocates units locks this row too: they are before us, or see `cancelled_at`.
+        announced = Drop.objects.filter(pk=drop.pk, announced_at__isnull=False)
+        if not announced.filter(cancelled_at=None).update(cancelled_at=Now()):
+            if not announced.exists():
+                raise ActionRefused("A draft can't be cancelled. Delete it if you don't need it.")
+            return
+        Pause.objects.filter(drop=drop, ended_at=None).update(ended_at=Now())
+        released = release_of_cancelled(drop=drop)
+        after = {"reason": reason, "holds_released": released}
+        audit_log.write(actor=actor, about=f"drop:{drop.slug}", action="cancelled", after=after)
+
+
+def release_of_cancelled(*, drop: Drop) -> int:
+    """Release the drop's open holds, in the caller's transaction; return how many."""
+    holds = Hold.objects.filter(drop=drop, state=Hold.State.OPEN).select_for_update(of=("self",))
+    found = list(holds.order_by("pk").values_list("pk", flat=True))
+    Hold.objects.filter(pk__in=found).update(state=Hold.State.RELEASED, ended_at=Now())
+    Unit.objects.filter(hold__in=found).update(hold=None)
+    return len(found)
+
+
+def consequences(*, drop: Drop) -> list[str]:
+    """Return what cancelling the drop would mean now, in sentences for the person who decides."""
+    checkpoint = Checkpoint.objects.filter(drop=drop).first()
+    joined = checkpoint.joined if checkpoint else 0
+    open_holds = Hold.objects.filter(drop=drop, state=Hold.State.OPEN).count()
+    sentences = [
+        f"In line: {joined:,}. Their pages say that the drop was cancelled, and nobody can join or enter.",
+        f"Open holds: {open_holds:,}. They are released at once.",
+    ]
+    for _receiver, found in cancelling.send(sender=Drop, drop=drop):
+        sentences += found or []
+    return sentences

@@ -13,6 +13,7 @@ seconds later. No hold lapses in a pause.
 import random
 import time
 from collections.abc import Mapping
+from uuid import UUID
 
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
@@ -42,8 +43,16 @@ class NotLive(HoldRefused):
     reason = _("Your place is kept.")
 
 
+class DropCancelled(HoldRefused):
+    """The drop was cancelled: nothing can be held, and no units are allocated any more."""
+
+    title = _("This drop was cancelled.")
+    reason = _("Paid orders will be refunded. Nobody else is charged.")
+    status = 410
+
+
 class DropEnded(HoldRefused):
-    """The drop is closed or cancelled: nothing can be held any more."""
+    """The drop is closed: nothing can be held any more."""
 
     title = _("This drop has ended.")
     reason = _("Nothing more can be held. Paid orders will be shipped.")
@@ -256,12 +265,14 @@ def insert(*, drop: Drop, pass_: Pass) -> Hold | None:
 def existing_hold(*, drop: Drop, ticket: bytes) -> Hold:
     """Return the ticket's live hold, for which no new one was inserted.
 
-    Raises DropEnded, UsedUp, NotLive.
+    Raises DropCancelled, DropEnded, UsedUp, NotLive.
     """
     own = Hold.objects.filter(drop=drop, ticket=ticket.hex())
     live = own.live().first()
     if live is not None:
         return live
+    if Drop.objects.cancelled().filter(pk=drop.pk).exists():
+        raise DropCancelled
     if not Drop.objects.not_closed().filter(pk=drop.pk).exists():
         raise DropEnded
     if own.count() >= Hold.MAX_PER_TICKET:
@@ -346,9 +357,11 @@ def reclaim(*, edition: Edition, max_holds: int) -> int:
 
 
 def expire_due(*, max_holds: int = MAX_HOLDS_PER_SWEEP) -> int:
-    """Release lapsed holds of all drops; return how many."""
+    """Release lapsed holds of all drops, and open ones of cancelled drops; return how many."""
     with transaction.atomic():
-        return release_lapsed(lapsed=Hold.objects.lapsed(ago=Hold.RECLAIM_AFTER), max_holds=max_holds)
+        lapsed = release_lapsed(lapsed=Hold.objects.lapsed(ago=Hold.RECLAIM_AFTER), max_holds=max_holds)
+        # Placed while the drop was being cancelled, or open again after a decline.
+        return lapsed + release_lapsed(lapsed=Hold.objects.of_cancelled_drops(), max_holds=max_holds)
 
 
 def release_lapsed(*, lapsed: HoldQuerySet, max_holds: int) -> int:
@@ -407,13 +420,23 @@ def reopen(*, hold: Hold) -> None:
 def allocate(*, hold: Hold) -> None:
     """Assign the units for good, inside the caller's transaction: the payment is authorised.
 
-    Raises HoldOver if the hold was released.
+    Raises HoldOver if the hold was released, DropCancelled.
     """
+    if is_cancelled(drop_id=hold.drop_id):
+        raise DropCancelled
     # One UPDATE decides the race: whichever transaction changes the row first wins.
     updated = Hold.objects.filter(pk=hold.pk, state=PAYING).update(state=ALLOCATED, ended_at=Now())
     # Another caller may have allocated it already, which is just as good.
     if not updated and locked_state(hold=hold) != ALLOCATED:
         raise HoldOver
+
+
+def is_cancelled(*, drop_id: UUID) -> bool:
+    """Whether the drop is cancelled; if it isn't, it can't be until the caller's transaction ends."""
+    # FOR SHARE: those who allocate don't wait for each other, and whoever cancels waits for all of them.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT cancelled_at IS NOT NULL FROM drops_drop WHERE id = %s FOR SHARE", [drop_id])
+        return bool(cursor.fetchone()[0])
 
 
 def withhold(*, hold: Hold, reason: str) -> None:

@@ -38,9 +38,9 @@ def advance_order(*, order_id: int, **_: object) -> None:
 
 @shared_task(name="payments.sweep_attempts", ignore_result=True)
 def sweep_attempts(**_: object) -> int:
-    """Update the ceiling, withdraw attempts that are too old, and enqueue those whose task was lost."""
+    """Update the ceiling, withdraw attempts that may not be sent, and enqueue those whose task was lost."""
     rate_limit.update_ceiling()
-    withdrawn = recovery.withdraw_expired_attempts()
+    withdrawn = recovery.withdraw_attempts_of_cancelled_drops() + recovery.withdraw_expired_attempts()
     order_ids = recovery.orders_with_unsent_attempts(max_orders=free_places("checkout"))
     for order_id in order_ids:
         enqueue(confirm_order, order_id=order_id)

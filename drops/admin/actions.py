@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
-from django.core.exceptions import PermissionDenied
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -18,6 +18,7 @@ from shop.admin.actions import Action, ReasonForm
 from shop.admin.base import person
 from shop.admin.refusals import refusal_page
 from shop.core import money
+from shop.core.plain_text import OneLineField
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,21 @@ class DropAction(Action):
 
     permission: str
     phases: tuple[Phase, ...]
+
+
+class CancelForm(ReasonForm):
+    """Asks for the drop's name, so that nobody cancels the wrong drop, or by a slip."""
+
+    drop_name = OneLineField(label="The drop's name", max_length=200)
+    expected = ""
+
+    def clean_drop_name(self) -> str:
+        typed = self.cleaned_data["drop_name"]
+        if " ".join(typed.split()).casefold() != " ".join(self.expected.split()).casefold():
+            raise ValidationError(
+                f"Type “{self.expected}”, the name of the drop that you are about to cancel."
+            )
+        return str(typed)
 
 
 ANNOUNCE = DropAction(
@@ -66,7 +82,22 @@ CLOSE = DropAction(
     phases=(*lifecycle.UPCOMING_PHASES, *lifecycle.SELLING_PHASES),
     do=lambda drop, actor, _reason: drop_actions.close(drop=drop, actor=actor),
 )
-ACTIONS = {action.name: action for action in (ANNOUNCE, PAUSE, RESUME, CLOSE)}
+CANCEL = DropAction(
+    name="cancel",
+    label="Cancel the drop",
+    warning="The drop is called off for good. Nobody can hold or pay any more, and what is paid is yours to refund.",
+    done="The drop is cancelled.",
+    permission="drops.change_drop",
+    phases=(
+        *lifecycle.UPCOMING_PHASES,
+        *lifecycle.SELLING_PHASES,
+        Phase.SOLD_OUT,
+        Phase.CLOSED,
+    ),
+    do=lambda drop, actor, reason: drop_actions.cancel(drop=drop, actor=actor, reason=reason),
+    form=CancelForm,
+)
+ACTIONS = {action.name: action for action in (ANNOUNCE, PAUSE, RESUME, CLOSE, CANCEL)}
 
 
 def available_actions(*, request: HttpRequest, drop: Drop, phase: Phase) -> list[DropAction]:
@@ -97,6 +128,11 @@ def action_page(request: HttpRequest, *, admin_site: AdminSite, drop_id: object,
         raise PermissionDenied
     drop = get_object_or_404(Drop, pk=drop_id)
     form = action.form(request.POST if request.method == "POST" else None)
+    consequences = []
+    if isinstance(form, CancelForm):
+        form.expected = str(drop)
+        form.fields["drop_name"].help_text = f"Type “{drop}” to confirm."
+        consequences = drop_actions.consequences(drop=drop)
     if form.is_valid():
         reason = form.cleaned_data.get("reason", "")
         return run(request, admin_site=admin_site, drop=drop, action=action, reason=reason)
@@ -111,6 +147,7 @@ def action_page(request: HttpRequest, *, admin_site: AdminSite, drop_id: object,
         "form": form,
         "drop": drop,
         "problems": problems,
+        "consequences": consequences,
         "editions": [
             (edition, money.format_amount(amount=edition.price, currency=drop.currency))
             for edition in editions

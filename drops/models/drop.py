@@ -25,6 +25,10 @@ class DropQuerySet(models.QuerySet["Drop"]):
         """Drops that shoppers may know of."""
         return self.filter(announced_at__isnull=False, cancelled_at=None)
 
+    def cancelled(self) -> Self:
+        """Drops that were called off."""
+        return self.filter(cancelled_at__isnull=False)
+
     def shown(self) -> Self:
         """Drops of the front page, the archive and the API."""
         return self.announced().filter(listed=True)

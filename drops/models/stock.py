@@ -34,6 +34,10 @@ class HoldQuerySet(models.QuerySet["Hold"]):
         """Open holds that were not paid for in time, for longer than `ago`. None lapses in a pause."""
         return self.filter(~drop_is_paused(), state=Hold.State.OPEN, expires_at__lt=Now() - ago)
 
+    def of_cancelled_drops(self) -> Self:
+        """Open holds whose drop was cancelled."""
+        return self.filter(state=Hold.State.OPEN, drop__cancelled_at__isnull=False)
+
     def with_paused(self) -> Self:
         """Read `paused` along: whether the hold's drop is paused."""
         return self.annotate(paused=drop_is_paused())

@@ -29,6 +29,13 @@ class HoldLapsed(CheckoutRefused):
     hold_is_over = True
 
 
+class HoldOfCancelledDrop(CheckoutRefused):
+    title = _("This drop was cancelled.")
+    reason = _("What you held has been released.")
+    status = 410
+    hold_is_over = True
+
+
 class TotalChanged(CheckoutRefused):
     title = _("The total has changed since this page was loaded.")
     reason = _("Please check it before you pay.")

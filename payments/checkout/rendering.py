@@ -80,7 +80,12 @@ def render_hold_ended(request: HttpRequest, hold: Hold) -> HttpResponse:
         "links": [{"url": reverse("drop", args=[hold.drop.slug]), "text": _("Back to the drop")}],
     }
     phase = queries.cached_page(slug=hold.drop.slug).phase
-    if phase == Phase.SOLD_OUT:
+    if phase == Phase.CANCELLED:
+        context |= {
+            "title": _("This drop was cancelled."),
+            "reason": _("What you held has been released. You haven't been charged."),
+        }
+    elif phase == Phase.SOLD_OUT:
         context["reason"] = _("What you held has been released, and nothing is left right now.")
     elif phase not in lifecycle.SELLING_PHASES:
         context["reason"] = _("What you held has been released, and the drop has ended.")

@@ -13,13 +13,14 @@ from django.db import IntegrityError, transaction
 from django.utils.translation import get_language
 
 from drops import holds
-from drops.models import Hold
+from drops.models import Drop, Hold
 from payments.checkout import pricing
 from payments.checkout.refusals import (
     CardUnreadable,
     ChoiceFixed,
     CountryFixed,
     HoldLapsed,
+    HoldOfCancelledDrop,
     TotalChanged,
     UnitsChanged,
 )
@@ -91,11 +92,13 @@ def change_units(*, hold: Hold, quantities: Mapping[int, int]) -> None:
 
 
 def order_under_way(*, hold: Hold) -> Order:
-    """Return the order that an earlier click made of the hold. Raises HoldLapsed if there is none to pay."""
+    """Return the order that an earlier click made of the hold. Raises CheckoutRefused if there is none."""
     order = Order.objects.filter(hold=hold, hold__state__in=[Hold.State.PAYING, Hold.State.ALLOCATED]).first()
-    if order is None:
-        raise HoldLapsed
-    return order
+    if order is not None:
+        return order
+    if Drop.objects.cancelled().filter(pk=hold.drop_id).exists():
+        raise HoldOfCancelledDrop
+    raise HoldLapsed
 
 
 def save_order(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:

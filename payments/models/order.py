@@ -97,6 +97,7 @@ class Payment(models.Model):
         WITHDRAWN = "withdrawn"  # it was never sent to Stripe
         REFUSED = "refused"  # Stripe canceled the authorisation before it was captured
         RELEASED = "released"  # the shopper gave the hold back, or it lapsed
+        CANCELLED = "cancelled"  # the drop was
 
     order = models.OneToOneField(Order, models.PROTECT, related_name="payment")
     state = models.CharField(max_length=10, choices=State, default=State.NEW)

@@ -5,6 +5,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import override
 
 from drops import queries
+from drops.models import Drop
 from payments.models import Order
 from payments.orders import line_items, links
 from shop import shipping
@@ -19,6 +20,7 @@ def put_confirmation(*, order: Order) -> None:
     with override(order.language):
         context = {
             "order": order,
+            "to_be_refunded": Drop.objects.cancelled().filter(pk=order.hold.drop_id).exists(),
             "lines": items,
             "headline": line_items.headline(lines=items),
             "summary": line_items.summary(lines=items, max_numbers=MAX_NUMBERS_IN_SUBJECT),

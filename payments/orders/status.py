@@ -59,7 +59,12 @@ VOIDED_MESSAGES: dict[str, Promise] = {
     Payment.VoidReason.RELEASED: _(
         "Your hold ended before you paid. You haven't been charged. Your hold has been released."
     ),
+    Payment.VoidReason.CANCELLED: _(
+        "This drop was cancelled. You haven't been charged; any pending amount will disappear from your statement."
+    ),
 }
+PLACED_MESSAGE = _("Paid. It's yours.")
+TO_BE_REFUNDED_MESSAGE = _("You've been charged, but this drop was cancelled. The shop will refund you.")
 
 
 class StatusName(TextChoices):
@@ -89,7 +94,9 @@ def derive(*, order: Order) -> OrderStatus:
     """Return the order's status. It is never over before Stripe has said so."""
     payment, hold = order.payment, order.hold
     if payment.state == Payment.State.CAPTURED:
-        return OrderStatus(StatusName.PLACED, str(_("Paid. It's yours.")))
+        if hold.drop.cancelled_at:
+            return OrderStatus(StatusName.PLACED, str(TO_BE_REFUNDED_MESSAGE))
+        return OrderStatus(StatusName.PLACED, str(PLACED_MESSAGE))
     if payment.state == Payment.State.VOIDED:
         reason = payment.void_reason or Payment.VoidReason.RELEASED
         return OrderStatus(StatusName.OVER, str(VOIDED_MESSAGES[reason]))
@@ -97,7 +104,8 @@ def derive(*, order: Order) -> OrderStatus:
         message = DECLINE_MESSAGES.get(last_decline_code(payment), DECLINED_MESSAGE)
         return OrderStatus(StatusName.DECLINED, str(message), hold_ends=hold.expires_at)
     if hold.state == Hold.State.RELEASED:
-        return OrderStatus(StatusName.OVER, str(VOIDED_MESSAGES[Payment.VoidReason.RELEASED]))
+        reason = Payment.VoidReason.CANCELLED if hold.drop.cancelled_at else Payment.VoidReason.RELEASED
+        return OrderStatus(StatusName.OVER, str(VOIDED_MESSAGES[reason]))
     return OrderStatus(StatusName.ASKING, str(ASKING_MESSAGE))
 
 

@@ -175,6 +175,8 @@ def allocate_units(payment: Payment) -> str:
     """
     try:
         holds.allocate(hold=payment.order.hold)
+    except holds.DropCancelled:
+        return Payment.VoidReason.CANCELLED
     except holds.HoldOver:
         return Payment.VoidReason.LOST
     return ""

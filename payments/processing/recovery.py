@@ -7,7 +7,7 @@ that two sweeps at once, or a fault that lasts, don't ask for the same row more 
 from datetime import timedelta
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from drops import holds
@@ -29,10 +29,24 @@ def orders_with_unsent_attempts(*, max_orders: int) -> list[int]:
 def withdraw_expired_attempts() -> int:
     """Withdraw attempts that were never sent in time; return how many."""
     expired = Attempt.objects.filter(state=Attempt.State.QUEUED, created_at__lt=Now() - UNSENT_LIMIT)
-    return sum(withdraw(attempt=attempt) for attempt in expired.select_related("payment__order__hold"))
+    return withdraw_all(attempts=expired, reason=Payment.VoidReason.WITHDRAWN)
 
 
-def withdraw(*, attempt: Attempt) -> bool:
+def withdraw_attempts_of_cancelled_drops() -> int:
+    """Withdraw attempts that weren't sent before their drop was cancelled; return how many."""
+    queued = Attempt.objects.filter(
+        state=Attempt.State.QUEUED, payment__order__hold__drop__cancelled_at__isnull=False
+    )
+    return withdraw_all(attempts=queued, reason=Payment.VoidReason.CANCELLED)
+
+
+def withdraw_all(*, attempts: QuerySet[Attempt], reason: str) -> int:
+    """Withdraw queued attempts; return how many weren't sent after all."""
+    found = attempts.select_related("payment__order__hold")
+    return sum(withdraw(attempt=attempt, void_reason=reason) for attempt in found)
+
+
+def withdraw(*, attempt: Attempt, void_reason: str = Payment.VoidReason.WITHDRAWN) -> bool:
     """Withdraw the attempt and release its hold; return False if it was sent after all."""
     with transaction.atomic():
         # Only the worker whose UPDATE ends the queued attempt may release the hold.
@@ -40,7 +54,7 @@ def withdraw(*, attempt: Attempt) -> bool:
         if not queued.update(state=Attempt.State.WITHDRAWN, ended_at=Now()):
             return False
         payment = Payment.objects.filter(pk=attempt.payment_id)
-        reason = {"void_reason": Payment.VoidReason.WITHDRAWN, "changed_at": Now()}
+        reason = {"void_reason": void_reason, "changed_at": Now()}
         payment.filter(state=Payment.State.NEW).update(state=Payment.State.VOIDED, **reason)
         payment.filter(state=Payment.State.CREATED).update(state=Payment.State.VOIDING, **reason)
         holds.release_unpaid(hold=attempt.payment.order.hold)

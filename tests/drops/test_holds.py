@@ -108,7 +108,7 @@ def test_place_refuses_an_empty_choice() -> None:
 @pytest.mark.parametrize(
     ("phase", "refusal"),
     [(phase, holds.NotLive) for phase in ("announced", "lobby", "opening", "paused")]
-    + [(phase, holds.DropEnded) for phase in ("closed", "cancelled")],
+    + [("closed", holds.DropEnded), ("cancelled", holds.DropCancelled)],
 )
 def test_place_refuses_outside_a_live_drop(phase: str, refusal: type[HoldRefused]) -> None:
     drop = make_drop(phase=phase)

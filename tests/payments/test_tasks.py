@@ -8,6 +8,7 @@ import pytest
 from django.db.models import F
 from django.utils import timezone
 
+from drops import drop_actions
 from drops.models import Ceiling
 from dropsite.celery import app
 from payments import tasks
@@ -78,6 +79,16 @@ def test_sweep_attempts_enqueues_orders_whose_task_was_lost(sandbox: SandboxProc
 
     assert queued("checkout") == [lost.pk]
     assert Ceiling.objects.filter(kind=Ceiling.Kind.PAYMENT_RATE).count() == 1
+
+
+def test_sweep_attempts_withdraws_those_of_cancelled_drops(sandbox: SandboxProcess) -> None:
+    order = make_order(sandbox)
+    drop_actions.cancel(drop=order.hold.drop, actor=None)
+
+    assert tasks.sweep_attempts() == 1
+
+    assert queued("checkout") == []
+    assert states(order) == ("voided", "released")
 
 
 @pytest.mark.parametrize(("waiting", "enqueued"), [(0, 1), (59, 1), (60, 0), (200, 0)])

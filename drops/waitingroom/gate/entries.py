@@ -13,7 +13,7 @@ from drops.waitingroom.gate import http, texts
 from drops.waitingroom.gate.cache import CachedDrop
 from drops.waitingroom.gate.context import GateContext
 from drops.waitingroom.gate.http import Request, Response
-from drops.waitingroom.gate.refusals import GateRefused, unavailable
+from drops.waitingroom.gate.refusals import GateRefused, over, unavailable
 from drops.waitingroom.gate.texts import Refusal
 from drops.waitingroom.protocol import keys, lua, status, tickets
 from drops.waitingroom.protocol.tickets import Pass, Ticket
@@ -58,7 +58,7 @@ async def _request_pass(gate: GateContext, slug: str, ticket: Ticket) -> Pass:
     try:
         entry = lua.Entry(*await lua.run_async(gate.redis, *lua.enter_call(slug, ticket.index, place)))
     except lua.DropClosed:
-        raise GateRefused(texts.CLOSED) from None
+        raise over(drop) from None
     except lua.NotCalled as refused:
         raise _wait(texts.NOT_CALLED, place, refused.cursor, _poll_seconds(drop, place)) from None
     except lua.AdmissionPaused:
@@ -74,7 +74,7 @@ def _called_place(drop: CachedDrop, index: int) -> int:
     """Return the place of an index, if memory doesn't rule out that it is called. Raises: GateRefused."""
     place = drop.place(index)
     if drop.closed:
-        raise GateRefused(texts.CLOSED)
+        raise over(drop)
     if place is None:
         raise _wait(texts.NOT_DRAWN, place, drop.cursor, _poll_seconds(drop, place))
     if drop.paused:

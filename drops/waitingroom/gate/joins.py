@@ -11,7 +11,7 @@ from drops.waitingroom.gate import http, texts
 from drops.waitingroom.gate.context import GateContext
 from drops.waitingroom.gate.http import Request, Response
 from drops.waitingroom.gate.panel import format_time
-from drops.waitingroom.gate.refusals import GateRefused, not_joined
+from drops.waitingroom.gate.refusals import GateRefused, not_joined, over
 from drops.waitingroom.protocol import keys, lua, tickets
 
 CLIENT_KEY = re.compile(r"[0-9a-f]{32}")
@@ -73,7 +73,7 @@ async def _index(gate: GateContext, slug: str, client: str) -> int:
     try:
         return await gate.joins.index(slug, client)
     except lua.DropClosed:
-        raise GateRefused(texts.CLOSED) from None
+        raise over(drop) from None
     except lua.LobbyNotOpen as refused:
         raise _too_early(refused.opens_at) from None
     except (lua.ScriptRefused, RedisError, OSError) as error:

@@ -53,7 +53,7 @@ def _over_panel(document: Status) -> Panel:
     if document["phase"] == "sold out":
         return Panel(_(texts.SOLD_OUT), editions=_editions(document))
     if document["phase"] == "cancelled":
-        return Panel(_(texts.CANCELLED))
+        return Panel(_(texts.CANCELLED_NOW))
     return Panel(_(texts.CLOSED_NOW))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drops.waitingroom.gate import texts
+from drops.waitingroom.gate.cache import CachedDrop
 from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.texts import Refusal
 from drops.waitingroom.protocol import lua
@@ -41,6 +42,13 @@ class GateRefused(Exception):
 def unavailable() -> GateRefused:
     """Return the refusal for a Redis that is unreachable, not adopted, or doesn't know the drop."""
     return GateRefused(texts.STUCK, retry=UNAVAILABLE_RETRY_SECONDS)
+
+
+def over(drop: CachedDrop) -> GateRefused:
+    """Return the refusal for a drop that was closed or cancelled."""
+    if drop.status is not None and drop.status["phase"] == "cancelled":
+        return GateRefused(texts.CANCELLED)
+    return GateRefused(texts.CLOSED)
 
 
 def not_joined(error: Exception | None, *, key: str) -> GateRefused:

@@ -46,6 +46,9 @@ NONE_LEFT = Refusal(
 )
 PAUSED = Refusal(409, N_("Paused."), N_("Your place is kept."))
 CLOSED = Refusal(410, N_("This drop has ended."), N_("Paid orders will be shipped."))
+CANCELLED = Refusal(
+    410, N_("This drop was cancelled."), N_("Paid orders will be refunded. Nobody else is charged.")
+)
 CROWDED = Refusal(
     503,
     UNAVAILABLE,
@@ -86,7 +89,7 @@ PAUSED_NOW = N_("Paused. Your place is kept.")
 TURN_LATER = N_("When the drop resumes, it's your turn.")
 SOLD_OUT = N_("Sold out")
 CLOSED_NOW = N_("This drop has ended. Paid orders will be shipped.")
-CANCELLED = N_("This drop was cancelled. Nobody was charged.")
+CANCELLED_NOW = N_("This drop was cancelled. Paid orders will be refunded. Nobody else is charged.")
 RECONNECTING = N_("Reconnecting. Your place is kept.")
 KEEP = N_("You can close this page. Your place is kept.")
 AGAIN = N_("This page reloads in {seconds} s.")

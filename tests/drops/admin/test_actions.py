@@ -24,12 +24,13 @@ def offered(client: Client, drop: Drop) -> list[str]:
     ("phase", "buttons"),
     [
         ("draft", ["announce"]),
-        ("announced", ["pause", "close"]),
-        ("lobby", ["pause", "close"]),
-        ("live", ["pause", "close"]),
-        ("paused", ["resume", "close"]),
-        ("sold out", []),
-        ("closed", []),
+        ("announced", ["pause", "close", "cancel"]),
+        ("lobby", ["pause", "close", "cancel"]),
+        ("live", ["pause", "close", "cancel"]),
+        ("paused", ["resume", "close", "cancel"]),
+        ("sold out", ["cancel"]),
+        ("closed", ["cancel"]),
+        ("cancelled", []),
     ],
 )
 def test_page_offers_the_actions_of_the_phase(log_in: LogIn, phase: str, buttons: list[str]) -> None:
@@ -51,7 +52,7 @@ def test_pause_before_the_opening_can_be_resumed(log_in: LogIn) -> None:
     client = log_in("merchandisers")
     client.post(page(drop, "pause"), {"reason": "not yet"})
 
-    assert offered(client, drop) == ["close", "resume"] or offered(client, drop) == ["resume", "close"]
+    assert offered(client, drop) == ["resume", "close", "cancel"]
 
 
 def test_announce_asks_for_confirmation(log_in: LogIn) -> None:
@@ -136,6 +137,39 @@ def test_close_of_a_draft_is_refused_with_a_reason(log_in: LogIn) -> None:
         409,
         ["A draft can't be closed. Delete it if you don't need it."],
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "cancelled"),
+    [
+        ("Glass & Sons №1", True),
+        (" glass &  sons №1 ", True),
+        ("", False),
+        ("Glass", False),
+        ("Glass & Sons №2", False),
+        ("yes", False),
+    ],
+)
+def test_cancel_asks_for_the_drops_name(log_in: LogIn, typed: str, cancelled: bool) -> None:
+    drop = make_drop(phase="live", title="Glass & Sons №1")
+    client = log_in("merchandisers")
+
+    before = client.get(page(drop, "cancel"))
+    after = client.post(page(drop, "cancel"), {"drop_name": typed, "reason": "broken in transit"})
+
+    assert "Open holds: 0. They are released at once." in before.context["consequences"]
+    assert "Paid orders: 0" in before.content.decode()
+    assert (Drop.objects.get().cancelled_at is not None) is cancelled
+    assert after.status_code == (302 if cancelled else 422)
+    if not cancelled:
+        assert after.context["form"].errors["drop_name"]
+        assert after.context["form"]["reason"].value() == "broken in transit"
+
+
+def test_page_of_a_cancelled_drop_lists_what_to_refund(admin_client: Client) -> None:
+    text = admin_client.get(page(make_drop(phase="cancelled"))).content.decode()
+
+    assert "No order of this drop is paid." in text
 
 
 @pytest.mark.parametrize("name", ACTIONS)

@@ -63,7 +63,7 @@ def told(called: int, entered: int) -> str:
         ),
         (live(phase="sold out", editions=[], sentence="x"), 5, Panel("Sold out")),
         (live(phase="closed"), 5, Panel(texts.CLOSED_NOW)),
-        (live(phase="cancelled"), None, Panel(texts.CANCELLED)),
+        (live(phase="cancelled"), None, Panel(texts.CANCELLED_NOW)),
     ],
 )  # fmt: skip
 def test_build_follows_phase_and_place(known: CachedDrop, index: int | None, panel: Panel) -> None:
