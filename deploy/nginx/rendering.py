@@ -208,7 +208,8 @@ def become_nginx(environment: Mapping[str, str] = os.environ) -> None:
     """Replace this process by nginx. Raises: EdgeError."""
     kill_orphans(edge_folder(environment))
     folder = prepare(environment)
-    (folder / "shield.sock").unlink(missing_ok=True)  # left by a killed nginx; the next one couldn't bind it
+    for socket in folder.glob("*.sock"):
+        socket.unlink()  # left by a killed nginx; the next one couldn't bind it
     hard_limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     soft_limit = _limit_open_files(FILES_PER_CONNECTION * connections(environment))
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft_limit, hard_limit))

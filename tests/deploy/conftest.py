@@ -2,6 +2,10 @@
 
 import pytest
 
+from tests.deploy.edge import edge, running_edge  # fixtures
+
+__all__ = ["edge", "running_edge"]
+
 
 @pytest.fixture(autouse=True)
 def lane(server_lane: None) -> None:

@@ -113,11 +113,22 @@ def test_holds_must_go_on_where_the_fault_may_not_keep_them_away(held_meanwhile:
     [(0.01, 200, True), (0.3, 200, True), (0.32, 200, False), (0.01, 503, False), (math.inf, 0, False)],
 )
 def test_two_slow_answers_in_a_hundred_are_too_many(slow: float, status: int, ok: bool) -> None:
-    visitor = Visitor(origin="http://127.0.0.1:9", paths={"status": "/"})
+    visitor = Visitor(origin="http://127.0.0.1:9", paths={"drop page": "/"})
     quick = [Answer(asked, 0.01, 200) for asked in range(98)]
-    visitor.answers["status"] = [Answer(-1, 0.01, 200), *quick, *[Answer(99, slow, status)] * 2]
+    visitor.answers["drop page"] = [Answer(-1, 0.01, 200), *quick, *[Answer(99, slow, status)] * 2]
     fault = Fault(key="x", name="x", seconds=20, keeps_answering=True)
 
     found = criteria.judge_answers(fault, visitor, 0, 100)
+
+    assert [criterion.ok for criterion in found] == [ok]
+
+
+@pytest.mark.parametrize(("asked", "ok"), [(9.9, False), (10, True), (19, True)])
+def test_a_status_may_be_missing_once_it_could_be_too_old(asked: float, ok: bool) -> None:
+    visitor = Visitor(origin="http://127.0.0.1:9", paths={"status": "/"})
+    visitor.answers["status"] = [Answer(-1, 0.01, 200), Answer(1, 0.01, 200), Answer(asked, 0.01, 503)]
+    fault = Fault(key="x", name="x", seconds=20, keeps_answering=True)
+
+    found = criteria.judge_answers(fault, visitor, 0, 20)
 
     assert [criterion.ok for criterion in found] == [ok]

@@ -1,17 +1,8 @@
 """The edge, as deploy/nginx renders it, in front of tiers that the tests play."""
 
-import http.client
-import itertools
 import os
-import socket
 import subprocess
 import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 import pytest
 
@@ -19,71 +10,10 @@ from deploy.local.runner import ports
 from deploy.local.runner.programs import ROOT
 from deploy.local.runner.stack import Stack, remove
 from deploy.nginx import rendering
-from tests.deploy.upstream import Response, Upstream
-from tests.servers import until
+from tests.deploy.edge import PAGE, Edge, send
+from tests.deploy.upstream import Response
 
 pytestmark = pytest.mark.ops
-
-PAGE = {"Cache-Control": "public, max-age=0, s-maxage=1", "Vary": "Accept-Encoding"}
-PAGE_NUMBERS = itertools.count()
-
-
-class Reply(NamedTuple):
-    status: int
-    headers: http.client.HTTPMessage
-    body: str
-
-
-@dataclass(kw_only=True)
-class Edge:
-    """A running nginx with the tiers behind it. `path` is a page that no other test requests."""
-
-    port: int
-    web: Upstream
-    gate: Upstream
-    hooks: Upstream
-    stack: Stack
-    path: str = ""
-
-
-@pytest.fixture(scope="module")
-def running_edge() -> Iterator[Edge]:
-    folder = ROOT / "var" / f"test-{os.getpid()}-edge"
-    with (
-        Upstream(lambda path: Response()) as web,
-        Upstream(lambda path: Response()) as gate,
-        Upstream(lambda path: Response()) as hooks,
-    ):
-        port_numbers = ports.free() | {"PORT_WEB": web.port, "PORT_GATE": gate.port, "PORT_HOOKS": hooks.port}
-        stack = Stack(
-            folder=folder, programs=["edge"], port_numbers=port_numbers, settings={"EDGE_WORKERS": "2"}
-        )
-        try:
-            with stack:
-                yield Edge(port=port_numbers["PORT_EDGE"], web=web, gate=gate, hooks=hooks, stack=stack)
-        finally:
-            remove(folder)
-
-
-@pytest.fixture
-def edge(running_edge: Edge) -> Edge:
-    """The edge, with no request yet."""
-    for tier in (running_edge.web, running_edge.gate, running_edge.hooks):
-        tier.requests.clear()
-        tier.respond = lambda path: Response(body=path, headers=PAGE)
-    running_edge.path = f"/drops/{next(PAGE_NUMBERS)}/"
-    return running_edge
-
-
-def send(port: int, path: str, *, method: str = "GET", body: str | None = None, **headers: str) -> Reply:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    try:
-        with_hyphens = {name.replace("_", "-"): value for name, value in headers.items()}
-        connection.request(method, path, body=body, headers=with_hyphens)
-        response = connection.getresponse()
-        return Reply(response.status, response.headers, response.read().decode(errors="replace"))
-    finally:
-        connection.close()
 
 
 @pytest.mark.parametrize(
@@ -196,108 +126,6 @@ def test_address_and_request_id_are_passed_on(edge: Edge) -> None:
     )
     assert reply.headers["X-Request-ID"] == "abcdefgh12"
     assert len(send(edge.port, edge.path, X_Request_ID="not\tours").headers["X-Request-ID"]) == 32
-
-
-def crowd_on_a_stale_page(edge: Edge, respond: Callable[[str], Response]) -> list[Reply]:
-    """Return what 60 people get with 120 requests for a page whose cached copy is too old to be served."""
-    send(edge.port, edge.path)
-    stale_at = edge.web.requests[0].at + 3.2  # past its lifetime and stale-while-revalidate, a second each
-    until(lambda: time.time() >= stale_at, "the copy's age")
-    edge.web.requests.clear()
-    edge.web.respond = respond
-    with ThreadPoolExecutor(60) as crowd:
-        return list(crowd.map(lambda _: send(edge.port, edge.path), range(120)))
-
-
-def test_crowd_on_a_stale_page_reaches_web_once_a_second(edge: Edge) -> None:
-    replies = crowd_on_a_stale_page(edge, lambda path: Response(body="new", headers=PAGE, seconds=0.3))
-
-    assert Counter(reply.body for reply in replies) == {"new": 120}
-    assert len(edge.web.requests) <= 1 + len({int(received.at) for received in edge.web.requests})
-
-
-def test_crowd_without_the_shield_reaches_web_all_at_once(edge: Edge) -> None:
-    """The control: nginx locks cache entries that are empty, not those that are stale.
-
-    No request is answered before a crowd of them has arrived.
-    """
-
-    def slow(path: str) -> Response:
-        until(lambda: len(edge.web.requests) > 20, "a crowd at web", seconds=20)
-        return Response(body="new", headers=PAGE)
-
-    port = ports.free()["PORT_EDGE"]
-    environment = edge.stack.environment | {
-        "EDGE_FOLDER": str(edge.stack.run / "careless"),
-        "PORT_EDGE": str(port),
-    }
-    folder = rendering.prepare(environment)
-    config = (folder / "nginx.conf").read_text()
-    shield = f"upstream shield {{ server unix:{folder}/shield.sock;"
-    assert config.count(shield) == 1
-    without_shield = config.replace(shield, f"upstream shield {{ server 127.0.0.1:{edge.web.port};")
-    (folder / "nginx.conf").write_text(without_shield)
-    careless = replace(edge, port=port)
-    command = [rendering.binary(), "-p", f"{folder}/", "-c", "nginx.conf", "-e", "stderr"]
-    with subprocess.Popen(command) as nginx:
-        try:
-            until(lambda: is_listening(port), "nginx listens")
-            crowd_on_a_stale_page(careless, slow)
-        finally:
-            nginx.terminate()
-
-    assert len(edge.web.requests) > 20
-
-
-def is_listening(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def test_page_is_never_two_seconds_old(edge: Edge) -> None:
-    """Whatever the pause between requests, a page was made less than 2 s before it was requested."""
-    edge.web.respond = lambda path: Response(body=str(time.time()), headers=PAGE)
-    ages = []
-    states = set()
-    started = time.time()
-
-    for pause in itertools.cycle((0.0, 0.1, 0.4, 0.9, 1.3, 0.05)):
-        requested = time.time()
-        reply = send(edge.port, edge.path)
-        ages.append(requested - float(reply.body))
-        states.add(reply.headers["X-Cache"])
-        if requested - started > 5:  # twice all pauses
-            break
-        time.sleep(pause)
-
-    assert max(ages) < 2
-    assert {"HIT", "STALE"} <= states
-    assert len(edge.web.requests) < len(ages)
-
-
-def test_status_is_cached_without_cookies_and_served_ten_seconds_without_the_gate(edge: Edge) -> None:
-    """While the gate is down, a status is less than 11 s old when it is requested: nginx counts whole
-    seconds.
-    """
-    path = f"/line/{edge.path.removeprefix('/drops/')}status.json"
-    edge.gate.respond = lambda path: Response(
-        body=str(time.time()), headers={"Cache-Control": "public, s-maxage=1"}
-    )
-
-    reply = send(edge.port, f"{path}?t=1", Cookie="ticket-x=1")
-    edge.gate.respond = lambda path: Response(status=502)
-    ages = []
-    while reply.status == 200:
-        time.sleep(0.1)
-        requested = time.time()
-        reply = send(edge.port, path)
-        if reply.status == 200:
-            ages.append(requested - float(reply.body))
-
-    assert "Cookie" not in edge.gate.requests[0].headers
-    assert edge.gate.requests[0].path == path
-    assert 3 < max(ages) < 11
-    assert reply.status == 503
 
 
 def test_the_line_of_an_unknown_drop_is_asked_for_once(edge: Edge) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import NamedTuple, Self
 
 from tests.servers import QuietHandler, ThreadedServer
@@ -43,8 +44,9 @@ class Upstream(ThreadedServer):
                 self.send_response(response.status)
                 for name, value in {"Content-Length": str(len(body)), **response.headers}.items():
                     self.send_header(name, value)
-                self.end_headers()
-                self.wfile.write(body)
+                with suppress(BrokenPipeError):  # the edge has given up
+                    self.end_headers()
+                    self.wfile.write(body)
 
             do_GET = do_POST = serve  # noqa: N815 http.server's names
 

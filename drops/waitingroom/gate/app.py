@@ -24,12 +24,11 @@ from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.language import language
 from drops.waitingroom.gate.refusals import GateRefused, unavailable
 from drops.waitingroom.protocol import config, keys, tickets
+from drops.waitingroom.protocol.status import FRESH_SECONDS, Status
 
-STATUS_HEADERS = [
-    (b"content-type", b"application/json"),
-    (b"cache-control", b"public, s-maxage=1, stale-if-error=10"),
-]
 ANSWER_SECONDS = 10.0  # for any request, whatever it waits for
+STATUS_SECONDS = 1  # for which the edge keeps a status
+EDGE_SECONDS = 4  # that the edge's two caches may add: their lives, and whole seconds that begin and end
 UNKNOWN_RETRY_SECONDS = 5
 NOT_FOUND_SECONDS = 5  # for which the edge may keep a 404: a drop may be announced any moment
 
@@ -147,11 +146,26 @@ def wrong_method(slug: str, request: Request, methods: tuple[str, ...]) -> Respo
 
 
 async def status(gate: GateContext, slug: str, request: Request) -> Response:
-    """Respond to `GET /line/<slug>/status.json`, the same for everybody: the edge caches it for a second."""
+    """Respond to `GET /line/<slug>/status.json`, the same for everybody: the edge keeps it for a second.
+
+    Afterwards the edge serves its copy while it fetches the next, until the document is too old to rely on.
+    """
     drop = await gate.cache.get(slug)
     if drop is None or not drop.status_json:
         return http.problem(503, _(texts.UNKNOWN), retry=UNKNOWN_RETRY_SECONDS)
-    return Response(200, STATUS_HEADERS, drop.status_json)
+    headers = [
+        (b"content-type", b"application/json"),
+        http.cache_control(STATUS_SECONDS, stale=stale_seconds(drop.status, time())),
+    ]
+    return Response(200, headers, drop.status_json)
+
+
+def stale_seconds(document: Status | None, now: float) -> int:
+    """Return for how long the edge may serve its copy of the document after the copy's end."""
+    if document is None:
+        return 0
+    left = FRESH_SECONDS - EDGE_SECONDS - max(0.0, now - document.get("now", 0.0))
+    return max(0, int(left))
 
 
 async def show(gate: GateContext, slug: str, request: Request) -> Response:

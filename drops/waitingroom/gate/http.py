@@ -149,8 +149,19 @@ def page(
 def cacheable(response: Response, seconds: int) -> Response:
     """Let the edge keep a response that is the same for everybody who asks for the same format."""
     kept = [header for header in response.headers if header != NO_STORE]
-    headers = [(b"cache-control", b"public, s-maxage=%d" % seconds), (b"vary", b"Accept")]
+    headers = [cache_control(seconds), (b"vary", b"Accept")]
     return Response(response.status, [*kept, *headers], response.body)
+
+
+def cache_control(seconds: int, *, stale: int | None = None) -> Header:
+    """Return the header that lets the edge keep a response, and serve it for `stale` seconds past its end.
+
+    None leaves that to the edge.
+    """
+    value = f"public, s-maxage={seconds}"
+    if stale is not None:
+        value += f", stale-while-revalidate={stale}"
+    return b"cache-control", value.encode()
 
 
 def redirect(path: str) -> Response:

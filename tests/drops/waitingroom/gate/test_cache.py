@@ -5,6 +5,7 @@ import time
 import pytest
 from redis import Redis
 
+from drops.waitingroom.gate import app
 from drops.waitingroom.gate.cache import MAX_UNKNOWN_SLUGS, REFRESH_SECONDS
 from drops.waitingroom.protocol import keys, status
 from tests.drops.waitingroom.gate.conftest import Caller, Reply, now_document
@@ -28,15 +29,32 @@ def test_status_is_served_from_memory_and_cacheable(gate: Caller, lobby: Redis) 
     document = lobby.get(keys.status("x"))
     assert isinstance(document, bytes)
     assert {(reply.status, reply.body) for reply in replies} == {(200, document.decode())}
+    kept, _, stale = replies[0].headers["cache-control"].rpartition("=")
+    assert (
+        8 <= int(stale) <= 11
+    )  # seconds, in which the document that was new in the test's beginning is usable
     assert replies[0].headers == {
         "x-content-type-options": "nosniff",
         "referrer-policy": "same-origin",
         "content-type": "application/json",
-        "cache-control": "public, s-maxage=1, stale-if-error=10",
+        "cache-control": f"{kept}={stale}",
         "content-length": str(len(replies[0].body)),
     }
     assert replies[0].set_cookies == []
     assert gets(lobby) <= 2  # of the background look, not of the 300
+
+
+@pytest.mark.parametrize(
+    ("age", "stale"), [(-3, 11), (0, 11), (0.5, 10), (4, 7), (10.9, 0), (11, 0), (15, 0), (3600, 0)]
+)
+def test_the_edge_may_serve_a_status_until_it_could_be_15_s_old(age: float, stale: int) -> None:
+    document = status.decode(now_document())
+
+    assert app.stale_seconds(document, document["now"] + age) == stale
+
+
+def test_the_edge_may_not_serve_an_unreadable_status() -> None:
+    assert app.stale_seconds(None, time.time()) == 0
 
 
 def test_status_of_a_first_crowd_is_one_read_of_redis(gate: Caller, lobby: Redis) -> None:
