@@ -48,9 +48,9 @@ TIERS = {
     '"~^(/[a-z][a-z](-[a-z]+)?)?/drops/[^/]+/(pick|hold|mine)(/|$)" web': Route("/drops/x/mine/", 404),
     '"~^/(admin|healthz)(/|$)" web': Route("/healthz/ready?x", 200),
     '"~^/webhooks/" hooks': Route("/webhooks/x", 404),
-    r'"~^/line/[^/]+/status\.json$" shield': Route("/line/x/status.json", 404),
+    r'"~^/line/[^/]+/status\.json$" store': Route("/line/x/status.json", 404),
     '"~^/line/" gate': Route("/line/x/join", 403, "POST"),
-    "default shield": Route("/drops/x/", 404),
+    "default store": Route("/drops/x/", 404),
 }
 
 
@@ -59,7 +59,7 @@ ROUTES = LOCATIONS | TIERS
 
 def test_every_location_and_tier_has_a_case() -> None:
     template = (rendering.HERE / "nginx.conf.template").read_text()
-    public = template.partition("server {  # the shield")[0] + rendering.PAGES_LOCATION.replace("{{", "{")
+    public = template.partition("server {  # the store")[0] + rendering.PAGES_LOCATION.replace("{{", "{")
     tiers = re.search(r"map \$uri \$tier \{(.*?)\n  \}", template, re.DOTALL)
 
     assert tiers
