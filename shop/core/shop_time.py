@@ -8,17 +8,9 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from shop.core.zones import zone_name
+
 PATTERNS = {"day": "l j F, H:i", "time": "H:i", "date": "j F Y"}
-
-
-def zone_name(local: datetime) -> str:
-    """Return the name of the zone at that moment: "CET", "CEST"; "UTC+5:45" for one without."""
-    name = local.tzname() or ""
-    if name[:1] not in {"+", "-"}:
-        return name
-    offset = local.utcoffset() or timedelta()
-    hours, minutes = divmod(int(abs(offset).total_seconds()) // 60, 60)
-    return f"UTC{name[0]}{hours}" + (f":{minutes:02}" if minutes else "")
 
 
 def time_of_day(moment: datetime) -> str:

@@ -5,14 +5,16 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from drops.lifecycle import Phase
 from drops.models import Checkpoint, Drop
 from drops.waitingroom.gate import texts
 from drops.waitingroom.gate.cache import CachedDrop, parse
 from drops.waitingroom.gate.pages import Pages
-from drops.waitingroom.gate.panel import build, format_time
+from drops.waitingroom.gate.panel import build
 from drops.waitingroom.gate.refusals import GateRefused
+from drops.waitingroom.gate.times import format_time
 from drops.waitingroom.gatekeeper import publishing
 from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol import status
@@ -39,6 +41,7 @@ def pages(folder: Path) -> Pages:
             shop_name="⟦Shop⟧",
             language=LANGUAGE,
             static_root=folder,
+            time_zone=ZoneInfo("Europe/Berlin"),
         )
     )
 

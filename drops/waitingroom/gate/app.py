@@ -23,6 +23,7 @@ from drops.waitingroom.gate.joins import join
 from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.language import language
 from drops.waitingroom.gate.refusals import GateRefused, unavailable
+from drops.waitingroom.gate.times import shop_zone
 from drops.waitingroom.protocol import config, keys, tickets
 from drops.waitingroom.protocol.status import FRESH_SECONDS, Status
 
@@ -54,6 +55,7 @@ async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "lifespan.startup.failed", "message": str(error)})
         return
     language.activate(found.language, folder=config.ROOT / "locale")
+    shop_zone.activate(found.time_zone)
     gate = scope["state"]["gate"] = GateContext(found)
     gate.start()
     await send({"type": "lifespan.startup.complete"})

@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 from drops.waitingroom.gate import http, texts
 from drops.waitingroom.gate.context import GateContext
 from drops.waitingroom.gate.http import Request, Response
-from drops.waitingroom.gate.panel import format_time
 from drops.waitingroom.gate.refusals import GateRefused, not_joined, over
+from drops.waitingroom.gate.times import format_time
 from drops.waitingroom.protocol import keys, lua, tickets
 
 CLIENT_KEY = re.compile(r"[0-9a-f]{32}")

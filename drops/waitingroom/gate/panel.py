@@ -2,13 +2,13 @@
 
 import math
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Literal
 
 from drops.waitingroom.gate import texts
 from drops.waitingroom.gate.cache import CachedDrop
 from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.language import ngettext
+from drops.waitingroom.gate.times import format_time
 from drops.waitingroom.protocol import status
 from drops.waitingroom.protocol.status import Status
 
@@ -175,15 +175,4 @@ def _editions(document: Status) -> tuple[tuple[str, str], ...]:
     return tuple(
         (edition.get("name") or edition["sku"], _(texts.BANDS[edition["band"]]))
         for edition in document["editions"]
-    )
-
-
-def format_time(at: float) -> str:
-    """Return a unix second as text. In UTC: without JavaScript, the shopper's time zone is unknown."""
-    when = datetime.fromtimestamp(at, UTC)
-    time = f"{when:%H:%M}"
-    if when.second:
-        time = f"{when:%H:%M:%S}"
-    return _(texts.MOMENT).format(
-        time=time, day=when.day, month=_(texts.MONTHS[when.month - 1]), year=when.year
     )

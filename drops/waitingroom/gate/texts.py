@@ -111,7 +111,7 @@ BANDS = {
 PLACE = N_("Your place")
 EDITIONS = N_("What is left")
 
-MOMENT = N_("{time} UTC, {day} {month} {year}")
+MOMENT = N_("{time} {zone}, {day} {month} {year}")
 MONTHS = (
     N_("January"), N_("February"), N_("March"), N_("April"), N_("May"), N_("June"),
     N_("July"), N_("August"), N_("September"), N_("October"), N_("November"), N_("December"),

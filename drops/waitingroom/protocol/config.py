@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from drops.waitingroom.protocol.tickets import Keyring
 
@@ -26,6 +27,7 @@ class GateConfig:
     shop_name: str
     language: str
     static_root: Path
+    time_zone: ZoneInfo
 
 
 def read(environ: Mapping[str, str]) -> GateConfig:
@@ -45,6 +47,13 @@ def read(environ: Mapping[str, str]) -> GateConfig:
             faults.append(f"{name} ({error})")
             return Keyring("", {})
 
+    def zone(name: str) -> ZoneInfo:
+        try:
+            return ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError):
+            faults.append("SHOP_TIME_ZONE (must look like Europe/Berlin)")
+            return ZoneInfo("UTC")
+
     origin = text("SHOP_ORIGIN").rstrip("/")
     demo = environ.get("DEMO", "").lower() in {"1", "true", "yes", "on"}
     parts = urlsplit(origin)
@@ -61,6 +70,7 @@ def read(environ: Mapping[str, str]) -> GateConfig:
         shop_name=environ.get("SHOP_NAME", "Dropsite"),
         language=environ.get("LANGUAGE_CODE") or "en",
         static_root=Path(environ.get("STATIC_ROOT") or ROOT / "var" / "static"),
+        time_zone=zone(environ.get("SHOP_TIME_ZONE") or "Europe/Berlin"),
     )
     if faults:
         raise GateConfigError(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from http.cookies import SimpleCookie
 from time import time
 from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
 
 import pytest
 from redis import Redis
@@ -17,6 +18,7 @@ from drops.waitingroom.gate.app import app
 from drops.waitingroom.gate.cache import CachedDrop
 from drops.waitingroom.gate.context import GateContext
 from drops.waitingroom.gate.http import Message, Scope
+from drops.waitingroom.gate.times import shop_zone
 from drops.waitingroom.protocol import lua, status
 from tests.drops.waitingroom.protocol.conftest import forgetful, mortal, server, shared_server  # fixtures
 from tests.drops.waitingroom.protocol.servers import SECONDS, RedisServer, adopt, document
@@ -28,6 +30,12 @@ T = TypeVar("T")
 ORIGIN = "http://shop.test"
 JSON = {"accept": "application/json"}
 OURS = {"sec-fetch-site": "same-origin"}
+
+
+@pytest.fixture
+def in_utc() -> None:
+    """Show times in UTC, also after a gate in this process has started with a shop's zone."""
+    shop_zone.activate(ZoneInfo("UTC"))
 
 
 @dataclass(frozen=True)

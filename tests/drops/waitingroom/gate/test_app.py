@@ -26,6 +26,7 @@ def test_gate_imports_no_django() -> None:
         "shop",
         "shop.core",
         "shop.core.theme_css",
+        "shop.core.zones",
     }
 
 

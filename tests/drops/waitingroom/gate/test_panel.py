@@ -4,9 +4,12 @@ import pytest
 
 from drops.waitingroom.gate import texts
 from drops.waitingroom.gate.cache import CachedDrop, parse
-from drops.waitingroom.gate.panel import Panel, build, format_time
+from drops.waitingroom.gate.panel import Panel, build
+from drops.waitingroom.gate.times import format_time
 from drops.waitingroom.protocol import status
 from tests.drops.waitingroom.protocol.servers import NOW, document
+
+pytestmark = pytest.mark.usefixtures("in_utc")
 
 S = {"sku": "ZERO-S", "band": "in", "free": 9, "held": 3, "name": "Small"}
 M = {"sku": "ZERO-M", "band": "held", "free": 0, "held": 4}
@@ -111,10 +114,3 @@ def test_build_rounds_places_that_were_drawn() -> None:
     assert all(panel.lead.startswith("About ") for panel in panels)
     assert all(panel.lead.endswith("00,000 places are ahead of yours.") for panel in panels)
     assert all(panel.notes[-1].endswith(" of 9,000,000.") for panel in panels)
-
-
-@pytest.mark.parametrize(
-    ("at", "words"), [(0, "00:00 UTC, 1 January 1970"), (1, "00:00:01 UTC, 1 January 1970")]
-)
-def test_format_time_shows_seconds_only_if_there_are_any(at: float, words: str) -> None:
-    assert format_time(at) == words

@@ -19,6 +19,7 @@ def test_read_returns_the_configuration() -> None:
         True,
     )
     assert (found.ticket_keys.signer, found.pass_keys.signer) == ("a", "b")
+    assert found.time_zone.key == "Europe/Berlin"
     assert (found.shop_name, str(found.static_root)) == ("Nothing", "/srv/static")
 
 
@@ -38,6 +39,8 @@ def test_read_lists_everything_that_is_missing() -> None:
         ({"SHOP_ORIGIN": "shop.example"}, "SHOP_ORIGIN (must look like https://shop.example)"),
         ({"SHOP_ORIGIN": "https://shop.example/shop"}, "SHOP_ORIGIN (must look like https://shop.example)"),
         ({"SHOP_ORIGIN": "http://shop.example"}, "SHOP_ORIGIN (plain http needs DEMO=1)"),
+        ({"SHOP_TIME_ZONE": "Berlin"}, "SHOP_TIME_ZONE (must look like Europe/Berlin)"),
+        ({"SHOP_TIME_ZONE": "../etc/passwd"}, "SHOP_TIME_ZONE (must look like Europe/Berlin)"),
         ({"TICKET_KEYS": "a:secret"}, "TICKET_KEYS (key 1 (a) isn't hex)"),
     ],
 )
