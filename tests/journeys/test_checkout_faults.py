@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.journeys.conftest import SIZES, Look, Visit, announced, wait_for
+from tests.journeys.test_purchase import GOOD, pay
 
 AWAY = "The card form didn't load."
 NOT_CHARGED = "You haven't been charged."
@@ -231,10 +232,8 @@ def test_an_older_price_does_not_replace_a_newer_one(checkout: str, visit: Visit
     expect(total).to_have_text(newest)
 
 
-def test_pay_with_a_stale_total_sends_nothing(checkout: str, visit: Visit) -> None:
-    page = visit("phone")
-    page.goto(checkout)
-    expect(pay_button(page)).to_be_enabled()
+def fill(page: Page) -> None:
+    """Fill in everything but the country."""
     for label, text in (
         ("Email", "ada@example.com"),
         ("Name", "Ada Lovelace"),
@@ -243,6 +242,34 @@ def test_pay_with_a_stale_total_sends_nothing(checkout: str, visit: Visit) -> No
         ("Town or city", "Tokyo"),
     ):
         page.get_by_label(label, exact=True).fill(text)
+
+
+@pytest.mark.parametrize("fault", [fail, hang, page_of_the_edge], ids=lambda fault: fault.__name__)
+def test_a_payment_without_an_answer_may_be_sent_again(checkout: str, visit: Visit, fault: Fault) -> None:
+    page = visit("phone")
+    page.goto(checkout)
+    expect(pay_button(page)).to_be_enabled()
+    fill(page)
+    page.route("**/pay/", fault)
+    page.clock.install()
+
+    with page.expect_request("**/pay/"):
+        pay(page, GOOD)
+    if fault is hang:
+        expect(pay_button(page)).to_have_text("Paying…")
+        page.clock.fast_forward(31_000)
+
+    expect(page.locator("#error")).to_have_text(
+        "The connection was lost. Press Pay again – you can't be charged twice."
+    )
+    expect(pay_button(page)).to_have_attribute("aria-disabled", "false")
+
+
+def test_pay_with_a_stale_total_sends_nothing(checkout: str, visit: Visit) -> None:
+    page = visit("phone")
+    page.goto(checkout)
+    expect(pay_button(page)).to_be_enabled()
+    fill(page)
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url))
     page.route("**/quote/**", fail)

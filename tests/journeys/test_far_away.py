@@ -148,6 +148,14 @@ def test_the_readers_variety_of_the_pages_language_names_the_zone(
         context.close()
 
 
+@pytest.mark.parametrize("languages", ["undefined", "[]", "['en-US@posix']", "['xx', 'e', '']", "['de-DE']"])
+def test_odd_languages_leave_the_pages_own(shop: str, visit: Visit, languages: str) -> None:
+    page = visit("phone", timezone_id="Asia/Kolkata")
+    page.add_init_script(f"Object.defineProperty(navigator, 'languages', {{ get: () => {languages} }})")
+
+    assert shown(page, shop, at("2026-12-02T10:00")) == "Wednesday, December 2, 15:30 GMT+5:30 (11:00 CET)"
+
+
 @pytest.fixture(scope="module")
 def coming(shop: str, inside: Inside) -> str:
     """A drop that opens in two days."""

@@ -10,6 +10,7 @@ const texts = form.dataset;
 const sums = document.getElementById("sums");
 const away = document.getElementById("away"); // the card form didn't load
 const stale = document.getElementById("stale"); // the total is another country's
+const PAY_TIMEOUT_MS = 30_000; // patient: what was sent may still arrive
 const SLOW_MS = 8000; // after which a card form that isn't there counts as blocked
 let stripe;
 let elements;
@@ -204,11 +205,9 @@ async function createToken() {
 
 async function send() {
   setButton(texts.sending);
-  const response = await fetch(form.action, {
-    method: "POST",
-    headers: { Accept: "application/json" },
-    body: new URLSearchParams(new FormData(form)),
-  });
+  const body = new URLSearchParams(new FormData(form));
+  const options = { method: "POST", headers: { Accept: "application/json" }, body };
+  const response = await request(form.action, options, PAY_TIMEOUT_MS);
   const answer = await response.json();
   if (response.status === 202) {
     setButton(texts.leaving);

@@ -60,9 +60,19 @@ const FORMATS = {
   day: { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" },
   time: { hour: "2-digit", minute: "2-digit" },
 };
-// The reader's own variety of the page's language knows the names of their zone: "EST" in en-US, "IST" in en-IN.
-const locale = navigator.languages.find((language) => language.split("-")[0] === lang.split("-")[0]) ?? lang;
 const ownZone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** The reader's own variety of the page's language knows the names of their zone: "EST" in en-US, "IST" in en-IN. */
+function ownLocale() {
+  const isOurs = (language) => language.split("-")[0] === lang.split("-")[0];
+  try {
+    return Intl.DateTimeFormat.supportedLocalesOf(navigator.languages.filter(isOurs))[0] ?? lang;
+  } catch {
+    return lang; // some browsers have no languages, or "en-US@posix"
+  }
+}
+
+const locale = ownLocale();
 
 /** The calendar day, "2026-12-02", of a moment in a zone that is `offset` minutes ahead of UTC. */
 const dayOf = (moment, offset) => new Date(moment.getTime() + offset * 60000).toISOString().slice(0, 10);

@@ -2,9 +2,9 @@
 
 const TIMEOUT_MS = 8000;
 
-/** fetch() that is aborted after TIMEOUT_MS; AbortSignal.timeout() is missing in older browsers. */
-export function request(url, options = {}) {
+/** fetch() that is aborted in the end; AbortSignal.timeout() is missing in older browsers. */
+export function request(url, options = {}, timeout = TIMEOUT_MS) {
   const controller = new AbortController();
-  setTimeout(() => controller.abort(), TIMEOUT_MS);
+  setTimeout(() => controller.abort(), timeout);
   return fetch(url, { ...options, signal: controller.signal });
 }
