@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from drops import holds, lifecycle, page_context, queries, tokens
 from drops.lifecycle import Phase
@@ -102,15 +102,20 @@ def pick(request: HttpRequest, slug: str) -> HttpResponse:
     return caching.private(response)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def hold(request: HttpRequest, slug: str) -> HttpResponse:
     """Hold what was chosen. A shopper who holds something goes on to its page, whatever is refused.
 
-    A different choice, made on a page from before the hold, is a change of that hold.
+    A different choice, made on a page from before the hold, is a change of that hold. A reload of the address
+    leads to the choices.
     """
+    if request.method != "POST":
+        return caching.private(redirect("pick", slug=slug))
     page = cached_page_or_404(slug)
     try:
-        if page.phase in {Phase.CLOSED, Phase.CANCELLED}:
+        if page.phase == Phase.CANCELLED:
+            raise holds.DropCancelled
+        if page.phase == Phase.CLOSED:
             raise holds.DropEnded
         pass_ = tokens.read_pass(request=request, drop=page.drop, now=timezone.now())
         quantities = read_quantities(request.POST, limit=page.drop.limit_per_order)

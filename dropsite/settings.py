@@ -137,6 +137,7 @@ MIDDLEWARE = [
     "dropsite.middleware.public_pages.PublicPagesMiddleware",
     "dropsite.middleware.origin.OriginMiddleware",
     "csp.middleware.CSPMiddleware",
+    "dropsite.middleware.wrong_method.WrongMethodMiddleware",
     "dropsite.middleware.well_formed.WellFormedMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

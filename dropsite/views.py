@@ -86,6 +86,20 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return refuse(request, status=500, detail=detail)
 
 
+def wrong_method(request: HttpRequest, *, allowed: str) -> HttpResponse:
+    """Answer a request by a method that the address doesn't take; `allowed` names those that it does."""
+    title = _("That doesn't work here.")
+    reason = _("This address only accepts {allowed}.").format(allowed=allowed)
+    if problems.is_wanted(request):
+        response = problems.response(status=405, detail=f"{title} {reason}")
+    else:
+        response = caching.private(
+            render(request, "refusal.html", {"title": title, "reason": reason}, status=405)
+        )
+    response["Allow"] = allowed
+    return response
+
+
 def csrf_refused(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form whose CSRF token is missing or expired."""
     return form_refused(

@@ -50,9 +50,14 @@ def checkout_page(request: HttpRequest, token: str) -> HttpResponse:
     return rendering.render_checkout(request, details=details, token=token, form=form, quote=price)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def pay(request: HttpRequest, token: str) -> HttpResponse:
-    """Take the order and answer at once: a worker asks the bank, and the order page shows the answer."""
+    """Take the order and answer at once: a worker asks the bank, and the order page shows the answer.
+
+    A reload of the address leads to the checkout, or to the order that was made.
+    """
+    if request.method != "POST":
+        return redirect(reverse("checkout", args=[token]))
     details = hold_or_404(token)
     form = CheckoutForm(request.POST)
     if not form.is_valid():

@@ -4,6 +4,7 @@ import base64
 import contextlib
 import grp
 import hashlib
+import json
 import os
 import re
 import resource
@@ -11,21 +12,37 @@ import shutil
 import signal
 import sys
 from collections.abc import Mapping
+from html import escape
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from string import Template
 from urllib.parse import urlsplit
 
 HERE = Path(__file__).resolve().parent
-PAGES = HERE / "pages"
+RETRY_SECONDS = 10
+# What the edge says by itself, by status: what happened, and what to do.
+PAGES = {
+    400: ("That request isn't valid here.", "Nothing was changed."),
+    404: ("We can't find that page.", "Check the address, or go to the next drop."),
+    405: ("That doesn't work here.", "Nothing was changed."),
+    413: ("That is too large to send.", "Nothing was changed. Go back, and send something smaller."),
+    414: ("That address is too long.", "Check the address, or go to the next drop."),
+    421: ("There is no shop at this address.", "Check the address."),
+    429: ("Too many requests.", f"Your place is kept. Trying again in {RETRY_SECONDS} s."),
+    503: ("The shop is temporarily unavailable.", f"Your place is kept. Trying again in {RETRY_SECONDS} s."),
+}
+TEMPORARY = (429, 503)
 PAGES_LOCATION = """\
     location ^~ /edge/ {{
       internal;
-      alias {folder}/;
+      alias {folder}/pages/;
+      client_max_body_size 0;  # the page itself must not be refused for what was sent
       add_header Retry-After $retry_after always;
       add_header Cache-Control no-store always;
-      add_header Content-Security-Policy "default-src 'none'; style-src {hashes}" always;
+      add_header Content-Security-Policy "default-src 'none'; style-src {hashes}; frame-ancestors 'none'" always;
       add_header X-Content-Type-Options nosniff always;
+      add_header Referrer-Policy same-origin always;
       add_header X-Request-ID $safe_request_id always;
     }}"""
 DEFAULT_EDGE_PORT = 8000
@@ -101,7 +118,7 @@ def render(environment: Mapping[str, str] = os.environ) -> str:
         "REDIRECT": _redirect(_split(environment.get("EDGE_REDIRECT")), hosts),
         "TRUST": _trust(_split(environment.get("EDGE_TRUSTED"))),
         "PROTO": "$request_scheme",
-        "PAGES": PAGES_LOCATION.format(folder=PAGES, hashes=_style_hashes()),
+        "PAGES": PAGES_LOCATION.format(folder=edge_folder(environment), hashes=_style_hashes()),
     }
     if environment.get("EDGE_ACCESS_LOG"):
         values["ACCESS_LOG"] = f"{environment['EDGE_ACCESS_LOG']} json"
@@ -169,11 +186,33 @@ def _trust(networks: list[str]) -> str:
 def _style_hashes() -> str:
     """Return the CSP hashes of the inline styles of the edge's own pages."""
     hashes = []
-    for page in sorted(PAGES.glob("*.html")):
-        for style in re.findall(r"<style>(.*?)</style>", page.read_text(), re.DOTALL):
-            digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-            hashes.append(f"'sha256-{digest}'")
-    return " ".join(dict.fromkeys(hashes))
+    for style in re.findall(r"<style>(.*?)</style>", _page(503), re.DOTALL):
+        digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+        hashes.append(f"'sha256-{digest}'")
+    return " ".join(hashes)
+
+
+def _page(status: int) -> str:
+    """Return the edge's own page of a status, as HTML."""
+    title, text = (escape(words, quote=False) for words in PAGES[status])
+    refresh = ""
+    if status in TEMPORARY:
+        refresh = f'<meta http-equiv="refresh" content="{RETRY_SECONDS}">\n'
+    text = text.replace("go to the next drop", '<a href="/">go to the next drop</a>')
+    return Template((HERE / "page.html").read_text()).substitute(title=title, text=text, refresh=refresh)
+
+
+def _problem(status: int) -> str:
+    """Return what the edge says to programs, as problem details (RFC 9457)."""
+    title, text = PAGES[status]
+    return json.dumps({"type": "about:blank", "title": title, "status": status, "detail": text}) + "\n"
+
+
+def _write_pages(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for status in PAGES:
+        (folder / f"{status}.html").write_text(_page(status))
+        (folder / f"{status}.problem").write_text(_problem(status))
 
 
 def prepare(environment: Mapping[str, str] = os.environ) -> Path:
@@ -186,6 +225,7 @@ def prepare(environment: Mapping[str, str] = os.environ) -> Path:
     for name in ("cache", "tmp"):
         shutil.rmtree(folder / name, ignore_errors=True)
         (folder / name).mkdir(parents=True, exist_ok=True)
+    _write_pages(folder / "pages")
     (folder / "nginx.conf").write_text(text)
     return folder
 

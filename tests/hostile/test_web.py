@@ -229,7 +229,8 @@ def assert_fits(reply: Reply, name: str, request: HostileRequest) -> None:
     if reply.status == 503 and name in MAY_BE_UNAVAILABLE:
         return
     assert 200 <= reply.status < 500, f"{reply.status} {request}"[:3_000]
-    if reply.status >= 400 and reply.body:
+    if reply.status >= 400 and request.method != "HEAD":
+        assert reply.body, f"{reply} {request}"[:3_000]
         assert reply.kind in {HTML, JSON, PROBLEM}, f"{reply} {request}"[:3_000]
 
 

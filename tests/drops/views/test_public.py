@@ -3,6 +3,7 @@
 import gzip
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
 
 import pytest
@@ -185,8 +186,16 @@ def test_archive_has_no_such_page(client: Client, page: str) -> None:
 
 @pytest.mark.parametrize("url", ["/", "/how/", "/archive/", "/drops/x/", "/drops/x/pick/", "/drops/x/mine/"])
 def test_pages_take_no_posts(client: Client, url: str) -> None:
-    assert client.post(url).status_code == 405
+    page = client.post(url)
+    problem = client.post(url, headers={"accept": "application/json"})
+
+    assert (page.status_code, problem.status_code) == (405, 405)
+    assert (page["Allow"], problem["Allow"]) == ("GET, HEAD", "GET, HEAD")
+    assert "That doesn't work here." in unescape(page.content.decode())
+    assert problem.json()["detail"] == "That doesn't work here. This address only accepts GET, HEAD."
 
 
-def test_holding_takes_no_get(client: Client) -> None:
-    assert client.get("/drops/x/hold/").status_code == 405
+def test_reload_of_a_hold_leads_to_the_choices(client: Client) -> None:
+    answer = client.get("/drops/x/hold/")
+
+    assert (answer.status_code, answer["Location"]) == (302, "/drops/x/pick/")

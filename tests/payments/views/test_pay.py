@@ -223,9 +223,12 @@ def test_pay_with_the_token_of_the_page(settings: Settings) -> None:
     assert answer.status_code == 202
 
 
-@pytest.mark.parametrize(("end", "status"), [("pay/", 405), ("give-back/", 200)])
+@pytest.mark.parametrize(("end", "status"), [("pay/", 303), ("give-back/", 200)])
 def test_refuse_to_act_by_a_link(shopper: Client, end: str, status: int) -> None:
     hold = make_open_hold()
 
-    assert shopper.get(address(hold, end)).status_code == status
+    answer = shopper.get(address(hold, end))
+
+    assert answer.status_code == status
+    assert answer.headers.get("Location", address(hold)) == address(hold)
     assert unchanged(hold)
