@@ -1,5 +1,7 @@
 """Holds, with the lines and units they own, to look at."""
 
+from typing import ClassVar
+
 from django.contrib import admin
 from django.utils import timezone
 
@@ -24,7 +26,7 @@ class HoldAdmin(ReadOnlyAdmin[Hold]):
     list_display = ("uuid", "drop", "state", "place", "created_at", "payable_until", "ended_at")
     list_filter = ("state", "drop")
     list_select_related = ("drop",)
-    search_fields = ("uuid", "ticket")
+    search_fields: ClassVar[tuple[str, ...]] = ("uuid", "ticket")
     ordering = ("-created_at",)
     inlines = (HoldLineInline, UnitInline)
 

@@ -1,7 +1,6 @@
-"""Holds in the admin, found by their orders, too."""
+"""Holds in the admin, found by their orders, too, for those who may see orders."""
 
 from django.contrib import admin
-from django.http import HttpRequest
 
 from drops.admin.stock import HoldAdmin
 from drops.models import Hold
@@ -9,5 +8,4 @@ from drops.models import Hold
 
 @admin.register(Hold)
 class HoldWithOrderAdmin(HoldAdmin):
-    def get_search_fields(self, request: HttpRequest) -> list[str]:
-        return [*super().get_search_fields(request), "order__number", "order__email"]
+    search_fields = (*HoldAdmin.search_fields, "order__number", "order__email")

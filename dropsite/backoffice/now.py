@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied
-from django.db.models import Min
+from django.db.models import Min, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils import timezone
@@ -71,22 +71,29 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
         "ages": queue_ages(now=now),
         "leader": Leadership.objects.filter(pk=1, until__gt=now).first(),
         "tick": gatekeeper_age(current, now=now),
-        "alerts": Alert.objects.open(),
+        "alerts": open_alerts(request),
         "clocks": clock_skew.recent(),
-        **scaling_context(drop, now=now),
+        **scaling_context(request, drop, now=now),
         "refresh_seconds": seconds,
     }
     return TemplateResponse(request, "admin/now.html", context, headers={"Refresh": str(seconds)})
 
 
-def scaling_context(drop: Drop | None, *, now: datetime) -> dict[str, Any]:
-    """Return pre-scaling's heartbeat, while one is needed, and the drop's scale plan."""
+def open_alerts(request: HttpRequest) -> QuerySet[Alert]:
+    """Return the open alerts; none for somebody who may not see alerts."""
+    if not request.user.has_perm("shop.view_alert"):
+        return Alert.objects.none()
+    return Alert.objects.open()
+
+
+def scaling_context(request: HttpRequest, drop: Drop | None, *, now: datetime) -> dict[str, Any]:
+    """Return pre-scaling's heartbeat, while one is needed, and the drop's scale plan if it may be seen."""
     row = heartbeat.current()
     ticked_at = None
     if heartbeat.has_work():
         ticked_at = row.ticked_at
     scale_plan = None
-    if drop is not None:
+    if drop is not None and request.user.has_perm("scaling.view_scaleplan"):
         scale_plan = ScalePlan.objects.filter(drop=drop).first()
     return {
         "heartbeat": row,

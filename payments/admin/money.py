@@ -24,7 +24,7 @@ class AttemptAdmin(ReadOnlyAdmin[Attempt]):
     search_fields = ("uuid", "payment__order__number", "confirmation_token")
     ordering = ("-created_at",)
 
-    @admin.display(description="order")
+    @admin.display(description="order", ordering="payment__order__number")
     def payment_order(self, attempt: Attempt) -> str:
         return attempt.payment.order.number
 

@@ -14,6 +14,7 @@ class AuditLogAdmin(ReadOnlyAdmin[AuditEntry]):
     list_filter = ("action",)
     search_fields = ("about", "actor__username")
     list_select_related = ("actor",)
+    shown_relations = ("actor",)
     date_hierarchy = "at"
     fields = ("at", "actor", "about", "action", "from_", "to")
 

@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import flatten_fieldsets, unquote
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import models, transaction
 from django.db.models import Model
 from django.http import HttpRequest
 
-from shop.admin import conflicts
+from shop.admin import conflicts, visibility
 from shop.core import audit_log, numerals, plain_text
 
 __all__ = [
@@ -40,6 +40,10 @@ else:
         def __class_getitem__(cls, _parameters):
             return cls
 
+    def filtered(entry):
+        """Return the field of an entry of list_filter, which may be a pair of field and filter."""
+        return entry[0] if isinstance(entry, tuple | list) else entry
+
     FORM_FIELDS = {
         **numerals.FORM_FIELDS,
         **plain_text.FORM_FIELDS,
@@ -51,6 +55,44 @@ else:
 
         def get_object(self, request, object_id, from_field=None):
             return super().get_object(request, object_id, from_field or None)  # ?_to_field= names no field
+
+        # Relations whose name is shown to everyone who may see the row, such as who acted in the audit log.
+        shown_relations = ()
+
+        def may_follow(self, request, path):
+            """Whether this person may view what a lookup leads to."""
+            is_shown = visibility.first_name(path) in self.shown_relations
+            return is_shown or visibility.may_follow(request.user, self.model, path)
+
+        def get_search_fields(self, request):
+            return [path for path in super().get_search_fields(request) if self.may_follow(request, path)]
+
+        def get_list_filter(self, request):
+            return [
+                one for one in super().get_list_filter(request) if self.may_follow(request, filtered(one))
+            ]
+
+        def get_list_display(self, request):
+            columns = super().get_list_display(request)
+            return [name for name in columns if self.may_follow(request, self.ordering_path(name))]
+
+        def ordering_path(self, name):
+            """Return the lookup that a column is sorted by, which is also what it shows."""
+            return str(getattr(getattr(self, str(name), None), "admin_order_field", None) or name)
+
+        def lookup_allowed(self, lookup, value, request):
+            """Whether an address may compare a field: it is shown, and so is what it leads to."""
+            if not super().lookup_allowed(lookup, value, request):
+                return False
+            return self.may_follow(request, lookup) and visibility.first_name(lookup) in self.shown(request)
+
+        def shown(self, request):
+            """Return the names of the fields that the list or the page of a row shows."""
+            names = flatten_fieldsets(self.get_fieldsets(request))
+            names += [self.ordering_path(name) for name in self.get_list_display(request)]
+            names += [filtered(one) for one in self.get_list_filter(request)]
+            names += [*self.get_search_fields(request), self.date_hierarchy or "pk", "pk"]
+            return {self.model._meta.pk.name, *map(visibility.first_name, names)}
 
     class TabularInline(Subscripted, admin.TabularInline):
         formfield_overrides = FORM_FIELDS

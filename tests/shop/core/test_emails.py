@@ -147,6 +147,24 @@ def test_watch_raises_an_alert_after_many_tries_until_the_email_is_sent(postbox:
     assert (emails.watch(), Alert.objects.open().count()) == (0, 0)
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("{'ada@example.com': (550, b'no such user')}", "{'(an address)': (550, b'no such user')}"),
+        ("550 5.1.1 <ada@example.com>: unknown", "550 5.1.1 <(an address)>: unknown"),
+        ("550 ada+drop@sub.example.com rejected", "550 (an address) rejected"),
+        ("421 4.7.0 try again at 12:00", "421 4.7.0 try again at 12:00"),
+    ],
+)
+def test_watch_keeps_recipients_out_of_the_alert(said: str, shown: str) -> None:
+    put()
+    Email.objects.update(tries=emails.ALERT_TRIES, last_error=said)
+
+    emails.watch()
+
+    assert f"can't be sent: {shown}. " in Alert.objects.open().get().message
+
+
 def test_watch_raises_an_alert_for_an_email_that_waits_long() -> None:
     put()
     Email.objects.update(created_at=timezone.now() - emails.ALERT_AFTER - timedelta(seconds=1))
