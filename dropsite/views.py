@@ -4,6 +4,7 @@ import sys
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.cache import patch_vary_headers
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
@@ -69,6 +70,7 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.method not in {"GET", "HEAD"} or request.path.startswith("/admin/"):
         return response
     # The same for everybody, so a crowd that follows a bad link costs nothing.
+    patch_vary_headers(response, ["Accept"])
     return caching.public(response, seconds=1)
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from drops import holds, tokens
 from drops.models import Hold
@@ -79,7 +79,7 @@ def pay(request: HttpRequest, token: str) -> HttpResponse:
     return redirect_to_order(order)
 
 
-@require_GET
+@require_safe
 def quote(request: HttpRequest, token: str) -> HttpResponse:
     """Price the hold for a different country: the page's script replaces the sums with these."""
     details = hold_or_404(token)
@@ -135,7 +135,7 @@ def order_page(request: HttpRequest, token: str) -> HttpResponse:
     return pages.render_order(request, details=details, token=token, order_status=order_status)
 
 
-@require_GET
+@require_safe
 def order_state(request: HttpRequest, token: str) -> HttpResponse:
     """Return the order's status to its page's script; have a worker advance an order that has stalled."""
     order = order_or_404(token).order

@@ -40,11 +40,19 @@ PAGES_LOCATION = """\
       client_max_body_size 0;  # the page itself must not be refused for what was sent
       add_header Retry-After $retry_after always;
       add_header Cache-Control no-store always;
-      add_header Content-Security-Policy "default-src 'none'; style-src {hashes}; frame-ancestors 'none'" always;
+      add_header Content-Security-Policy "{policy}" always;
+      add_header X-Request-ID $safe_request_id always;
+{security}
+    }}"""
+POLICY = "default-src 'none'; style-src {hashes}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+# As web sends them; a location with headers of its own inherits none.
+SECURITY_HEADERS = """\
       add_header X-Content-Type-Options nosniff always;
       add_header Referrer-Policy same-origin always;
-      add_header X-Request-ID $safe_request_id always;
-    }}"""
+      add_header X-Frame-Options DENY always;
+      add_header Cross-Origin-Opener-Policy same-origin always;
+      add_header Strict-Transport-Security $hsts always;"""
+HSTS = "max-age=31536000; includeSubDomains; preload"  # as dropsite/settings.py has it
 DEFAULT_EDGE_PORT = 8000
 DEFAULT_PORTS = {"WEB": 8001, "GATE": 8002, "HOOKS": 8003}
 DEFAULT_CONNECTIONS = 4096
@@ -118,7 +126,9 @@ def render(environment: Mapping[str, str] = os.environ) -> str:
         "REDIRECT": _redirect(_split(environment.get("EDGE_REDIRECT")), hosts),
         "TRUST": _trust(_split(environment.get("EDGE_TRUSTED"))),
         "PROTO": "$request_scheme",
-        "PAGES": PAGES_LOCATION.format(folder=edge_folder(environment), hashes=_style_hashes()),
+        "PAGES": _pages_location(edge_folder(environment)),
+        "SECURITY": SECURITY_HEADERS,
+        "HSTS": "" if environment.get("DEMO") == "1" else HSTS,
     }
     if environment.get("EDGE_ACCESS_LOG"):
         values["ACCESS_LOG"] = f"{environment['EDGE_ACCESS_LOG']} json"
@@ -181,6 +191,12 @@ def _trust(networks: list[str]) -> str:
             "  map $http_x_forwarded_proto $request_scheme { default $scheme; https https; http http; }",
         ]
     )
+
+
+def _pages_location(folder: Path) -> str:
+    """Return the location of the edge's own pages."""
+    policy = POLICY.format(hashes=_style_hashes())
+    return PAGES_LOCATION.format(folder=folder, policy=policy, security=SECURITY_HEADERS)
 
 
 def _style_hashes() -> str:

@@ -7,7 +7,14 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import compress_string
 
+from shop.core import caching
+
 ACCEPTS_GZIP = re.compile(r"(^|[ ,])gzip(?!\s*;\s*q=0(\.0+)?\s*($|,))", re.IGNORECASE)  # as the edge decides
+# Somebody's own addresses, as in deploy/nginx/nginx.conf.template: never cached, whatever the status.
+PRIVATE_PATHS = re.compile(
+    r"(/[a-z][a-z](-[a-z]+)?)?/((holds|orders)/|drops/[^/]+/(pick|hold|mine)(/|$))"
+    r"|/(admin|healthz|metrics|webhooks)(/|$)"
+)
 # Headers that the edge normalises, or of which there is one version only.
 ALLOWED_VARY = {"", "accept", "accept-encoding", "accept-language"}
 
@@ -27,12 +34,32 @@ class PublicPagesMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if is_public(response):
+        if is_private_path(request.path):
+            if "no-store" not in response.get("Cache-Control", ""):
+                caching.private(response)
+        elif is_public(response):
             reject_personal_response(request, response)
-            response["Vary"] = "Accept-Encoding"
+            response["Vary"] = edge_vary(response)
             if not response.streaming and not response.has_header("Content-Encoding"):
                 compress(request, response)
         return response
+
+
+def is_private_path(path: str) -> bool:
+    """Whether every response of this address is one visitor's own."""
+    return PRIVATE_PATHS.match(path) is not None
+
+
+def edge_vary(response: HttpResponse) -> str:
+    """Return the headers that the edge's copies differ by: the language is in the path."""
+    if "accept" in varied(response):
+        return "Accept, Accept-Encoding"
+    return "Accept-Encoding"
+
+
+def varied(response: HttpResponse) -> set[str]:
+    """Return the names of the request's headers that a response depends on, in lower case."""
+    return {name.strip().lower() for name in response.get("Vary", "").split(",")}
 
 
 def is_public(response: HttpResponse) -> bool:
@@ -42,7 +69,7 @@ def is_public(response: HttpResponse) -> bool:
 
 def reject_personal_response(request: HttpRequest, response: HttpResponse) -> None:
     """Raise PersonalPageMarkedPublic if a public response sets a cookie or depends on one."""
-    varies = {name.strip().lower() for name in response.get("Vary", "").split(",")}
+    varies = varied(response)
     if response.cookies:
         raise PersonalPageMarkedPublic(f"{request.path} is public and sets {', '.join(response.cookies)}.")
     if not varies <= ALLOWED_VARY:

@@ -72,7 +72,8 @@ def test_show_everybody_the_same_page(phase: Any) -> None:
         for answer in ask(path, drop):
             assert answer.status_code == 200 or path == "/nothing/" or phase == "cancelled", path
             assert answer["Cache-Control"].startswith("public, max-age=0, s-maxage="), path
-            assert answer["Vary"] == "Accept-Encoding", path
+            # The schema exists as OpenAPI's own media type, too.
+            assert answer["Vary"].endswith("Accept-Encoding"), path
             assert not answer.cookies, path
             assert "csrfmiddlewaretoken" not in answer.content.decode(), path
         new, known = ask(path, drop)

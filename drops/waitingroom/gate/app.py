@@ -2,7 +2,7 @@
 
 Redis only, no Django.
 
-/line/<slug>/             GET   the waiting room without JavaScript
+/line/<slug>/             GET   the waiting room without JavaScript; without the last slash, a redirect
 /line/<slug>/join         POST  a ticket
 /line/<slug>/enter        POST  a pass
 /line/<slug>/status.json  GET   the status document
@@ -78,6 +78,8 @@ async def route(gate: GateContext, path: str, request: Request) -> Response:
     """Call the endpoint of a path, and turn a refusal into a response."""
     if path == "/line/healthz":
         return await health(gate)
+    if is_without_slash(path) and request.method in READ:
+        return http.redirect(f"{path}/")
     slug, action = split_path(path)
     if action not in ENDPOINTS or not keys.SLUG.fullmatch(slug):
         return refuse(gate, "", request, GateRefused(texts.NOTHING_HERE))
@@ -99,6 +101,12 @@ async def call_endpoint(gate: GateContext, slug: str, action: str, request: Requ
     if await gate.cache.is_unknown(slug):
         return unknown_drop(gate, action, request)
     return await endpoint(gate, slug, request)
+
+
+def is_without_slash(path: str) -> bool:
+    """Whether it is /line/<slug>, which people type and messengers make of a link's end."""
+    parts = path.split("/")
+    return len(parts) == 3 and parts[:2] == ["", "line"] and keys.SLUG.fullmatch(parts[2]) is not None
 
 
 def split_path(path: str) -> tuple[str, str]:
@@ -142,7 +150,7 @@ def unknown_drop(gate: GateContext, action: str, request: Request) -> Response:
 
 def wrong_method(slug: str, request: Request, methods: tuple[str, ...]) -> Response:
     """Redirect a GET of a form's address (a reloaded response) to the line. Raises: GateRefused."""
-    if request.method == "GET":
+    if request.method in READ:
         return http.redirect(f"/line/{slug}/")
     raise GateRefused(texts.WRONG_METHOD, values={"allowed": ", ".join(methods)})
 

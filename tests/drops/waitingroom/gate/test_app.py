@@ -120,7 +120,17 @@ def test_posts_are_accepted_from_the_shop_s_own_pages_only(
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/line/", "/line/x", "/line//", "/line/x/y", "/line/x/join/", "/line/a b/join", "/other/x/join"],
+    [
+        "/",
+        "/line/",
+        "/line",
+        "/line/a b",
+        "/line//",
+        "/line/x/y",
+        "/line/x/join/",
+        "/line/a b/join",
+        "/other/x/join",
+    ],
 )
 def test_other_paths_are_404(gate: Caller, path: str) -> None:
     script, page = gate.get(path, JSON), gate.get(path, {"accept": "text/html"})
@@ -157,3 +167,19 @@ def test_cookies_are_bound_to_the_host_over_https(
     assert names == {"__Host-ticket-x", "__Host-index-x"}
     assert all("; Secure" in line and "Path=/" in line and "Domain" not in line for line in lines)
     assert again.json == {"index": 0}
+
+
+@pytest.mark.parametrize("slug", ["x", "unknown", "a" * 50])
+def test_a_line_without_its_last_slash_leads_to_it(gate: Caller, slug: str) -> None:
+    reply = gate.get(f"/line/{slug}")
+
+    assert (reply.status, reply.headers["location"]) == (303, f"/line/{slug}/")
+    assert reply.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+@pytest.mark.parametrize("action", ["join", "enter"])
+def test_reading_a_forms_address_leads_to_the_line(gate: Caller, action: str, method: str) -> None:
+    reply = gate.run(gate.ask(method, f"/line/x/{action}"))
+
+    assert (reply.status, reply.headers["location"]) == (303, "/line/x/")
