@@ -18,6 +18,7 @@ from uuid import UUID
 from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Now
+from django.dispatch import Signal
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
@@ -32,6 +33,7 @@ from shop.core import sql
 MAX_RETRIES = 3  # for units that are free but were locked a moment ago
 MIN_RETRY_SECONDS, MAX_RETRY_SECONDS = 0.01, 0.05
 MAX_HOLDS_PER_SWEEP = 500
+units_withheld = Signal()  # sent with `drop`, after the commit; pre-scaling plans it again
 OPEN, PAYING, ALLOCATED = Hold.State.OPEN, Hold.State.PAYING, Hold.State.ALLOCATED
 RELEASED, RETURNED = Hold.State.RELEASED, Hold.State.RETURNED
 
@@ -441,10 +443,16 @@ def is_cancelled(*, drop_id: UUID) -> bool:
 
 def withhold(*, hold: Hold, reason: str) -> None:
     """Withhold the units of an allocated hold that can't be paid for. They are not on sale again."""
+
+    def tell_receivers() -> None:
+        units_withheld.send(sender=Hold, drop=hold.drop)
+
     with transaction.atomic():
         if Hold.objects.filter(pk=hold.pk, state=ALLOCATED).update(state=RETURNED, ended_at=Now()):
             HoldLine.objects.filter(hold=hold).update(withheld=F("quantity"))
             Unit.objects.filter(hold=hold).update(hold=None, withheld_at=Now(), withheld_reason=reason)
+            # After the commit, and logged if it fails: no receiver can hold up or undo the record of money.
+            transaction.on_commit(tell_receivers, robust=True)
 
 
 def locked_state(*, hold: Hold) -> str:

@@ -15,4 +15,6 @@ class ScalingConfig(AppConfig):
         # Imported here because they need models, which are loaded before ready() is called.
         drop_actions = import_module("drops.drop_actions")
         scale_plans = import_module("drops.scaling.control.scale_plans")
+        holds = import_module("drops.holds")
         drop_actions.announced.connect(scale_plans.replan_drop, dispatch_uid="drops.scaling.announced")
+        holds.units_withheld.connect(scale_plans.replan_drop, dispatch_uid="drops.scaling.withheld")

@@ -2,8 +2,7 @@
 
 from celery import shared_task
 
-from drops.scaling.accounting.measure import measure_due
-from drops.scaling.control import heartbeat
+from drops.scaling.control import heartbeat, scale_plans
 from drops.scaling.control.tick import run_once
 
 
@@ -15,5 +14,8 @@ def tick(**_: object) -> int:
 
 @shared_task(name="scaling.measure", ignore_result=True)
 def measure(**_: object) -> int:
-    """Measure the demand of drops while they run, and what they demanded and cost once they are over."""
-    return len(measure_due(now=heartbeat.database_now()))
+    """Measure the demand of drops while they run, and what they demanded and cost once they are over.
+
+    What was learned changes the plans of other drops.
+    """
+    return len(scale_plans.learn_due(now=heartbeat.database_now()))

@@ -10,15 +10,15 @@ from datetime import datetime, timedelta
 from django.conf import settings
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.db.models.functions import Greatest, Now
 
 from drops import lifecycle
-from drops.models import Drop
-from drops.scaling.accounting import usage
+from drops.models import Drop, Unit
+from drops.scaling.accounting import measure, usage
 from drops.scaling.control import alerts, heartbeat
 from drops.scaling.control.steps import LIVE_STATES
-from drops.scaling.models import ScalePlan, Step, Usage
+from drops.scaling.models import Demand, Group, ScalePlan, Step, Usage
 from drops.scaling.planning import checks, planner, read_inputs
 from drops.scaling.planning.planner import Plan, PlanLine
 from shop.core import audit_log
@@ -145,11 +145,17 @@ def plan_due(*, now: datetime) -> list[str]:
     is_changed = Q(planned_at=None) | Q(changed_at__gt=F("planned_at"))
     is_old = Q(drop__lobby_opens_at__gt=now, planned_at__lt=old)
     is_stopped = Q(drop__steps__target__stopped_at__gt=F("planned_at"))
+    units = Unit.objects.filter(edition__drop=OuterRef("drop"))
+    is_withheld = Exists(units.filter(withheld_at__gt=OuterRef("planned_at")))
+    # The gate's demand is written only once a drop is over, together with all others.
+    is_learned = Exists(Demand.objects.filter(group=Group.GATE, measured_at__gt=OuterRef("planned_at")))
     is_postponed = Q(drop__steps__needed_at__gt=go_at) | Q(drop__steps__needed_at__lt=go_at)
     current = ScalePlan.objects.filter(drop__in=Drop.objects.announced().not_ended())
     lines = []
     for row in (
-        current.filter(is_changed | is_old | is_stopped | is_postponed).distinct().select_related("drop")
+        current.filter(is_changed | is_old | is_stopped | is_postponed | is_withheld | is_learned)
+        .distinct()
+        .select_related("drop")
     ):
         with transaction.atomic():
             plan = replan(scale_plan=row, now=now)
@@ -157,8 +163,17 @@ def plan_due(*, now: datetime) -> list[str]:
     return lines
 
 
+def learn_due(*, now: datetime) -> list[str]:
+    """Measure what is due, and plan again with what drops that are over showed. Return a line for each."""
+    lines = measure.measure_due(now=now)
+    if lines:
+        with transaction.atomic():
+            replan_all()
+    return lines
+
+
 def replan_all() -> None:
-    """Plan every drop again that hasn't ended, since targets changed, in the caller's transaction."""
+    """Plan every drop again that hasn't ended, in the caller's transaction: targets or weights changed."""
     now = heartbeat.database_now()
     ended = Drop.objects.ended()
     for row in ScalePlan.objects.exclude(drop__in=ended).order_by("drop").select_related("drop"):
@@ -166,10 +181,11 @@ def replan_all() -> None:
 
 
 def replan_drop(*, drop: Drop, **_: object) -> None:
-    """Plan one drop again, in the caller's transaction, if it has a plan: something of the drop changed."""
-    row = ScalePlan.objects.filter(drop=drop).first()
-    if row is not None:
-        replan(scale_plan=row, now=heartbeat.database_now())
+    """Plan one drop again, if it has a plan: something of the drop changed."""
+    with transaction.atomic():  # the caller's, or, after a commit, one of its own
+        row = ScalePlan.objects.filter(drop=drop).first()
+        if row is not None:
+            replan(scale_plan=row, now=heartbeat.database_now())
 
 
 def go_before_lobby() -> timedelta:

@@ -154,8 +154,8 @@ def lead_time_warnings(inputs: PlanInputs, target: TargetInputs) -> list[str]:
 
     It is scaled all the same.
     """
-    if inputs.lobby_opens_at is None:
-        return []
+    if inputs.lobby_opens_at is None or inputs.lobby_opens_at <= inputs.now:
+        return []  # once the lobby is open, nobody can open it later
     left = inputs.lobby_opens_at - timedelta(seconds=inputs.go_seconds) - inputs.now
     if left >= timedelta(seconds=target.lead_seconds):
         return []

@@ -8,8 +8,7 @@ from django.utils import timezone
 
 from drops.models import Drop
 from drops.scaling import report
-from drops.scaling.accounting.measure import measure_due
-from drops.scaling.control import heartbeat, target_actions, tick
+from drops.scaling.control import heartbeat, scale_plans, target_actions, tick
 from drops.scaling.models import Target
 from drops.scaling.planning import planner, read_inputs
 from shop.core import alerts
@@ -58,7 +57,7 @@ def run_tick(*, dry_run: bool = False) -> str:
     """Run one tick, measure what is due, and send alerts."""
     lines = tick.run_once(actor="command", dry_run=dry_run)
     if not dry_run:
-        lines += measure_due(now=heartbeat.database_now())
+        lines += scale_plans.learn_due(now=heartbeat.database_now())
         alerts.send_due()
     return "\n".join(lines) or "Nothing is due."
 
