@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from html import escape
 from importlib import import_module
 from importlib.util import find_spec
+from ipaddress import ip_network
 from pathlib import Path
 from string import Template
 from urllib.parse import urlsplit
@@ -53,6 +54,20 @@ SECURITY_HEADERS = """\
       add_header Cross-Origin-Opener-Policy same-origin always;
       add_header Strict-Transport-Security $hsts always;"""
 HSTS = "max-age=31536000; includeSubDomains; preload"  # as dropsite/settings.py has it
+# An office or a university hall. A mobile carrier gives each subscriber 500 or more of an address's 65,000
+# ports, so that up to 128 share one.
+DEFAULT_PEOPLE = 500
+MAX_PEOPLE_DIGITS = 8
+POLL_SECONDS = 2  # between a page's polls, at least
+REQUESTS_AT_ONCE = 10  # of one person who opens a page, its files not counted
+JOINS_AT_ONCE = 2  # of one person: the press may be repeated
+LIMIT_ZONES = """\
+  limit_req_zone $limited zone=requests:10m rate={requests}r/s;
+  limit_req_zone $joining zone=joins:10m rate={joins}r/m;
+  limit_req_status 429; limit_req_log_level info;"""
+LIMITS = """\
+    limit_req zone=requests burst={requests} nodelay;
+    limit_req zone=joins burst={joins} nodelay;"""
 DEFAULT_EDGE_PORT = 8000
 DEFAULT_PORTS = {"WEB": 8001, "GATE": 8002, "HOOKS": 8003}
 DEFAULT_CONNECTIONS = 4096
@@ -119,7 +134,7 @@ def render(environment: Mapping[str, str] = os.environ) -> str:
         "STATIC": environment["STATIC_ROOT"].rstrip("/"),
         "MEDIA": environment["MEDIA_ROOT"].rstrip("/"),
         "ACCESS_LOG": "off",
-        "LIMITS": "",
+        **_limits(environment),
         "TLS": _tls(certificate, environment.get("EDGE_CERTIFICATE_KEY")),
         "LISTEN": _listen(listen, listen_flags),
         "LISTEN_DEFAULT": _listen(listen, f"{listen_flags} default_server".lstrip()),
@@ -132,14 +147,34 @@ def render(environment: Mapping[str, str] = os.environ) -> str:
     }
     if environment.get("EDGE_ACCESS_LOG"):
         values["ACCESS_LOG"] = f"{environment['EDGE_ACCESS_LOG']} json"
-    if environment.get("EDGE_LIMITS") == "1":
-        values["LIMITS"] = "    limit_req zone=addresses burst=500 nodelay;"
     for name, default_port in DEFAULT_PORTS.items():
         port = environment.get(f"PORT_{name}") or default_port
         addresses = _split(environment.get(f"UPSTREAM_{name}")) or [f"127.0.0.1:{port}"]
         values[name] = " ".join(f"server {address};" for address in addresses)
     template = (HERE / "nginx.conf.template").read_text()
     return re.sub(r"%\{([A-Z_]+)\}", lambda match: values[match[1]], template)
+
+
+def _limits(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the limits of an address, by how many people may be behind it. Raises: EdgeError."""
+    given = environment.get("EDGE_PEOPLE_PER_ADDRESS") or str(DEFAULT_PEOPLE)
+    if not (given.isascii() and given.isdigit() and len(given) < MAX_PEOPLE_DIGITS):
+        raise EdgeError(f"EDGE_PEOPLE_PER_ADDRESS={given} is not a number of people; 0 means no limit.")
+    networks = _split(environment.get("EDGE_UNLIMITED"))
+    for network in networks:
+        try:
+            ip_network(network)
+        except ValueError as error:
+            raise EdgeError(f"EDGE_UNLIMITED: {error}.") from None
+    values = {"UNLIMITED": "".join(f"{network} 1; " for network in networks), "LIMIT_ZONES": "", "LIMITS": ""}
+    people = int(given)
+    if people:
+        # Everybody polls; a tenth of all join in a minute, after those who join at once.
+        values["LIMIT_ZONES"] = LIMIT_ZONES.format(
+            requests=max(1, people // POLL_SECONDS), joins=max(1, people // 10)
+        )
+        values["LIMITS"] = LIMITS.format(requests=people * REQUESTS_AT_ONCE, joins=people * JOINS_AT_ONCE)
+    return values
 
 
 def _user() -> str:

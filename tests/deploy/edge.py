@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pytest
@@ -84,12 +85,18 @@ def send(port: int, path: str, *, method: str = "GET", body: str | None = None, 
 @contextmanager
 def careless(edge: Edge, changes: Mapping[str, str]) -> Iterator[Edge]:
     """A second nginx in front of the same tiers, in whose configuration some texts are changed: a control."""
+    with configured(edge, {}, changes=changes) as second:
+        yield second
+
+
+@contextmanager
+def configured(
+    edge: Edge, settings: Mapping[str, str], *, changes: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Edge]:
+    """A second nginx in front of the same tiers, with other settings."""
     port = ports.free()["PORT_EDGE"]
-    environment = edge.stack.environment | {
-        "EDGE_FOLDER": str(edge.stack.run / "careless"),
-        "PORT_EDGE": str(port),
-    }
-    folder = rendering.prepare(environment)
+    own = {"EDGE_FOLDER": str(edge.stack.run / "second"), "PORT_EDGE": str(port)}
+    folder = rendering.prepare(edge.stack.environment | own | dict(settings))
     config = (folder / "nginx.conf").read_text()
     for text, changed in changes.items():
         assert text in config

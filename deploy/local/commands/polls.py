@@ -19,6 +19,7 @@ import aiohttp
 from deploy.local.faults.visitor import Answer, quantile
 from deploy.local.runner import environment
 from deploy.local.runner.stack import StackError
+from dropsite.loadtest.users.addresses import Addresses
 
 MAX_POLLS = 1_000_000
 MAX_SECONDS = 120.0
@@ -93,7 +94,7 @@ async def _poll(origin: str, drop: str | None, limits: Limits) -> Findings:
             findings.cache_states[response.headers.get("X-Cache", "none")] += 1
 
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_SECONDS)
-    connector = aiohttp.TCPConnector(limit=limits.connections)
+    connector = aiohttp.TCPConnector(limit=limits.connections, socket_factory=Addresses().open_socket)
     async with aiohttp.ClientSession(origin, timeout=timeout, connector=connector) as client:
         path = f"/line/{drop or await _first_drop(client)}/status.json"
         await asyncio.gather(*(poll_on(client, path) for _ in range(limits.connections)))

@@ -23,6 +23,8 @@ from urllib.parse import urljoin, urlsplit
 import aiohttp
 from multidict import CIMultiDictProxy
 
+from dropsite.loadtest.users.addresses import Addresses
+
 RETRIED_STATUSES = frozenset({429, 500, 502, 503, 504})
 NO_RESPONSE = "no answer"
 MAX_CONNECTIONS = 128
@@ -90,7 +92,11 @@ class Site:
 
     async def __aenter__(self) -> Self:
         self.client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self.connections, keepalive_timeout=KEEPALIVE_SECONDS),
+            connector=aiohttp.TCPConnector(
+                limit=self.connections,
+                keepalive_timeout=KEEPALIVE_SECONDS,
+                socket_factory=Addresses().open_socket,
+            ),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=TIMEOUT_SECONDS),
             headers={"User-Agent": "Dropsite rehearsal", "Accept-Encoding": "gzip"},
