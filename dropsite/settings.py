@@ -70,6 +70,10 @@ TAX_PERCENT = env.decimal("TAX_PERCENT", Decimal(19))  # contained in the prices
 CHECKOUT_SLOTS = env.int("CHECKOUT_SLOTS", 200)  # shoppers between pass and payment, in all drops together
 READY_PER_SECOND = env.int("READY_PER_SECOND", 25)  # shoppers that the stack at its baseline can admit
 
+# --- the admin ----------------------------------------------------------------------------------------------
+ADMIN_IDLE_MINUTES = env.int("ADMIN_IDLE_MINUTES", 120)  # without activity until one is signed out
+ADMIN_SESSION_HOURS = env.int("ADMIN_SESSION_HOURS", 12)  # until one signs in again, however active
+
 # --- pre-scaling --------------------------------------------------------------------------------------------
 SCALING_TICK_SECONDS = env.float("SCALING_TICK_SECONDS", 15.0)  # between two ticks of pre-scaling
 SCALING_GO_SECONDS = env.float("SCALING_GO_SECONDS", 600.0)  # from the go / no-go to the lobby's opening
@@ -226,6 +230,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_NAME = "__Host-session" if SECURE_COOKIES else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE_COOKIES else "csrf"
 CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = ADMIN_SESSION_HOURS * 3600
 CSRF_FAILURE_VIEW = "dropsite.views.csrf_refused"
 # Where drops sends a shopper who holds something: names of URLs whose only argument is the hold's token.
 HOLD_URL_NAME = "checkout"
@@ -326,6 +331,7 @@ CELERY_BEAT_SCHEDULE = {
     "pre-scale": every(SCALING_TICK_SECONDS, "scaling.tick", "background"),
     "measure drops": every(max(5.0, SCALING_TICK_SECONDS), "scaling.measure", "background"),
     "send alerts": every(10, "shop.send_due_alerts", "background"),
+    "forget old sign-ins": every(3600, "shop.forget_sign_ins", "background"),
     "watch emails": every(60, "shop.watch_emails", "background"),
 }
 

@@ -3,7 +3,7 @@
 from celery import shared_task
 from celery.signals import task_prerun
 
-from shop.core import alerts, clock_skew, emails
+from shop.core import alerts, clock_skew, emails, sign_ins
 
 
 @task_prerun.connect
@@ -26,3 +26,8 @@ def send_due_alerts(**_: object) -> int:
 def watch_emails(**_: object) -> int:
     """Raise an alert while emails stay unsent. It runs on another queue than the emails themselves."""
     return emails.watch()
+
+
+@shared_task(name="shop.forget_sign_ins", ignore_result=True)
+def forget_sign_ins(**_: object) -> int:
+    return sign_ins.forget_old()

@@ -39,7 +39,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "pause": ("add", "change"),
         "scaleplan": ("change",),
     },
-    "ops": dict.fromkeys((*CATALOGUE_AND_DROPS, *SCALING, *MONEY, "alert", "auditentry"), ())
+    "ops": dict.fromkeys((*CATALOGUE_AND_DROPS, *SCALING, *MONEY, "alert", "auditentry", "signin"), ())
     | {
         "pause": ("add", "change"),
         "ceiling": ("add", "delete"),

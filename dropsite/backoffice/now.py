@@ -16,7 +16,7 @@ from drops import lifecycle, queries
 from drops.models import Drop, Hold, Leadership
 from drops.scaling.control import heartbeat
 from drops.scaling.models import ScalePlan
-from dropsite.backoffice import overview
+from dropsite.backoffice import overview, sessions
 from payments.models import Attempt, Event, Payment
 from payments.processing import rate_limit
 from shop.core import clock_skew
@@ -76,7 +76,8 @@ def now_page(request: HttpRequest, *, admin_site: AdminSite) -> HttpResponse:
         **scaling_context(request, drop, now=now),
         "refresh_seconds": seconds,
     }
-    return TemplateResponse(request, "admin/now.html", context, headers={"Refresh": str(seconds)})
+    refresh = f"{seconds}; url={request.path}?{sessions.RELOADED}"
+    return TemplateResponse(request, "admin/now.html", context, headers={"Refresh": refresh})
 
 
 def open_alerts(request: HttpRequest) -> QuerySet[Alert]:

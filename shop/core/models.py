@@ -104,6 +104,38 @@ class AuditEntry(models.Model):
         return f"{self.about} {self.action}"
 
 
+class SignIn(models.Model):
+    """One try to sign in to the admin, or to change a password there."""
+
+    class Outcome(models.TextChoices):
+        FAILED = "failed", "wrong name or password"
+        NO_CODE = "no code", "second factor missing or wrong"
+        SIGNED_IN = "signed in", "signed in"
+        CHANGED = "changed", "password changed"
+
+    FAILURES: ClassVar[tuple[str, ...]] = (Outcome.FAILED, Outcome.NO_CODE)
+
+    at = models.DateTimeField(db_default=Now())
+    account = models.CharField(max_length=40, editable=False)  # keyed hash of the name that was typed
+    name = models.CharField(max_length=150, blank=True)  # of an account that exists; empty for any other
+    address = models.GenericIPAddressField()
+    network = models.CharField(max_length=49, editable=False)  # the address, or the /64 of an IPv6 address
+    browser = models.CharField(max_length=16, blank=True)  # one that had signed in to the account before
+    outcome = models.CharField(max_length=20, choices=Outcome, default=Outcome.FAILED)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        verbose_name = "sign-in"
+        indexes = [
+            models.Index(fields=["account", "at"], name="sign_ins_of_an_account"),
+            models.Index(fields=["network", "at"], name="sign_ins_of_a_network"),
+            models.Index(fields=["at"], name="sign_ins_by_time"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name or 'unknown name'} {self.outcome}"
+
+
 class ClockReading(models.Model):
     """How far a machine's clock was from the database's when it was last compared."""
 
