@@ -25,7 +25,7 @@ from django.utils.translation import ngettext
 
 from drops import queries
 from drops.models import Drop, Edition, Hold, HoldLine, Unit
-from drops.models.stock import HoldQuerySet, drop_is_paused, time_to_pay
+from drops.models.stock import HoldQuerySet, drop_is_cancelled, drop_is_paused, time_to_pay
 from drops.refusals import HoldRefused
 from drops.waitingroom.protocol.tickets import Pass
 from shop.core import sql
@@ -201,7 +201,7 @@ def change(*, hold: Hold, quantities: Mapping[int, int]) -> None:
 def raise_version(*, hold: Hold) -> None:
     """Raise the version of an open hold that has not lapsed, while its drop sells.
 
-    Raises HoldOver, ChangeRefused.
+    Raises HoldOver, ChangeRefused, DropCancelled.
     """
     # The conditions on the hold stand beside each other, not in a subquery: only so does Postgres test them
     # again after it has waited for another transaction.
@@ -209,6 +209,8 @@ def raise_version(*, hold: Hold) -> None:
     row = Hold.objects.filter(pk=hold.pk, state=OPEN, expires_at__gt=Now())
     if row.filter(is_selling, ~drop_is_paused()).update(version=F("version") + 1):
         return
+    if Drop.objects.cancelled().filter(pk=hold.drop_id).exists():
+        raise DropCancelled
     if row.exists() or Hold.objects.filter(drop_is_paused(), pk=hold.pk, state=OPEN).exists():
         raise ChangeRefused
     raise HoldOver
@@ -284,7 +286,7 @@ def existing_hold(*, drop: Drop, ticket: bytes) -> Hold:
 
 def of_ticket(*, drop: Drop, ticket: bytes) -> list[Hold]:
     """Return every hold that the ticket has had, Hold.MAX_PER_TICKET at most, first to last."""
-    own = Hold.objects.with_paused().filter(drop=drop, ticket=ticket.hex())
+    own = Hold.objects.with_drop_state().filter(drop=drop, ticket=ticket.hex())
     return list(own.order_by("nth"))
 
 
@@ -396,9 +398,10 @@ def release(*, hold: Hold, state: Hold.State) -> None:
 def pay(*, hold: Hold, version: int) -> None:
     """Keep the units while the payment is under way, if they are those of the `version` that was priced.
 
-    Raises HoldOver if the hold has lapsed or ended, HoldChanged if its units have changed.
+    Raises HoldOver if the hold has lapsed or ended, or its drop is cancelled; HoldChanged if its units have
+    changed.
     """
-    row = Hold.objects.filter(pk=hold.pk, state=OPEN, version=version)
+    row = Hold.objects.filter(~drop_is_cancelled(), pk=hold.pk, state=OPEN, version=version)
     updated = row.filter(expires_at__gt=Now()).update(state=PAYING)
     if not updated:
         updated = row.filter(drop_is_paused()).update(state=PAYING)  # no hold lapses in a pause
@@ -424,7 +427,7 @@ def allocate(*, hold: Hold) -> None:
 
     Raises HoldOver if the hold was released, DropCancelled.
     """
-    if is_cancelled(drop_id=hold.drop_id):
+    if is_cancelled(drop_id=hold.drop_id) and locked_state(hold=hold) != ALLOCATED:
         raise DropCancelled
     # One UPDATE decides the race: whichever transaction changes the row first wins.
     updated = Hold.objects.filter(pk=hold.pk, state=PAYING).update(state=ALLOCATED, ended_at=Now())

@@ -2,8 +2,8 @@
 
 draft ─announce─▶ announced ─clock─▶ lobby ─clock─▶ opening ─seal─▶ live ◀─pause/resume─▶ paused
                                                                      └─▶ sold out      no unit free or held
-closed: by hand, or by its closing time; cancelled: by hand. Both end any phase but one: a drop that sold out
-stays sold out, which is what people want to know about it.
+closed: by hand, or by its closing time. A drop that sold out stays sold out, which is what people want to
+know about it. cancelled: by hand; it ends any phase, since what was sold doesn't arrive.
 """
 
 from collections.abc import Sequence

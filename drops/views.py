@@ -228,7 +228,7 @@ def hold_of(request: HttpRequest, slug: str) -> Hold | None:
         uuid = tokens.read_hold_token(token)
     except tokens.InvalidToken:
         return None
-    hold = Hold.objects.with_paused().filter(uuid=uuid, drop__slug=slug).first()
+    hold = Hold.objects.with_drop_state().filter(uuid=uuid, drop__slug=slug).first()
     if hold is None or not is_current(hold, now=timezone.now()):
         return None
     return hold
@@ -277,6 +277,8 @@ def set_cookie(response: HttpResponse, kind: str, slug: str, value: str, *, http
 
 def held_text(hold: Hold) -> str:
     """Return a hold's units as text: their numbers, or how many pieces if they are of several editions."""
+    if hold.cancelled:
+        return _("Your order")  # its page says what becomes of the money
     units = list(hold.units.values_list("edition_id", "number"))
     bought = hold.state == Hold.State.ALLOCATED
     if len({edition for edition, _number in units}) > 1:

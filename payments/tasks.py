@@ -9,7 +9,7 @@ from celery import Task, current_app, shared_task
 from kombu.exceptions import ChannelError
 
 from payments import invariants
-from payments.processing import advance, money_alerts, notices, rate_limit, recovery, webhooks
+from payments.processing import advance, money_alerts, notices, rate_limit, recovery, refunds, webhooks
 
 MAX_ORDERS_PER_SWEEP = 60  # about what the rate limit allows until the next sweep
 MIN_WAIT_SECONDS, MAX_WAIT_SECONDS = 1.0, 2.0  # before a rate-limited order is tried again
@@ -60,8 +60,12 @@ def sweep_payments(**_: object) -> int:
 
 @shared_task(name="payments.watch_money", ignore_result=True)
 def watch_money(**_: object) -> int:
-    """Resolve alerts, write what is due about payments, check the invariants; return how many rules broke."""
+    """Resolve alerts, list refunds, write what is due about payments, check the invariants.
+
+    Return how many rules are broken.
+    """
     money_alerts.resolve_finished()
+    refunds.list_due()
     notices.write_due()
     return invariants.raise_alerts()
 

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from django.db import models
-from django.db.models import Exists, F, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Greatest, Now
 from django.utils.functional import cached_property
 
@@ -38,14 +38,19 @@ class HoldQuerySet(models.QuerySet["Hold"]):
         """Open holds whose drop was cancelled."""
         return self.filter(state=Hold.State.OPEN, drop__cancelled_at__isnull=False)
 
-    def with_paused(self) -> Self:
-        """Read `paused` along: whether the hold's drop is paused."""
-        return self.annotate(paused=drop_is_paused())
+    def with_drop_state(self) -> Self:
+        """Read `paused` and `cancelled` along: whether the hold's drop is."""
+        return self.annotate(paused=drop_is_paused(), cancelled=drop_is_cancelled())
 
 
 def drop_is_paused() -> Exists:
     """Return the condition that the drop of a hold is paused."""
     return Exists(open_pauses("drop"))
+
+
+def drop_is_cancelled() -> Exists:
+    """Return the condition that the drop of a hold is cancelled."""
+    return Exists(Drop.objects.cancelled().filter(pk=OuterRef("drop")))
 
 
 def time_to_pay() -> Greatest:
@@ -118,12 +123,25 @@ class Hold(models.Model):
 
     @cached_property
     def paused(self) -> bool:
-        """Whether the hold's drop is paused; read along by with_paused()."""
+        """Whether the hold's drop is paused; read along by with_drop_state()."""
         return Pause.objects.filter(drop=self.drop_id, ended_at=None).exists()
+
+    @cached_property
+    def cancelled(self) -> bool:
+        """Whether the hold's drop is cancelled; read along by with_drop_state()."""
+        return Drop.objects.cancelled().filter(pk=self.drop_id).exists()
+
+    @property
+    def is_over_by_cancellation(self) -> bool:
+        """Whether the hold was released because its drop was cancelled."""
+        if self.state != Hold.State.RELEASED or not self.cancelled:
+            return False
+        return Drop.objects.filter(pk=self.drop_id, cancelled_at__lte=self.ended_at).exists()
 
     def is_payable(self, *, now: datetime) -> bool:
         """Whether the hold may still be paid for. Good enough for a page: the UPDATE in holds.pay decides."""
-        return self.state == Hold.State.OPEN and (self.expires_at > now or self.paused)
+        in_time = self.state == Hold.State.OPEN and (self.expires_at > now or self.paused)
+        return in_time and not self.cancelled
 
 
 class HoldLine(models.Model):

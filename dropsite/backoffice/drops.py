@@ -8,7 +8,7 @@ from django.http import HttpRequest
 
 from drops.admin.drops import DropAdmin
 from drops.models import Drop
-from dropsite.backoffice import overview
+from dropsite.backoffice import overview, refunds
 
 
 @admin.register(Drop)
@@ -20,3 +20,6 @@ class DropWithOverviewAdmin(DropAdmin):
         if drop.announced_at:
             panel["overview"] = overview.read(drop=drop, now=now)
         return panel
+
+    def get_urls(self) -> Any:
+        return refunds.urls(admin_site=self.admin_site) + super().get_urls()

@@ -8,8 +8,8 @@ from django.db.models import Count, QuerySet, Sum, TextChoices
 
 from drops import admission, lifecycle, stock
 from drops.models import Ceiling, Checkpoint, Drop, Edition, Hold
+from dropsite.backoffice import refunds
 from payments.models import LedgerEntry, Payment
-from payments.orders import cancellation
 from shop.core import money
 
 
@@ -37,7 +37,7 @@ class Overview:
     orders: int
     paid: int
     captured: str  # from the ledger
-    to_refund: int  # paid orders, if the drop was cancelled
+    to_refund: refunds.Summary | None  # None unless the drop was cancelled
 
     @property
     def total(self) -> stock.UnitCounts:
@@ -82,7 +82,7 @@ def read(*, drop: Drop, now: datetime) -> Overview:
         orders=sum(count for _state, count in payments),
         paid=dict(payments).get(Payment.State.CAPTURED, 0),
         captured=money.format_amount(amount=captured, currency=drop.currency),
-        to_refund=cancellation.to_refund(drop=drop).count(),
+        to_refund=refunds.summary(drop=drop),
     )
 
 

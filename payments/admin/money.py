@@ -9,8 +9,17 @@ from shop.core import money
 
 @admin.register(Payment)
 class PaymentAdmin(ReadOnlyAdmin[Payment]):
-    list_display = ("order", "state", "decision", "intent_id", "declines", "changed_at", "captured_at")
-    list_filter = ("state", "decision", "livemode")
+    list_display = (
+        "order",
+        "state",
+        "decision",
+        "intent_id",
+        "declines",
+        "changed_at",
+        "captured_at",
+        "refund_due_at",
+    )
+    list_filter = ("state", "decision", ("refund_due_at", admin.EmptyFieldListFilter), "livemode")
     list_select_related = ("order",)
     search_fields = ("order__number", "order__email", "intent_id", "charge_id")
     ordering = ("-changed_at",)

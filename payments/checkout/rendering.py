@@ -12,7 +12,7 @@ from drops.lifecycle import Phase
 from drops.models import Drop, Hold
 from drops.refusals import HoldRefused
 from drops.waitingroom.protocol import keys
-from payments.checkout import pricing
+from payments.checkout import pricing, refusals
 from payments.checkout.forms import CheckoutForm
 from payments.checkout.refusals import CheckoutRefused
 from payments.models import Order
@@ -80,11 +80,9 @@ def render_hold_ended(request: HttpRequest, hold: Hold) -> HttpResponse:
         "links": [{"url": reverse("drop", args=[hold.drop.slug]), "text": _("Back to the drop")}],
     }
     phase = queries.cached_page(slug=hold.drop.slug).phase
-    if phase == Phase.CANCELLED:
-        context |= {
-            "title": _("This drop was cancelled."),
-            "reason": _("What you held has been released. You haven't been charged."),
-        }
+    if hold.cancelled:
+        context["title"] = refusals.HoldOfCancelledDrop.title
+        context["reason"] = refusals.HoldOfCancelledDrop.reason
     elif phase == Phase.SOLD_OUT:
         context["reason"] = _("What you held has been released, and nothing is left right now.")
     elif phase not in lifecycle.SELLING_PHASES:

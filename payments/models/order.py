@@ -83,6 +83,7 @@ class Payment(models.Model):
         """What must still be written about a payment, besides the record of its money."""
 
         CONFIRMATION = "confirmation"  # the email with the numbers
+        CANCELLATION = "cancellation"  # the email that the drop was cancelled and the money comes back
         AUTHORISATION_LOST = "authorisation lost"  # an alert
 
     class Decision(models.TextChoices):
@@ -115,6 +116,7 @@ class Payment(models.Model):
     void_reason = models.CharField(max_length=20, choices=VoidReason, blank=True, default="")
     changed_at = models.DateTimeField(db_default=Now())
     captured_at = models.DateTimeField(null=True)
+    refund_due_at = models.DateTimeField(null=True)  # listed for refund since then: its drop was cancelled
     notice_due = models.CharField(max_length=20, choices=Notice, blank=True, db_default="", default="")
     checked_at = models.DateTimeField(null=True)  # when Stripe was last asked about it, or a sweep claimed it
 
@@ -129,6 +131,10 @@ class Payment(models.Model):
                 condition=~Q(state__in=["capturing", "captured"]) | Q(decision="capture"),
             ),
             models.CheckConstraint(
+                name="only_a_captured_payment_is_refunded",
+                condition=Q(refund_due_at=None) | Q(state="captured"),
+            ),
+            models.CheckConstraint(
                 name="a_captured_payment_has_its_time",
                 condition=Q(state="captured", captured_at__isnull=False)
                 | (~Q(state="captured") & Q(captured_at=None)),
@@ -141,6 +147,9 @@ class Payment(models.Model):
                 name="payments_under_way",
             ),
             models.Index(fields=["changed_at"], condition=~Q(notice_due=""), name="notices_to_write"),
+            models.Index(
+                fields=["refund_due_at"], condition=Q(refund_due_at__isnull=False), name="refunds_due"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -5,16 +5,20 @@ from typing import Any
 from django.db.models import Count, QuerySet, Sum
 
 from drops.models import Drop
-from payments.models import Attempt, Order, Payment
+from payments.models import Attempt, Payment
 from shop.core import money
 
 DECIDED = (Payment.State.AUTHORISED, Payment.State.CAPTURING)  # to be captured, if that was the decision
 
 
-def to_refund(*, drop: Drop) -> QuerySet[Order]:
-    """Return the paid orders of a drop that was cancelled; none if it wasn't."""
-    captured = Order.objects.filter(hold__drop=drop, payment__state=Payment.State.CAPTURED)
-    return captured.filter(hold__drop__cancelled_at__isnull=False)
+def to_refund(*, drop: Drop) -> QuerySet[Any]:
+    """Return the payments of the drop that are listed for refund, oldest first, each with the sum `due`.
+
+    That is what the ledger says we still have of its money.
+    """
+    listed = Payment.objects.filter(order__hold__drop=drop, refund_due_at__isnull=False)
+    with_due = listed.annotate(due=Sum("order__ledger__amount")).filter(due__gt=0)
+    return with_due.select_related("order").order_by("captured_at", "pk")
 
 
 def consequences(*, drop: Drop, **_: Any) -> list[str]:

@@ -26,7 +26,7 @@ def render_order(
         "order": order,
         "token": token,
         "order_status": order_status,
-        "placed": order_status.name == StatusName.PLACED and not hold.drop.cancelled_at,
+        "placed": order_status.name == StatusName.PLACED,
         "again": can_pay_again,
         "hold_token": tokens.hold_token(hold.uuid),
         "country": shipping.countries().get(order.country, order.country),

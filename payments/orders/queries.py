@@ -19,12 +19,13 @@ from payments.orders import line_items
 from payments.orders.line_items import LineItem
 from shop.core import sql
 
+IS_CANCELLED_SQL = "EXISTS (SELECT FROM drops_drop WHERE id = h.drop_id AND cancelled_at IS NOT NULL)"
 IS_PAUSED_SQL = "EXISTS (SELECT FROM drops_pause WHERE drop_id = h.drop_id AND ended_at IS NULL)"
 
 
 @dataclass(frozen=True, kw_only=True)
 class HoldDetails:
-    """A hold, with its drop loaded, whether that is paused, and what belongs to the hold."""
+    """A hold, with its drop loaded, whether that is paused or cancelled, and what belongs to the hold."""
 
     hold: Hold
     items: list[LineItem]
@@ -70,12 +71,12 @@ def payment(*, order_id: int) -> Payment:
 
 
 def _details(*, where: str, value: UUID) -> HoldDetails | None:
-    row = _row(f"{line_items.JSON_SQL}, {IS_PAUSED_SQL},", where=where, value=value)
+    row = _row(f"{line_items.JSON_SQL}, {IS_PAUSED_SQL}, {IS_CANCELLED_SQL},", where=where, value=value)
     if row is None:
         return None
-    hold, order = _models(row[2:])
+    hold, order = _models(row[3:])
     hold.drop = queries.cached_fixed_parts(drop_id=hold.drop_id)
-    hold.paused = row[1]
+    hold.paused, hold.cancelled = row[1], row[2]
     return HoldDetails(hold=hold, items=line_items.from_json(row[0], hold=hold), order=order)
 
 

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from drops.models import Hold
 from payments.models import Attempt, Order, Payment
+from shop.core import money
 
 # Decline codes that tell a shopper what to do. The others say no more than "declined".
 DECLINE_MESSAGES: dict[str, Promise] = {
@@ -33,6 +34,10 @@ DECLINE_MESSAGES: dict[str, Promise] = {
 DECLINED_MESSAGE = _("Your bank declined the payment. You haven't been charged.")
 ASKING_MESSAGE = _(
     "We're waiting for your bank. Please don't pay again; this page updates by itself. You can't be charged twice."
+)
+CANCELLING_MESSAGE = _(
+    "This drop was cancelled while your bank was being asked. If you're charged, the shop will refund you. "
+    "Please don't pay again; this page updates by itself."
 )
 VOIDED_MESSAGES: dict[str, Promise] = {
     Payment.VoidReason.LOST: _(
@@ -63,8 +68,6 @@ VOIDED_MESSAGES: dict[str, Promise] = {
         "This drop was cancelled. You haven't been charged; any pending amount will disappear from your statement."
     ),
 }
-PLACED_MESSAGE = _("Paid. It's yours.")
-TO_BE_REFUNDED_MESSAGE = _("You've been charged, but this drop was cancelled. The shop will refund you.")
 
 
 class StatusName(TextChoices):
@@ -72,9 +75,11 @@ class StatusName(TextChoices):
     DECLINED = "declined"  # the hold is open again, for another attempt
     PLACED = "placed"  # final: paid
     OVER = "over"  # final: not paid, and never will be
+    CANCELLING = "cancelling"  # the drop is cancelled; what becomes of the payment isn't known yet
+    REFUND_DUE = "refund due"  # final: paid, and the drop is cancelled
 
 
-FINAL_STATUSES = (StatusName.PLACED, StatusName.OVER)
+FINAL_STATUSES = (StatusName.PLACED, StatusName.OVER, StatusName.REFUND_DUE)
 
 
 @dataclass(frozen=True)
@@ -93,10 +98,10 @@ class OrderStatus:
 def derive(*, order: Order) -> OrderStatus:
     """Return the order's status. It is never over before Stripe has said so."""
     payment, hold = order.payment, order.hold
+    if hold.cancelled and payment.state != Payment.State.VOIDED:
+        return derive_cancelled(order=order)
     if payment.state == Payment.State.CAPTURED:
-        if hold.drop.cancelled_at:
-            return OrderStatus(StatusName.PLACED, str(TO_BE_REFUNDED_MESSAGE))
-        return OrderStatus(StatusName.PLACED, str(PLACED_MESSAGE))
+        return OrderStatus(StatusName.PLACED, str(_("Paid. It's yours.")))
     if payment.state == Payment.State.VOIDED:
         reason = payment.void_reason or Payment.VoidReason.RELEASED
         return OrderStatus(StatusName.OVER, str(VOIDED_MESSAGES[reason]))
@@ -104,9 +109,23 @@ def derive(*, order: Order) -> OrderStatus:
         message = DECLINE_MESSAGES.get(last_decline_code(payment), DECLINED_MESSAGE)
         return OrderStatus(StatusName.DECLINED, str(message), hold_ends=hold.expires_at)
     if hold.state == Hold.State.RELEASED:
-        reason = Payment.VoidReason.CANCELLED if hold.drop.cancelled_at else Payment.VoidReason.RELEASED
-        return OrderStatus(StatusName.OVER, str(VOIDED_MESSAGES[reason]))
+        return OrderStatus(StatusName.OVER, str(VOIDED_MESSAGES[Payment.VoidReason.RELEASED]))
     return OrderStatus(StatusName.ASKING, str(ASKING_MESSAGE))
+
+
+def derive_cancelled(*, order: Order) -> OrderStatus:
+    """Return the status of an order whose drop is cancelled, unless it is known that nothing was charged."""
+    payment, hold = order.payment, order.hold
+    if payment.state == Payment.State.CAPTURED:
+        total = money.format_amount(amount=payment.amount, currency=payment.currency)
+        message = _("This drop was cancelled. You've been charged %(total)s, and the shop will refund you.")
+        return OrderStatus(StatusName.REFUND_DUE, message % {"total": total})
+    if hold.state in {Hold.State.OPEN, Hold.State.RELEASED}:
+        reason = Payment.VoidReason.RELEASED
+        if hold.state == Hold.State.OPEN or hold.is_over_by_cancellation:
+            reason = Payment.VoidReason.CANCELLED
+        return OrderStatus(StatusName.OVER, str(VOIDED_MESSAGES[reason]))
+    return OrderStatus(StatusName.CANCELLING, str(CANCELLING_MESSAGE))
 
 
 def last_decline_code(payment: Payment) -> str:

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from drops import holds
-from drops.models import Hold
+from drops.models import Drop, Hold
 from payments.models import Attempt, Payment
 from payments.processing import gateway, money_alerts, rate_limit
 from payments.processing.capturing import record_void
@@ -41,7 +41,7 @@ def create_intent(payment: Payment) -> bool:
     order = payment.order
     if order.hold.state == Hold.State.RELEASED:
         # Nothing was ever sent to Stripe.
-        change_state(payment, Payment.State.VOIDED, void_reason=Payment.VoidReason.RELEASED)
+        change_state(payment, Payment.State.VOIDED, void_reason=release_reason(payment))
         return False
     prepare_call(payment, operation=rate_limit.CREATE)
     try:
@@ -73,12 +73,22 @@ def confirm_queued_attempt(payment: Payment) -> bool:
         return confirm(payment, attempt)
     if payment.order.hold.state != Hold.State.RELEASED:
         return False  # declined, and the shopper may try again; or too old to be sent
-    change_state(payment, Payment.State.VOIDING, void_reason=Payment.VoidReason.RELEASED)
+    change_state(payment, Payment.State.VOIDING, void_reason=release_reason(payment))
     return True
 
 
+def release_reason(payment: Payment) -> str:
+    """Return why a payment is voided whose hold was released."""
+    if payment.order.hold.is_over_by_cancellation:
+        return Payment.VoidReason.CANCELLED
+    return Payment.VoidReason.RELEASED
+
+
 def mark_queued_attempt_as_sent(payment: Payment) -> Attempt | None:
-    """Mark the queued attempt as sent and return it; None if there is none, or it waited too long."""
+    """Mark the queued attempt as sent and return it.
+
+    None if there is none, it waited too long, or the drop is cancelled: then a sweep withdraws it.
+    """
     with connection.cursor() as cursor:
         # RETURNING gives the row that was changed, so that marking and reading are one statement.
         cursor.execute(
@@ -86,9 +96,10 @@ def mark_queued_attempt_as_sent(payment: Payment) -> Attempt | None:
             UPDATE payments_attempt SET state = 'sent', sent_at = statement_timestamp()
             WHERE payment_id = %s AND state = 'queued'
               AND created_at >= statement_timestamp() - %s * interval '1 second'
+              AND NOT EXISTS (SELECT FROM drops_drop WHERE id = %s AND cancelled_at IS NOT NULL)
             RETURNING {sql.columns(Attempt)}
             """,
-            [payment.pk, UNSENT_LIMIT.total_seconds()],
+            [payment.pk, UNSENT_LIMIT.total_seconds(), payment.order.hold.drop_id],
         )
         row = cursor.fetchone()
     return sql.from_row(Attempt, row) if row else None
@@ -183,16 +194,24 @@ def allocate_units(payment: Payment) -> str:
 
 
 def record_decline(payment: Payment, attempt: Attempt, intent: gateway.Intent | None, code: str) -> bool:
-    """Reopen the hold so that its shopper can try again; after the third decline, void the payment."""
+    """Reopen the hold so that its shopper can try again.
+
+    Void the payment after the third decline, or if the drop was cancelled meanwhile.
+    """
     charge_id = payment.charge_id
     if intent:
         charge_id = intent.charge_id
     fields = {"declines": F("declines") + 1, "charge_id": charge_id}
+    void_reason = ""
+    if Drop.objects.cancelled().filter(pk=payment.order.hold.drop_id).exists():
+        void_reason = Payment.VoidReason.CANCELLED
+    elif payment.declines + 1 >= MAX_DECLINES:
+        void_reason = Payment.VoidReason.DECLINED
     with transaction.atomic():
         end_attempt(attempt, Attempt.State.DECLINED, code)
-        if payment.declines + 1 < MAX_DECLINES:
+        if not void_reason:
             change_state(payment, Payment.State.CREATED, **fields)
             holds.reopen(hold=payment.order.hold)
             return False
-        change_state(payment, Payment.State.VOIDING, void_reason=Payment.VoidReason.DECLINED, **fields)
+        change_state(payment, Payment.State.VOIDING, void_reason=void_reason, **fields)
         return True

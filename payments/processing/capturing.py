@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from drops import holds
+from drops.models import Drop
 from payments.models import Attempt, LedgerEntry, Payment
 from payments.processing import gateway, money_alerts, notices, rate_limit
 from payments.processing.transitions import (
@@ -52,14 +53,20 @@ def capture_intent(payment: Payment) -> bool:
 
 
 def record_capture(payment: Payment, intent: gateway.Intent) -> None:
-    """Write the ledger entry in the same transaction as the state; then the confirmation email."""
+    """Write the ledger entry in the same transaction as the state; then the confirmation email.
+
+    If the drop was cancelled meanwhile, there is nothing to confirm: a sweep lists the payment for refund.
+    """
+    notice = Payment.Notice.CONFIRMATION.value
+    if Drop.objects.cancelled().filter(pk=payment.order.hold.drop_id).exists():
+        notice = ""
     with transaction.atomic():
         change_state(
             payment,
             Payment.State.CAPTURED,
             captured_at=Now(),
             charge_id=intent.charge_id,
-            notice_due=Payment.Notice.CONFIRMATION,
+            notice_due=notice,
         )
         LedgerEntry.objects.create(
             order=payment.order,
@@ -69,7 +76,8 @@ def record_capture(payment: Payment, intent: gateway.Intent) -> None:
             stripe_id=intent.charge_id,
             livemode=payment.livemode,
         )
-        notices.write(payment=payment, notice=Payment.Notice.CONFIRMATION)
+        if notice:
+            notices.write(payment=payment, notice=notice)
 
 
 def record_lost_authorisation(payment: Payment) -> None:

@@ -22,8 +22,13 @@ def put_confirmation(payment: Payment) -> None:
     emails.put_confirmation(order=payment.order)
 
 
+def put_cancellation(payment: Payment) -> None:
+    emails.put_cancellation(order=payment.order)
+
+
 WRITERS: dict[str, Callable[[Payment], object]] = {
     Payment.Notice.CONFIRMATION: put_confirmation,
+    Payment.Notice.CANCELLATION: put_cancellation,
     Payment.Notice.AUTHORISATION_LOST: money_alerts.authorisation_lost,
 }
 

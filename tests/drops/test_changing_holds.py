@@ -139,14 +139,22 @@ def pause(drop: Drop) -> object:
 
 
 @pytest.mark.parametrize(
-    "stop", [pause, end_with("closed_at"), end_with("closes_at"), end_with("cancelled_at")]
+    ("stop", "refusal"),
+    [
+        (pause, holds.ChangeRefused),
+        (end_with("closed_at"), holds.ChangeRefused),
+        (end_with("closes_at"), holds.ChangeRefused),
+        (end_with("cancelled_at"), holds.DropCancelled),
+    ],
 )
-def test_a_drop_that_does_not_sell_changes_no_hold(stop: Callable[[Drop], object]) -> None:
+def test_a_drop_that_does_not_sell_changes_no_hold(
+    stop: Callable[[Drop], object], refusal: type[Exception]
+) -> None:
     drop, (small, medium, _large) = make()
     hold = make_hold(drop=drop, quantities={small: 1})
     stop(drop)
 
-    with pytest.raises(holds.ChangeRefused):
+    with pytest.raises(refusal):
         holds.change(hold=hold, quantities={medium: 1})
 
     assert counts(hold) == {small: 1}

@@ -343,5 +343,5 @@ def test_is_payable_until_the_expiry_or_in_a_pause(paused: bool, seconds: int, p
 
     assert Hold.objects.get().is_payable(now=now) == payable
     with CaptureQueriesContext(connection) as captured:
-        assert Hold.objects.with_paused().get().is_payable(now=now) == payable
+        assert Hold.objects.with_drop_state().get().is_payable(now=now) == payable
     assert len(captured) == 1

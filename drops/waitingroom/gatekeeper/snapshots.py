@@ -116,7 +116,10 @@ class DropSnapshot:
 
 
 def read_drops() -> list[DropSnapshot]:
-    """Return a snapshot of every announced drop that hasn't ended, or ended a few minutes ago. One query."""
+    """Return a snapshot of every announced drop that hasn't ended, or ended a few minutes ago. One query.
+
+    One that is cancelled after it ended is among them again, as long as Redis has its waiting room.
+    """
     # By hand, as writing this query took the ORM half of a tick's CPU: 2.1 of 4.4 ms, against 0.1 ms.
     with connection.cursor() as cursor:
         cursor.execute(
@@ -131,11 +134,13 @@ def read_drops() -> list[DropSnapshot]:
             JOIN shop_product p ON p.id = d.product_id
             LEFT JOIN drops_checkpoint c ON c.drop_id = d.id
             WHERE d.announced_at IS NOT NULL
-              AND (least(d.sold_out_at, d.closed_at, d.cancelled_at, d.closes_at)
-                   <= statement_timestamp() - %s * interval '1 second') IS NOT TRUE
+              AND ((least(d.sold_out_at, d.closed_at, d.cancelled_at, d.closes_at)
+                    <= statement_timestamp() - %(after_end)s * interval '1 second') IS NOT TRUE
+                   OR (d.cancelled_at > statement_timestamp() - %(after_end)s * interval '1 second'
+                       AND c.run_id <> ''))
             ORDER BY d.opens_at, d.id
             """,
-            [PUBLISHED_AFTER_END.total_seconds()],
+            {"after_end": PUBLISHED_AFTER_END.total_seconds()},
         )
         return [read_row(row) for row in cursor.fetchall()]
 

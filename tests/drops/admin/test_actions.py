@@ -169,7 +169,7 @@ def test_cancel_asks_for_the_drops_name(log_in: LogIn, typed: str, cancelled: bo
 def test_page_of_a_cancelled_drop_lists_what_to_refund(admin_client: Client) -> None:
     text = admin_client.get(page(make_drop(phase="cancelled"))).content.decode()
 
-    assert "No order of this drop is paid." in text
+    assert "No charged order is listed." in text
 
 
 @pytest.mark.parametrize("name", ACTIONS)

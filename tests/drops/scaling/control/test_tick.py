@@ -6,6 +6,7 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
+from drops import drop_actions
 from drops.models import Drop
 from drops.scaling.control import tick
 from drops.scaling.models import Call, Heartbeat, ScalePlan, Step, Target
@@ -206,6 +207,22 @@ def test_tick_abandons_the_plan_of_a_cancelled_drop(cloud: Cloud) -> None:
     tick.run_once(actor="test")
 
     assert (state(step), cloud.applied) == ("abandoned", [])
+
+
+@pytest.mark.parametrize("so_far", ["requested", "ready", "holding"])
+def test_tick_shrinks_the_targets_of_a_cancelled_drop_again(cloud: Cloud, so_far: str) -> None:
+    drop = make_drop(phase="live" if so_far == "holding" else "announced")
+    step = make_step(target=make_target(cloud), drop=drop)
+    tick.run_once(actor="test")
+    if so_far != "requested":
+        ticks(cloud)
+    grown = cloud.applied[-1][1]
+
+    drop_actions.cancel(drop=drop, actor=None)
+    ticks(cloud)
+
+    assert (grown, cloud.applied[-1][1]) == (6, 2)
+    assert state(step) == "restored"
 
 
 def test_tick_brings_back_a_target_whose_drop_was_deleted(cloud: Cloud) -> None:

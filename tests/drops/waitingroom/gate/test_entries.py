@@ -226,3 +226,17 @@ def test_enter_is_not_refused_by_a_machine_whose_clock_is_wrong(gate: Caller, lo
     gate.sees(lambda drop: drop.n == N)
 
     assert gate.enter(VALUE).status == 200
+
+
+def test_enter_and_join_say_that_the_drop_was_cancelled(gate: Caller, called_up: Redis) -> None:
+    publish(called_up, closed=True, status=now_document(phase="cancelled", tick=2))
+    gate.sees(lambda drop: drop.closed and drop.status and drop.status["phase"] == "cancelled")
+
+    replies = [gate.enter(VALUE), gate.join("a" * 32)]
+
+    assert [(reply.status, reply.json["detail"]) for reply in replies] == [
+        (410, "This drop was cancelled. Paid orders will be refunded. Nobody else is charged.")
+    ] * 2
+    assert gate.get("/line/x/status.json").json["phase"] == "cancelled"
+    page = gate.get("/line/x/").body.replace("&#x27;", "'").replace("&#39;", "'")
+    assert "This drop was cancelled. Paid orders will be refunded. Nobody else is charged." in page
