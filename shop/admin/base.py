@@ -146,22 +146,25 @@ class ConflictAdmin(ModelAdmin[M]):
         if request.method == "POST":
             self.lock(obj)
             obj = self.get_object(request, unquote(str(object_id))) or obj
-        form: Any = self.get_form(request, obj, change=True)(instance=obj)
-        formsets: list[Any] = [
-            formset(instance=obj, prefix=formset.get_default_prefix(), queryset=inline.get_queryset(request))
-            for formset, inline in self.get_formsets_with_inlines(request, obj)
-        ]
+        form, formsets = self.unbound_forms(request, obj, shape=obj)
         current = conflicts.take(form=form, formsets=formsets, about=self.about(obj))
         context: dict[str, Any] = {"loaded": conflicts.pack(current)}
         loaded = conflicts.unpack(request.POST.get(conflicts.LOADED, ""))
         if loaded is None:
             return context
+        fixed = current
+        if set(loaded.values) - set(current.values) or set(loaded.rows) - set(current.rows):
+            form, formsets = self.unbound_forms(request, obj, shape=None)
+            fixed = conflicts.take(form=form, formsets=formsets, about=self.about(obj))
         merge = conflicts.Merge(
             loaded=loaded,
             current=current,
+            fixed=fixed,
             posted=request.POST,
             files=request.FILES,
             labels=conflicts.labels(form=form, formsets=formsets),
+            choices=conflicts.choices(form=form, formsets=formsets),
+            blanks=conflicts.blanks(formsets),
             multiple=conflicts.multiple(form),
             about=self.about(obj),
         )
@@ -169,6 +172,15 @@ class ConflictAdmin(ModelAdmin[M]):
         if context["conflicts"]:
             request.POST = merge.data  # type: ignore[assignment]  # a copy, which may be changed
         return context
+
+    def unbound_forms(self, request: HttpRequest, obj: M, *, shape: M | None) -> tuple[Any, list[Any]]:
+        """Return the form and the tables of a row, with the fields of `shape`; None: of a new row."""
+        form = self.get_form(request, shape, change=shape is not None)(instance=obj)
+        formsets = [
+            formset(instance=obj, prefix=formset.get_default_prefix(), queryset=inline.get_queryset(request))
+            for formset, inline in self.get_formsets_with_inlines(request, shape)
+        ]
+        return form, formsets
 
     def get_form(
         self, request: HttpRequest, obj: M | None = None, change: bool = False, **kwargs: Any

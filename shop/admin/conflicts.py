@@ -3,6 +3,9 @@
 A change form carries the values that it was loaded with. If the row has other ones once it is posted,
 nothing is saved. The form comes back with what this person typed, with the other's values wherever this
 person had changed nothing, and with a list of the differences. Saved again, it is saved.
+
+Fields may have been fixed meanwhile, as those of a drop by its announcement. The form has them no more, so
+what this person typed into them is shown in the list.
 """
 
 import re
@@ -21,7 +24,7 @@ LOADED = "_loaded"  # the posted name of what the form was loaded with
 REFUSED = "_refused"  # set in the posted data if the form must not be saved now
 MINUTE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d")  # as a field for date and time sends it
 MAX_ROWS = 1000
-CHANGED, ADDED, DELETED = "changed", "added", "deleted"
+CHANGED, ADDED, DELETED, FIXED = "changed", "added", "deleted", "fixed"
 MESSAGE = (
     "Somebody else saved this page after you had opened it, so nothing was saved yet. Check and save again."
 )
@@ -50,7 +53,7 @@ class Snapshot:
 class Conflict:
     """One difference between what a form was loaded with and the row as it is."""
 
-    kind: str  # CHANGED for a field; ADDED or DELETED for a row of a table
+    kind: str  # CHANGED or FIXED for a field; ADDED, DELETED or FIXED for a row of a table
     label: str
     who: str
     before: str = ""
@@ -128,9 +131,12 @@ class Merge:
 
     loaded: Snapshot
     current: Snapshot
+    fixed: Snapshot  # the row as it is, with the fields that the form had when it was loaded
     posted: QueryDict
     files: Mapping[str, Any]
     labels: Mapping[str, str]  # of the fields, by name
+    blanks: Mapping[str, Values]  # by the prefix of a table: what a new row of it is offered with
+    choices: Mapping[str, Mapping[str, str]]  # by the name of a field: what each of its values is called
     multiple: Collection[str]  # names of the fields that have several values
     about: str
 
@@ -147,13 +153,54 @@ class Merge:
         """Compare everything, and return the differences."""
         self.compare(before=self.loaded.values, now=self.current.values)
         for prefix, rows in self.current.rows.items():
-            total = self.posted.get(f"{prefix}-TOTAL_FORMS", "")
             # Without a table in the posted form there is nothing that could be overwritten.
-            if prefix in self.loaded.rows and total.isascii() and total.isdigit() and len(total) < 5:
-                self.compare_rows(prefix, rows, total=min(int(total), MAX_ROWS))
+            if prefix in self.loaded.rows and f"{prefix}-TOTAL_FORMS" in self.posted:
+                self.compare_rows(prefix, rows, total=self.total(prefix))
+        self.compare_fixed()
         if self.conflicts:
             self.data[REFUSED] = "1"
         return self.conflicts
+
+    def compare_fixed(self) -> None:
+        """List what this person typed into fields and tables that the form no longer has."""
+        for name, was in self.loaded.values.items():
+            yours = self.posted_value(name, otherwise=was)
+            theirs = self.fixed.values.get(name, was)
+            if name not in self.current.values and yours not in (was, theirs):
+                shown = [self.named(name, value) for value in (was, theirs, yours)]
+                label = capfirst(self.labels.get(name, name))
+                self.conflicts.append(Conflict(FIXED, label, self.who(name), *shown))
+        for prefix, rows in self.loaded.rows.items():
+            if prefix not in self.current.rows:
+                self.compare_fixed_rows(prefix, rows)
+
+    def compare_fixed_rows(self, prefix: str, rows: dict[str, Row]) -> None:
+        """List what this person typed into the rows of a table that the form no longer has."""
+        for number in range(self.total(prefix)):
+            start = f"{prefix}-{number}-"
+            new = Row("A new row", self.blanks.get(prefix, {}))
+            row = rows.get(self.posted.get(f"{start}id", ""), new)
+            yours = [
+                f"{capfirst(self.labels.get(name, name))}: {self.named(name, value) or 'nothing'}"
+                for name, was in row.values.items()
+                if (value := self.posted_value(start + name, otherwise=was)) != was
+            ]
+            if f"{start}DELETE" in self.posted:
+                yours = ["to be deleted"]
+            if yours:
+                self.conflicts.append(Conflict(FIXED, row.name, self.who(row.name), yours=", ".join(yours)))
+
+    def total(self, prefix: str) -> int:
+        """Return how many rows of a table were posted."""
+        total = self.posted.get(f"{prefix}-TOTAL_FORMS", "")
+        if total.isascii() and total.isdigit() and len(total) < 5:
+            return min(int(total), MAX_ROWS)
+        return 0
+
+    def named(self, name: str, value: str) -> str:
+        """Return a value as people read it: that of a choice by its name."""
+        named = self.choices.get(name, {})
+        return ", ".join(named.get(part, part) for part in value.split(",")) if named else value
 
     def compare(self, *, before: Values, now: Values, prefix: str = "", row: str = "") -> None:
         """Compare the fields of one form, and take over the other's values where this person changed none."""
@@ -165,7 +212,8 @@ class Merge:
             label = capfirst(self.labels.get(name, name))
             if row:
                 label = f"{row}: {label}"
-            self.conflicts.append(Conflict(CHANGED, label, self.who(name), was, theirs, yours))
+            shown = [self.named(name, value) for value in (was, theirs, yours)]
+            self.conflicts.append(Conflict(CHANGED, label, self.who(name), *shown))
             if yours == was:
                 self.take_over(posted_name, theirs, is_multiple=name in self.multiple)
 
@@ -258,11 +306,29 @@ def names(entry: AuditEntry, name: str) -> Iterator[bool]:
         yield key == name or key.endswith(f" · {name}") or key.startswith(f"{name} · ")
 
 
+def blanks(formsets: list[Any]) -> dict[str, Values]:
+    """Return what a new row of each table is offered with, by the formset's prefix."""
+    return {formset.prefix: shown(formset.empty_form, formset=formset) for formset in formsets}
+
+
 def labels(*, form: Any, formsets: list[Any]) -> dict[str, str]:
     """Return the labels of all fields, by name."""
     found = {name: str(one.label or name) for name, one in form.fields.items()}
     for formset in formsets:
         found = {name: str(one.label or name) for name, one in formset.empty_form.fields.items()} | found
+    return found
+
+
+def choices(*, form: Any, formsets: list[Any]) -> dict[str, dict[str, str]]:
+    """Return what each value of the fields with choices is called, by the field's name."""
+    fields = dict(form.fields.items())
+    for formset in formsets:
+        fields = dict(formset.empty_form.fields.items()) | fields
+    found: dict[str, dict[str, str]] = {}
+    for name, one in fields.items():
+        if isinstance(one, forms.ChoiceField):
+            pairs: Any = one.choices
+            found[name] = {str(value): str(text) for value, text in pairs}
     return found
 
 

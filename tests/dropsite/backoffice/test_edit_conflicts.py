@@ -184,6 +184,82 @@ def test_row_that_was_deleted_meanwhile_comes_back_only_if_something_was_typed_i
     assert Product.objects.get().variants.count() == left
 
 
+FIXED: list[tuple[str, str, str, str]] = [  # field, what is typed, how it is named, how it is shown
+    ("slug", "mine", "Slug", "mine"),
+    ("listed", "", "Listed", ""),
+    ("currency", "USD", "Currency", "USD"),
+    ("opens_at", "2040-01-02T10:30:00", "Opens", "2040-01-02T10:30:00"),
+    ("limit_per_order", "4", "Limit per order", "4"),
+    ("hold_seconds", "700", "Length of a hold in seconds", "700"),
+    ("editions-0-price", "98.00", "EDITION", "Price: 98.00"),
+    ("editions-0-quantity", "8", "EDITION", "Quantity: 8"),
+    ("editions-0-DELETE", "on", "EDITION", "to be deleted"),
+    ("editions-1-quantity", "9", "A new row", "Quantity: 9"),
+]
+
+
+def announced_while_open(client: Client, typed: dict[str, str]) -> tuple[str, Any]:
+    """Post a draft's form that was open while a colleague announced the drop; return page and answer."""
+    drop = make_drop(phase="draft", quantity=5, product=make_product(pictures=1))
+    page = reverse("admin:drops_drop_change", args=[drop.pk])
+    sent = browser_form(client.get(page)) | typed
+    if "editions-1-quantity" in typed:
+        sent |= {"editions-TOTAL_FORMS": "2", "editions-1-position": "0", "editions-1-limit_per_order": "1"}
+    sent = {name: value for name, value in sent.items() if value}  # an unticked box isn't sent
+    announce = reverse("admin:drops_drop_announce", args=[drop.pk])
+    colleague("merchandisers").post(announce)
+    assert Drop.objects.get().announced_at is not None
+    return page, client.post(page, sent)
+
+
+@pytest.mark.parametrize(("name", "typed", "label", "shown"), FIXED)
+def test_announcement_meanwhile_tells_what_was_typed_and_cannot_be_saved(
+    log_in: LogIn, name: str, typed: str, label: str, shown: str
+) -> None:
+    client = log_in("merchandisers")
+
+    page, answer = announced_while_open(client, {"title": "Mine too", name: typed})
+
+    assert answer.status_code == 200
+    [found] = answer.context["conflicts"]
+    label = label.replace("EDITION", str(Drop.objects.get().editions.get()))
+    assert (found.kind, found.label, found.yours) == ("fixed", label, shown)
+    assert found.who == "colleague of merchandisers"
+    assert f"You entered “{shown or 'nothing'}”, which can't be saved." in answer.content.decode()
+    assert browser_form(answer)["title"] == "Mine too"
+    assert Drop.objects.get().title != "Mine too"
+
+    assert client.post(page, browser_form(answer)).status_code == 302
+    drop = Drop.objects.get()
+    assert (drop.title, drop.editions.get().quantity, drop.listed) == ("Mine too", 5, True)
+
+
+@pytest.mark.parametrize("typed", [{}, {"title": "Mine"}])
+def test_announcement_meanwhile_is_no_conflict_if_nothing_fixed_was_typed(
+    log_in: LogIn, typed: dict[str, str]
+) -> None:
+    client = log_in("merchandisers")
+
+    page, answer = announced_while_open(client, typed)
+
+    assert answer.status_code == 302
+    assert browser_form(client.get(page))["title"] == typed.get("title", Drop.objects.get().title)
+
+
+def test_choices_are_shown_by_name(log_in: LogIn) -> None:
+    page, first, second = drop_page(), colleague("merchandisers"), log_in("merchandisers")
+    products = [make_product(name=name) for name in ("Lamp", "Chair")]
+    loaded = [browser_form(client.get(page)) for client in (first, second)]
+    for sent in loaded:
+        sent |= {"editions-0-DELETE": "on"}
+    first.post(page, loaded[0] | {"product": str(products[0].pk)})
+
+    answer = second.post(page, loaded[1] | {"product": str(products[1].pk)})
+
+    found = [one for one in answer.context["conflicts"] if one.label == "Product"]
+    assert [(one.theirs, one.yours) for one in found] == [("Lamp", "Chair")]
+
+
 def test_the_system_is_named_where_nobody_changed_the_row(log_in: LogIn) -> None:
     page, client = product_page(), log_in("merchandisers")
     loaded = browser_form(client.get(page))
