@@ -52,14 +52,16 @@ SHOPPERS = 12
 
 
 @pytest.fixture(autouse=True)
-def own_pool(transactional_db: None, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def own_pool(transactional_db: None, settings: Settings) -> Iterator[None]:
     """Connections of the test's own, which are gone before the database is emptied."""
     settings.STORAGES = {**settings.STORAGES, "staticfiles": PLAIN}
     databases.disconnect()
     options = connection.settings_dict["OPTIONS"]
-    monkeypatch.setitem(options, "pool", options["pool"] | {"max_size": POOL_SIZE})
     database.Replacement.at = None
-    yield
+    # Undone before the database is emptied, which opens the pool that the next tests use.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(options, "pool", options["pool"] | {"max_size": POOL_SIZE})
+        yield
     databases.disconnect()
 
 
