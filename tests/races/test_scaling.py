@@ -6,7 +6,7 @@ from threading import Barrier, Event
 import pytest
 from django.utils import timezone
 
-from drops.scaling.control import reconcile, target_actions, tick
+from drops.scaling.control import reconcile, target_actions, target_lock, tick
 from drops.scaling.models import Step, Target
 from tests.conftest import Race
 from tests.drops.scaling.clock import pass_time
@@ -28,11 +28,14 @@ def test_four_beats_at_once_apply_once(race: Race, cloud: Cloud) -> None:
     assert Step.objects.get().state == "converging"
 
 
-def test_four_beats_at_once_apply_four_times_without_the_lock(race: Race, cloud: Cloud) -> None:
+def test_four_beats_at_once_apply_four_times_without_the_lock(
+    race: Race, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
     target = make_target(cloud, size=2)
     make_step(target=target, desired_size=6)
     cloud.meeting = Barrier(BEATS)
-    # A lock that nobody holds and every beat uses.
+    # A lock that nobody holds, every beat uses and none renews.
+    monkeypatch.setattr(target_lock, "renew", lambda **_: None)
     Target.objects.update(locked_until=timezone.now() + timedelta(seconds=60))
     target.refresh_from_db()
 
@@ -57,6 +60,32 @@ def test_a_beat_whose_lock_expired_applies_nothing(race: Race, cloud: Cloud) -> 
     slept, _other = race(2, lambda i: other(i) if i else tick.run_once(actor="sleeper"))
 
     assert slept == [f"{target.name}: another tick took over."]
+    assert len(cloud.applied) == 1
+
+
+def test_a_slow_reading_leaves_time_to_apply_under_the_lock(
+    race: Race, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = make_target(cloud, size=2)
+    make_step(target=target, desired_size=6)
+    # The first lock has run out by the time that the target was read.
+    monkeypatch.setattr(target_lock, "LOCK_TIME", timedelta(0))
+    read, reading_over, applying, applying_over = Event(), Event(), Event(), Event()
+    cloud.halt = ("GET", read, reading_over)
+
+    def other(_i: int) -> list[str]:
+        read.wait(TIMEOUT_SECONDS)
+        monkeypatch.setattr(target_lock, "LOCK_TIME", timedelta(seconds=60))
+        cloud.halt = ("PUT", applying, applying_over)
+        reading_over.set()
+        applying.wait(TIMEOUT_SECONDS)
+        lines = tick.run_once(actor="other")
+        applying_over.set()
+        return lines
+
+    _slow, found = race(2, lambda i: other(i) if i else tick.run_once(actor="slow"))
+
+    assert found == [f"{target.name}: another tick is working on it."]
     assert len(cloud.applied) == 1
 
 

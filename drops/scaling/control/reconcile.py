@@ -183,8 +183,12 @@ def move(step: Step, to: State) -> list[str]:
 
 
 def apply(observation: Observation, *, actor: str) -> list[str]:
-    """Ask the provider for the committed state, outside any transaction. Then commit that it accepted."""
+    """Ask the provider for the committed state, outside any transaction. Then commit that it accepted.
+
+    Raises LockLost, with nothing asked.
+    """
     target = observation.target
+    target_lock.renew(target=target)  # reading may have taken most of the minute
     lines = [f"{target.name}: applying {observation.provider.format_size(target.desired_size or 0)}."]
     try:
         step = largest_lease(observation.steps)

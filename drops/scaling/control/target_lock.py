@@ -2,7 +2,7 @@
 
 A lock is the value of `locked_until`. A guarded UPDATE acquires it and every write names it; a worker that
 finds a different value there has lost its lock and writes nothing. The lock of a process that died expires
-after a minute.
+after a minute; reading and applying get a minute each.
 """
 
 from datetime import timedelta
@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from drops.scaling.models import Target
 
-LOCK_TIME = timedelta(seconds=60)  # longer than all calls of one reconciliation may take together
+LOCK_TIME = timedelta(seconds=60)  # longer than a provider may take to read, or to apply
 
 
 class LockLost(Exception):
@@ -38,6 +38,13 @@ def write(*, target: Target, **fields: Any) -> None:
         raise LockLost
     for name, value in fields.items():
         setattr(target, name, value)
+
+
+def renew(*, target: Target) -> None:
+    """Lock a target that we have locked for another minute from now. Raises LockLost."""
+    with transaction.atomic():  # as in `acquire`, what we read is what we wrote
+        write(target=target, locked_until=Now() + LOCK_TIME)
+        target.refresh_from_db(fields=["locked_until"])
 
 
 def release(*, target: Target) -> None:
