@@ -72,6 +72,7 @@ READY_PER_SECOND = env.int("READY_PER_SECOND", 25)  # shoppers that the stack at
 
 # --- the admin ----------------------------------------------------------------------------------------------
 ADMIN_IDLE_MINUTES = env.int("ADMIN_IDLE_MINUTES", 120)  # without activity until one is signed out
+ADMIN_SECOND_FACTOR_REQUIRED = env.bool("ADMIN_SECOND_FACTOR_REQUIRED", False)
 ADMIN_SESSION_HOURS = env.int("ADMIN_SESSION_HOURS", 12)  # until one signs in again, however active
 
 # --- pre-scaling --------------------------------------------------------------------------------------------
@@ -124,6 +125,9 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.contrib.postgres",
+    "django_otp",
+    "django_otp.plugins.otp_totp",
+    "django_otp.plugins.otp_static",
     "csp",
     "rest_framework",
     "drf_spectacular",
@@ -147,6 +151,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django_otp.middleware.OTPMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "dropsite.middleware.retry_reading.RetryReadingMiddleware",
@@ -230,6 +235,8 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_COOKIES
 SESSION_COOKIE_NAME = "__Host-session" if SECURE_COOKIES else "session"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE_COOKIES else "csrf"
 CSRF_COOKIE_HTTPONLY = True
+OTP_TOTP_ISSUER = SHOP_NAME
+OTP_TOTP_THROTTLE_FACTOR = OTP_STATIC_THROTTLE_FACTOR = 0  # shop.core.sign_ins counts, and locks nobody out
 SESSION_COOKIE_AGE = ADMIN_SESSION_HOURS * 3600
 CSRF_FAILURE_VIEW = "dropsite.views.csrf_refused"
 # Where drops sends a shopper who holds something: names of URLs whose only argument is the hold's token.

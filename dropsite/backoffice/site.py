@@ -11,14 +11,14 @@ from typing import Any, TypeVar, cast
 from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.template.response import SimpleTemplateResponse, TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 from django.utils import timezone
 from django.utils.decorators import method_decorator
 from django.views.decorators.cache import never_cache
 
-from dropsite.backoffice import sessions
+from dropsite.backoffice import second_factor, sessions
 from dropsite.backoffice.now import now_page
 from shop.core import addresses, sign_ins
 from shop.core.datetimes import format_duration
@@ -35,6 +35,8 @@ class BackOffice(admin.AdminSite):
     index_title = "Back office"
     site_url = "/"
     enable_nav_sidebar = False
+    login_form = second_factor.SignInForm
+    login_template = "admin/sign_in.html"
 
     def admin_view(self, view: View, cacheable: bool = False) -> View:
         """Run a page in the shop's time zone, its template included."""
@@ -44,6 +46,8 @@ class BackOffice(admin.AdminSite):
         def page(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             with timezone.override(settings.SHOP_TIME_ZONE):
                 sessions.enforce(request)
+                if second_factor.must_set_up(request) and request.path not in self.open_to_newcomers():
+                    return HttpResponseRedirect(reverse(f"{self.name}:second_factor"))
                 response = guarded(request, *args, **kwargs)
                 if isinstance(response, SimpleTemplateResponse):
                     return response.render()
@@ -51,40 +55,54 @@ class BackOffice(admin.AdminSite):
 
         return cast(View, page)
 
+    def has_permission(self, request: HttpRequest) -> bool:
+        """Whether the visitor is a colleague who has entered a code, if one is needed."""
+        return super().has_permission(request) and second_factor.may_enter(request)
+
     @method_decorator(never_cache)
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """Show or check the form. Every try is recorded, and too many must wait."""
         name = request.POST.get("username", "").strip()
+        view = partial(super().login, request, extra_context)
         if request.method != "POST" or not name:
-            return super().login(request, extra_context)
-        who = visitor(request, name)
-        try:
-            row = sign_ins.begin(who)
-        except sign_ins.TooManyTries as refusal:
-            return self.slowed(request, seconds=refusal.seconds)
-        response = super().login(request, extra_context)
-        if response.status_code != FOUND:
-            sign_ins.fail(row)
-            return response
-        sign_ins.succeed(row)
-        sessions.begin(request)
-        remember_browser(request, response, browser=who.browser)
-        return response
+            return view()
+        return self.recorded(request, view, name=name, outcome=SignIn.Outcome.SIGNED_IN)
 
     def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Change one's own password. The old one can be guessed no faster here than at the sign-in."""
+        view = partial(super().password_change, request, extra_context)
+        return self.recorded_own(request, view, outcome=SignIn.Outcome.CHANGED)
+
+    def second_factor_page(self, request: HttpRequest) -> HttpResponse:
+        """Set up one's own second factor. Codes can be guessed no faster here than at the sign-in."""
+        view = partial(second_factor.page, request, admin_site=self)
+        return self.recorded_own(request, view, outcome=SignIn.Outcome.CODE)
+
+    def recorded_own(
+        self, request: HttpRequest, view: Callable[[], HttpResponse], *, outcome: SignIn.Outcome
+    ) -> HttpResponse:
+        """Run a view in which colleagues prove who they are; as a recorded try if something is sent."""
         if request.method != "POST":
-            return super().password_change(request, extra_context)
-        who = visitor(request, request.user.get_username())
+            return view()
+        return self.recorded(request, view, name=request.user.get_username(), outcome=outcome)
+
+    def recorded(
+        self, request: HttpRequest, view: Callable[[], HttpResponse], *, name: str, outcome: SignIn.Outcome
+    ) -> HttpResponse:
+        """Run a view that looks at a password or a code, unless the visitor must wait."""
+        who = sign_ins.visitor(name=name, address=addresses.client_address(request), cookies=request.COOKIES)
         try:
             row = sign_ins.begin(who)
         except sign_ins.TooManyTries as refusal:
             return self.slowed(request, seconds=refusal.seconds)
-        response = super().password_change(request, extra_context)
-        if response.status_code != FOUND:
-            sign_ins.fail(row)
+        response = view()
+        failure = why_failed(response)
+        if failure is not None:
+            sign_ins.fail(row, outcome=failure)
             return response
-        sign_ins.succeed(row, outcome=SignIn.Outcome.CHANGED)
+        sign_ins.succeed(row, outcome=outcome)
+        if outcome == SignIn.Outcome.SIGNED_IN:
+            sessions.begin(request)
         remember_browser(request, response, browser=who.browser)
         return response
 
@@ -102,13 +120,26 @@ class BackOffice(admin.AdminSite):
 
     def get_urls(self) -> Any:
         now = self.admin_view(partial(now_page, admin_site=self))
-        return [path("now/", now, name="now"), *super().get_urls()]
+        factor = self.admin_view(self.second_factor_page)
+        return [
+            path("now/", now, name="now"),
+            path("second-factor/", factor, name="second_factor"),
+            *super().get_urls(),
+        ]
+
+    def open_to_newcomers(self) -> set[str]:
+        """Return the pages of a colleague who must set up a second factor first."""
+        return {reverse(f"{self.name}:{name}") for name in ("second_factor", "logout", "jsi18n")}
 
 
-def visitor(request: HttpRequest, name: str) -> sign_ins.Visitor:
-    """Return who sends a password."""
-    address = addresses.client_address(request)
-    return sign_ins.visitor(name=name, address=address, cookies=request.COOKIES)
+def why_failed(response: HttpResponse) -> SignIn.Outcome | None:
+    """Return why a form was refused; None if it was right, and led on or to the new recovery codes."""
+    context = getattr(response, "context_data", None) or {}
+    if response.status_code == FOUND or context.get("codes"):
+        return None
+    if getattr(context.get("form"), "lacks_code", False):
+        return SignIn.Outcome.NO_CODE
+    return SignIn.Outcome.FAILED
 
 
 def remember_browser(request: HttpRequest, response: HttpResponse, *, browser: str) -> None:

@@ -112,6 +112,7 @@ class SignIn(models.Model):
         NO_CODE = "no code", "second factor missing or wrong"
         SIGNED_IN = "signed in", "signed in"
         CHANGED = "changed", "password changed"
+        CODE = "code", "right code for changing the second factor"
 
     FAILURES: ClassVar[tuple[str, ...]] = (Outcome.FAILED, Outcome.NO_CODE)
 

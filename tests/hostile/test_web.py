@@ -80,7 +80,9 @@ ROUTES = {
     "orders/<str:token>/state.json": Route(),
 }
 LOGIN = Route(
-    form=("username", "password", "next", CSRF), query=("next",), cookies=("session", "csrf", "messages")
+    form=("username", "password", "code", "next", CSRF),
+    query=("next",),
+    cookies=("session", "csrf", "messages"),
 )
 # Strangers get the login page, before a view of the admin sees anything of theirs.
 BEHIND_LOGIN = Route(query=("next", "q"))
@@ -126,6 +128,7 @@ class World:
         self.fields = {
             "username": "ada",
             "password": "pw",
+            "code": "123456",
             "next": "/admin/",
             "page": "1",
             "country": "DE",
