@@ -15,7 +15,7 @@ from payments.processing import money_alerts
 
 log = logging.getLogger(__name__)
 
-MAX_PER_SWEEP = 200
+MAX_PER_SWEEP = 1000  # so that those of a cancelled drop don't take hours
 
 
 def put_confirmation(payment: Payment) -> None:
@@ -53,7 +53,8 @@ def write(*, payment: Payment, notice: str) -> bool:
 
 def write_due(*, limit: int = MAX_PER_SWEEP) -> int:
     """Write the notices that could not be written before; return how many were."""
-    due = Payment.objects.exclude(notice_due="").order_by("changed_at")
+    # At random, so that some that fail each time don't hold up all the others.
+    due = Payment.objects.exclude(notice_due="").order_by("?")
     written = 0
     for payment in due.select_related("order__hold__drop")[:limit]:
         if write(payment=payment, notice=payment.notice_due):

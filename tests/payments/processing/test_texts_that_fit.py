@@ -36,7 +36,8 @@ BOUNDED = {
         "payments.Order.number", "payments.Order.language", "payments.Bucket.name", "scaling.Call.operation",
         "scaling.Target.provider", "scaling.ScalePlan.verdict", "shop.Rendition.type",
         "drops.Leadership.holder", "drops.Checkpoint.run_id", "drops.Drop.shuffle_key_id",
-        "shop.ClockReading.machine",
+        "shop.ClockReading.machine", "shop.SignIn.account", "shop.SignIn.name", "shop.SignIn.network",
+        "shop.SignIn.browser",
     },
     "an id of Stripe's, which are up to 255 characters": {
         "payments.Payment.intent_id", "payments.Payment.charge_id", "payments.Event.id", "payments.Event.type",
@@ -260,3 +261,30 @@ def test_notes_of_any_length_are_kept(length: int) -> None:
     )
     assert len(Unit.objects.get(withheld_at__isnull=False).withheld_reason) == 200
     assert Hold.objects.count() == 1
+
+
+@pytest.mark.usefixtures("transactional_db")
+@pytest.mark.parametrize("failing", [1, 3])
+def test_notices_that_keep_failing_hold_up_no_other(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    orders = [make_order(sandbox) for _number in range(failing + 1)]
+    for order in orders:
+        advance.advance_order(order_id=order.pk)
+    Email.objects.all().delete()
+    Payment.objects.update(notice_due=Payment.Notice.CONFIRMATION)
+    last = orders[-1]  # those that fail were due before it
+    write = notices.WRITERS[Payment.Notice.CONFIRMATION]
+
+    def write_the_last(payment: Payment) -> None:
+        if payment.order_id != last.pk:
+            raise ValueError("it can't be written")
+        write(payment)
+
+    monkeypatch.setitem(notices.WRITERS, Payment.Notice.CONFIRMATION, write_the_last)
+
+    written = any(notices.write_due(limit=1) for _sweep in range(200))
+
+    assert written
+    assert Email.objects.get(kind="order placed").about == f"order:{last.uuid}"
+    assert Payment.objects.filter(notice_due="confirmation").count() == failing
