@@ -24,6 +24,7 @@ from drops.waitingroom.protocol import tickets
 from dropsite import wsgi
 from dropsite.celery import app
 from payments.orders import links
+from shop.core import sign_ins
 from tests.admin_clients import PLAIN
 from tests.factories import make_drop, make_hold, make_pass
 from tests.hostile.values import HostileRequest, Values
@@ -117,6 +118,7 @@ class World:
         ordered = submit(make_hold(drop=drop, index=2), "ctoken_1")
         pass_ = make_pass(drop=drop, index=3)
         hold_token = tokens.hold_token(hold.uuid)
+        self.person = User.objects.create_user("ada", password="pw", is_staff=True)
         self.slug = drop.slug
         self.edition = str(drop.editions.get().pk)
         self.arguments = {"slug": drop.slug, "token": hold_token, "order": links.order_token(ordered.uuid)}
@@ -166,6 +168,9 @@ class World:
         return full.encode(), self.fields.get(full, "").encode()
 
     def cookie(self, name: str) -> tuple[bytes, bytes]:
+        if name == "browser":
+            browser = sign_ins.browser_cookie(self.person)
+            return browser.encode(), sign_ins.sign_browser(self.person, "").encode()
         if name in self.cookies:
             return f"{name}-{self.slug}".encode(), self.cookies[name].encode()
         return name.encode(), SECRET.encode()
