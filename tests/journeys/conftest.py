@@ -64,7 +64,7 @@ def wait_for(phase: str, *, shop: str, slug: str) -> None:
 @pytest.fixture
 def lobby(shop: str, inside: Inside) -> str:
     """A drop whose lobby is open and that opens in a few seconds, of this test alone."""
-    slug = announced(inside, opens_in=8, lobby_before=7.5)
+    slug = announced(inside, opens_in=12, lobby_before=11.5)
     wait_for("lobby", shop=shop, slug=slug)
     until(lambda: read(f"{shop}/line/{slug}/status.json").status == 200, "a gate that knows the drop")
     return slug

@@ -22,7 +22,7 @@ def test_rehearse_sells_a_drop_of_its_own(inside: Inside, tmp_path: Path) -> Non
         "--units",
         "12",
         "--shoppers",
-        "40",
+        "20",
         "--seed",
         "3",
         "--json",
@@ -32,7 +32,7 @@ def test_rehearse_sells_a_drop_of_its_own(inside: Inside, tmp_path: Path) -> Non
     report = read_report(tmp_path / "report.json")
     assert report["ok"], report["checks"]
     assert 6 <= report["orders"] <= 12
-    assert report["funnel"]["joined"] == report["funnel"]["arrived"] == 40
+    assert report["funnel"]["joined"] == report["funnel"]["arrived"] == 20
     assert report["ends"]["has an order"] <= report["orders"]
     assert report["cost"]["statements"] > 0
     assert "no index is given twice" in output
