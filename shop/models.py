@@ -8,6 +8,7 @@ from functools import cached_property
 
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.safestring import SafeString
 
 from shop.core import theme_css
@@ -121,3 +122,13 @@ class Rendition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.image.name} {self.width}w"
+
+
+class RemovedFile(models.Model):
+    """A picture's file that no page shows any more. A worker deletes it later; see shop.picture_files."""
+
+    name = models.CharField(max_length=200)
+    at = models.DateTimeField(db_default=Now())
+
+    def __str__(self) -> str:
+        return self.name

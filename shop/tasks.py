@@ -3,6 +3,7 @@
 from celery import shared_task
 from celery.signals import task_prerun
 
+from shop import picture_files
 from shop.core import alerts, clock_skew, emails, sign_ins
 
 
@@ -31,3 +32,9 @@ def watch_emails(**_: object) -> int:
 @shared_task(name="shop.forget_sign_ins", ignore_result=True)
 def forget_sign_ins(**_: object) -> int:
     return sign_ins.forget_old()
+
+
+@shared_task(name="shop.tend_pictures", ignore_result=True)
+def tend_pictures(**_: object) -> int:
+    picture_files.resolve_alerts()
+    return picture_files.replace_uploads() + picture_files.delete_removed()

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from PIL.Image import Image as PictureImage
 
-from shop import renditions
+from shop import picture_files, renditions
 from shop.admin.base import AuditedAdmin, BaseInlineFormSet, ModelForm, TabularInline
 from shop.admin.options import OptionsField
 from shop.models import Picture, Product, Variant
@@ -99,8 +99,11 @@ class PictureForm(ModelForm[Picture]):
         return cleaned
 
     def save(self, commit: bool = True) -> Picture:
+        replaced = self.initial.get("image")
         picture = super().save(commit)
         if commit and self.upload is not None:
+            if replaced:
+                picture_files.note_removed(str(replaced))
             renditions.store(picture=picture, image=self.upload.image)
         return picture
 

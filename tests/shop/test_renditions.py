@@ -6,15 +6,19 @@ from typing import Any
 from zlib import crc32
 
 import pytest
+from django.contrib.auth.models import User
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db.models.functions import Now
+from django.test import Client
 from django.urls import reverse
 from PIL import Image, ImageCms
 
-from shop import images, renditions
-from shop.models import Picture
+from shop import images, picture_files, renditions
+from shop.core.models import Alert
+from shop.models import Picture, RemovedFile, Rendition
 from tests.admin_clients import LogIn, browser_form, errors, log_in
 from tests.factories import make_product, make_variant
 
@@ -208,3 +212,83 @@ def test_command_replaces_what_was_uploaded_before(capsys: Any) -> None:
     assert (picture.renditions.count(), str(picture.image)[-7:]) == (2, "-40.jpg")
     assert (picture.width, picture.height, default_storage.exists(upload)) == (40, 80, False)
     assert str(Picture.objects.get(pk=broken.pk).image) == str(broken.image)
+
+
+# --- files over time ---
+
+
+def test_old_uploads_are_replaced_without_a_command(media: Path) -> None:
+    pictures = [make_product(pictures=1).pictures.get() for _ in range(3)]
+    for picture in pictures[:2]:
+        default_storage.save(str(picture.image), ContentFile(file(exif=exif(orientation=6))))
+    uploads = [str(picture.image) for picture in pictures]
+
+    assert picture_files.replace_uploads() == 2
+    assert picture_files.replace_uploads() == 0  # the unreadable one isn't tried again
+
+    for picture, upload in zip(pictures[:2], uploads, strict=False):
+        picture.refresh_from_db()
+        assert (picture.width, picture.renditions.count()) == (40, 2)
+        assert not default_storage.exists(upload)
+    alert = Alert.objects.open().get()
+    assert "Upload it again." in alert.message
+    picture_files.resolve_alerts()
+    assert Alert.objects.open().count() == 1
+    pictures[2].delete()
+    picture_files.resolve_alerts()
+    assert Alert.objects.open().count() == 0
+
+
+def a_day_later() -> int:
+    RemovedFile.objects.update(at=Now() - picture_files.KEPT)
+    return picture_files.delete_removed()
+
+
+def named_files() -> set[str]:
+    return {
+        *Picture.objects.values_list("image", flat=True),
+        *Rendition.objects.values_list("image", flat=True),
+    }
+
+
+def names_of(media: Path) -> set[str]:
+    return {str(path.relative_to(media)) for path in stored(media)}
+
+
+def test_files_of_replaced_pictures_are_deleted_after_a_day(log_in: LogIn, media: Path) -> None:
+    upload(log_in, file(size=(100, 50)), "hero.jpg")
+    (media / "robots.txt").write_text("ours")
+    before = named_files()
+    assert a_day_later() == 0
+    product = Picture.objects.get().product
+    client = Client(headers={"sec-fetch-site": "same-origin"})
+    client.force_login(User.objects.get(username="merchandisers"))
+    page = reverse("admin:shop_product_change", args=[product.pk])
+    sent = browser_form(client.get(page)) | {"pictures-0-image": SimpleUploadedFile("new.jpg", file())}
+
+    assert client.post(page, sent).status_code == 302
+
+    assert named_files() & before == set()
+    assert picture_files.delete_removed() == 0  # open pages may still ask for them
+    assert before <= names_of(media)
+    assert a_day_later() == len(before)
+    assert names_of(media) == named_files() | {"robots.txt"}
+
+
+def test_files_of_removed_pictures_are_deleted_after_a_day(log_in: LogIn, media: Path) -> None:
+    upload(log_in, file(size=(100, 50)), "hero.jpg")
+    files = names_of(media)
+
+    Picture.objects.get().product.delete()
+
+    assert (names_of(media), a_day_later(), names_of(media)) == (files, len(files), set())
+
+
+def test_a_file_that_a_picture_names_again_is_kept(log_in: LogIn, media: Path) -> None:
+    upload(log_in, file(), "hero.jpg")
+    for name in named_files():
+        picture_files.note_removed(name)
+
+    a_day_later()
+
+    assert (names_of(media), RemovedFile.objects.count()) == (named_files(), 0)
