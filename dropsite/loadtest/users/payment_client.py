@@ -80,6 +80,8 @@ class PaymentClient:
 
     async def _load_form(self, url: str, *, ending: str) -> forms.Form:
         response = await self.browser.get(url)
+        if response.status == 303:  # the hold has ended meanwhile, which its own page says
+            response = await self.browser.get(urljoin(url, response.headers["Location"]))
         if response.status == 410:
             raise HoldExpired
         if response.status != 200:
