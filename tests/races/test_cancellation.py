@@ -20,6 +20,7 @@ from tests.conftest import Race
 from tests.deploy.stripe_sandbox.process import SandboxProcess
 from tests.factories import make_drop, make_hold, make_pass
 from tests.payments.order_factory import make_order, states, submit
+from tests.servers import until
 
 pytestmark = [pytest.mark.ops, pytest.mark.usefixtures("transactional_db")]
 NEW, CREATED, CONFIRMING = Payment.State.NEW, Payment.State.CREATED, Payment.State.CONFIRMING
@@ -43,6 +44,73 @@ def cancel(drop: Drop) -> Act:
 def one_of(*acts: Act) -> Callable[[int], object]:
     """Return what each of those that race does."""
     return lambda i: acts[i]()
+
+
+def cancel_while(allocate: Callable[[], object], drop: Drop) -> object:
+    """Call `allocate` in a thread while a transaction has cancelled the drop, and has not committed yet."""
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            drop_actions.cancel(drop=drop, actor=None)
+            result = pool.submit(refusal_of, allocate)
+            until(lambda: result.done() or waits_for_a_lock(), "the other transaction")
+        return result.result(SECONDS)
+
+
+def refusal_of(act: Callable[[], object]) -> object:
+    try:
+        with transaction.atomic():
+            return act()
+    except holds.DropCancelled as refusal:
+        return refusal
+    finally:
+        connection.close()
+
+
+def waits_for_a_lock() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        return bool(cursor.fetchone()[0])
+
+
+def test_allocating_while_the_drop_is_being_cancelled_waits_and_is_refused(sandbox: SandboxProcess) -> None:
+    order = make_order(sandbox)
+
+    result = cancel_while(lambda: holds.allocate(hold=order.hold), order.hold.drop)
+
+    assert isinstance(result, holds.DropCancelled)
+    assert Hold.objects.get(pk=order.hold_id).state == Hold.State.PAYING
+
+
+def test_allocating_without_the_drops_lock_is_not_refused(
+    sandbox: SandboxProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: read whether the drop is cancelled, without locking its row."""
+
+    def careless(*, drop_id: Any) -> bool:
+        return Drop.objects.cancelled().filter(pk=drop_id).exists()
+
+    monkeypatch.setattr(holds, "is_cancelled", careless)
+    order = make_order(sandbox)
+
+    cancel_while(lambda: holds.allocate(hold=order.hold), order.hold.drop)
+
+    assert Hold.objects.get(pk=order.hold_id).state == Hold.State.ALLOCATED
+
+
+def test_cancelling_waits_for_those_who_allocate(sandbox: SandboxProcess) -> None:
+    order = make_order(sandbox)
+    drop = order.hold.drop
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            holds.allocate(hold=order.hold)
+            result = pool.submit(refusal_of, lambda: drop_actions.cancel(drop=drop, actor=None))
+            until(waits_for_a_lock, "the cancellation")
+        result.result(SECONDS)
+
+    assert Hold.objects.get(pk=order.hold_id).state == Hold.State.ALLOCATED
+    assert Drop.objects.get(pk=drop.pk).cancelled_at is not None
 
 
 def test_cancelling_while_the_bank_answers_ends_one_way(race: Race, sandbox: SandboxProcess) -> None:

@@ -3,26 +3,24 @@
 import threading
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 
-from drops import drop_actions, holds
-from drops.models import Drop, Hold
+from drops import holds
+from drops.models import Hold
 from payments import invariants
 from payments.checkout.refusals import HoldLapsed
 from payments.models import Attempt, LedgerEntry, Order, Payment
 from payments.processing import advance, lease, recovery
-from tests.conftest import SECONDS, Race
+from tests.conftest import Race
 from tests.deploy.stripe_sandbox import process
 from tests.factories import make_drop, make_hold
 from tests.payments.order_factory import make_order, states, submit
-from tests.servers import until
 
 pytestmark = pytest.mark.ops
 
@@ -186,87 +184,3 @@ def test_claiming_at_once_the_careless_way_claims_them_again(
     claims: Any = race(2, careless)
 
     assert [set(claimed) for claimed in claims] == [stalled, stalled]
-
-
-def cancel_while(allocate: Callable[[], object], drop: Drop) -> object:
-    """Call `allocate` in a thread while a transaction has cancelled the drop, and has not committed yet."""
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            drop_actions.cancel(drop=drop, actor=None)
-            result = pool.submit(in_thread, allocate)
-            until(lambda: result.done() or waits_for_a_lock(), "the other transaction")
-        return result.result(SECONDS)
-
-
-def in_thread(act: Callable[[], object]) -> object:
-    try:
-        with transaction.atomic():
-            return act()
-    except holds.DropCancelled as refusal:
-        return refusal
-    finally:
-        connection.close()
-
-
-def waits_for_a_lock() -> bool:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        return bool(cursor.fetchone()[0])
-
-
-def test_allocating_while_the_drop_is_being_cancelled_waits_and_is_refused(
-    sandbox: process.SandboxProcess, transactional_db: None
-) -> None:
-    order = make_order(sandbox)
-
-    result = cancel_while(lambda: holds.allocate(hold=order.hold), order.hold.drop)
-
-    assert isinstance(result, holds.DropCancelled)
-    assert Hold.objects.get(pk=order.hold_id).state == Hold.State.PAYING
-
-
-def test_allocating_without_the_drops_lock_is_not_refused(
-    sandbox: process.SandboxProcess, transactional_db: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Control: read whether the drop is cancelled, without locking its row."""
-
-    def careless(*, drop_id: Any) -> bool:
-        return Drop.objects.cancelled().filter(pk=drop_id).exists()
-
-    monkeypatch.setattr(holds, "is_cancelled", careless)
-    order = make_order(sandbox)
-
-    cancel_while(lambda: holds.allocate(hold=order.hold), order.hold.drop)
-
-    assert Hold.objects.get(pk=order.hold_id).state == Hold.State.ALLOCATED
-
-
-def test_cancelling_waits_for_those_who_allocate(
-    sandbox: process.SandboxProcess, transactional_db: None
-) -> None:
-    order = make_order(sandbox)
-    drop = order.hold.drop
-    with ThreadPoolExecutor(1) as pool:
-        with transaction.atomic():
-            holds.allocate(hold=order.hold)
-            result = pool.submit(in_thread, lambda: drop_actions.cancel(drop=drop, actor=None))
-            until(waits_for_a_lock, "the cancellation")
-        result.result(SECONDS)
-
-    assert Hold.objects.get(pk=order.hold_id).state == Hold.State.ALLOCATED
-    assert Drop.objects.get(pk=drop.pk).cancelled_at is not None
-
-
-def test_cancelling_and_paying_at_once_never_charge_for_nothing(
-    race: Race, sandbox: process.SandboxProcess
-) -> None:
-    for _round in range(4):
-        order = make_order(sandbox)
-        race(3, partial(advance_or, partial(drop_actions.cancel, drop=order.hold.drop, actor=None), order))
-        recovery.withdraw_attempts_of_cancelled_drops()
-        advance.advance_order(order_id=order.pk)
-
-        assert states(order) in {("captured", "allocated"), ("voided", "released")}
-        assert wrong(order) == []

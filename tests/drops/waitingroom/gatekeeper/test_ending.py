@@ -104,6 +104,25 @@ def test_a_sold_out_drop_that_is_closed_stays_sold_out_and_its_line_is_closed(dr
     assert (driven.document(drop)["phase"], driven.state(drop)["closed"]) == ("sold out", "1")
 
 
+@pytest.mark.parametrize("minutes_ago", [0, 5, 30, 59])
+def test_a_sold_out_drop_that_is_cancelled_later_says_so_and_its_line_is_closed(
+    driven: Driven, minutes_ago: int
+) -> None:
+    drop = make_drop(phase="live", quantity=1)
+    driven.tick()
+    Unit.objects.update(withheld_at=timezone.now(), withheld_reason="sample")
+    driven.tick(1)
+    assert driven.document(drop)["phase"] == "sold out"
+    move(drop, sold_out_at=timezone.now() - timedelta(minutes=minutes_ago))
+
+    drop_actions.cancel(drop=drop, actor=None)
+    driven.tick(1)
+
+    assert (driven.document(drop)["phase"], driven.state(drop)["closed"]) == ("cancelled", "1")
+    with pytest.raises(lua.DropClosed):
+        driven.join(drop, 1)
+
+
 def test_closing_by_the_clock_ends_a_pause(driven: Driven) -> None:
     drop = make_drop(phase="paused", closes_at=timezone.now() - SECOND)
 
