@@ -15,7 +15,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection, transaction
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Exists, Max, OuterRef, Q
 from django.db.models.functions import Now
 from django.dispatch import Signal
 from django.utils import timezone
@@ -25,7 +25,7 @@ from drops.models import Checkpoint, Drop, Edition, Hold, Pause, Unit
 from drops.models.stock import time_to_pay
 from drops.waitingroom.protocol import places
 from shop.core import audit_log, money
-from shop.models import Picture
+from shop.models import Picture, Rendition
 
 # The lowest amounts that Stripe charges, in the smallest unit; a drop sells in one of these currencies.
 # docs.stripe.com/currencies, "Minimum and maximum charge amounts"
@@ -121,15 +121,24 @@ def quantity_problems(*, drop: Drop, editions: list[Edition]) -> list[str]:
 
 
 def picture_problems(*, drop: Drop) -> list[str]:
-    """Return what is wrong with the product's pictures: none is the main one, or one has no description."""
-    counts = Picture.objects.filter(product=drop.product_id).aggregate(
-        hero=Count("pk", filter=Q(role=Picture.Role.HERO)), undescribed=Count("pk", filter=Q(alt=""))
+    """Return what is wrong with the product's pictures.
+
+    None is the main one, or one has no description or no renditions.
+    """
+    renditions = Rendition.objects.filter(picture=OuterRef("pk"))
+    found = Picture.objects.filter(product=drop.product_id).annotate(is_shown=Exists(renditions))
+    counts = found.aggregate(
+        hero=Count("pk", filter=Q(role=Picture.Role.HERO)),
+        undescribed=Count("pk", filter=Q(alt="")),
+        original=Count("pk", filter=Q(is_shown=False)),
     )
     problems = []
     if not counts["hero"]:
         problems.append("Pictures: none has the role “hero”. Add one on the product's page.")
     if counts["undescribed"]:
         problems.append("Pictures: one has no alternative text. Add it on the product's page.")
+    if counts["original"]:
+        problems.append("Pictures: one isn't prepared for pages yet. Wait some minutes, or upload it again.")
     return problems
 
 

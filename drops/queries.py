@@ -16,6 +16,7 @@ from drops.lifecycle import Phase
 from drops.models import Drop, Edition, Hold, HoldLine
 from drops.models.drop import DropQuerySet
 from drops.waitingroom.protocol import places
+from shop import images
 from shop.models import Picture, Product
 
 DROPS_PER_PAGE = 20
@@ -94,6 +95,11 @@ class EndedDrop:
     sold: int
     quantity: int
     sold_out_after: timedelta | None  # from its opening; None if it didn't sell out
+
+    @property
+    def picture(self) -> Picture | None:
+        """The product's first picture."""
+        return next(iter(images.servable(self.drop.product.pictures.all())), None)
 
 
 @dataclass(frozen=True)

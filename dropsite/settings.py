@@ -339,7 +339,7 @@ CELERY_BEAT_SCHEDULE = {
     "measure drops": every(max(5.0, SCALING_TICK_SECONDS), "scaling.measure", "background"),
     "send alerts": every(10, "shop.send_due_alerts", "background"),
     "forget old sign-ins": every(3600, "shop.forget_sign_ins", "background"),
-    "replace old uploads, delete removed files": every(600, "shop.tend_pictures", "background"),
+    "replace old uploads, delete removed files": every(60, "shop.tend_pictures", "background"),
     "watch emails": every(60, "shop.watch_emails", "background"),
 }
 

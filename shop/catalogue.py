@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from shop import images
 from shop.models import Picture, Product
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """A product's pictures. `hero` is None only if none has been uploaded."""
+    """A product's pictures, without originals. `hero` is None only if it has no other picture."""
 
     hero: Picture | None
     more: list[Picture]  # up to two others: details before wide ones
@@ -18,7 +19,7 @@ class Gallery:
 
 def gallery(*, pictures: Iterable[Picture]) -> Gallery:
     """Sort a product's pictures. Its hero is the first one that doesn't belong to a single variant."""
-    pictures = list(pictures)
+    pictures = images.servable(pictures)
     heroes = [picture for picture in pictures if picture.role == Picture.Role.HERO]
     general = [picture for picture in heroes if picture.variant_id is None]
     details = [picture for picture in pictures if picture.role == Picture.Role.DETAIL]

@@ -1,5 +1,6 @@
 """Pictures as pages need them: formats and widths that a browser may choose from, the best format first."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -44,6 +45,16 @@ def image_set(picture: Picture) -> ImageSet:
         height=picture.height,
         alt=picture.alt,
     )
+
+
+def is_servable(picture: Picture) -> bool:
+    """Whether the picture has renditions. Without, it is what somebody uploaded, which no page shows."""
+    return bool(picture.renditions.all())
+
+
+def servable(pictures: Iterable[Picture]) -> list[Picture]:
+    """Return the pictures that pages may show, in the same order."""
+    return [picture for picture in pictures if is_servable(picture)]
 
 
 def srcset(urls: dict[int, str]) -> str:

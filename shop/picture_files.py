@@ -1,4 +1,7 @@
-"""Files of pictures over time: uploads from before there were renditions, and files that were replaced."""
+"""Files of pictures over time: uploads from before there were renditions, and files that were replaced.
+
+Pages leave out a picture without renditions, until its upload is replaced here.
+"""
 
 from datetime import timedelta
 from typing import Any
@@ -37,7 +40,7 @@ def replace_uploads(*, limit: int = MAX_UPLOADS_PER_RUN) -> int:
                 subject=f"picture:{picture.pk} unreadable",
                 message=(
                     f"A picture of “{picture.product}” can't be used: {error}"
-                    " Pages show the file as it was uploaded. Upload it again."
+                    " Pages leave it out. Upload it again."
                 ),
                 details={"picture": str(picture.pk)},
             )
@@ -51,13 +54,18 @@ def replace_upload(*, picture: Picture) -> None:
     upload = str(picture.image.name)
     try:
         with picture.image.open("rb") as file:
-            image = renditions.read(file=file, size=0)  # it is stored already, however large
+            prepared = renditions.prepare(file=file, size=0)  # it is stored already, however large
     except (renditions.PictureRefused, OSError) as error:
         raise UploadUnreadable(str(error)) from error
     with transaction.atomic():
-        main = renditions.main_file(image)
-        picture.image.save(str(main.name), main)
-        renditions.store(picture=picture, image=image)
+        # Somebody else may have replaced or removed it while it was read.
+        unchanged = Picture.objects.filter(pk=picture.pk, image=upload, renditions=None)
+        current = unchanged.select_for_update(of=("self",)).first()
+        if current is None:
+            return
+        main = renditions.main_file(prepared)
+        current.image.save(str(main.name), main)
+        renditions.store(picture=current, prepared=prepared)
     # At once: anyone who knows its address could still read where it was taken.
     picture.image.storage.delete(upload)
 

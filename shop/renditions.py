@@ -18,6 +18,7 @@ from shop.models import Picture, Rendition
 
 MEGABYTE = 1_000_000
 MAX_UPLOAD_BYTES = 20 * MEGABYTE  # the edge takes 25 MB, with the rest of the form
+MAX_HEIGHT = 16_000  # at the widest width; WebP ends at 16,383
 MAX_PIXELS = 60_000_000  # of an upload: decoded, it takes three bytes for each
 FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "TIFF", "HEIF")
 FORMATS_TEXT = "JPEG, PNG, WebP, AVIF, TIFF or HEIC"
@@ -38,7 +39,7 @@ class Encoding:
 
     type: str  # media type
     suffix: str
-    options: dict[str, int | bool]
+    options: tuple[tuple[str, int | bool], ...]
 
     @property
     def name(self) -> str:
@@ -46,10 +47,10 @@ class Encoding:
         return self.type.removeprefix("image/").upper()
 
 
-JPEG = Encoding("image/jpeg", "jpg", {"quality": 82, "optimize": True, "progressive": True})
+JPEG = Encoding("image/jpeg", "jpg", (("quality", 82), ("optimize", True), ("progressive", True)))
 ENCODINGS = (
-    Encoding("image/avif", "avif", {"quality": 60, "speed": 8}),
-    Encoding("image/webp", "webp", {"quality": 80, "method": 4}),
+    Encoding("image/avif", "avif", (("quality", 60), ("speed", 8))),
+    Encoding("image/webp", "webp", (("quality", 80), ("method", 4))),
     JPEG,
 )
 
@@ -117,29 +118,69 @@ def to_srgb(image: Image.Image, profile: bytes) -> Image.Image:
     return converted or image
 
 
-def main_file(image: Image.Image) -> "ContentFile[bytes]":
+@dataclass(frozen=True)
+class EncodedFile:
+    """One file that is served: the picture in a format and width."""
+
+    type: str  # media type
+    suffix: str
+    width: int
+    content: bytes
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An upload as it is served: all that is left of it."""
+
+    main: EncodedFile  # the JPEG that every browser can show
+    others: tuple[EncodedFile, ...]
+
+
+def prepare(*, file: IO[bytes], size: int) -> Prepared:
+    """Return an upload of `size` bytes as it is served. Raises PictureRefused.
+
+    This takes seconds for a large picture, so call it outside any transaction.
+    """
+    upright = read(file=file, size=size)
+    # Once, and the narrower ones from that: each would take a second from 60 million pixels.
+    widest = resize(upright, width=min(WIDTHS[-1], upright.width))
+    if widest.height > MAX_HEIGHT:
+        raise PictureRefused(
+            f"The picture is too tall for its width, {upright.width} × {upright.height}. Crop it, and upload it again."
+        )
+    main_width = min(JPEG_WIDTH, widest.width)
+    files = {(encoding, width): encoded(widest, encoding, width) for encoding, width in variants(widest)}
+    main = files.pop((JPEG, main_width))
+    return Prepared(main=main, others=tuple(files.values()))
+
+
+def encoded(image: Image.Image, encoding: Encoding, width: int) -> EncodedFile:
+    """Return the picture in that format and width."""
+    content = encode(resize(image, width=width), encoding)
+    return EncodedFile(type=encoding.type, suffix=encoding.suffix, width=width, content=content)
+
+
+def main_file(prepared: Prepared) -> "ContentFile[bytes]":
     """Return the JPEG that every browser can show, under a new name."""
-    resized = resize(image, width=min(JPEG_WIDTH, image.width))
-    return ContentFile(encode(resized, JPEG), name=f"{secrets.token_hex(8)}-{resized.width}.jpg")
+    main = prepared.main
+    return ContentFile(main.content, name=f"{secrets.token_hex(8)}-{main.width}.{main.suffix}")
 
 
-def store(*, picture: Picture, image: Image.Image) -> None:
-    """Make the renditions of a picture in place of those it has, in the caller's transaction."""
+def store(*, picture: Picture, prepared: Prepared) -> None:
+    """Store the renditions of a picture in place of those it has, in the caller's transaction."""
     picture.renditions.all().delete()
     stem = secrets.token_hex(8)
-    for encoding, width in variants(image, main_width=picture.width):
-        content = ContentFile(encode(resize(image, width=width), encoding))
-        rendition = Rendition(picture=picture, type=encoding.type, width=width)
-        rendition.image.save(f"{stem}-{width}.{encoding.suffix}", content)
+    for file in prepared.others:
+        rendition = Rendition(picture=picture, type=file.type, width=file.width)
+        rendition.image.save(f"{stem}-{file.width}.{file.suffix}", ContentFile(file.content))
 
 
-def variants(image: Image.Image, *, main_width: int) -> Iterator[tuple[Encoding, int]]:
-    """Return each format and width to make: never wider than the upload, and not the main JPEG again."""
+def variants(image: Image.Image) -> Iterator[tuple[Encoding, int]]:
+    """Return each format and width to make, none wider than the picture."""
     widths = sorted({min(width, image.width) for width in WIDTHS})
     for encoding in ENCODINGS:
         for width in widths:
-            if encoding is not JPEG or width != main_width:
-                yield encoding, width
+            yield encoding, width
 
 
 def resize(image: Image.Image, *, width: int) -> Image.Image:
@@ -153,5 +194,5 @@ def resize(image: Image.Image, *, width: int) -> Image.Image:
 def encode(image: Image.Image, encoding: Encoding) -> bytes:
     """Return the picture as a file."""
     file = BytesIO()
-    image.save(file, encoding.name, **encoding.options)
+    image.save(file, encoding.name, **dict(encoding.options))
     return file.getvalue()

@@ -11,7 +11,7 @@ from django.utils import timezone
 from drops import holds, shuffle_keys
 from drops.models import Checkpoint, Drop, Edition, Hold, Pause, Unit
 from drops.waitingroom.protocol import places, tickets
-from shop.models import Picture, Product, Variant
+from shop.models import Picture, Product, Rendition, Variant
 
 SERIAL = count(1)
 MINUTE = timedelta(minutes=1)
@@ -21,7 +21,7 @@ LIVE = (-600, -300)
 
 
 def make_product(**fields: Any) -> Product:
-    """Create a product; `pictures` is a number of rows without a file."""
+    """Create a product; `pictures` is a number of rows with a rendition each, and without files."""
     pictures = fields.pop("pictures", 0)
     number = next(SERIAL)
     product = Product.objects.create(
@@ -33,7 +33,7 @@ def make_product(**fields: Any) -> Product:
         | {"story": "Somebody made it.", "facts": "Steel, 1 kg."}
         | fields
     )
-    Picture.objects.bulk_create(
+    made = Picture.objects.bulk_create(
         Picture(
             product=product,
             image=f"pictures/{product.slug}-{i}.jpg",
@@ -43,6 +43,10 @@ def make_product(**fields: Any) -> Product:
             position=i,
         )
         for i in range(pictures)
+    )
+    Rendition.objects.bulk_create(
+        Rendition(picture=picture, image=f"{picture.image}.webp", type="image/webp", width=1280)
+        for picture in made
     )
     return product
 

@@ -17,4 +17,4 @@ class ScalingConfig(AppConfig):
         scale_plans = import_module("drops.scaling.control.scale_plans")
         holds = import_module("drops.holds")
         drop_actions.announced.connect(scale_plans.replan_drop, dispatch_uid="drops.scaling.announced")
-        holds.units_withheld.connect(scale_plans.replan_drop, dispatch_uid="drops.scaling.withheld")
+        holds.units_withheld.connect(scale_plans.replan_after_commit, dispatch_uid="drops.scaling.withheld")

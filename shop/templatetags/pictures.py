@@ -12,7 +12,12 @@ register = template.Library()
 
 @register.simple_tag
 def picture(picture: Picture, *, sizes: str, first: bool = False) -> SafeString:
-    """Render <picture>. With `first` it is fetched before everything else; without, once it is near."""
+    """Render <picture>. With `first` it is fetched before everything else; without, once it is near.
+
+    Of a picture that no page may show, nothing is rendered.
+    """
+    if not images.is_servable(picture):
+        return SafeString("")
     if (sizes, first) not in picture.markup:
         context = {"image": images.image_set(picture), "sizes": sizes, "first": first}
         picture.markup[sizes, first] = render_to_string("shop/picture.html", context)

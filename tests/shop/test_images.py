@@ -5,6 +5,7 @@ from django.conf import settings
 
 from shop import catalogue, images
 from shop.models import Picture, Rendition
+from shop.templatetags import pictures
 from tests.factories import make_product, make_variant
 
 pytestmark = pytest.mark.django_db
@@ -57,12 +58,19 @@ def test_absolute_url_carries_the_origin() -> None:
     assert images.absolute_url(make_picture()) == f"{settings.SHOP_ORIGIN}/media/pictures/a-1280.jpg"
 
 
+def add_rendition(picture: Picture) -> None:
+    picture.renditions.create(image="pictures/a.webp", type="image/webp", width=1280)
+
+
 def test_gallery_sorts_pictures_by_role() -> None:
     product = make_product()
     silver = make_variant(product=product)
     of_silver = make_picture(product=product, variant=silver)
     wide, detail = (make_picture(product=product, role=role) for role in (ROLE.WIDE, ROLE.DETAIL))
     hero = make_picture(product=product)
+
+    for picture in product.pictures.all():
+        add_rendition(picture)
 
     gallery = catalogue.gallery(pictures=product.pictures.all())
 
@@ -72,8 +80,18 @@ def test_gallery_sorts_pictures_by_role() -> None:
 def test_gallery_leads_with_a_variant_if_there_is_no_other_picture() -> None:
     product = make_product()
     only = make_picture(product=product, variant=make_variant(product=product))
+    add_rendition(only)
 
     assert catalogue.gallery(pictures=product.pictures.all()).hero == only
+
+
+def test_gallery_leaves_out_what_has_no_renditions() -> None:
+    product = make_product()
+    original, shown = make_picture(product=product), make_picture(product=product)
+    add_rendition(shown)
+
+    assert catalogue.gallery(pictures=product.pictures.all()).hero == shown
+    assert pictures.picture(original, sizes="96px") == ""
 
 
 def test_gallery_has_no_hero_without_pictures() -> None:

@@ -1,5 +1,6 @@
 """Uploaded pictures: several widths and formats, upright, without metadata; what can't be used is refused."""
 
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,16 +12,18 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 from PIL import Image, ImageCms
 
-from shop import images, picture_files, renditions
+from drops import drop_actions
+from shop import images, picture_files, renditions, tasks
 from shop.core.models import Alert
 from shop.models import Picture, RemovedFile, Rendition
 from tests.admin_clients import LogIn, browser_form, errors, log_in
-from tests.factories import make_product, make_variant
+from tests.factories import make_drop, make_product, make_variant
 
 __all__ = ["log_in"]
 
@@ -199,28 +202,40 @@ def test_small_upload_is_never_enlarged(log_in: LogIn) -> None:
     assert {row.width for row in Picture.objects.get().renditions.all()} == {80}
 
 
-def test_command_replaces_what_was_uploaded_before(capsys: Any) -> None:
+def make_original(content: bytes | None = None) -> Picture:
+    """Make a picture as it was stored before there were renditions; without content, its file is lost."""
     picture = make_product(pictures=1).pictures.get()
-    default_storage.save(str(picture.image), ContentFile(file(exif=exif(orientation=6))))
-    broken = make_product(pictures=1).pictures.get()
+    picture.renditions.all().delete()
+    if content is not None:
+        default_storage.save(str(picture.image), ContentFile(content))
+    return picture
+
+
+def sideways() -> bytes:
+    return file(exif=exif(orientation=6))
+
+
+@pytest.mark.parametrize("run", [lambda: call_command("renditions"), tasks.tend_pictures])
+def test_what_was_uploaded_before_is_replaced(run: Callable[[], object]) -> None:
+    picture = make_original(sideways())
+    broken = [make_original(), make_original(b"no picture"), make_original(file("GIF"))]
 
     upload = str(picture.image)
-    call_command("renditions")
-    call_command("renditions")
+    run()
+    run()
 
     picture.refresh_from_db()
     assert (picture.renditions.count(), str(picture.image)[-7:]) == (2, "-40.jpg")
     assert (picture.width, picture.height, default_storage.exists(upload)) == (40, 80, False)
-    assert str(Picture.objects.get(pk=broken.pk).image) == str(broken.image)
+    for one in broken:
+        assert str(Picture.objects.get(pk=one.pk).image) == str(one.image)
 
 
 # --- files over time ---
 
 
 def test_old_uploads_are_replaced_without_a_command(media: Path) -> None:
-    pictures = [make_product(pictures=1).pictures.get() for _ in range(3)]
-    for picture in pictures[:2]:
-        default_storage.save(str(picture.image), ContentFile(file(exif=exif(orientation=6))))
+    pictures = [make_original(sideways()), make_original(sideways()), make_original()]
     uploads = [str(picture.image) for picture in pictures]
 
     assert picture_files.replace_uploads() == 2
@@ -292,3 +307,119 @@ def test_a_file_that_a_picture_names_again_is_kept(log_in: LogIn, media: Path) -
     a_day_later()
 
     assert (names_of(media), RemovedFile.objects.count()) == (named_files(), 0)
+
+
+def test_picture_that_was_replaced_while_it_was_read_stays() -> None:
+    picture = make_original(sideways())
+    Picture.objects.filter(pk=picture.pk).update(image="pictures/newer.jpg")
+
+    picture_files.replace_upload(picture=picture)
+
+    assert str(Picture.objects.get().image) == "pictures/newer.jpg"
+    assert default_storage.exists(str(picture.image))
+
+
+class TestPages:
+    """No page serves an original."""
+
+    @pytest.mark.parametrize("phase", ["announced", "lobby", "live", "sold out", "closed"])
+    def test_leave_out_a_picture_without_renditions(self, client: Client, phase: str) -> None:
+        product = make_product(pictures=3)
+        original = product.pictures.all()[0]
+        drop = make_drop(phase=phase, product=product)
+        pages = [f"/drops/{drop.slug}/", f"/drops/{drop.slug}/check/", "/", "/archive/"]
+        shown = [client.get(page).content.decode() for page in pages]
+        original.renditions.all().delete()
+
+        for page, before in zip(pages, shown, strict=True):
+            after = client.get(page).content.decode()
+            assert str(original.image) not in after
+            # There is another one, so the page has as many pictures at its head as before.
+            assert ("og:image" in before) == ("og:image" in after)
+        assert str(original.image) in shown[0]
+
+    @pytest.mark.parametrize("phase", ["announced", "live", "closed"])
+    def test_do_without_any_picture(self, client: Client, phase: str) -> None:
+        drop = make_drop(phase=phase, product=make_product(pictures=1))
+        Rendition.objects.all().delete()
+
+        for page in (f"/drops/{drop.slug}/", "/", "/archive/"):
+            answer = client.get(page)
+            assert (answer.status_code, b"pictures/" in answer.content) == (200, False)
+
+    def test_of_the_admin_show_no_original(self, log_in: LogIn) -> None:
+        picture = make_original(sideways())
+        page = reverse("admin:shop_product_change", args=[picture.product_id])
+        client = log_in("merchandisers")
+
+        before = client.get(page).content.decode()
+        picture_files.replace_uploads()
+        after = client.get(page).content.decode()
+
+        assert ("Being prepared." in before, 'class="desk-preview"' in before) == (True, False)
+        assert ("Being prepared." in after, 'class="desk-preview"' in after) == (False, True)
+
+    def test_wait_for_the_announcement_until_there_are_renditions(self) -> None:
+        product = make_product(pictures=1)
+        drop = make_drop(phase="draft", product=product)
+        assert drop_actions.picture_problems(drop=drop) == []
+
+        Rendition.objects.all().delete()
+
+        assert drop_actions.picture_problems(drop=drop) == [
+            "Pictures: one isn't prepared for pages yet. Wait some minutes, or upload it again."
+        ]
+
+
+def test_uploads_are_encoded_outside_the_transaction_that_locks_the_product(
+    log_in: LogIn, monkeypatch: pytest.MonkeyPatch, transactional_db: None
+) -> None:
+    inside = []
+    encode = renditions.encode
+
+    def watched(*args: Any) -> bytes:
+        inside.append(connection.in_atomic_block)
+        return encode(*args)
+
+    monkeypatch.setattr(renditions, "encode", watched)
+
+    assert upload(log_in, file(), "hero.jpg").status_code == 302
+    assert (len(inside), any(inside)) == (3, False)
+
+
+@pytest.mark.parametrize(("count", "status"), [(20, 302), (21, 400)])
+def test_number_of_uploads_in_a_form_is_limited(log_in: LogIn, count: int, status: int) -> None:
+    product = make_product()
+    make_variant(product=product)
+    client = log_in("merchandisers")
+    page = reverse("admin:shop_product_change", args=[product.pk])
+    sent = browser_form(client.get(page)) | {"pictures-TOTAL_FORMS": str(count)}
+    for n in range(count):
+        sent |= {
+            f"pictures-{n}-role": "detail", f"pictures-{n}-alt": "It.", f"pictures-{n}-position": "0",
+            f"pictures-{n}-image": SimpleUploadedFile("x.jpg", file()),
+        }  # fmt: skip
+
+    assert client.post(page, sent).status_code == status
+    assert Picture.objects.count() == (count if status == 302 else 0)
+
+
+def test_upload_of_somebody_who_may_not_save_is_not_read(log_in: LogIn) -> None:
+    product = make_product()
+    page = reverse("admin:shop_product_change", args=[product.pk])
+
+    answer = log_in("ops").post(page, {"pictures-0-image": SimpleUploadedFile("x.jpg", file())})
+
+    assert answer.status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("size", "taken"), [((20, 160), True), ((640, 16_000), True), ((640, 16_001), False)]
+)
+def test_prepare_refuses_what_no_format_can_hold(size: tuple[int, int], taken: bool) -> None:
+    content = file(size=size)
+    if taken:
+        assert renditions.prepare(file=BytesIO(content), size=len(content)).main.width == size[0]
+        return
+    with pytest.raises(renditions.PictureRefused, match="too tall for its width, 640 × 16001"):
+        renditions.prepare(file=BytesIO(content), size=len(content))

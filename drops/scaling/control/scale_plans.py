@@ -181,11 +181,16 @@ def replan_all() -> None:
 
 
 def replan_drop(*, drop: Drop, **_: object) -> None:
-    """Plan one drop again, if it has a plan: something of the drop changed."""
-    with transaction.atomic():  # the caller's, or, after a commit, one of its own
-        row = ScalePlan.objects.filter(drop=drop).first()
-        if row is not None:
-            replan(scale_plan=row, now=heartbeat.database_now())
+    """Plan one drop again, in the caller's transaction, if it has a plan: something of the drop changed."""
+    row = ScalePlan.objects.filter(drop=drop).first()
+    if row is not None:
+        replan(scale_plan=row, now=heartbeat.database_now())
+
+
+def replan_after_commit(*, drop: Drop, **_: object) -> None:
+    """Plan one drop again, in a transaction of its own: the change that it follows is committed."""
+    with transaction.atomic():
+        replan_drop(drop=drop)
 
 
 def go_before_lobby() -> timedelta:
