@@ -139,7 +139,7 @@ class PictureInline(TabularInline[Picture, Product]):
             return ""
         if not images.is_servable(picture):
             return "Being prepared."
-        return format_html('<img class="desk-preview" src="{}" alt="">', picture.image.url)
+        return format_html('<img class="backoffice-preview" src="{}" alt="">', picture.image.url)
 
     @admin.display(description="size")
     def size(self, picture: Picture) -> str:

@@ -1,6 +1,9 @@
 """The back office as a whole: its time zone, its scripts, what it keeps out."""
 
+import re
+
 import pytest
+from django.conf import settings
 from django.contrib import admin
 from django.urls import reverse
 from pytest_django import Settings
@@ -8,6 +11,7 @@ from pytest_django import Settings
 from tests.admin_clients import LogIn
 from tests.factories import make_drop
 
+CLASSES = re.compile(r'class="([^"{]+)"')
 APPS = {"shop", "drops", "scaling", "payments"}
 
 
@@ -60,3 +64,14 @@ def test_nothing_inline_is_on_the_desks_pages(log_in: LogIn) -> None:
             address,
             [],
         )
+
+
+def test_every_class_of_ours_has_a_style() -> None:
+    """A misspelt one showed each picture of the product form in its full size."""
+    style = (settings.ROOT / "dropsite/static/backoffice/backoffice.css").read_text()
+    sources = [*settings.ROOT.glob("templates/admin/**/*.html"), *settings.ROOT.glob("*/**/admin/*.py")]
+    used = {name for path in sources for names in CLASSES.findall(path.read_text()) for name in names.split()}
+    ours = {name for name in used if "-" in name and name.split("-")[0] in {"backoffice", "desk", "scaling"}}
+
+    assert {name for name in ours if f".{name}" not in style} == set()
+    assert len(ours) > 20
