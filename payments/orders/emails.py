@@ -21,7 +21,7 @@ def put_confirmation(*, order: Order) -> None:
     with override(order.language):
         context = {
             "lines": items,
-            "headline": line_items.headline(lines=items),
+            "headline": line_items.summary(lines=items, max_numbers=line_items.MAX_NUMBERS),
             "summary": line_items.summary(lines=items, max_numbers=MAX_NUMBERS_IN_SUBJECT),
             "country": str(shipping.COUNTRIES[order.country][0]),
         }

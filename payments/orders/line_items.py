@@ -18,6 +18,7 @@ JSON_SQL = """
         SELECT u.number FROM drops_unit u WHERE u.hold_id = l.hold_id AND u.edition_id = l.edition_id ORDER BY 1
     ))) FROM drops_holdline l WHERE l.hold_id = h.id)
 """
+MAX_NUMBERS = 6  # in a heading or a sentence; the line items name all of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ def headline(*, lines: list[LineItem]) -> str:
 
 
 def summary(*, lines: list[LineItem], max_numbers: int) -> str:
-    """Return what was bought for a mail's subject: the headline, or its first numbers and how many more.
+    """Return what was bought for a heading: the headline, or its first numbers and how many more.
 
     "No. 1, No. 2, No. 3 and 17 more"; of several editions "S No. 1, S No. 2, L No. 1 and 3 more".
     """
@@ -102,7 +103,13 @@ def summary(*, lines: list[LineItem], max_numbers: int) -> str:
 
 
 def pieces(*, lines: list[LineItem]) -> str:
-    """Name the pieces for a sentence: "No. 37", "No. 37 and No. 41", "Silver No. 1 and Bronze No. 1"."""
+    """Name the pieces for a sentence: "No. 37", "No. 37 and No. 41", "Silver No. 1 and Bronze No. 1".
+
+    More than MAX_NUMBERS are counted: "20 pieces".
+    """
+    count = sum(len(line.numbers) for line in lines)
+    if count > MAX_NUMBERS:
+        return ngettext("%(n)s piece", "%(n)s pieces", count) % {"n": f"{count:,}"}
     if len(lines) == 1:
         return listed(numbers_of(lines[0].numbers))
     return listed([in_edition(line, number) for line in lines for number in numbers_of(line.numbers)])

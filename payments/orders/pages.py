@@ -45,7 +45,7 @@ def render_for_hold(
         "hold": hold,
         "drop": hold.drop,
         "lines": items,
-        "headline": line_items.headline(lines=items),
+        "headline": line_items.summary(lines=items, max_numbers=line_items.MAX_NUMBERS),
         "pieces": line_items.pieces(lines=items),
         "count": sum(item.quantity for item in items),
         "picture": picture_of(product, items),

@@ -42,3 +42,34 @@ def test_of_hold_has_quantities_without_numbers_once_the_units_have_left() -> No
     hold = make_hold(drop=make_drop(phase="live"), state="released")
 
     assert [(line.numbers, line.words) for line in line_items.of_hold(hold=hold)] == [([], "1")]
+
+
+@pytest.mark.parametrize(
+    ("count", "heading", "sentence"),
+    [
+        (1, "No. 1 of 40", "No. 1"),
+        (
+            6,
+            "No. 1, No. 2, No. 3, No. 4, No. 5 and No. 6 of 40",
+            "No. 1, No. 2, No. 3, No. 4, No. 5 and No. 6",
+        ),
+        (7, "No. 1, No. 2, No. 3, No. 4, No. 5, No. 6 and 1 more", "7 pieces"),
+        (20, "No. 1, No. 2, No. 3, No. 4, No. 5, No. 6 and 14 more", "20 pieces"),
+        (1041, "No. 1, No. 2, No. 3, No. 4, No. 5, No. 6 and 1,035 more", "1,041 pieces"),
+    ],
+)
+def test_many_pieces_fit_into_a_heading_and_a_sentence(count: int, heading: str, sentence: str) -> None:
+    numbers = list(range(1, count + 1))
+    line = line_items.LineItem(
+        variant_id=1,
+        name="0 kg",
+        edition="S",
+        numbers=numbers,
+        of=40,
+        quantity=count,
+        price=1,
+        currency="EUR",
+    )
+
+    assert line_items.summary(lines=[line], max_numbers=line_items.MAX_NUMBERS) == heading
+    assert line_items.pieces(lines=[line]) == sentence
