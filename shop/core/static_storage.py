@@ -6,11 +6,14 @@ from django.contrib.staticfiles.storage import ManifestStaticFilesStorage
 
 # Only the shop's own scripts: Django's option for imports would also rewrite the other apps' bundles.
 OWN_SCRIPTS = ("shop/js/*.js",)
-IMPORT = (r'(?P<matched>from "(?P<url>\.{1,2}/[a-z./]+\.js)")', 'from "%(url)s"')
+IMPORT = (
+    r'(?P<matched>(?P<statement>from |import\()"(?P<url>\.{1,2}/[a-z./]+\.js)")',
+    '%(statement)s"%(url)s"',
+)
 
 
 class HashedFiles(ManifestStaticFilesStorage):
-    """Rewrites `from "./clock.js"` in scripts as Django rewrites url() in stylesheets."""
+    """Rewrites `from "./clock.js"` and `import("./ticket.js")` in scripts, as Django does url() in styles."""
 
     patterns = (*ManifestStaticFilesStorage.patterns, *((files, (IMPORT,)) for files in OWN_SCRIPTS))
 

@@ -40,6 +40,9 @@ ROUTES = {
     "/line/x/status.json": Route(),
     "/line/x/join": Route("POST", form=(b"key",), headers=("X-Client-Key",)),
     "/line/x/enter": Route("POST"),
+    "/line/x/link": Route("POST"),
+    "/line/x/take": Route("POST", form=(b"ticket", b"replace", b"to")),
+    "/line/x/renew": Route("POST"),
 }
 
 
@@ -66,7 +69,7 @@ class Door:
         return HostileRequest(
             method=route.method,
             path=path.encode(),
-            form=[(name, KEY) for name in route.form],
+            form=[(name, self.ticket if name == b"ticket" else KEY) for name in route.form],
             cookies=[(b"ticket-x", self.ticket)],
             headers=headers | dict.fromkeys(route.headers, KEY),
         )

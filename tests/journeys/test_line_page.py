@@ -39,6 +39,7 @@ def open_line(shop: str, live_drop: str, visit: Visit) -> Any:
             route.fulfill(json={"now": time.time()} | document, headers={"date": formatdate(usegmt=True)})
 
         page.route("**/status.json", answer)
+        page.route("**/renew", lambda route: route.fulfill(json={}))  # there is an index, but no ticket
         if opens_in is not None:
             page.clock.install()
             before_its_opening(page, seconds=opens_in)

@@ -80,6 +80,7 @@ def answer_status(page: Page, *, shop: str, drop: str, index: int) -> Status:
     status["editions"] = [edition | {"free": 100_000} for edition in status["editions"]]
     status["poll"] = {"least": 0.1, "most": 0.2, "share": 20, "pace": 0}
     page.context.add_cookies([{"name": f"index-{drop}", "value": str(index), "url": shop}])
+    page.route("**/renew", lambda route: route.fulfill(json={}))  # there is an index, but no ticket
 
     def answer(route: Route) -> None:
         status["tick"] += 1

@@ -5,6 +5,9 @@ Redis only, no Django.
 /line/<slug>/             GET   the waiting room without JavaScript; without the last slash, a redirect
 /line/<slug>/join         POST  a ticket
 /line/<slug>/enter        POST  a pass
+/line/<slug>/link         POST  a link that carries the ticket to another browser
+/line/<slug>/take         POST  the ticket that such a link carries
+/line/<slug>/renew        POST  the ticket's cookies for another week
 /line/<slug>/status.json  GET   the status document
 /line/healthz             GET   whether this process can serve, and what it has been through
 """
@@ -15,7 +18,8 @@ import random
 from collections.abc import Awaitable, Callable
 from time import time
 
-from drops.waitingroom.gate import http, panel, texts
+from drops.waitingroom.gate import http, panel, texts, ticket_cookies
+from drops.waitingroom.gate.carrying import link, renew, take
 from drops.waitingroom.gate.context import GateContext
 from drops.waitingroom.gate.entries import enter
 from drops.waitingroom.gate.http import BodyTooLong, Receive, Request, Response, Scope, Send
@@ -24,7 +28,7 @@ from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.language import language
 from drops.waitingroom.gate.refusals import GateRefused, unavailable
 from drops.waitingroom.gate.times import shop_zone
-from drops.waitingroom.protocol import config, keys, tickets
+from drops.waitingroom.protocol import config, keys
 from drops.waitingroom.protocol.status import FRESH_SECONDS, Status
 
 ANSWER_SECONDS = 10.0  # for any request, whatever it waits for
@@ -119,13 +123,18 @@ def split_path(path: str) -> tuple[str, str]:
 
 def refuse(gate: GateContext, slug: str, request: Request, refused: GateRefused) -> Response:
     """Return a refusal as problem details or as a page. `slug` is empty if the request names no drop."""
-    if request.wants_json:
-        return problem(refused)
     theme: dict[str, str] = {}
     drop = gate.cache.drops.get(slug)
     if drop is not None:
         theme = drop.theme
-    return gate.pages.refusal(refused, slug=slug, theme=theme, holds=holds_something(gate, slug, request))
+    if request.wants_json:
+        response = problem(refused)
+    else:
+        holds = holds_something(gate, slug, request)
+        response = gate.pages.refusal(refused, slug=slug, theme=theme, holds=holds)
+    if refused.forget_index:
+        ticket_cookies.delete(gate, slug, response, "index")
+    return response
 
 
 def holds_something(gate: GateContext, slug: str, request: Request) -> bool:
@@ -183,13 +192,18 @@ async def show(gate: GateContext, slug: str, request: Request) -> Response:
     drop = await gate.cache.get(slug)
     if drop is None:
         raise unavailable()
-    value = request.cookie(keys.cookie("ticket", slug, gate.config.secure))
-    try:
-        index = tickets.read_ticket(value, slug, gate.config.ticket_keys).index
-    except tickets.InvalidSignature:
-        index = None  # no ticket, or not one of ours: the page offers to join
+    ticket = ticket_cookies.find(gate, slug, request)
+    index = ticket.index if ticket else None  # None: the page offers to join
     shown = panel.build(drop, index, time(), random.random())
-    return gate.pages.line(slug, drop, shown, holds=holds_something(gate, slug, request))
+    key = ticket_cookies.client_key(ticket_cookies.find_key(gate, slug, request))
+    response = gate.pages.line(
+        slug, drop, shown, key=key, joined=ticket is not None, holds=holds_something(gate, slug, request)
+    )
+    if ticket is not None:
+        ticket_cookies.keep(gate, slug, response, ticket)
+    elif shown.action == "join":
+        ticket_cookies.keep_key(gate, slug, response, key)
+    return response
 
 
 async def health(gate: GateContext) -> Response:
@@ -211,4 +225,7 @@ ENDPOINTS: dict[str, tuple[tuple[str, ...], Endpoint]] = {
     "status.json": (READ, status),
     "join": (WRITE, join),
     "enter": (WRITE, enter),
+    "link": (WRITE, link),
+    "take": (WRITE, take),
+    "renew": (WRITE, renew),
 }

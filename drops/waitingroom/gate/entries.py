@@ -9,7 +9,7 @@ from time import time
 
 from redis.exceptions import RedisError
 
-from drops.waitingroom.gate import http, texts
+from drops.waitingroom.gate import http, texts, ticket_cookies
 from drops.waitingroom.gate.cache import CachedDrop
 from drops.waitingroom.gate.context import GateContext
 from drops.waitingroom.gate.http import Request, Response
@@ -27,7 +27,7 @@ PASS_COOKIE_SECONDS = 3600  # longer than the pass, so that the shop can say tha
 
 async def enter(gate: GateContext, slug: str, request: Request) -> Response:
     """Respond to `POST /line/<slug>/enter`. Raises: GateRefused."""
-    pass_ = await _request_pass(gate, slug, _read_ticket(gate, slug, request))
+    pass_ = await _request_pass(gate, slug, ticket_cookies.get(gate, slug, request))
     pick = f"/drops/{slug}/pick/"
     if request.wants_json:
         response = http.json_response({"pick": pick, "ends": pass_.ends})
@@ -38,16 +38,6 @@ async def enter(gate: GateContext, slug: str, request: Request) -> Response:
     value = tickets.sign_pass(pass_, slug, gate.config.pass_keys)
     response.cookies.append(http.set_cookie(name, value, seconds=PASS_COOKIE_SECONDS, secure=secure))
     return response
-
-
-def _read_ticket(gate: GateContext, slug: str, request: Request) -> Ticket:
-    value = request.cookie(keys.cookie("ticket", slug, gate.config.secure))
-    if not value:
-        raise GateRefused(texts.NO_TICKET)
-    try:
-        return tickets.read_ticket(value, slug, gate.config.ticket_keys)
-    except tickets.InvalidSignature:
-        raise GateRefused(texts.FORGED) from None
 
 
 async def _request_pass(gate: GateContext, slug: str, ticket: Ticket) -> Pass:

@@ -33,10 +33,11 @@ class BodyTooLong(Exception):
 class Request:
     """One HTTP request."""
 
-    __slots__ = ("headers", "method", "receive")
+    __slots__ = ("headers", "method", "query", "receive")
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self.method: str = scope["method"]
+        self.query: bytes = scope.get("query_string", b"")
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.receive = receive
 
@@ -164,9 +165,9 @@ def cache_control(seconds: int, *, stale: int | None = None) -> Header:
     return b"cache-control", value.encode()
 
 
-def redirect(path: str) -> Response:
-    """Return a 303: the browser goes on with a GET of `path`."""
-    return Response(303, [(b"location", path.encode()), NO_STORE])
+def redirect(path: str, *, status: int = 303) -> Response:
+    """Return a 303: the browser goes on with a GET of `path`. With 307 it sends the same request there."""
+    return Response(status, [(b"location", path.encode()), NO_STORE])
 
 
 def _retry_after(seconds: int) -> Header:

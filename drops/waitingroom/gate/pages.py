@@ -4,7 +4,6 @@ string.Template fills them: a few small templates don't justify a template engin
 """
 
 import json
-import secrets
 from collections.abc import Mapping
 from html import escape
 from pathlib import Path
@@ -16,6 +15,7 @@ from drops.waitingroom.gate.http import Response
 from drops.waitingroom.gate.language import gettext as _
 from drops.waitingroom.gate.panel import Panel
 from drops.waitingroom.gate.refusals import GateRefused
+from drops.waitingroom.protocol import status
 from drops.waitingroom.protocol.config import ROOT, GateConfig
 from shop.core import theme_css
 
@@ -44,8 +44,20 @@ class Pages:
         folder = ROOT / "templates" / "gate"
         self.templates = {path.stem: Template(path.read_text()) for path in folder.glob("*.html")}
 
-    def line(self, slug: str, drop: CachedDrop, panel: Panel, *, holds: bool = False) -> Response:
-        """Return a shopper's panel as a page of its own. `holds`: the shopper holds something."""
+    def line(
+        self,
+        slug: str,
+        drop: CachedDrop,
+        panel: Panel,
+        *,
+        key: str = "",
+        joined: bool = False,
+        holds: bool = False,
+    ) -> Response:
+        """Return a shopper's panel as a page of its own.
+
+        `key` is the client key for a join; `joined` and `holds`: the shopper has a ticket, a hold.
+        """
         title = drop.theme.get("title") or slug
         main = self._fill(
             "line",
@@ -54,7 +66,8 @@ class Pages:
             keep=_keep(panel),
             notes="\n".join(f"<p>{escape(note)}</p>" for note in panel.notes),
             editions=_rows(panel.editions),
-            action=self._action(slug, panel),
+            action=self._action(slug, panel, key),
+            carry=self._carry(slug, drop, joined=joined),
             held=self._held(slug) if holds else "",
         )
         html, source = self._page(_(texts.IN_LINE).format(title=title), main, title, drop.theme)
@@ -89,9 +102,66 @@ class Pages:
         """Return the way to what the shopper holds, whatever has become of the drop."""
         return self._fill("held", {"url": f"/drops/{slug}/pick/", "text": _(texts.TO_HOLD)})
 
-    def _action(self, slug: str, panel: Panel) -> str:
+    def link(self, slug: str, drop: CachedDrop | None, *, url: str, qr: str) -> Response:
+        """Return the page with the link that carries the shopper's ticket. `qr` is an SVG element."""
+        words = {
+            "title": _(texts.CARRY),
+            "how": _(texts.CARRY_HOW),
+            "warning": _(texts.CARRY_WARNING),
+            "url": url,
+            "link": _(texts.CARRY_LINK),
+        }
+        back = self._fill("back", {"url": f"/line/{slug}/", "text": _(texts.TO_LINE)})
+        return self._private(200, _(texts.CARRY), drop, self._fill("carry_link", words, qr=qr, back=back))
+
+    def replace(
+        self,
+        slug: str,
+        drop: CachedDrop | None,
+        *,
+        fields: Mapping[str, str],
+        places: tuple[str, str] | None,
+    ) -> Response:
+        """Return the question whether a link's ticket may replace the one that the browser has.
+
+        `fields` (ticket, replace, to) are posted with the answer. `places` are the browser's and the link's.
+        """
+        reason = _(texts.HAS_PLACE.reason)
+        if places is not None:
+            reason += " " + _(texts.BOTH_PLACES).format(here=places[0], there=places[1])
+        words = {
+            "title": _(texts.HAS_PLACE.title),
+            "reason": reason,
+            "slug": slug,
+            "button": _(texts.REPLACE),
+            "cancel": _(texts.CANCEL),
+            **fields,
+        }
+        return self._private(
+            texts.HAS_PLACE.status, _(texts.HAS_PLACE.title), drop, self._fill("replace", words)
+        )
+
+    def _private(self, code: int, title: str, drop: CachedDrop | None, main: str) -> Response:
+        theme = drop.theme if drop else {}
+        html, source = self._page(title, main, theme.get("title") or self.shop, theme)
+        return http.page(code, html, style_source=source)
+
+    def _carry(self, slug: str, drop: CachedDrop, *, joined: bool) -> str:
+        """Return how a place is taken along from here and to here; nothing once the drop is over."""
+        if drop.status is not None and drop.status["phase"] in status.ENDED_PHASES:
+            return ""
+        out = self._fill("carry_out", {"slug": slug, "text": _(texts.CARRY)}) if joined else ""
+        words = {
+            "slug": slug,
+            "text": _(texts.BRING),
+            "label": _(texts.CARRY_LINK),
+            "use": _(texts.USE_PLACE),
+        }
+        return out + self._fill("carry_in", words)
+
+    def _action(self, slug: str, panel: Panel, key: str) -> str:
         if panel.action == "join":
-            return self._join(slug, secrets.token_hex(16))
+            return self._join(slug, key)
         if panel.action == "enter":
             return self._fill("enter", {"slug": slug, "text": _(texts.ENTER)})
         return ""

@@ -19,6 +19,7 @@ class GateRefused(Exception):
     `values` fill the reason, `members` go into the problem for scripts, `retry` is in seconds.
 
     `key` is the client key of a join that may be sent again unchanged: the page offers the button once more.
+    `forget_index`: the browser's index belongs to no ticket, so the drop's page must not show a place for it.
     """
 
     def __init__(
@@ -28,6 +29,7 @@ class GateRefused(Exception):
         retry: int | None = None,
         values: Mapping[str, Any] | None = None,
         key: str = "",
+        forget_index: bool = False,
         **members: Any,
     ) -> None:
         super().__init__(refusal.title)
@@ -36,6 +38,7 @@ class GateRefused(Exception):
         self.reason = _(refusal.reason).format(retry=retry, **(values or {}))
         self.retry = retry
         self.key = key
+        self.forget_index = forget_index
         self.members = members
 
 

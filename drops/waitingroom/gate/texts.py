@@ -49,6 +49,24 @@ CLOSED = Refusal(410, N_("This drop has ended."), N_("Paid orders will be shippe
 CANCELLED = Refusal(
     410, N_("This drop was cancelled."), N_("Paid orders will be refunded. Nobody else is charged.")
 )
+NO_COOKIES = Refusal(
+    409,
+    N_("Your browser doesn't accept cookies from this site."),
+    N_(
+        "The line keeps your place in a cookie, so you're not in the line yet. Allow cookies for this site and press "
+        "the button again, or open this page in another browser."
+    ),
+)
+NO_PLACE_CARRIED = Refusal(
+    422,
+    N_("That link carries no place in this line."),
+    N_("It may be incomplete, or for another drop. Copy the whole link once more."),
+)
+HAS_PLACE = Refusal(
+    409,
+    N_("Replace the place that this browser has?"),
+    N_("It can't be brought back. Use the link's place only if the link is your own."),
+)
 CROWDED = Refusal(
     503,
     UNAVAILABLE,
@@ -68,6 +86,19 @@ TO_DROP = N_("Go to the drop")
 TO_LINE = N_("Back to the line")
 TO_HOLD = N_("Go to what you hold")
 TO_FRONT = N_("Go to the next drop")
+CARRY = N_("Take your place to another browser or phone")
+CARRY_HOW = N_(
+    "Open this link there, or scan the code. It's the same place in line, with the same holds; it stays here, too."
+)
+CARRY_WARNING = N_(
+    "Keep the link to yourself. Anyone who has it shares your place, and sees what is ordered with it."
+)
+CARRY_LINK = N_("Link with your place")
+BRING = N_("Bring a place from another browser")
+USE_PLACE = N_("Use this place")
+BOTH_PLACES = N_("The place here is {here}, that of the link {there}.")
+REPLACE = N_("Replace it")
+CANCEL = N_("Cancel")
 JOIN = N_("Join the line")
 ENTER = N_("Enter the drop")
 DESCRIPTION = N_("The line for {title}: your place, how long it may take, and what is left.")

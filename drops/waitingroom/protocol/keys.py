@@ -11,7 +11,7 @@ READINESS = "line1:readiness"  # string: written by the gate to see whether the 
 ANNOUNCED = "line1:announced"  # set: the slugs of announced drops, and NO_DROP
 CLOCKS = "line1:clocks"  # hash: written by the gates; see protocol/clocks.py
 NO_DROP = ""  # keeps the set in existence while no drop is announced: Redis deletes an empty one
-COOKIE_KINDS = ("ticket", "index", "pass", "hold", "held")
+COOKIE_KINDS = ("ticket", "index", "key", "pass", "hold", "held")
 
 
 def prefix(slug: str) -> str:

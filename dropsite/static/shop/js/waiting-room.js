@@ -296,10 +296,13 @@ async function send(form, tries = 0) {
   const button = form.querySelector("button");
   const action = form.dataset.action;
   button.dataset.idle ??= button.textContent;
+  if (action === "join" && navigator.cookieEnabled === false) return stopSending(button, texts.noCookies);
   setText(button, action === "join" ? texts.joining : texts.entering);
   button.setAttribute("aria-disabled", "true");
   const answer = await post(action).catch(() => NO_ANSWER);
   if (answer.ok && action === "enter") return location.assign(page.dataset.pick);
+  if (answer.ok && ticketIndex() === null) return stopSending(button, texts.noCookies);
+  if (answer.ok) careForTicket({ isNew: true });
   if (answer.ok) return poll();
   if (!form.isConnected) return undefined;
   const soon = answer.retry && (answer.code === 409 || answer.code === 429);
@@ -309,10 +312,17 @@ async function send(form, tries = 0) {
     showNotice(soon ? fill(texts.retryIn, { reason, n: Math.ceil(seconds) }) : texts.unavailable);
     return setTimeout(() => form.isConnected && send(form, tries + 1), 1000 * seconds);
   }
+  stopSending(button, answer.detail || texts.unavailable);
+  return poll();
+}
+
+/** Offer the button again, and say why. */
+function stopSending(button, reason) {
   setText(button, button.dataset.idle);
   button.removeAttribute("aria-disabled");
-  showNotice(answer.detail || texts.unavailable);
-  return poll();
+  showNotice(reason);
+  setText(spoken, reason);
+  slot("notice")?.scrollIntoView({ block: "center" });
 }
 
 frame.addEventListener("submit", (event) => {
@@ -347,6 +357,14 @@ document.addEventListener("visibilitychange", () => {
 addEventListener("online", poll);
 addEventListener("pageshow", (event) => event.persisted && (poll(), showHold()));
 
+/** Few pages need this script: those with a ticket, and those that a link with one has opened. */
+async function careForTicket({ isNew = false } = {}) {
+  if (ticketIndex() === null && !location.hash) return;
+  const { care } = await import("./ticket.js").catch(() => ({})); // asked for again at the next visit
+  const isOver = OVER.includes(phase());
+  care?.({ slug, ticketIndex, isNew, isOver, renew: () => post("renew"), forgotten: render });
+}
+
 localise(document);
 showHold();
 if (OVER.includes(page.dataset.phase)) {
@@ -355,3 +373,5 @@ if (OVER.includes(page.dataset.phase)) {
   poll();
   everySecond();
 }
+careForTicket();
+addEventListener("hashchange", () => careForTicket());

@@ -112,6 +112,8 @@ class Caller:
         headers: Mapping[str, str] | None = None,
         body: bytes = b"",
         cookies: str = "",
+        *,
+        query: bytes = b"",
     ) -> Reply:
         """One request; a body is sent in pieces of 1,000 bytes."""
         pieces = [body[at : at + 1000] for at in range(0, len(body), 1000)] or [b""]
@@ -130,6 +132,7 @@ class Caller:
             "type": "http",
             "method": method,
             "path": path,
+            "query_string": query,
             "headers": raw,
             "state": dict(self.state),
         }

@@ -38,14 +38,14 @@ def test_join_sets_cookies_that_a_page_may_read_only_in_part(gate: Caller, lobby
 
 
 def test_join_sends_a_form_to_the_line(gate: Caller, lobby: Redis) -> None:
-    reply = gate.post("/line/x/join", FORM, f"key={A}".encode())
+    reply = gate.post("/line/x/join", FORM, cookies=f"key-x={A}")
 
     assert (reply.status, reply.headers["location"], reply.cookies["index-x"]) == (303, "/line/x/", "0")
 
 
 def test_join_recognises_a_repeat_by_its_client_key_from_script_and_form(gate: Caller, lobby: Redis) -> None:
     first, other = gate.join(A), gate.join(B)
-    again = gate.post("/line/x/join", FORM, f"key={A.upper()}".encode())
+    again = gate.post("/line/x/join", FORM, f"key={B}".encode(), cookies=f"key-x={A}")
 
     assert (again.cookies, other.json) == (first.cookies, {"index": 1})
 

@@ -143,7 +143,7 @@ def test_a_real_answer_has_its_cookies_and_its_length(
     adopt(server)
     reply = requests.post(
         f"{pair[0].address}/line/x/join",
-        data={"key": "a" * 32},
+        cookies={"key-x": "a" * 32},
         headers=OURS | {"Accept": "text/html"},
         allow_redirects=False,
         timeout=5,

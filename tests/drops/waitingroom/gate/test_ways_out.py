@@ -29,7 +29,7 @@ def test_refusal_of_a_closed_drop_leads_to_what_is_held(
     called(lobby, n=1, cursor=1, allowance=1, phase="closed")
     gate.get("/line/x/status.json")
     gate.sees(lambda drop: drop.closed)
-    ticket = f"ticket-x={VALUE}; " if action == "enter" else "other=1; "
+    ticket = f"ticket-x={VALUE}; " if action == "enter" else f"key-x={32 * 'a'}; "
 
     reply = gate.post(f"/line/x/{action}", HTML, cookies=ticket + cookie)
 
