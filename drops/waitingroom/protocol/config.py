@@ -52,7 +52,7 @@ def read(environ: Mapping[str, str]) -> GateConfig:
             return ZoneInfo(name)
         except (ZoneInfoNotFoundError, ValueError):
             faults.append("SHOP_TIME_ZONE (must look like Europe/Berlin)")
-            return ZoneInfo("UTC")
+            return ZoneInfo("Etc/UTC")
 
     origin = text("SHOP_ORIGIN").rstrip("/")
     demo = environ.get("DEMO", "").lower() in {"1", "true", "yes", "on"}

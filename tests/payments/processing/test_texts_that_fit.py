@@ -37,7 +37,7 @@ BOUNDED = {
         "scaling.Target.provider", "scaling.ScalePlan.verdict", "shop.Rendition.type",
         "drops.Leadership.holder", "drops.Checkpoint.run_id", "drops.Drop.shuffle_key_id",
         "shop.ClockReading.machine", "shop.SignIn.account", "shop.SignIn.name", "shop.SignIn.network",
-        "shop.SignIn.browser",
+        "shop.SignIn.browser", "shop.RemovedFile.name",
     },
     "an id of Stripe's, which are up to 255 characters": {
         "payments.Payment.intent_id", "payments.Payment.charge_id", "payments.Event.id", "payments.Event.type",
