@@ -17,7 +17,7 @@ def documented() -> set[str]:
 
 def test_every_variable_that_is_read_is_documented() -> None:
     read = names("dropsite/settings.py", rf'\b(?:env|need)\.\w+\(\s*"({NAME})"')
-    read |= names("drops/waitingroom/protocol/config.py", rf'"({NAME})"')
+    read |= names("drops/waitingroom/protocol/config.py", rf'(?:text|keys|get)\("({NAME})"')
     read |= names("Procfile", rf"\$\{{?({NAME})")
     read |= names("deploy/nginx/rendering.py", rf'environment(?:\.get\(|\[)"({NAME})"')
 
