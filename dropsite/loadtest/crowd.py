@@ -10,7 +10,7 @@ from random import Random
 from time import monotonic
 
 from dropsite.loadtest import assertions
-from dropsite.loadtest.users import behaviour
+from dropsite.loadtest.users import addresses, behaviour
 from dropsite.loadtest.users.browser import MAX_BURST_CONNECTIONS, MAX_CONNECTIONS, Browser, Site
 from dropsite.loadtest.users.payment_client import CardFrame
 from dropsite.loadtest.users.sessions import Outcome, Session
@@ -24,6 +24,11 @@ PROGRESS_SECONDS = 5.0
 STATUS_TIMEOUT_SECONDS = 30.0  # for the first status document of a drop
 STATUS_POLL_SECONDS = 0.5
 GRACE_SECONDS = 5.0  # a session ends by itself at the deadline, unless it is waiting for a response
+
+ONE_ADDRESS = (
+    "This system has no addresses of 127/8 but one, which all shoppers share. For more of them than the edge allows"
+    " behind one address, start the demo with EDGE_PEOPLE_PER_ADDRESS=0."
+)
 
 Visit = asyncio.Task[Session]
 
@@ -51,6 +56,8 @@ class Crowd:
 
     async def _run(self) -> None:
         started = monotonic()
+        if addresses.is_loopback(self.origin) and not addresses.are_many():
+            self.log(ONE_ADDRESS)
         behaviours = behaviour.draw(shoppers=self.shoppers, seed=self.seed)
         self.sessions = [Session(intentions) for intentions in behaviours]
         self.site = Site(

@@ -7,11 +7,12 @@ even in its test mode.
 
 from collections.abc import Collection
 from http import HTTPStatus
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 import requests
 from django.conf import settings
+
+from dropsite.loadtest.users import addresses
 
 ACCOUNT_PATH = "/_sandbox/account"  # answers to the sandbox's secret key, and exists nowhere else
 TIMEOUT_SECONDS = 5.0
@@ -30,9 +31,9 @@ def local_refusal(*, demo: bool, api: str, origin: str) -> str:
     advice = "Elsewhere than in the demo, its owner must name the shop's host in LOAD_TEST_HOSTS."
     if not demo:
         return f"A rehearsal needs the demo: DEMO is not set. {advice}"
-    if not is_loopback(api):
+    if not addresses.is_loopback(api):
         return f"A rehearsal needs the Stripe sandbox, but STRIPE_API_BASE={api} is not on this machine."
-    if not is_loopback(origin):
+    if not addresses.is_loopback(origin):
         return f"A rehearsal runs on this machine only, but SHOP_ORIGIN={origin} is elsewhere. {advice}"
     return ""
 
@@ -61,14 +62,3 @@ def remote_refusal(*, api: str, secret_key: str) -> str:
     if answer.status_code != HTTPStatus.OK:
         return f"STRIPE_API_BASE={api} isn't a Stripe sandbox: it answered {answer.status_code}."
     return ""
-
-
-def is_loopback(url: str) -> bool:
-    """Whether the address can only mean this machine."""
-    host = urlsplit(url).hostname or ""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
