@@ -54,19 +54,28 @@ SECURITY_HEADERS = """\
       add_header Cross-Origin-Opener-Policy same-origin always;
       add_header Strict-Transport-Security $hsts always;"""
 HSTS = "max-age=31536000; includeSubDomains; preload"  # as dropsite/settings.py has it
-# An office or a university hall. A mobile carrier gives each subscriber 500 or more of an address's 65,000
-# ports, so that up to 128 share one.
+# Visitors of the shop at the same time. docs/operations.md says why so many may share an address.
 DEFAULT_PEOPLE = 500
 MAX_PEOPLE_DIGITS = 8
-POLL_SECONDS = 2  # between a page's polls, at least
+# A page polls every 2 s at most; the other half is for opening pages. The cache answers most of these.
+REQUESTS_PER_SECOND = 1
 REQUESTS_AT_ONCE = 10  # of one person who opens a page, its files not counted
+ACTION_SECONDS = 4  # between one person's requests to the gate or web: a page enters again after 2 to 5 s
+ACTIONS_AT_ONCE = 5  # of one person: the line's page, two presses to join, to enter, the page to pick from
 JOINS_AT_ONCE = 2  # of one person: the press may be repeated
+CONNECTIONS_AT_ONCE = 6  # of one browser to one host
+MAX_CONNECTIONS_AT_ONCE = 65_535  # that nginx can count
 LIMIT_ZONES = """\
+  limit_conn_zone $counted zone=connections:10m;
+  limit_conn_status 429; limit_conn_log_level info;
   limit_req_zone $limited zone=requests:10m rate={requests}r/s;
+  limit_req_zone $acting zone=actions:10m rate={actions}r/m;
   limit_req_zone $joining zone=joins:10m rate={joins}r/m;
   limit_req_status 429; limit_req_log_level info;"""
 LIMITS = """\
+    limit_conn connections {connections};
     limit_req zone=requests burst={requests} nodelay;
+    limit_req zone=actions burst={actions} nodelay;
     limit_req zone=joins burst={joins} nodelay;"""
 DEFAULT_EDGE_PORT = 8000
 DEFAULT_PORTS = {"WEB": 8001, "GATE": 8002, "HOOKS": 8003}
@@ -169,11 +178,18 @@ def _limits(environment: Mapping[str, str]) -> dict[str, str]:
     values = {"UNLIMITED": "".join(f"{network} 1; " for network in networks), "LIMIT_ZONES": "", "LIMITS": ""}
     people = int(given)
     if people:
-        # Everybody polls; a tenth of all join in a minute, after those who join at once.
+        # A tenth of all join in a minute, after those who join at once.
         values["LIMIT_ZONES"] = LIMIT_ZONES.format(
-            requests=max(1, people // POLL_SECONDS), joins=max(1, people // 10)
+            requests=people * REQUESTS_PER_SECOND,
+            actions=people * 60 // ACTION_SECONDS,
+            joins=max(1, people // 10),
         )
-        values["LIMITS"] = LIMITS.format(requests=people * REQUESTS_AT_ONCE, joins=people * JOINS_AT_ONCE)
+        values["LIMITS"] = LIMITS.format(
+            connections=min(people * CONNECTIONS_AT_ONCE, MAX_CONNECTIONS_AT_ONCE),
+            requests=people * REQUESTS_AT_ONCE,
+            actions=people * ACTIONS_AT_ONCE,
+            joins=people * JOINS_AT_ONCE,
+        )
     return values
 
 

@@ -95,7 +95,7 @@ def configured(
 ) -> Iterator[Edge]:
     """A second nginx in front of the same tiers, with other settings."""
     port = ports.free()["PORT_EDGE"]
-    own = {"EDGE_FOLDER": str(edge.stack.run / "second"), "PORT_EDGE": str(port)}
+    own = {"EDGE_FOLDER": str(edge.stack.run / f"second-{port}"), "PORT_EDGE": str(port)}
     folder = rendering.prepare(edge.stack.environment | own | dict(settings))
     config = (folder / "nginx.conf").read_text()
     for text, changed in changes.items():

@@ -178,6 +178,7 @@ def test_static_files_are_compressed_and_cached_for_good_if_named_by_hash(edge: 
         {},
         {"EDGE_TRUSTED": "10.0.0.0/8,::1", "EDGE_PEOPLE_PER_ADDRESS": "0", "EDGE_ACCESS_LOG": "access.log"},
         {"EDGE_PEOPLE_PER_ADDRESS": "1", "EDGE_UNLIMITED": "10.0.0.0/8, 2001:db8::/32,192.0.2.1"},
+        {"EDGE_PEOPLE_PER_ADDRESS": "9999999"},
     ],
 )
 def test_every_rendering_passes_nginx(edge: Edge, variables: dict[str, str]) -> None:
