@@ -1,10 +1,13 @@
 """The actions of a drop: each asks on a page of its own, then calls drops.drop_actions."""
 
+import hashlib
 from dataclasses import dataclass
+from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.admin import AdminSite
 from django.core.exceptions import PermissionDenied, ValidationError
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
@@ -19,6 +22,8 @@ from shop.admin.base import person
 from shop.admin.refusals import refusal_page
 from shop.core import money
 from shop.core.plain_text import OneLineField
+
+SHOWN = "_shown"  # the posted name of what the page of an announcement showed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,28 +138,67 @@ def action_page(request: HttpRequest, *, admin_site: AdminSite, drop_id: object,
         form.expected = str(drop)
         form.fields["drop_name"].help_text = f"Type “{drop}” to confirm."
         consequences = drop_actions.consequences(drop=drop)
+    is_outdated = False
     if form.is_valid():
         reason = form.cleaned_data.get("reason", "")
-        return run(request, admin_site=admin_site, drop=drop, action=action, reason=reason)
+        with transaction.atomic():
+            is_outdated = action is ANNOUNCE and was_changed(drop_id=drop.pk, shown=request.POST.get(SHOWN))
+            if not is_outdated:
+                return run(request, admin_site=admin_site, drop=drop, action=action, reason=reason)
+        drop.refresh_from_db()
+    status = 200
+    if form.errors:
+        status = 422
+    elif is_outdated:
+        status = 409
+    context = {
+        **admin_site.each_context(request),
+        **confirmation(drop=drop, action=action),
+        "form": form,
+        "consequences": consequences,
+        "is_outdated": is_outdated,
+    }
+    return TemplateResponse(request, "admin/drops/drop/action.html", context, status=status)
+
+
+def confirmation(*, drop: Drop, action: DropAction) -> dict[str, object]:
+    """Return the context of what the page of an action shows of the drop."""
     problems = []
     if action is ANNOUNCE and drop.announced_at is None:
         problems = drop_actions.find_problems(drop=drop, now=timezone.now())
     editions = drop.editions.select_related("variant__product")
-    context = {
-        **admin_site.each_context(request),
+    return {
         "title": f"{action.label} “{drop}”?",
         "action": action,
-        "form": form,
         "drop": drop,
         "problems": problems,
-        "consequences": consequences,
         "editions": [
             (edition, money.format_amount(amount=edition.price, currency=drop.currency))
             for edition in editions
         ],
+        "shown": digest(drop=drop),
     }
-    status = 422 if form.errors else 200
-    return TemplateResponse(request, "admin/drops/drop/action.html", context, status=status)
+
+
+def was_changed(*, drop_id: UUID, shown: str | None) -> bool:
+    """Whether somebody changed a draft after the page of its announcement was shown to this person.
+
+    Until the caller's transaction ends, nobody else can.
+    """
+    drop = Drop.objects.select_for_update().get(pk=drop_id)
+    return bool(shown) and drop.announced_at is None and shown != digest(drop=drop)
+
+
+def digest(*, drop: Drop) -> str:
+    """Return a hash of what the announcement fixes."""
+    editions = drop.editions.order_by("pk").values_list(
+        "pk", "variant", "price", "quantity", "limit_per_order"
+    )
+    fixed = (
+        drop.product_id, drop.slug, drop.listed, drop.currency, drop.limit_per_order, drop.hold_seconds,
+        drop.lobby_opens_at, drop.opens_at, drop.closes_at, list(editions),
+    )  # fmt: skip
+    return hashlib.sha256(repr(fixed).encode()).hexdigest()
 
 
 def run(

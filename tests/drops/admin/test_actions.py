@@ -1,8 +1,12 @@
 """Actions of a drop: confirmed on a page of their own, taken by POST, by people with the permission."""
 
+from collections.abc import Callable
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from drops import lifecycle
 from drops.admin.actions import ACTIONS
@@ -62,6 +66,56 @@ def test_announce_asks_for_confirmation(log_in: LogIn) -> None:
 
     assert (answer.status_code, answer.context["problems"]) == (200, [])
     assert Unit.objects.count() == 0
+
+
+def edit_edition(drop: Drop, **fields: object) -> None:
+    drop.editions.update(**fields)
+
+
+def edit_drop(drop: Drop, **fields: object) -> None:
+    Drop.objects.filter(pk=drop.pk).update(**fields)
+
+
+@pytest.mark.parametrize(
+    ("edit", "fields"),
+    [
+        (edit_edition, {"price": 50_000}),
+        (edit_edition, {"quantity": 9}),
+        (edit_edition, {"limit_per_order": 1}),
+        (edit_drop, {"currency": "USD"}),
+        (edit_drop, {"hold_seconds": 60}),
+        (edit_drop, {"listed": False}),
+        (edit_drop, {"closes_at": None}),
+        (edit_drop, {"slug": "another"}),
+    ],
+)
+def test_announce_shows_again_what_a_colleague_changed_meanwhile(
+    log_in: LogIn, edit: Callable[..., None], fields: dict[str, object]
+) -> None:
+    drop = make_drop(phase="draft", quantity=5, product=make_product(pictures=1))
+    Drop.objects.filter(pk=drop.pk).update(closes_at=timezone.now() + timedelta(days=30))
+    drop.editions.update(limit_per_order=2)
+    client = log_in("merchandisers")
+    shown = client.get(page(drop, "announce")).context["shown"]
+    edit(drop, **fields)
+
+    answer = client.post(page(drop, "announce"), {"_shown": shown})
+
+    assert answer.status_code == 409
+    assert "so nothing was announced" in answer.content.decode()
+    assert Drop.objects.get().announced_at is None
+    again = answer.context["shown"]
+    assert client.post(page(drop, "announce"), {"_shown": again}).status_code == 302
+    assert Drop.objects.get().announced_at is not None
+
+
+def test_announce_takes_a_page_that_nothing_was_changed_after(log_in: LogIn) -> None:
+    drop = make_drop(phase="draft", product=make_product(pictures=1))
+    client = log_in("merchandisers")
+    shown = client.get(page(drop, "announce")).context["shown"]
+    Drop.objects.update(title="A better title")
+
+    assert client.post(page(drop, "announce"), {"_shown": shown}).status_code == 302
 
 
 def test_two_clicks_announce_once(log_in: LogIn) -> None:
