@@ -334,8 +334,9 @@ class TestPages:
         for page, before in zip(pages, shown, strict=True):
             after = client.get(page).content.decode()
             assert str(original.image) not in after
-            # There is another one, so the page has as many pictures at its head as before.
+            # There is another one, which takes its place.
             assert ("og:image" in before) == ("og:image" in after)
+            assert ("/media/pictures/" in before) == ("/media/pictures/" in after)
         assert str(original.image) in shown[0]
 
     @pytest.mark.parametrize("phase", ["announced", "live", "closed"])
