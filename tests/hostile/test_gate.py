@@ -33,7 +33,7 @@ class Route:
     headers: tuple[str, ...] = ()
 
 
-# A new route needs a line here, which names every field that it reads. All of them read the ticket's cookie.
+# A new route needs a line here, which names every field that it reads. All of them read cookies.
 ROUTES = {
     "/line/healthz": Route(),
     "/line/x/": Route(),
@@ -70,7 +70,7 @@ class Door:
             method=route.method,
             path=path.encode(),
             form=[(name, self.ticket if name == b"ticket" else KEY) for name in route.form],
-            cookies=[(b"ticket-x", self.ticket)],
+            cookies=[(b"ticket-x", self.ticket), (b"key-x", KEY), (b"held-x", b"1")],
             headers=headers | dict.fromkeys(route.headers, KEY),
         )
 
