@@ -1,5 +1,6 @@
 """A text that is too long, or can't be written, never undoes or stops the record of money."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -7,11 +8,11 @@ from django.apps import apps
 from django.db import connection, models
 
 from drops.models import Hold, Unit
-from payments import tasks
+from payments import invariants, tasks
 from payments.models import LedgerEntry, Order, Payment
 from payments.orders import emails, line_items
 from payments.orders.line_items import LineItem
-from payments.processing import advance, notices
+from payments.processing import advance, money_alerts, notices, refunds
 from shop.core import alerts, audit_log, outbox
 from shop.core.fields import ShortenedCharField
 from shop.core.models import Alert, Email
@@ -261,6 +262,37 @@ def test_notes_of_any_length_are_kept(length: int) -> None:
     )
     assert len(Unit.objects.get(withheld_at__isnull=False).withheld_reason) == 200
     assert Hold.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "failing", [(), ("resolve_finished",), ("list_due",), ("write_due", "raise_alerts"), ("raise_alerts",)]
+)
+def test_watching_money_goes_on_although_a_part_of_it_fails(
+    failing: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+
+    def part(name: str) -> Callable[[], int]:
+        def run() -> int:
+            done.append(name)
+            if name in failing:
+                raise ValueError(name)
+            return 7
+
+        return run
+
+    monkeypatch.setattr(money_alerts, "resolve_finished", part("resolve_finished"))
+    monkeypatch.setattr(refunds, "list_due", part("list_due"))
+    monkeypatch.setattr(notices, "write_due", part("write_due"))
+    monkeypatch.setattr(invariants, "raise_alerts", part("raise_alerts"))
+
+    if failing:
+        with pytest.raises(ExceptionGroup) as caught:
+            tasks.watch_money()
+        assert [str(one) for one in caught.value.exceptions] == list(failing)
+    else:
+        assert tasks.watch_money() == 7
+    assert done == ["resolve_finished", "list_due", "write_due", "raise_alerts"]
 
 
 @pytest.mark.usefixtures("transactional_db")
