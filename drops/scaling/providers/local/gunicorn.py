@@ -31,6 +31,8 @@ from drops.scaling.providers.local import procfs
 RESPONSE_SECONDS = 2.0
 RETRY_SECONDS = 4.0  # in all: while a fleet adds workers, its socket is briefly away
 RETRY_DELAY_SECONDS = 0.05
+SHOW_ATTEMPTS = 5
+CHANGED_MEANWHILE = "changed size during iteration"
 MAX_HEARTBEAT_AGE_SECONDS = 10  # a running worker has a heartbeat each second
 MAX_SOCKET_PATH_BYTES = 107
 
@@ -158,16 +160,28 @@ def _send(connection: socket.socket, command: str) -> dict[str, Any]:
     return dict(response["data"])
 
 
+def _show(connection: socket.socket, what: str) -> dict[str, Any]:
+    """Return what gunicorn shows. Raises as `_send` does."""
+    # Gunicorn goes through its table of workers while its main thread may be changing it.
+    for _attempt in range(SHOW_ATTEMPTS - 1):
+        try:
+            return _send(connection, f"show {what}")
+        except ApplyRefused as refused:
+            if CHANGED_MEANWHILE not in str(refused):
+                raise
+    return _send(connection, f"show {what}")
+
+
 def _read_workers(connection: socket.socket) -> tuple[int, int, list[dict[str, Any]]]:
     """Return the desired number of workers, the master's process id, and the workers."""
-    stats, workers = _send(connection, "show stats"), _send(connection, "show workers")
+    stats, workers = _show(connection, "stats"), _show(connection, "workers")
     return int(stats["workers_target"]), int(stats["pid"]), list(workers["workers"])
 
 
 def _resize(connection: socket.socket, desired: int) -> tuple[int, int]:
     """Return the number of workers before and after."""
     # Read first: after a lost response it is unknown whether the last command took effect.
-    before = int(_send(connection, "show stats")["workers_target"])
+    before = int(_show(connection, "stats")["workers_target"])
     if before == desired:
         return before, before
     verb = "add" if desired > before else "remove"

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gunicorn.ctl.protocol import ControlProtocol
+from gunicorn.ctl.protocol import ControlProtocol, make_error_response, make_response
 from pytest_django import Settings
 
 from drops.scaling.providers.base import ApplyRefused, BadLocator, OutcomeUnclear
@@ -270,3 +270,28 @@ def test_state_for_keeps_one_worker() -> None:
         {"workers": 1},
         {"workers": 2},
     ]
+
+
+@pytest.mark.parametrize(("faults", "refused"), [(0, False), (1, False), (4, False), (5, True)])
+def test_a_table_of_workers_that_changes_meanwhile_is_read_again(faults: int, refused: bool) -> None:
+    ours, theirs = socket.socketpair()
+    answers = [make_error_response(1, "Command failed: dictionary changed size during iteration")] * faults
+
+    def serve() -> None:
+        for answer in [*answers, make_response(1, {"workers": []})]:
+            try:
+                ControlProtocol.read_message(theirs)
+            except ConnectionError:
+                return
+            ControlProtocol.write_message(theirs, answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    with theirs, ours:
+        if refused:
+            with pytest.raises(ApplyRefused, match="changed size"):
+                module._show(ours, "workers")
+        else:
+            assert module._show(ours, "workers") == {"workers": []}
+        ours.close()
+        thread.join()
