@@ -357,8 +357,8 @@ class TestPages:
         picture_files.replace_uploads()
         after = client.get(page).content.decode()
 
-        assert ("Being prepared." in before, 'class="desk-preview"' in before) == (True, False)
-        assert ("Being prepared." in after, 'class="desk-preview"' in after) == (False, True)
+        assert ("Being prepared." in before, 'class="backoffice-preview"' in before) == (True, False)
+        assert ("Being prepared." in after, 'class="backoffice-preview"' in after) == (False, True)
 
     def test_wait_for_the_announcement_until_there_are_renditions(self) -> None:
         product = make_product(pictures=1)
