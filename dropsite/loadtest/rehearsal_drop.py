@@ -11,6 +11,7 @@ from PIL import Image
 
 from drops import drop_actions
 from drops.models import Drop, Edition
+from shop import picture_files
 from shop.models import Picture, Product, Variant
 
 OPENS_IN_SECONDS = 10  # after the lobby
@@ -63,9 +64,11 @@ def create(*, units: int, shoppers: int, burst: bool = False) -> Drop:
 
 def find_product() -> Product | None:
     """Return a product of the shop that can be announced as it is."""
+    unprepared = Picture.objects.filter(renditions=None)
     return (
         Product.objects.filter(variants__isnull=False, pictures__role=Picture.Role.HERO)
         .exclude(pictures__alt="")
+        .exclude(pk__in=unprepared.values("product"))
         .distinct()
         .first()
     )
@@ -89,6 +92,8 @@ def create_product() -> Product:
             image=ContentFile(image.getvalue(), "rehearsal.jpg"),
             alt="A plain surface in one colour.",
         )
+    for picture in product.pictures.filter(renditions=None):
+        picture_files.replace_upload(picture=picture)
     return product
 
 
