@@ -25,7 +25,7 @@ def may_follow(user: Any, model: type[Model], path: str) -> bool:
     """Whether a person may view every other model that a lookup such as `order__email` leads to."""
     for name in path.lstrip(SEARCH_PREFIXES).split(LOOKUP_SEP):
         try:
-            field = model._meta.get_field(name)
+            field = field_of(model, name)
         except FieldDoesNotExist:  # a comparison such as `startswith`, or an annotation of our own
             return True
         related = field.related_model
@@ -35,6 +35,14 @@ def may_follow(user: Any, model: type[Model], path: str) -> bool:
             return False
         model = related
     return True
+
+
+def field_of(model: type[Model], name: str) -> Any:
+    """Return a model's field by its name in a lookup. Raises FieldDoesNotExist."""
+    # "pk" stands for the primary key, which may lead to another model, as a scale plan's does to its drop.
+    if name == "pk":
+        return model._meta.pk
+    return model._meta.get_field(name)
 
 
 def first_name(path: str) -> str:

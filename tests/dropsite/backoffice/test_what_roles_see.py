@@ -15,7 +15,7 @@ from django.test import Client, RequestFactory
 from django.urls import URLPattern, URLResolver, reverse
 
 from drops.models import Drop, Hold
-from drops.scaling.models import Target
+from drops.scaling.models import ScalePlan, Target
 from payments.models import Order
 from shop.admin import visibility
 from shop.core import audit_log, emails
@@ -286,3 +286,25 @@ def test_no_button_works_for_somebody_who_may_only_look(
 def state() -> list[Any]:
     """Return all rows that pages of the admin can change."""
     return [list(model._default_manager.order_by("pk").values()) for model in MODELS if model is not User]
+
+
+@pytest.mark.parametrize(
+    ("question", "refused"),
+    [
+        ("pk__holds__order__email__startswith=z", True),
+        ("pk__holds__order__isnull=0", True),
+        ("drop__pk__holds__order__email__startswith=z", True),
+        ("drop__holds__order__pk__gt=0", True),
+        ("pk__pk__holds__order__email=z", True),
+        ("pk__exact={drop}", False),
+        ("drop__id__exact={drop}", False),
+        ("pk={drop}", False),
+    ],
+)
+def test_a_primary_key_that_leads_to_another_model_leads_no_further(
+    log_in: LogIn, order: Order, question: str, refused: bool
+) -> None:
+    plan = ScalePlan.objects.create(drop=order.hold.drop)
+    asked = f"{list_of(ScalePlan)}?{question.format(drop=plan.pk)}"
+
+    assert found(log_in("merchandisers").get(asked)) == (None if refused else 1)
