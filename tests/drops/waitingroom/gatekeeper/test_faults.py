@@ -16,6 +16,7 @@ from tests.databases_gone_bad import cut
 from tests.drops.waitingroom.gatekeeper.conftest import Driven
 from tests.drops.waitingroom.gatekeeper.driving import SECOND, admitting, checkpoint, move, open_now
 from tests.factories import make_drop
+from tests.servers import until
 
 
 def test_an_emptied_redis_is_adopted_again_and_no_index_comes_twice(driven: Driven) -> None:
@@ -152,12 +153,13 @@ def test_without_postgres_the_loop_goes_on_and_logs_it_once(
         cut()
         assert driven.keeper.run_once_safely() == 1.0
 
-    assert driven.keeper.run_once_safely() == 1.0  # ticks again
+    def lines() -> list[str]:
+        ours = [record for record in caplog.records if record.name.startswith("drops")]
+        return [record.getMessage().split(";")[0] for record in ours]
 
-    lines = [
-        record.getMessage().split(";")[0] for record in caplog.records if record.name.startswith("drops")
-    ]
-    assert lines == ["Postgres is unreachable", "Postgres is reachable again"]
+    # On a busy machine, the pool may need more than a tick for its next connection.
+    until(lambda: driven.keeper.run_once_safely() == 1.0 and len(lines()) > 1, "a tick that succeeds")
+    assert lines() == ["Postgres is unreachable", "Postgres is reachable again"]
 
 
 def open_alerts() -> dict[str, str]:
