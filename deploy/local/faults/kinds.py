@@ -99,41 +99,24 @@ def _shifted(seconds: int) -> dict[str, dict[str, str]]:
     return {program: dict(variables) for program in WORKERS}
 
 
-def _stopping(program: str) -> Callable[[RunningStack], AbstractContextManager[None]]:
-    return lambda stack: stopped(program, stack)
+def _stopping(key: str, name: str, program: str, *, keeps_holding: bool = False) -> Fault:
+    """Return the fault of a program that is stopped while cached pages must be answered as before."""
+    return Fault(
+        key=key,
+        name=f"{name} is stopped",
+        seconds=STOPPED_SECONDS,
+        cause=lambda stack: stopped(program, stack),
+        keeps_holding=keeps_holding,
+        keeps_answering=True,
+    )
 
 
 FAULTS = (
     Fault(key="none", name="no fault, the control"),
-    Fault(
-        key="broker",
-        name="the broker is stopped",
-        seconds=STOPPED_SECONDS,
-        cause=_stopping("broker-redis"),
-        keeps_holding=True,
-        keeps_answering=True,
-    ),
-    Fault(
-        key="gate",
-        name="the gate is stopped",
-        seconds=STOPPED_SECONDS,
-        cause=_stopping("gate"),
-        keeps_answering=True,
-    ),
-    Fault(
-        key="web",
-        name="the web group is stopped",
-        seconds=STOPPED_SECONDS,
-        cause=_stopping("web"),
-        keeps_answering=True,
-    ),
-    Fault(
-        key="postgres",
-        name="Postgres is stopped",
-        seconds=STOPPED_SECONDS,
-        cause=_stopping("postgres"),
-        keeps_answering=True,
-    ),
+    _stopping("broker", "the broker", "broker-redis", keeps_holding=True),
+    _stopping("gate", "the gate", "gate"),
+    _stopping("web", "the web group", "web"),
+    _stopping("postgres", "Postgres", "postgres"),
     Fault(
         key="read-only",
         name="the database refuses writes",
