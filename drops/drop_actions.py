@@ -268,7 +268,7 @@ def cancel(*, drop: Drop, actor: AbstractBaseUser | None, reason: str = "") -> N
     Raises ActionRefused for a draft.
     """
     with transaction.atomic():
-        # Whoever allocates units locks this row too: they are before us, or see `cancelled_at`.
+        # An allocation locks this row too: it comes before us, or sees `cancelled_at`.
         announced = Drop.objects.filter(pk=drop.pk, announced_at__isnull=False)
         if not announced.filter(cancelled_at=None).update(cancelled_at=Now()):
             if not announced.exists():

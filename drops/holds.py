@@ -39,7 +39,7 @@ RELEASED, RETURNED = Hold.State.RELEASED, Hold.State.RETURNED
 
 
 class NotLive(HoldRefused):
-    """The drop is not open yet, paused, closed or cancelled."""
+    """The drop is not open yet, or it is paused."""
 
     title = _("This drop isn't taking orders right now.")
     reason = _("Your place is kept.")
@@ -438,7 +438,7 @@ def allocate(*, hold: Hold) -> None:
 
 def is_cancelled(*, drop_id: UUID) -> bool:
     """Whether the drop is cancelled; if it isn't, it can't be until the caller's transaction ends."""
-    # FOR SHARE: those who allocate don't wait for each other, and whoever cancels waits for all of them.
+    # FOR SHARE: allocations don't wait for each other, and a cancellation waits for all of them.
     with connection.cursor() as cursor:
         cursor.execute("SELECT cancelled_at IS NOT NULL FROM drops_drop WHERE id = %s FOR SHARE", [drop_id])
         return bool(cursor.fetchone()[0])

@@ -245,7 +245,7 @@ def to_hold(hold: Hold, slug: str) -> HttpResponse:
 
 
 def to_change(hold: Hold, slug: str) -> HttpResponse:
-    """Have the browser send its choice to the address that changes the hold, which another app provides."""
+    """Redirect the form to the address that changes the hold, which another app provides."""
     address = reverse(settings.HOLD_CHANGE_URL_NAME, args=[tokens.hold_token(hold.uuid)])
     return remember_hold(HttpResponseRedirect(address, status=307), hold, slug)
 

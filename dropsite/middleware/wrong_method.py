@@ -8,7 +8,7 @@ from dropsite.views import wrong_method
 
 
 class WrongMethodMiddleware:
-    """Give an empty 405 a page, or problem details, and keep its Allow header."""
+    """Replace an empty 405 by a page or problem details, with the same Allow header."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response

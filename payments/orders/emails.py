@@ -29,7 +29,7 @@ def put_confirmation(*, order: Order) -> None:
 
 
 def put_cancellation(*, order: Order) -> None:
-    """Tell the shopper of a paid order that its drop was cancelled, once per order."""
+    """Put the email about a cancelled drop into the outbox, once per paid order."""
     with override(order.language):
         _put(order=order, kind="order cancelled", template="mail/order_cancelled", context={})
 

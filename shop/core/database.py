@@ -62,7 +62,7 @@ def discard_connections() -> None:
 
 
 def replace_pooled(wrapper: Any) -> None:
-    """Have the pool replace its connections; those in use follow when they are returned."""
+    """Replace the pool's connections; those in use follow when they are returned."""
     pool, current = getattr(wrapper, "pool", None), wrapper.connection
     if pool is None or pool.closed or current is None:
         return

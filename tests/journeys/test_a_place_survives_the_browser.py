@@ -59,7 +59,7 @@ class ForgetfulProxy(BaseHTTPRequestHandler):
         server.close()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 the base class names it so
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture(scope="module")

@@ -50,7 +50,7 @@ class ControlApi:
         )
 
     async def get_account(self, request: Request) -> Response:
-        """Tell whoever has the secret key that this is a sandbox, before they load-test its shop."""
+        """Confirm to a caller with the secret key that this is a sandbox: a load test checks that first."""
         sent = request.headers.get("authorization", "").encode()
         if not secrets.compare_digest(sent, f"Bearer {self._secret_key}".encode()):
             return JSONResponse({"error": "This isn't the sandbox's secret key."}, 401)

@@ -113,7 +113,7 @@ class JoinBatcher:
         return batch
 
     def _resolve(self, batch: list[Join], outcomes: list[Outcome]) -> list[Join]:
-        """Tell each join what became of it. Return those that go on waiting at the counter's limit."""
+        """Resolve each join with its outcome. Return those that go on waiting at the counter's limit."""
         held = []
         for join, outcome in zip(batch, outcomes, strict=True):
             if isinstance(outcome, lua.CounterLimitReached):
@@ -123,7 +123,7 @@ class JoinBatcher:
         return held
 
     async def _wait_for_limit(self, slug: str) -> None:
-        """Give the gatekeeper a moment; refuse the joins that have waited for HOLD_SECONDS at the limit."""
+        """Wait for LIMIT_POLL_SECONDS, then refuse the joins that have waited for HOLD_SECONDS."""
         loop = asyncio.get_running_loop()
         since = self.limited_since.setdefault(slug, loop.time())
         await asyncio.sleep(LIMIT_POLL_SECONDS)

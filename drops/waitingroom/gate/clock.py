@@ -1,4 +1,4 @@
-"""Tells the gatekeeper how far this machine's clock is from Redis's: panels and passes say times by it."""
+"""Reports how far this machine's clock is from Redis's: panels and passes say times by it."""
 
 import asyncio
 import socket

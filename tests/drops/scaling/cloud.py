@@ -271,7 +271,7 @@ def make_target(cloud: Cloud, *, size: int = 2, **fields: Any) -> Target:
 
 
 def fix_other_groups(*scaled: str) -> None:
-    """Say of every group but these that it stands as it is."""
+    """Declare every group but these fixed."""
     for group in Group:
         if group not in scaled:
             FixedGroup.objects.create(group=group, reason="behind a CDN")

@@ -1,6 +1,6 @@
 """A go is said only if every group that must grow is ready, or ops say that it stands as it is.
 
-What a plan depends on is planned again at once, by whoever it is changed.
+When something that a plan depends on changes, the drop is planned again at once.
 """
 
 from collections.abc import Callable
