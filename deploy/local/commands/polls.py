@@ -11,15 +11,13 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
 import aiohttp
 
 from deploy.local.faults.visitor import Answer, quantile
 from deploy.local.runner import environment
 from deploy.local.runner.stack import StackError
-from dropsite.loadtest.users.addresses import Addresses
+from dropsite.loadtest.users.addresses import Addresses, is_loopback
 
 MAX_POLLS = 1_000_000
 MAX_SECONDS = 120.0
@@ -57,7 +55,7 @@ class Findings:
 def run(*, origin: str | None, drop: str | None, limits: Limits) -> str:
     """Poll, and return the findings as text. Raises: StackError."""
     origin = origin or _demo_origin()
-    if not _is_loopback(origin):
+    if not is_loopback(origin):
         raise StackError(f"Only a shop on this machine is polled, and {origin} is elsewhere.")
     try:
         return as_text(asyncio.run(_poll(origin, drop, limits)))
@@ -70,14 +68,6 @@ def _demo_origin() -> str:
     if not environment.is_running(environment.DEMO_FOLDER):
         raise StackError("The demo isn't running. Start it with `make demo`, or name a shop with --origin.")
     return environment.read(environment.DEMO_FOLDER / "env")["SHOP_ORIGIN"]
-
-
-def _is_loopback(origin: str) -> bool:
-    host = urlsplit(origin).hostname or ""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def _poll(origin: str, drop: str | None, limits: Limits) -> Findings:
