@@ -89,6 +89,12 @@ class Drop(models.Model):
         validators=[MinValueValidator(1)],
         help_text="The maximum number of pieces in one order, all editions together.",
     )
+    limit_per_person = models.PositiveSmallIntegerField(
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="The maximum number of pieces for one person in all their orders. Empty: no limit.",
+    )
     hold_seconds = models.PositiveIntegerField(
         "length of a hold in seconds",
         default=300,
@@ -97,6 +103,9 @@ class Drop(models.Model):
 
     # How many people will join in total: the counter's lease and the scale plan follow it. null: unknown.
     expected_shoppers = models.PositiveIntegerField(null=True, editable=False)
+
+    # Shipping and tax as they were at the announcement, in the form that shop.tariffs describes.
+    tariff = models.JSONField(null=True, editable=False)
 
     announced_at = models.DateTimeField(null=True, editable=False)
     lobby_opens_at = models.DateTimeField("lobby opens", null=True, blank=True)
@@ -150,6 +159,10 @@ class Drop(models.Model):
             ),
             models.CheckConstraint(
                 name="drop_limit_per_order_is_positive", condition=Q(limit_per_order__gte=1)
+            ),
+            models.CheckConstraint(
+                name="drop_limit_per_person_is_positive",
+                condition=Q(limit_per_person=None) | Q(limit_per_person__gte=1),
             ),
         ]
 
@@ -216,7 +229,7 @@ class Edition(models.Model):
 
     drop = models.ForeignKey(Drop, models.CASCADE, related_name="editions")
     variant = models.ForeignKey(Variant, models.PROTECT, related_name="editions")
-    price = models.PositiveIntegerField(help_text="In the currency's smallest unit: 9600 is 96.00.")
+    price = models.PositiveBigIntegerField(help_text="In the currency's smallest unit: 9600 is 96.00.")
     quantity = models.PositiveIntegerField(validators=[MinValueValidator(1)])
     limit_per_order = models.PositiveSmallIntegerField(default=1, validators=[MinValueValidator(1)])
     position = models.PositiveSmallIntegerField(default=0)

@@ -150,7 +150,7 @@ class HoldLine(models.Model):
     hold = models.ForeignKey(Hold, models.CASCADE, related_name="lines")
     edition = models.ForeignKey(Edition, models.PROTECT, related_name="+")
     quantity = models.PositiveSmallIntegerField()
-    price = models.PositiveIntegerField()  # each, in the smallest unit of the hold's currency
+    price = models.PositiveBigIntegerField()  # each, in the smallest unit of the hold's currency
     withheld = models.PositiveSmallIntegerField(default=0)  # units that left the hold again
 
     class Meta:

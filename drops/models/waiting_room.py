@@ -68,6 +68,7 @@ class Ceiling(models.Model):
         READY_CAPACITY = (
             "ready capacity"  # what the targets that are READY can take, in place of READY_PER_SECOND
         )
+        PAYMENT_ACCOUNT = "payment account"  # Stripe refuses our key: nobody can pay until that is mended
         OPERATOR = "operator"
 
     drop = models.ForeignKey(

@@ -1,15 +1,6 @@
-"""An order, its one payment (one PaymentIntent) and an attempt per confirm.
+"""An order: what was bought, at which price, and where it is shipped.
 
 An order has no state of its own: its status is derived from hold and payment.
-
-    payment   new ─▶ created ─▶ confirming ─▶ authorised ─▶ capturing ─▶ captured
-               │        ▲  │        │ ▲ └▶ action ─┘│
-               │        └──┼declined┘               │
-               │           └───────▶ voiding ◀──────┘ ─▶ voided
-               └─────────────────────────────────────────▲      nothing was sent
-
-    attempt   queued ─▶ sent ─▶ authorised | action | declined | unknown (asked again until known)
-                └─▶ withdrawn
 """
 
 import uuid
@@ -18,7 +9,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
-from drops.models import Hold
+from drops.models import Edition, Hold
 from shop.core.fields import ShortenedCharField
 
 
@@ -35,19 +26,25 @@ class Order(models.Model):
     postcode = models.CharField(max_length=16, blank=True)
     city = models.CharField(max_length=80)
     region = models.CharField(max_length=80, blank=True)
-    country = models.CharField(max_length=2)
+    country = models.CharField(max_length=2)  # ISO 3166-1 alpha-2
+    district = models.CharField(max_length=80, blank=True, default="", db_default="")  # of a city, where used
 
     currency = models.CharField(max_length=3)
-    subtotal = models.PositiveIntegerField()  # these four amounts are in the currency's smallest unit
-    shipping = models.PositiveIntegerField()
-    tax = models.PositiveIntegerField()
+    subtotal = models.PositiveBigIntegerField()  # these five amounts are in the currency's smallest unit
+    shipping = models.PositiveBigIntegerField()
+    shipping_tax = models.PositiveBigIntegerField(default=0, db_default=0)  # the part of `tax` that is on it
+    shipping_tax_percent = models.DecimalField(max_digits=6, decimal_places=3, default=0, db_default=0)
+    tax = models.PositiveBigIntegerField()
     tax_in_price = models.BooleanField(default=True)  # contained in subtotal and shipping, not added to them
-    total = models.PositiveIntegerField()
+    total = models.PositiveBigIntegerField()
 
     language = models.CharField(max_length=35, default="en")  # as long as language tags get
     livemode = models.BooleanField()
     created_at = models.DateTimeField(db_default=Now())
     leased_until = models.DateTimeField(db_default=Now())  # by the worker that advances the order
+    # Part of the order's link, so that a new link ends the old one.
+    link_version = models.PositiveSmallIntegerField(default=1, db_default=1)
+    erased_at = models.DateTimeField(null=True)  # since when its name, address and email are erased
 
     class Meta:
         ordering = ["-created_at"]
@@ -63,142 +60,50 @@ class Order(models.Model):
         return self.number
 
 
-class Payment(models.Model):
-    """The one payment of an order: one PaymentIntent at Stripe, captured once the units are allocated."""
+class OrderLine(models.Model):
+    """What was bought of one edition, as it was then: no later change of the catalogue reaches it."""
 
-    class State(models.TextChoices):
-        NEW = "new"
-        CREATED = "created"
-        CONFIRMING = "confirming"
-        ACTION = "action"
-        AUTHORISED = "authorised"
-        CAPTURING = "capturing"
-        CAPTURED = "captured"
-        VOIDING = "voiding"
-        VOIDED = "voided"
-
-    FINAL = (State.CAPTURED, State.VOIDED)
-
-    class Notice(models.TextChoices):
-        """What must still be written about a payment, besides the record of its money."""
-
-        CONFIRMATION = "confirmation"  # the email with the numbers
-        CANCELLATION = "cancellation"  # the email that the drop was cancelled and the money comes back
-        AUTHORISATION_LOST = "authorisation lost"  # an alert
-
-    class Decision(models.TextChoices):
-        CAPTURE = "capture"
-        VOID = "void"
-
-    class VoidReason(models.TextChoices):
-        LOST = "lost"  # the units were released before the bank answered
-        LATE = "late"  # only in old rows: the bank took more than ten minutes
-        DECLINED = "declined"  # three times
-        ACTION = "action"  # the bank wanted to confirm it with the shopper
-        WITHDRAWN = "withdrawn"  # it was never sent to Stripe
-        REFUSED = "refused"  # Stripe canceled the authorisation before it was captured
-        RELEASED = "released"  # the shopper gave the hold back, or it lapsed
-        CANCELLED = "cancelled"  # the drop was
-
-    order = models.OneToOneField(Order, models.PROTECT, related_name="payment")
-    state = models.CharField(max_length=10, choices=State, default=State.NEW)
-    # Made once, when the payment is authorised, and never changed.
-    decision = models.CharField(max_length=7, choices=Decision, blank=True, default="")
-    # Ids of Stripe's are up to 255 characters long.
-    intent_id = models.CharField(max_length=255, null=True, unique=True)
-    charge_id = models.CharField(max_length=255, blank=True, default="")
-    amount = models.PositiveIntegerField()
-    currency = models.CharField(max_length=3)
-    livemode = models.BooleanField()
-    declines = models.PositiveSmallIntegerField(default=0)
-    # Unused. It goes with the next release, because the previous one still writes it.
-    first_sent_at = models.DateTimeField(null=True)
-    void_reason = models.CharField(max_length=20, choices=VoidReason, blank=True, default="")
-    changed_at = models.DateTimeField(db_default=Now())
-    captured_at = models.DateTimeField(null=True)
-    refund_due_at = models.DateTimeField(null=True)  # listed for refund since then: its drop was cancelled
-    notice_due = models.CharField(max_length=20, choices=Notice, blank=True, db_default="", default="")
-    checked_at = models.DateTimeField(null=True)  # when Stripe was last asked about it, or a sweep claimed it
+    order = models.ForeignKey(Order, models.PROTECT, related_name="lines")
+    edition = models.ForeignKey(Edition, models.PROTECT, related_name="+")
+    position = models.PositiveSmallIntegerField(default=0)
+    product_name = models.CharField(max_length=80)
+    variant_name = ShortenedCharField(max_length=200, blank=True)  # the values of its options: "M, gold"
+    options = models.JSONField(default=dict)
+    sku = models.CharField(max_length=40)
+    numbers = models.JSONField(default=list)  # of the units, in ascending order
+    of = models.PositiveIntegerField()  # how many pieces of the edition exist
+    quantity = models.PositiveSmallIntegerField()
+    price = models.PositiveBigIntegerField()  # each, in the smallest unit of the order's currency
+    tax_percent = models.DecimalField(max_digits=6, decimal_places=3)
+    tax = models.PositiveBigIntegerField()  # on the whole line; contained in the price if the order says so
 
     class Meta:
+        ordering = ["position", "id"]
         constraints = [
-            models.CheckConstraint(
-                name="a_payment_under_way_has_its_intent",
-                condition=Q(state__in=["new", "voided"]) | Q(intent_id__isnull=False),
-            ),
-            models.CheckConstraint(
-                name="a_captured_payment_was_to_be_captured",
-                condition=~Q(state__in=["capturing", "captured"]) | Q(decision="capture"),
-            ),
-            models.CheckConstraint(
-                name="only_a_captured_payment_is_refunded",
-                condition=Q(refund_due_at=None) | Q(state="captured"),
-            ),
-            models.CheckConstraint(
-                name="a_captured_payment_has_its_time",
-                condition=Q(state="captured", captured_at__isnull=False)
-                | (~Q(state="captured") & Q(captured_at=None)),
-            ),
-        ]
-        indexes = [
-            models.Index(
-                fields=["changed_at"],
-                condition=~Q(state__in=["captured", "voided"]),
-                name="payments_under_way",
-            ),
-            models.Index(fields=["changed_at"], condition=~Q(notice_due=""), name="notices_to_write"),
-            models.Index(
-                fields=["refund_due_at"], condition=Q(refund_due_at__isnull=False), name="refunds_due"
-            ),
+            models.UniqueConstraint(fields=["order", "edition"], name="one_order_line_per_order_and_edition"),
+            models.CheckConstraint(name="order_line_quantity_is_positive", condition=Q(quantity__gt=0)),
         ]
 
     def __str__(self) -> str:
-        return f"{self.order_id} {self.state}"
+        return f"{self.quantity} × {self.product_name} {self.variant_name}".strip()
+
+    @property
+    def sum(self) -> int:
+        """Quantity times price."""
+        return self.quantity * self.price
 
 
-class Attempt(models.Model):
-    """One confirm of a payment with one ConfirmationToken."""
-
-    class State(models.TextChoices):
-        QUEUED = "queued"
-        SENT = "sent"
-        AUTHORISED = "authorised"
-        ACTION = "action"
-        DECLINED = "declined"
-        UNKNOWN = "unknown"
-        WITHDRAWN = "withdrawn"
-
-    LIVE = (State.QUEUED, State.SENT, State.ACTION, State.UNKNOWN)
-    # Our own decline code: the token was used, has expired, is unknown or belongs to the other mode.
-    CARD_AGAIN = "card_again"
+class AddressChange(models.Model):
+    """A shopper's correction of an order's address, in force once it is confirmed by the link in an email."""
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
-    payment = models.ForeignKey(Payment, models.PROTECT, related_name="attempts")
-    state = models.CharField(max_length=10, choices=State, default=State.QUEUED)
-    confirmation_token = models.CharField(max_length=80)
-    created_at = models.DateTimeField(db_default=Now())
-    sent_at = models.DateTimeField(null=True)  # committed before the call
-    ended_at = models.DateTimeField(null=True)
-    decline_code = ShortenedCharField(max_length=60, blank=True, default="")
+    order = models.ForeignKey(Order, models.PROTECT, related_name="address_changes")
+    address = models.JSONField()  # the order's address fields: {"name": …, "line1": …}
+    requested_at = models.DateTimeField(db_default=Now())
+    confirmed_at = models.DateTimeField(null=True)
 
     class Meta:
-        ordering = ["id"]
-        constraints = [
-            models.UniqueConstraint(
-                fields=["payment"],
-                condition=Q(state__in=["queued", "sent", "action", "unknown"]),
-                name="one_live_attempt_per_payment",
-            ),
-            models.CheckConstraint(
-                name="a_sent_attempt_has_its_time",
-                condition=Q(state__in=["queued", "withdrawn"]) | Q(sent_at__isnull=False),
-            ),
-            models.CheckConstraint(
-                name="an_unsent_attempt_was_never_sent",
-                condition=~Q(state__in=["queued", "withdrawn"]) | Q(sent_at=None),
-            ),
-        ]
-        indexes = [models.Index(fields=["created_at"], condition=Q(state="queued"), name="attempts_to_send")]
+        ordering = ["-requested_at"]
 
     def __str__(self) -> str:
-        return f"{self.uuid} {self.state}"
+        return f"{self.order_id} {self.requested_at}"

@@ -1,4 +1,4 @@
-"""Rows that every app writes: emails to send, alerts for ops, the audit log, and what clocks say."""
+"""Rows that every app writes: emails to send, alerts for ops, the audit log, what clocks and queues say."""
 
 import uuid
 from datetime import timedelta
@@ -22,6 +22,7 @@ class OutboxMessage(models.Model):
     due_at = models.DateTimeField(db_default=Now())  # later while a worker sends it, and after a failure
     tries = models.PositiveSmallIntegerField(default=0)
     sent_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)  # given up: it can never be sent as it is
     last_error = models.TextField(blank=True)
 
     class Meta:
@@ -46,7 +47,12 @@ class Email(OutboxMessage):
         constraints = [
             models.UniqueConstraint(fields=["kind", "about"], name="one_email_of_each_kind_about_one_thing")
         ]
-        indexes = [models.Index(fields=["due_at"], condition=Q(sent_at=None), name="emails_to_send")]
+        indexes = [
+            models.Index(
+                fields=["due_at"], condition=Q(sent_at=None, failed_at=None), name="emails_to_be_sent"
+            ),
+            models.Index(fields=["about"], name="emails_by_what_they_are_about"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.about}"
@@ -78,7 +84,11 @@ class Alert(OutboxMessage):
                 fields=["subject"], condition=Q(resolved_at=None), name="one_open_alert_per_subject"
             )
         ]
-        indexes = [models.Index(fields=["due_at"], condition=Q(sent_at=None), name="alerts_to_send")]
+        indexes = [
+            models.Index(
+                fields=["due_at"], condition=Q(sent_at=None, failed_at=None), name="alerts_to_be_sent"
+            )
+        ]
 
     def __str__(self) -> str:
         return self.subject
@@ -149,3 +159,16 @@ class ClockReading(models.Model):
 
     def __str__(self) -> str:
         return f"{self.machine} {self.skew_seconds:+.1f} s"
+
+
+class QueueSuccess(models.Model):
+    """When a queue of work last finished something without a fault."""
+
+    queue = models.CharField(max_length=40, primary_key=True)
+    at = models.DateTimeField(db_default=Now())  # by the database's clock
+
+    class Meta:
+        ordering = ["queue"]
+
+    def __str__(self) -> str:
+        return f"{self.queue} {self.at}"
