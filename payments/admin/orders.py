@@ -74,7 +74,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             "hold": order.hold,
             "payment": order.payment,
             "order_status": status.derive(order=order),
-            "lines": line_items.of_hold(hold=order.hold),
+            "lines": line_items.of_order(order=order),
             "attempts": order.payment.attempts.all(),
             "ledger": [
                 (entry, money.format_amount(amount=entry.amount, currency=entry.currency))

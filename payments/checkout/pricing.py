@@ -1,4 +1,8 @@
-"""The price of a hold, shipped to a country. The page shows it, and only what was shown is charged."""
+"""The price of a hold, shipped to a country. The page shows it, and only what was shown is charged.
+
+Tax is calculated for each line and for shipping, each rounded half up to the currency's smallest unit; the
+order's tax is their sum.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,7 +21,9 @@ class Quote:
 
     subtotal: int
     shipping: int
-    tax: int
+    line_taxes: tuple[int, ...]
+    shipping_tax: int
+    tax: int  # their sum
     tax_percent: Decimal
     total: int
     currency: str
@@ -32,10 +38,14 @@ def quote(*, items: Sequence[LineItem], currency: str, country: str) -> Quote:
         raise CountryNotServed from None
     subtotal = sum(item.sum for item in items)
     total = subtotal + shipping_cost
+    line_taxes = tuple(tax.contained(gross=item.sum, percent=settings.TAX_PERCENT) for item in items)
+    shipping_tax = tax.contained(gross=shipping_cost, percent=settings.TAX_PERCENT)
     return Quote(
         subtotal=subtotal,
         shipping=shipping_cost,
-        tax=tax.contained(gross=total, percent=settings.TAX_PERCENT),
+        line_taxes=line_taxes,
+        shipping_tax=shipping_tax,
+        tax=sum(line_taxes) + shipping_tax,
         tax_percent=settings.TAX_PERCENT,
         total=total,
         currency=currency,

@@ -25,7 +25,7 @@ from payments.checkout.refusals import (
     UnitsChanged,
 )
 from payments.models import Attempt, Order, Payment
-from payments.orders import queries
+from payments.orders import line_items, queries
 from payments.orders.line_items import LineItem
 
 MAX_TOKEN_CHARACTERS = 80
@@ -74,7 +74,7 @@ def submit_order(
             raise UnitsChanged  # `items` were read before the change that the page has seen
         if quote.total != shown_total:
             raise TotalChanged
-        order = save_order(hold=hold, address=address, quote=quote)
+        order = save_order(hold=hold, items=items, address=address, quote=quote)
         Attempt.objects.create(payment=order.payment, confirmation_token=confirmation_token)
     return order
 
@@ -101,18 +101,19 @@ def order_under_way(*, hold: Hold) -> Order:
     raise HoldLapsed
 
 
-def save_order(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:
+def save_order(*, hold: Hold, items: list[LineItem], address: Address, quote: pricing.Quote) -> Order:
     """Create the order and its payment; after a decline, update the address of the order that exists."""
     order = queries.order_of(hold=hold)
     if order is None:
-        return create_order(hold=hold, address=address, quote=quote)
+        return create_order(hold=hold, items=items, address=address, quote=quote)
     if quote.total != order.total:
         raise CountryFixed  # the PaymentIntent's amount was fixed when it was created
     Order.objects.filter(pk=order.pk).update(**asdict(address))
     return order
 
 
-def create_order(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order:
+def create_order(*, hold: Hold, items: list[LineItem], address: Address, quote: pricing.Quote) -> Order:
+    """Create the order, with a copy of what is bought, and its payment."""
     livemode = is_livemode()
     order = Order(
         hold=hold,
@@ -120,6 +121,8 @@ def create_order(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order
         currency=quote.currency,
         subtotal=quote.subtotal,
         shipping=quote.shipping,
+        shipping_tax=quote.shipping_tax,
+        shipping_tax_percent=quote.tax_percent,
         tax=quote.tax,
         tax_in_price=quote.tax_in_price,
         total=quote.total,
@@ -127,6 +130,7 @@ def create_order(*, hold: Hold, address: Address, quote: pricing.Quote) -> Order
         livemode=livemode,
     )
     save_with_number(order)
+    line_items.copy(order=order, items=items, taxes=quote.line_taxes, tax_percent=quote.tax_percent)
     Payment.objects.create(order=order, amount=quote.total, currency=quote.currency, livemode=livemode)
     return order
 

@@ -17,7 +17,7 @@ MAX_NUMBERS_IN_SUBJECT = 3
 
 def put_confirmation(*, order: Order) -> None:
     """Put the confirmation of a paid order into the outbox, once per order."""
-    items = line_items.of_hold(hold=order.hold)
+    items = line_items.of_order(order=order)
     with override(order.language):
         context = {
             "lines": items,

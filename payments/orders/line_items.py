@@ -1,8 +1,13 @@
-"""The line items of a hold or an order: which pieces, their numbers, what they cost."""
+"""The line items of a hold or an order: which pieces, their numbers, what they cost.
+
+A hold's are named as the catalogue names them now. An order's were copied when it was made, so that nothing
+that is renamed later changes what was bought.
+"""
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 from django.db import connection
 from django.utils.translation import gettext as _
@@ -10,6 +15,7 @@ from django.utils.translation import ngettext
 
 from drops import queries
 from drops.models import Hold
+from payments.models import Order, OrderLine
 
 # For a statement that reads `drops_hold h`. Selects [[edition id, quantity, price, [unit number, …]], …],
 # or NULL.
@@ -18,6 +24,14 @@ JSON_SQL = """
         SELECT u.number FROM drops_unit u WHERE u.hold_id = l.hold_id AND u.edition_id = l.edition_id ORDER BY 1
     ))) FROM drops_holdline l WHERE l.hold_id = h.id)
 """
+# For a statement that reads `payments_order o`. Selects an order's lines, or NULL.
+ORDER_JSON_SQL = """
+    (SELECT jsonb_agg(jsonb_build_object(
+        'edition_id', l.edition_id, 'variant_id', e.variant_id, 'product', l.product_name, 'variant', l.variant_name,
+        'numbers', l.numbers, 'of', l.of, 'quantity', l.quantity, 'price', l.price) ORDER BY l.position, l.id)
+    FROM payments_orderline l JOIN drops_edition e ON e.id = l.edition_id WHERE l.order_id = o.id)
+"""
+OVER = (Hold.State.RELEASED, Hold.State.RETURNED)  # the units of such holds may be somebody else's
 MAX_NUMBERS = 6  # in a heading or a sentence; the line items name all of them
 
 
@@ -25,6 +39,7 @@ MAX_NUMBERS = 6  # in a heading or a sentence; the line items name all of them
 class LineItem:
     """One edition in a hold. Amounts are in the currency's smallest unit."""
 
+    edition_id: int
     variant_id: int
     name: str  # the product's and what tells the edition from the others: "0 kg M"
     edition: str  # what tells it from the others alone: "M"
@@ -66,6 +81,7 @@ def from_json(text: str | None, *, hold: Hold) -> list[LineItem]:
         quantity, price, numbers = rows[edition.pk]
         items.append(
             LineItem(
+                edition_id=edition.pk,
                 variant_id=edition.variant_id,
                 name=f"{drop.product.name} {edition.variant.name}".strip(),
                 edition=edition.variant.name or drop.product.name,
@@ -77,6 +93,61 @@ def from_json(text: str | None, *, hold: Hold) -> list[LineItem]:
             )
         )
     return items
+
+
+def of_order(*, order: Order) -> list[LineItem]:
+    """Return the line items of an order, whose hold is loaded, as they were copied when it was made."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {ORDER_JSON_SQL} FROM payments_order o WHERE o.id = %s", [order.pk])
+        text: str | None = cursor.fetchone()[0]
+    if text is None:  # made by the release before, which copied nothing
+        return of_hold(hold=order.hold)
+    return from_order_json(text, hold=order.hold)
+
+
+def from_order_json(text: str, *, hold: Hold) -> list[LineItem]:
+    """Return the line items of an order from what `ORDER_JSON_SQL` selects. `hold` is the order's."""
+    return [
+        LineItem(
+            edition_id=row["edition_id"],
+            variant_id=row["variant_id"],
+            name=f"{row['product']} {row['variant']}".strip(),
+            edition=row["variant"] or row["product"],
+            numbers=[] if hold.state in OVER else row["numbers"],
+            of=row["of"],
+            quantity=row["quantity"],
+            price=row["price"],
+            currency=hold.currency,
+        )
+        for row in json.loads(text)
+    ]
+
+
+def copy(*, order: Order, items: Sequence[LineItem], taxes: Sequence[int], tax_percent: Decimal) -> None:
+    """Copy what is bought to the order, as the catalogue names it now. `taxes` has the tax on each item."""
+    drop = queries.cached_fixed_parts(drop_id=order.hold.drop_id)
+    editions = {edition.pk: edition for edition in drop.editions.all()}
+    lines = []
+    for position, (item, tax) in enumerate(zip(items, taxes, strict=True)):
+        edition = editions[item.edition_id]
+        lines.append(
+            OrderLine(
+                order=order,
+                edition_id=edition.pk,
+                position=position,
+                product_name=drop.product.name,
+                variant_name=edition.variant.name,
+                options=edition.variant.options,
+                sku=edition.variant.sku,
+                numbers=item.numbers,
+                of=item.of,
+                quantity=item.quantity,
+                price=item.price,
+                tax_percent=tax_percent,
+                tax=tax,
+            )
+        )
+    OrderLine.objects.bulk_create(lines)
 
 
 def headline(*, lines: list[LineItem]) -> str:

@@ -71,13 +71,19 @@ def payment(*, order_id: int) -> Payment:
 
 
 def _details(*, where: str, value: UUID) -> HoldDetails | None:
-    row = _row(f"{line_items.JSON_SQL}, {IS_PAUSED_SQL}, {IS_CANCELLED_SQL},", where=where, value=value)
+    extra = (line_items.JSON_SQL, line_items.ORDER_JSON_SQL, IS_PAUSED_SQL, IS_CANCELLED_SQL)
+    row = _row("".join(f"{column}, " for column in extra), where=where, value=value)
     if row is None:
         return None
-    hold, order = _models(row[3:])
+    of_hold, of_order, paused, cancelled = row[: len(extra)]
+    hold, order = _models(row[len(extra) :])
     hold.drop = queries.cached_fixed_parts(drop_id=hold.drop_id)
-    hold.paused, hold.cancelled = row[1], row[2]
-    return HoldDetails(hold=hold, items=line_items.from_json(row[0], hold=hold), order=order)
+    hold.paused, hold.cancelled = paused, cancelled
+    if of_order is None:
+        items = line_items.from_json(of_hold, hold=hold)
+    else:
+        items = line_items.from_order_json(of_order, hold=hold)
+    return HoldDetails(hold=hold, items=items, order=order)
 
 
 def _row(extra: str, *, where: str, value: UUID | int) -> Sequence[Any] | None:

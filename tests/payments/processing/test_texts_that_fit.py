@@ -60,7 +60,7 @@ OURS = {"shop", "drops", "scaling", "payments"}
 def line(count: int, edition: str = "M", first: int = 1) -> LineItem:
     numbers = list(range(first, first + count))
     return LineItem(
-        variant_id=1, name=f"0 kg {edition}", edition=edition, numbers=numbers, of=20_000, quantity=count,
+        edition_id=1, variant_id=1, name=f"0 kg {edition}", edition=edition, numbers=numbers, of=20_000, quantity=count,
         price=7000, currency="EUR",
     )  # fmt: skip
 
