@@ -16,6 +16,8 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.commands import lanes
+
 LANES = ("unit", "servers", "journeys")
 # Set by `make test`: where a lane leaves how many of its tests passed, failed, and so on.
 SUMMARY = "TEST_SUMMARY"
@@ -52,7 +54,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Mark each test with its lane, and leave out those of other lanes than `--lane`."""
     items.sort(key=lambda item: item.get_closest_marker("long") is None)
     for item in items:
-        item.add_marker(lane_of(item))
+        lane = lane_of(item)
+        item.add_marker(lane)
+        paths = lanes.LANES[lane].paths
+        if paths and not item.nodeid.startswith(paths):
+            raise pytest.UsageError(
+                f"{item.nodeid} belongs to the lane {lane}: add its file to the lane's paths."
+            )
     if chosen := config.getoption("--lane"):
         others = [item for item in items if lane_of(item) != chosen]
         config.hook.pytest_deselected(items=others)

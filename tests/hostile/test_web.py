@@ -32,6 +32,9 @@ from tests.payments.order_factory import submit
 from tests.payments.views import test_webhook
 from tests.payments.views.shopping import GOOD
 
+# What it runs, other tests run too: measuring it again would only take longer.
+pytestmark = pytest.mark.no_cover
+
 CASES = 200
 SECRET = "a" * 32  # in Django's cookies: it takes them for its own
 MAY_BE_UNAVAILABLE = {"healthz/live", "healthz/ready"}

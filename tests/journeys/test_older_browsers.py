@@ -7,7 +7,7 @@ from email.utils import formatdate
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, Page, Route, expect
 
 from deploy.browsers.support import read_newer
 from tests.journeys.conftest import SIZES, Look, Visit, read_json
@@ -108,11 +108,17 @@ def test_an_older_browsers_turn_comes(shop: str, live_drop: str, visit: Visit) -
 
 
 @pytest.fixture
-def stranger(browser: Browser) -> Iterator[Page]:
-    """A page that may have errors, which `visit` takes for faults."""
-    context = browser.new_context(locale="en-GB", reduced_motion="reduce")
-    yield context.new_page()
-    context.close()
+def stranger(browser: Browser) -> Iterator[Callable[[], Page]]:
+    """`stranger()`: a page of a new visitor that may have errors, which `visit` takes for faults."""
+    contexts: list[BrowserContext] = []
+
+    def run() -> Page:
+        contexts.append(browser.new_context(locale="en-GB", reduced_motion="reduce"))
+        return contexts[-1].new_page()
+
+    yield run
+    for context in contexts:
+        context.close()
 
 
 WITHOUT_SCRIPT = "See your place in line without JavaScript"
@@ -124,24 +130,31 @@ DRAWING = [
 ]
 
 
-@pytest.mark.parametrize("part", DRAWING)
-def test_an_error_in_drawing_never_ends_polling(shop: str, live_drop: str, stranger: Page, part: str) -> None:
-    status = answer_status(stranger, shop=shop, drop=live_drop, index=20_000)
-    stranger.goto(f"{shop}/drops/{live_drop}/")
-    expect(state(stranger)).to_have_attribute("data-now", "waiting")
-    offer = stranger.get_by_role("link", name=WITHOUT_SCRIPT)
-    expect(stranger.locator(".without-script")).to_have_attribute("hidden", "")
+def test_an_error_in_drawing_never_ends_polling(
+    shop: str, live_drop: str, stranger: Callable[[], Page]
+) -> None:
+    pages = {part: stranger() for part in DRAWING}  # side by side, since each takes some seconds to give up
+    statuses = {
+        part: answer_status(page, shop=shop, drop=live_drop, index=20_000) for part, page in pages.items()
+    }
+    for page in pages.values():
+        page.goto(f"{shop}/drops/{live_drop}/")
+    for part, page in pages.items():
+        expect(state(page)).to_have_attribute("data-now", "waiting")
+        expect(page.locator(".without-script")).to_have_attribute("hidden", "")
+        page.evaluate(BREAK.format(part))
+        statuses[part]["cursor"] = 20_001
 
-    stranger.evaluate(BREAK.format(part))
-    status["cursor"] = 20_001
-    seen = status["asked"]
-    expect(offer).to_be_visible()
-    assert status["asked"] > seen + 3
+    seen = {part: status["asked"] for part, status in statuses.items()}
+    for part, page in pages.items():
+        offer = page.get_by_role("link", name=WITHOUT_SCRIPT)
+        expect(offer).to_be_visible()
+        assert statuses[part]["asked"] > seen[part] + 3, part
 
-    stranger.evaluate(f"delete {part}")
-    expect(state(stranger)).to_contain_text("It's your turn")
-    expect(stranger.get_by_role("button", name="Enter the drop")).to_be_visible()
-    expect(offer).to_be_hidden()
+        page.evaluate(f"delete {part}")
+        expect(state(page)).to_contain_text("It's your turn")
+        expect(page.get_by_role("button", name="Enter the drop")).to_be_visible()
+        expect(offer).to_be_hidden()
 
 
 Fault = Callable[[Route], None]
@@ -167,26 +180,33 @@ def unreadable(route: Route) -> None:
     route.fulfill(content_type="text/javascript", body="this browser can't read it")
 
 
-FAULTS = [blocked, hanging, gone, throwing, unreadable]
+# Each fault, of the page's own script and of each that it imports.
+BROKEN_SCRIPTS: list[tuple[str, Fault]] = [
+    ("waiting-room", blocked),
+    ("waiting-room", hanging),
+    ("clock", hanging),
+    ("clock", gone),
+    ("shuffle", throwing),
+    ("shuffle", unreadable),
+]
 
 
-def each(fault: Fault) -> str:
-    return fault.__name__
-
-
-@pytest.mark.parametrize("script", ["waiting-room", "clock", "shuffle"])
-@pytest.mark.parametrize("fault", FAULTS, ids=each)
 def test_a_drop_offers_the_line_without_script(
-    shop: str, live_drop: str, stranger: Page, fault: Fault, script: str
+    shop: str, live_drop: str, stranger: Callable[[], Page]
 ) -> None:
-    stranger.route(f"**/js/{script}*.js", fault)
-    stranger.goto(f"{shop}/drops/{live_drop}/", wait_until="commit")
+    pages = []  # side by side, since each waits for its script for some seconds
+    for script, fault in BROKEN_SCRIPTS:
+        page = stranger()
+        page.route(f"**/js/{script}*.js", fault)
+        page.goto(f"{shop}/drops/{live_drop}/", wait_until="commit")
+        pages.append(page)
 
-    link = stranger.get_by_role("link", name=WITHOUT_SCRIPT)
-    expect(link).to_be_visible()
-    link.click()
-    stranger.wait_for_url(f"**/line/{live_drop}/")
-    expect(stranger.get_by_role("button", name="Join the line")).to_be_visible()
+    for page in pages:
+        link = page.get_by_role("link", name=WITHOUT_SCRIPT)
+        expect(link).to_be_visible()
+        link.click()
+        page.wait_for_url(f"**/line/{live_drop}/")
+        expect(page.get_by_role("button", name="Join the line")).to_be_visible()
 
 
 def test_a_script_that_comes_late_takes_the_offer_back(
@@ -211,35 +231,20 @@ def test_a_script_that_comes_late_takes_the_offer_back(
     expect(link).to_be_hidden()
 
 
-@pytest.mark.parametrize("size", ["phone", "desktop"])
-def test_a_working_page_never_offers_it(shop: str, live_drop: str, visit: Visit, size: str) -> None:
-    page = visit(size)
+def test_a_working_page_never_offers_it(shop: str, live_drop: str, visit: Visit) -> None:
+    page = visit("phone")
     page.goto(f"{shop}/drops/{live_drop}/")
 
     expect(page.locator(".without-script")).to_have_attribute("hidden", "")
     assert page.get_by_role("link", name=WITHOUT_SCRIPT).count() == 0
 
 
-# Each lobby closes the drop before it, so these come last.
-
-
-@pytest.mark.parametrize("size", ["phone", "desktop"])
-def test_an_older_browser_buys(shop: str, lobby: str, visit: Visit, look: Look, size: str) -> None:
-    page = visit(size)
-    make_older(page)
-    page.goto(f"{shop}/drops/{lobby}/")
-    get_in(page, look)
-    fill_address(page)
-    pay(page, GOOD)
-
-    page.wait_for_url("**/orders/*/")
-    expect(page.get_by_role("heading", name="Yours: No.")).to_be_visible()
-
-
-def test_the_checkout_says_what_it_lacks_without_its_script(
+def test_an_older_browser_buys_once_the_checkout_has_its_script(
     shop: str, lobby: str, visit: Visit, look: Look
 ) -> None:
+    """The last one, since the lobby closes the drop before it."""
     page = visit("phone")
+    make_older(page)
     page.goto(f"{shop}/drops/{lobby}/")
     get_in(page, look)
     fill_address(page)
@@ -257,3 +262,4 @@ def test_the_checkout_says_what_it_lacks_without_its_script(
     fill_address(page)
     pay(page, GOOD)
     page.wait_for_url("**/orders/*/")
+    expect(page.get_by_role("heading", name="Yours: No.")).to_be_visible()

@@ -9,16 +9,8 @@ from playwright.sync_api import Page, Route, expect
 
 from drops.waitingroom.protocol.tickets import PASS_SECONDS
 from tests.journeys import rows
-from tests.journeys.conftest import Look, Visit, announced, wait_for
+from tests.journeys.conftest import SIZES, Look, Visit, wait_for
 from tests.journeys.inside import Inside
-
-
-@pytest.fixture
-def live(shop: str, inside: Inside) -> str:
-    """A drop of this test alone that is live."""
-    slug = announced(inside, opens_in=3, lobby_before=2)
-    wait_for("live", shop=shop, slug=slug)
-    return slug
 
 
 def get_to_pick(page: Page, shop: str, slug: str) -> None:
@@ -33,22 +25,25 @@ def hold_one(page: Page) -> None:
     page.wait_for_url("**/holds/*/")
 
 
+def look_at_each_size(page: Page, look: Look, name: str) -> None:
+    for width, height in SIZES.values():
+        page.set_viewport_size({"width": width, "height": height})
+        look(page, name)
+
+
 def let_two_minutes_pass(page: Page) -> None:
     """Make the page's own clock reach the end of its two minutes."""
     page.evaluate(f"document.querySelector('[data-ends]').dataset.ends -= {PASS_SECONDS}")
 
 
-@pytest.mark.parametrize("size", ["phone", "desktop"])
-def test_enters_again_when_two_minutes_are_up(
-    size: str, shop: str, live: str, visit: Visit, look: Look
-) -> None:
-    page = visit(size)
-    get_to_pick(page, shop, live)
+def test_enters_again_when_two_minutes_are_up(shop: str, live_drop: str, visit: Visit, look: Look) -> None:
+    page = visit("phone")
+    get_to_pick(page, shop, live_drop)
     let_two_minutes_pass(page)
 
     expect(page.get_by_role("button", name="Hold one")).to_be_hidden()
     expect(page.locator("#turn")).to_contain_text("Your two minutes to choose are up.")
-    look(page, "two minutes are up")
+    look_at_each_size(page, look, "two minutes are up")
     page.get_by_role("button", name="Enter again").click()
 
     expect(page.get_by_role("button", name="Hold one")).to_be_visible()
@@ -56,9 +51,9 @@ def test_enters_again_when_two_minutes_are_up(
     hold_one(page)
 
 
-def test_waits_for_room_and_keeps_the_choice(shop: str, live: str, visit: Visit, look: Look) -> None:
+def test_waits_for_room_and_keeps_the_choice(shop: str, live_drop: str, visit: Visit, look: Look) -> None:
     page = visit("phone")
-    get_to_pick(page, shop, live)
+    get_to_pick(page, shop, live_drop)
     other = page.get_by_role("radio").last
     other.check()
     answers: list[dict[str, Any]] = [
@@ -81,10 +76,10 @@ def test_waits_for_room_and_keeps_the_choice(shop: str, live: str, visit: Visit,
     assert other.is_checked()
 
 
-def test_goes_to_the_gates_own_page_when_there_is_no_way_in(shop: str, live: str, visit: Visit) -> None:
+def test_goes_to_the_gates_own_page_when_there_is_no_way_in(shop: str, live_drop: str, visit: Visit) -> None:
     page = visit("phone")
-    get_to_pick(page, shop, live)
-    page.context.clear_cookies(name=f"ticket-{live}")
+    get_to_pick(page, shop, live_drop)
+    page.context.clear_cookies(name=f"ticket-{live_drop}")
     let_two_minutes_pass(page)
     page.get_by_role("button", name="Enter again").click()
 
@@ -92,13 +87,13 @@ def test_goes_to_the_gates_own_page_when_there_is_no_way_in(shop: str, live: str
     expect(page.get_by_role("link", name="Back to the line")).to_be_visible()
 
 
-def test_without_script_the_page_offers_to_enter_again(shop: str, live: str, visit: Visit) -> None:
+def test_without_script_the_page_offers_to_enter_again(shop: str, live_drop: str, visit: Visit) -> None:
     page = visit("phone", java_script_enabled=False)
-    page.goto(f"{shop}/drops/{live}/")
+    page.goto(f"{shop}/drops/{live_drop}/")
     page.get_by_role("button", name="Join the line").click()
     page.get_by_role("button", name="Enter the drop").click()
     page.wait_for_url("**/pick/")
-    page.context.clear_cookies(name=f"pass-{live}")
+    page.context.clear_cookies(name=f"pass-{live_drop}")
     page.get_by_role("button", name="Hold one").click()
 
     page.get_by_role("button", name="Enter again").click()
@@ -107,21 +102,20 @@ def test_without_script_the_page_offers_to_enter_again(shop: str, live: str, vis
     hold_one(page)
 
 
-@pytest.mark.parametrize(("size", "scripts"), [("phone", True), ("desktop", True), ("phone", False)])
-def test_asks_before_releasing(request: pytest.FixtureRequest, size: str, scripts: bool, live: str) -> None:
-    shop, visit, look = (request.getfixturevalue(name) for name in ("shop", "visit", "look"))
-    page = visit(size)
-    get_to_pick(page, shop, live)
+@pytest.mark.parametrize("scripts", [True, False])
+def test_asks_before_releasing(shop: str, visit: Visit, look: Look, live_drop: str, scripts: bool) -> None:
+    page = visit("phone")
+    get_to_pick(page, shop, live_drop)
     expect(page.get_by_text("This will be hold 1 of 2.")).to_be_visible()
     hold_one(page)
     if not scripts:
-        scriptless = visit(size, java_script_enabled=False)
+        scriptless = visit("phone", java_script_enabled=False)
         scriptless.goto(page.url)
         page = scriptless
     page.get_by_role("link", name="Release No.").click()
     expect(page.get_by_role("heading", name=re.compile(r"^Release No\. [\d,]+\?"))).to_be_visible()
     if scripts:
-        look(page, "release")
+        look_at_each_size(page, look, "release")
     page.get_by_role("link", name="Cancel").click()
     page.wait_for_url("**/holds/*/")
     page.get_by_role("link", name="Release No.").click()
@@ -130,16 +124,17 @@ def test_asks_before_releasing(request: pytest.FixtureRequest, size: str, script
 
 
 def test_holder_finds_the_hold_after_the_drop_was_closed(
-    shop: str, live: str, visit: Visit, look: Look, inside: Inside
+    shop: str, live_drop: str, visit: Visit, look: Look, inside: Inside
 ) -> None:
+    """The last one, since the others use the drop that it closes."""
     page = visit("phone")
-    get_to_pick(page, shop, live)
+    get_to_pick(page, shop, live_drop)
     hold_one(page)
     held = page.url
-    inside.call(rows.close_drop, slug=live)
-    wait_for("closed", shop=shop, slug=live)
+    inside.call(rows.close_drop, slug=live_drop)
+    wait_for("closed", shop=shop, slug=live_drop)
 
-    page.goto(f"{shop}/drops/{live}/")
+    page.goto(f"{shop}/drops/{live_drop}/")
     expect(page.get_by_text("You can still pay for what you hold.")).to_be_visible()
     look(page, "closed, holding")
     page.get_by_role("link", name="Held for you").click()
@@ -147,6 +142,6 @@ def test_holder_finds_the_hold_after_the_drop_was_closed(
 
     scriptless = visit("phone", java_script_enabled=False)
     scriptless.context.add_cookies(page.context.cookies())  # type: ignore[arg-type]  # the same shape
-    scriptless.goto(f"{shop}/line/{live}/")
+    scriptless.goto(f"{shop}/line/{live_drop}/")
     scriptless.get_by_role("link", name="Go to what you hold").click()
     scriptless.wait_for_url(held)

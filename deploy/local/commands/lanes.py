@@ -32,14 +32,24 @@ class Lane(NamedTuple):
     processes: int
     spread: str
     redis_base: int
+    paths: tuple[str, ...] = ()  # where its tests are; empty: anywhere
 
 
 CORES = os.cpu_count() or 2
 LANES = {
     "unit": Lane(processes=min(CORES, 4), spread="load", redis_base=1),
     # By file: the tests of a module often share a server.
-    "servers": Lane(processes=3, spread="loadfile", redis_base=5),
-    "journeys": Lane(processes=2, spread="loadfile", redis_base=8),  # a whole shop each
+    "servers": Lane(processes=2, spread="loadfile", redis_base=5),
+    "journeys": Lane(  # a whole shop each
+        processes=2,
+        spread="loadfile",
+        redis_base=8,
+        paths=(
+            "tests/journeys",
+            "tests/hostile/test_edge.py",
+            "tests/deploy/stripe_sandbox/test_card_frame.py",
+        ),
+    ),
 }
 
 
@@ -93,6 +103,7 @@ def _start(name: str, arguments: Sequence[str], *, folder: Path, environment: Ma
     lane = LANES[name]
     options = ["--lane", name, "-n", str(lane.processes), "--dist", lane.spread, "--no-loadscope-reorder"]
     if not arguments:
+        options += lane.paths
         options += ["--cov", "--cov-report=", "--cov-fail-under=0"]  # all lanes together are held to a level
     variables = {
         "TEST_LANE": name,

@@ -133,20 +133,21 @@ def test_ops_see_the_customer(log_in: LogIn, order: Order) -> None:
     assert list_of(Email) in seen
 
 
-@pytest.mark.parametrize("term", [EMAIL, EMAIL[:3], NAME, "7KQ29XMD", "7kq2"])
+@pytest.mark.parametrize("term", [EMAIL[:3], NAME, "7kq2"])
 @pytest.mark.parametrize("group", ["merchandisers", "ops"])
 def test_no_search_finds_rows_by_what_a_role_may_not_see(
     log_in: LogIn, order: Order, group: str, term: str
 ) -> None:
     client = log_in(group)
 
-    counts = {model: found(client.get(list_of(model), {"q": term})) for model in MODELS}
+    searched = [model for model in MODELS if has_search(model)]
+    counts = {model: found(client.get(list_of(model), {"q": term})) for model in searched}
 
     assert counts[Order] == (1 if group == "ops" else None)
     assert counts[Hold] == (1 if group == "ops" and term != NAME else 0)
     if group == "merchandisers":
         named = {AuditEntry} if term.lower() in "7kq29xmd" else set()  # which shows the order's number
-        assert {model for model, count in counts.items() if count and has_search(model)} == named
+        assert {model for model, count in counts.items() if count} == named
 
 
 def has_search(model: type[Model]) -> bool:
@@ -213,8 +214,8 @@ def test_one_permission_shows_and_finds_nothing_of_other_models(order: Order, mo
     shown = site.shown_relations
     assert [path for path in paths if leaves(model, path) and visibility.first_name(path) not in shown] == []
     assert client.get(list_of(model)).status_code == 200
-    for column in range(1, len(site.get_list_display(request)) + 1):
-        assert client.get(list_of(model), {"o": column}).status_code == 200
+    columns = range(1, len(site.get_list_display(request)) + 1)
+    assert client.get(list_of(model), {"o": ".".join(map(str, columns))}).status_code == 200
     if model._meta.model_name not in CUSTOMERS_MODELS:
         own = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
         for page in pages():
