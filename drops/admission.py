@@ -14,7 +14,7 @@ from drops.models import Ceiling, Drop
 
 AHEAD_SECONDS = 10  # how far ahead of what payments and fleets can do in that time shoppers may be admitted
 OVERBOOKING_FACTOR = 1.2  # shoppers admitted per hold that the free units could fill
-CALLS_PER_PAYMENT = 3  # to Stripe: create, confirm, capture
+CALLS_PER_PAYMENT = 4  # to Stripe: create, confirm, retrieve after 3-D Secure, capture
 
 
 def set_ceiling(

@@ -10,7 +10,16 @@ from celery import Task, current_app, shared_task
 from kombu.exceptions import ChannelError
 
 from payments import invariants
-from payments.processing import advance, money_alerts, notices, rate_limit, recovery, refunds, webhooks
+from payments.processing import (
+    advance,
+    money_alerts,
+    notices,
+    outcomes,
+    rate_limit,
+    recovery,
+    refunds,
+    webhooks,
+)
 
 MAX_ORDERS_PER_SWEEP = 60  # about what the rate limit allows until the next sweep
 MIN_WAIT_SECONDS, MAX_WAIT_SECONDS = 1.0, 2.0  # before a rate-limited order is tried again
@@ -69,6 +78,7 @@ def watch_money(**_: object) -> int:
         money_alerts.resolve_finished,
         refunds.list_due,
         notices.write_due,
+        outcomes.mail_unseen,
         invariants.raise_alerts,
     ]
     broken, failures = 0, []

@@ -10,6 +10,7 @@ urlpatterns = [
     path("holds/<str:token>/quote/", views.quote, name="quote"),
     path("holds/<str:token>/change/", views.change_hold, name="change-hold"),
     path("holds/<str:token>/give-back/", views.release_hold, name="give-back"),
+    path("orders/return/<str:token>/", views.payment_return, name="payment-return"),
     path("orders/<str:token>/", views.order_page, name="order"),
     path("orders/<str:token>/state.json", views.order_state, name="order-state"),
 ]

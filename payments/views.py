@@ -4,8 +4,10 @@ These pages are one shopper's own and never cached. What a hold has become decid
 open → the checkout page; paying, allocated, returned → 303 to the order; released → 410.
 """
 
+import logging
 from datetime import timedelta
 
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -21,11 +23,13 @@ from payments import dispatch
 from payments.checkout import pricing, rendering, submission
 from payments.checkout.forms import CheckoutForm, choose_country
 from payments.checkout.refusals import CheckoutRefused, ChoiceFixed
-from payments.models import Order, Payment
+from payments.models import Attempt, Order, Payment
 from payments.orders import links, pages, queries, status
 from payments.orders.queries import HoldDetails, OrderDetails
 from payments.processing import gateway, webhooks
 from shop.core import caching, problems
+
+log = logging.getLogger(__name__)
 
 STALLED_AFTER = timedelta(seconds=10)  # without a change; then the order page asks a worker to advance it
 STATES_THAT_STALL = (
@@ -44,6 +48,8 @@ def checkout_page(request: HttpRequest, token: str) -> HttpResponse:
         return redirect_to_order(details.order)
     if not details.hold.is_payable(now=timezone.now()):
         return rendering.render_hold_ended(request, details.hold)
+    if details.order is not None:
+        note_outcome(details.order, status.derive(order=details.order))  # the page says that it was declined
     country = choose_country(requested=request.GET.get("country"), order=details.order)
     price = pricing.quote(items=details.items, currency=details.hold.currency, country=country)
     form = CheckoutForm.for_page(details=details, country=country, total=price.total)
@@ -132,16 +138,39 @@ def order_page(request: HttpRequest, token: str) -> HttpResponse:
     """Show the order's status; the page's script asks again until that is final."""
     details = order_or_404(token)
     order_status = status.derive(order=details.order)
-    return pages.render_order(request, details=details, token=token, order_status=order_status)
+    note_outcome(details.order, order_status)
+    page = pages.render_order(request, details=details, token=token, order_status=order_status)
+    if order_status.name == status.StatusName.ACTION:
+        return rendering.allow_card_form(page)  # Stripe's script shows the bank's page in it
+    return page
+
+
+@require_safe
+def payment_return(request: HttpRequest, token: str) -> HttpResponse:
+    """Lead a browser that comes back from the bank's page to its order. The address works once."""
+    try:
+        attempt = queries.attempt(uuid=links.read_return_token(token))
+    except (tokens.InvalidToken, Attempt.DoesNotExist):
+        raise Http404 from None
+    order = attempt.payment.order
+    if not queries.mark_as_returned(attempt=attempt):
+        return rendering.render_used_return(request, order=order)
+    dispatch.enqueue_advance(order=order)
+    return redirect_to_order(order)
 
 
 @require_safe
 def order_state(request: HttpRequest, token: str) -> HttpResponse:
-    """Return the order's status to its page's script; have a worker advance an order that has stalled."""
+    """Return the order's status to its page's script; have a worker advance an order that has stalled.
+
+    With `bank=done`, the shopper has answered on the bank's page, so Stripe knows more than we do.
+    """
     order = order_or_404(token).order
-    if has_stalled(order.payment):
+    is_back = request.GET.get("bank") == "done" and order.payment.state == Payment.State.ACTION
+    if is_back or has_stalled(order.payment):
         dispatch.enqueue_advance(order=order)
     order_status = status.derive(order=order)
+    note_outcome(order, order_status)
     answer = {"state": order_status.name, "message": order_status.message, "final": order_status.final}
     return caching.private(JsonResponse(answer))
 
@@ -171,6 +200,18 @@ def order_or_404(token: str) -> OrderDetails:
         return queries.order_details(uuid=links.read_order_token(token))
     except (tokens.InvalidToken, Order.DoesNotExist):
         raise Http404 from None
+
+
+def note_outcome(order: Order, order_status: status.OrderStatus) -> None:
+    """Record that the shopper's page shows a decline, or that the order isn't paid and never will be."""
+    if order_status.name not in status.UNPAID:
+        return
+    try:
+        queries.mark_outcome_seen(payment=order.payment)
+    except (
+        DatabaseError
+    ):  # the page can be read while the database takes no writes; an email comes, too, then
+        log.warning("order %s: that its outcome was shown could not be recorded", order, exc_info=True)
 
 
 def has_stalled(payment: Payment) -> bool:

@@ -127,6 +127,17 @@ def render_refusal(request: HttpRequest, *, hold: Hold, token: str, refusal: Che
     return caching.private(page)
 
 
+def render_used_return(request: HttpRequest, *, order: Order) -> HttpResponse:
+    """Answer 410: somebody has come back from the bank by this address before."""
+    context = {
+        "title": _("This link has been used."),
+        "reason": _("Go back to the page on which you paid, or open the link in the email about your order."),
+        "links": [{"url": reverse("drop", args=[order.hold.drop.slug]), "text": _("Back to the drop")}],
+    }
+    response = theme.render(request, "refusal.html", context, product=order.hold.drop.product, status=410)
+    return caching.private(response)
+
+
 def render_choices(request: HttpRequest, *, details: HoldDetails, token: str) -> HttpResponse:
     """Render the page of choices again, with what is held chosen."""
     page = queries.cached_page(slug=details.hold.drop.slug)

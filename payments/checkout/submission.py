@@ -109,6 +109,7 @@ def save_order(*, hold: Hold, items: list[LineItem], address: Address, quote: pr
     if quote.total != order.total:
         raise CountryFixed  # the PaymentIntent's amount was fixed when it was created
     Order.objects.filter(pk=order.pk).update(**asdict(address))
+    Payment.objects.filter(order=order).update(outcome_seen_at=None)  # what comes next is yet to be seen
     return order
 
 

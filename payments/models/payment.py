@@ -129,6 +129,11 @@ class Payment(models.Model):
                 name="payments_under_way",
             ),
             models.Index(fields=["changed_at"], condition=~Q(notice_due=""), name="notices_to_write"),
+            models.Index(
+                fields=["changed_at"],
+                condition=Q(state="voided", outcome_seen_at=None),
+                name="voids_that_nobody_saw",
+            ),
             models.Index(fields=["card_last4"], condition=~Q(card_last4=""), name="payments_by_last_digits"),
             models.Index(
                 fields=["refund_due_at"], condition=Q(refund_due_at__isnull=False), name="refunds_due"

@@ -7,8 +7,8 @@ from django.template.loader import render_to_string
 from django.utils.translation import override
 
 from drops import queries
-from payments.models import Order
-from payments.orders import line_items, links
+from payments.models import Order, Payment
+from payments.orders import line_items, links, status
 from shop import shipping
 from shop.core import outbox
 
@@ -32,6 +32,16 @@ def put_cancellation(*, order: Order) -> None:
     """Put the email about a cancelled drop into the outbox, once per paid order."""
     with override(order.language):
         _put(order=order, kind="order cancelled", template="mail/order_cancelled", context={})
+
+
+def put_outcome(*, order: Order) -> None:
+    """Put the email that an order wasn't paid into the outbox, once for each decline and for the end."""
+    kind = "payment ended"
+    if order.payment.state != Payment.State.VOIDED:
+        kind = f"payment declined {order.payment.declines}"
+    with override(order.language):
+        context = {"outcome": status.derive(order=order)}
+        _put(order=order, kind=kind, template="mail/order_unpaid", context=context)
 
 
 def _put(*, order: Order, kind: str, template: str, context: dict[str, Any]) -> None:

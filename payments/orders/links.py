@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from drops import tokens
 from drops.waitingroom.protocol import tickets
-from payments.models import Order
+from payments.models import Attempt, Order
 
 
 def order_token(uuid: UUID) -> str:
@@ -17,10 +17,25 @@ def order_token(uuid: UUID) -> str:
 
 def read_order_token(token: str) -> UUID:
     """Return the order's uuid. Raises drops.tokens.InvalidToken."""
+    return _read("order", token)
+
+
+def _read(kind: str, token: str) -> UUID:
     try:
-        return UUID(bytes=tickets.read("order", "", token, tokens.keyring("hold")))
+        return UUID(bytes=tickets.read(kind, "", token, tokens.keyring("hold")))
     except (tickets.InvalidSignature, ValueError):
         raise tokens.InvalidToken from None
+
+
+def return_url(attempt: Attempt) -> str:
+    """Return the address to which the bank's page leads back. It works once, and isn't the order's own."""
+    token = tickets.sign("return", "", attempt.uuid.bytes, tokens.keyring("hold"))
+    return f"{settings.SHOP_ORIGIN}{reverse('payment-return', args=[token])}"
+
+
+def read_return_token(token: str) -> UUID:
+    """Return the attempt's uuid. Raises drops.tokens.InvalidToken."""
+    return _read("return", token)
 
 
 def order_path(order: Order) -> str:

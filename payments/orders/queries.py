@@ -11,10 +11,11 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection
+from django.db.models.functions import Now
 
 from drops import queries
 from drops.models import Hold
-from payments.models import Order, Payment
+from payments.models import Attempt, Order, Payment
 from payments.orders import line_items
 from payments.orders.line_items import LineItem
 from shop.core import sql
@@ -68,6 +69,22 @@ def payment(*, order_id: int) -> Payment:
     if order is None:
         raise Order.DoesNotExist(f"There is no order {order_id}.")
     return order.payment
+
+
+def attempt(*, uuid: UUID) -> Attempt:
+    """Return an attempt, with its payment, order and hold loaded. Raises Attempt.DoesNotExist."""
+    return Attempt.objects.select_related("payment__order__hold__drop__product").get(uuid=uuid)
+
+
+def mark_as_returned(*, attempt: Attempt) -> bool:
+    """Use up the address to which the bank's page leads back; return False if it was used before."""
+    return bool(Attempt.objects.filter(pk=attempt.pk, returned_at=None).update(returned_at=Now()))
+
+
+def mark_outcome_seen(*, payment: Payment) -> None:
+    """Record that a page has shown what became of the payment, so that no email has to tell."""
+    if payment.outcome_seen_at is None:
+        Payment.objects.filter(pk=payment.pk, outcome_seen_at=None).update(outcome_seen_at=Now())
 
 
 def _details(*, where: str, value: UUID) -> HoldDetails | None:

@@ -24,17 +24,25 @@ DECLINE_MESSAGES: dict[str, Promise] = {
         "Your bank declined the payment: the security code (CVC) is incorrect. You haven't been charged."
     ),
     "authentication_required": _(
-        "Your bank wants to confirm this payment with you, which this shop can't do. "
+        "Your bank declined the payment, because it couldn't confirm it with you. "
         "You haven't been charged; please use another card."
     ),
     Attempt.CARD_AGAIN: _(
         "Your card details couldn't be read. Please enter them again. You haven't been charged."
     ),
 }
+REFUSED_AT_THE_BANK = _(
+    "The payment wasn't confirmed with your bank. You haven't been charged; you can try again or use another card."
+)
+DECLINE_MESSAGES |= {
+    "payment_intent_authentication_failure": REFUSED_AT_THE_BANK,  # Stripe's code
+    "authentication_failed": REFUSED_AT_THE_BANK,
+}
 DECLINED_MESSAGE = _("Your bank declined the payment. You haven't been charged.")
 ASKING_MESSAGE = _(
     "We're waiting for your bank. Please don't pay again; this page updates by itself. You can't be charged twice."
 )
+ACTION_MESSAGE = _("Your bank wants you to confirm this payment. You haven't been charged yet.")
 CANCELLING_MESSAGE = _(
     "This drop was cancelled while your bank was being asked. If you're charged, the shop will refund you. "
     "Please don't pay again; this page updates by itself."
@@ -55,6 +63,10 @@ VOIDED_MESSAGES: dict[str, Promise] = {
         "Your bank wants to confirm this payment with you, which this shop can't do. "
         "You haven't been charged. Your hold has been released."
     ),
+    Payment.VoidReason.NOT_AUTHENTICATED: _(
+        "The payment wasn't confirmed with your bank within ten minutes. "
+        "You haven't been charged. Your hold has been released."
+    ),
     Payment.VoidReason.WITHDRAWN: _(
         "We couldn't reach your bank in time. You haven't been charged. Your hold has been released."
     ),
@@ -72,6 +84,7 @@ VOIDED_MESSAGES: dict[str, Promise] = {
 
 class StatusName(TextChoices):
     ASKING = "asking"  # the bank is being asked, or will be
+    ACTION = "action"  # the shopper must confirm the payment at the bank (3-D Secure)
     DECLINED = "declined"  # the hold is open again, for another attempt
     PLACED = "placed"  # final: paid
     OVER = "over"  # final: not paid, and never will be
@@ -79,7 +92,15 @@ class StatusName(TextChoices):
     REFUND_DUE = "refund due"  # final: paid, and the drop is cancelled
 
 
+UNPAID = (StatusName.DECLINED, StatusName.OVER)
 FINAL_STATUSES = (StatusName.PLACED, StatusName.OVER, StatusName.REFUND_DUE)
+
+
+# What the state of the payment alone says.
+BY_PAYMENT: dict[str, tuple[StatusName, Promise]] = {
+    Payment.State.CAPTURED: (StatusName.PLACED, _("Paid. It's yours.")),
+    Payment.State.ACTION: (StatusName.ACTION, ACTION_MESSAGE),
+}
 
 
 @dataclass(frozen=True)
@@ -100,8 +121,9 @@ def derive(*, order: Order) -> OrderStatus:
     payment, hold = order.payment, order.hold
     if hold.cancelled and payment.state != Payment.State.VOIDED:
         return derive_cancelled(order=order)
-    if payment.state == Payment.State.CAPTURED:
-        return OrderStatus(StatusName.PLACED, str(_("Paid. It's yours.")))
+    if payment.state in BY_PAYMENT:
+        name, message = BY_PAYMENT[payment.state]
+        return OrderStatus(name, str(message))
     if payment.state == Payment.State.VOIDED:
         reason = payment.void_reason or Payment.VoidReason.RELEASED
         return OrderStatus(StatusName.OVER, str(VOIDED_MESSAGES[reason]))

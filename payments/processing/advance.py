@@ -1,9 +1,9 @@
 """Advancing an order: `advance_order` takes its payment from state to state until it must wait or is final.
 
     new ─create─▶ created ─confirm─▶ confirming ─▶ authorised ─decision─▶ capturing ─▶ captured
-                     ▲                   │              └──────▶ voiding ─▶ voided
-                     └──1st, 2nd decline─┤                          ▲
-                                         └─3rd, action required─────┘
+                     ▲                  │ ▲             └──────▶ voiding ─▶ voided
+                     │                  │ └─▶ action (3-D Secure)──▶┤
+                     └─1st, 2nd decline─┴─3rd───────────────────────┘
 
 A worker that advances an order holds its lease, and renews it before each call. Each change of state is a
 guarded UPDATE, committed before the call to Stripe that it announces, and each call carries an idempotency
@@ -16,13 +16,18 @@ from collections.abc import Callable, Collection
 
 from payments.models import Payment
 from payments.orders import queries
-from payments.processing import authorising, capturing, gateway, lease, money_alerts
+from payments.processing import authentication, authorising, capturing, gateway, lease, money_alerts
 from payments.processing.transitions import StateChanged
 
 log = logging.getLogger(__name__)
 
 NEW, CREATED, CONFIRMING = Payment.State.NEW, Payment.State.CREATED, Payment.State.CONFIRMING
-AUTHORISED, CAPTURING, VOIDING = Payment.State.AUTHORISED, Payment.State.CAPTURING, Payment.State.VOIDING
+ACTION, AUTHORISED, CAPTURING, VOIDING = (
+    Payment.State.ACTION,
+    Payment.State.AUTHORISED,
+    Payment.State.CAPTURING,
+    Payment.State.VOIDING,
+)
 # What the queue `checkout` does; the queue `capture` does the rest.
 AUTHORISING_STATES: Collection[str] = (NEW, CREATED, CONFIRMING)
 # Each step returns whether the next one may follow at once. A state without a step is final.
@@ -30,9 +35,10 @@ STEPS: dict[str, Callable[[Payment], bool]] = {
     NEW: authorising.create_intent,
     CREATED: authorising.confirm_queued_attempt,
     CONFIRMING: authorising.retrieve_and_settle,
+    ACTION: authentication.settle_action,
     AUTHORISED: capturing.begin_capture_or_void,
     CAPTURING: capturing.capture_intent,
-    VOIDING: capturing.cancel_intent,
+    VOIDING: authentication.cancel_or_allocate,
 }
 
 

@@ -6,7 +6,6 @@ Each step returns whether the next step may follow at once.
 import logging
 from datetime import timedelta
 
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 from django.db.models.functions import Now
@@ -15,6 +14,7 @@ from django.utils import timezone
 from drops import holds
 from drops.models import Drop, Hold
 from payments.models import Attempt, Payment
+from payments.orders import links
 from payments.processing import gateway, money_alerts, rate_limit
 from payments.processing.capturing import record_void
 from payments.processing.transitions import (
@@ -33,6 +33,9 @@ log = logging.getLogger(__name__)
 UNSENT_LIMIT = timedelta(minutes=10)  # an attempt that waited longer is withdrawn, and never sent
 ALERT_AFTER = timedelta(minutes=10)  # without an answer from the bank; nothing is concluded from that
 MAX_DECLINES = 3
+ACTION_LIMIT = timedelta(minutes=10)  # for the shopper to confirm the payment at the bank (3-D Secure)
+# Stripe's code for a shopper who didn't; there is no charge then.
+AUTHENTICATION_FAILURE = "payment_intent_authentication_failure"
 UNCONFIRMED_STATUSES = {"requires_payment_method", "requires_confirmation"}
 
 
@@ -113,8 +116,9 @@ def retrieve_and_settle(payment: Payment) -> bool:
     intent = retrieve_intent(payment)
     if intent.status not in UNCONFIRMED_STATUSES:
         return settle_confirm(payment, attempt, intent)
-    if intent.charge_id not in {"", payment.charge_id}:
-        return record_decline(payment, attempt, intent, intent.decline_code)  # a new charge, which failed
+    has_new_charge = intent.charge_id not in {"", payment.charge_id}  # which failed
+    if has_new_charge or intent.decline_code == AUTHENTICATION_FAILURE:
+        return record_decline(payment, attempt, intent, intent.decline_code)
     prepare_call(payment, operation=rate_limit.CONFIRM)
     return confirm(payment, attempt)
 
@@ -126,7 +130,7 @@ def confirm(payment: Payment, attempt: Attempt) -> bool:
             intent_id=payment.intent_id or "",
             token=attempt.confirmation_token,
             key=idempotency_key(payment, f"confirm:{attempt.uuid}"),
-            return_url=f"{settings.SHOP_ORIGIN}/",
+            return_url=links.return_url(attempt),
         )
     except gateway.CardDeclined as declined:
         return record_decline(payment, attempt, declined.intent, declined.code)
@@ -146,10 +150,7 @@ def settle_confirm(payment: Payment, attempt: Attempt, intent: gateway.Intent) -
     if intent.status in {"requires_capture", "succeeded"}:
         return record_authorisation(payment, attempt, intent)
     if intent.status == "requires_action":
-        with transaction.atomic():
-            end_attempt(attempt, Attempt.State.DECLINED, "authentication_required")
-            change_state(payment, Payment.State.VOIDING, void_reason=Payment.VoidReason.ACTION)
-        return True
+        return record_action(payment, attempt, intent)
     if intent.status == "canceled":
         record_void(payment)
         return False
@@ -157,6 +158,24 @@ def settle_confirm(payment: Payment, attempt: Attempt, intent: gateway.Intent) -
     log.warning("order %s: its PaymentIntent is %s", payment.order, intent.status)
     if attempt.sent_at is not None and attempt.sent_at + ALERT_AFTER < timezone.now():
         money_alerts.try_raising(money_alerts.still_processing, payment)
+    return False
+
+
+def record_action(payment: Payment, attempt: Attempt, intent: gateway.Intent) -> bool:
+    """Record that the shopper must confirm the payment at the bank (3-D Secure), within ACTION_LIMIT.
+
+    The hold stays as it is meanwhile. The order's page needs the client secret to show the bank's page.
+    """
+    with transaction.atomic():
+        sent = Attempt.objects.filter(pk=attempt.pk, state__in=[Attempt.State.SENT, Attempt.State.UNKNOWN])
+        if not sent.update(state=Attempt.State.ACTION):
+            raise StateChanged
+        change_state(
+            payment,
+            Payment.State.ACTION,
+            client_secret=intent.client_secret,
+            action_ends_at=Now() + ACTION_LIMIT,
+        )
     return False
 
 
@@ -174,6 +193,11 @@ def record_authorisation(payment: Payment, attempt: Attempt, intent: gateway.Int
             decision=payment.decision,
             void_reason=void_reason,
             charge_id=intent.charge_id,
+            card_brand=intent.card.brand,
+            card_last4=intent.card.last4,
+            wallet=intent.card.wallet,
+            three_d_secure=intent.card.three_d_secure,
+            capture_before=intent.card.capture_before,
         )
     return True
 

@@ -9,7 +9,7 @@ assumes a result.
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, cast
 
@@ -18,6 +18,17 @@ import stripe
 from django.conf import settings
 
 stripe.enable_telemetry = False
+
+
+@dataclass(frozen=True)
+class Card:
+    """The card or wallet of a charge, as far as it was asked for along with its intent."""
+
+    brand: str = ""
+    last4: str = ""
+    wallet: str = ""  # "apple_pay", "google_pay", "link" …
+    three_d_secure: str = ""  # its result: "authenticated", "attempt_acknowledged" …
+    capture_before: datetime | None = None  # when the authorisation ends
 
 
 @dataclass(frozen=True)
@@ -30,7 +41,9 @@ class Intent:
     amount_received: int
     currency: str
     livemode: bool
+    client_secret: str
     charge_id: str
+    card: Card
     decline_code: str
     order: str  # the uuid of our order, from its metadata
     shop: str  # the deployment that created it, from its metadata
@@ -93,8 +106,19 @@ def create(*, amount: int, currency: str, order: str, key: str, description: str
 
 
 def confirm(*, intent_id: str, token: str, key: str, return_url: str) -> Intent:
-    """Confirm with a ConfirmationToken."""
-    return call(f"/{intent_id}/confirm", idempotency_key=key, confirmation_token=token, return_url=return_url)
+    """Confirm with a ConfirmationToken.
+
+    If the bank wants to authenticate the shopper, that can be done in the shop's own page; where the bank
+    needs a page of its own, it leads back to `return_url`.
+    """
+    return call(
+        f"/{intent_id}/confirm",
+        idempotency_key=key,
+        confirmation_token=token,
+        return_url=return_url,
+        use_stripe_sdk=True,
+        expand=["latest_charge"],
+    )
 
 
 def capture(*, intent_id: str, key: str) -> Intent:
@@ -106,7 +130,7 @@ def cancel(*, intent_id: str, key: str) -> Intent:
 
 
 def retrieve(*, intent_id: str) -> Intent:
-    return call(f"/{intent_id}", method="get")
+    return call(f"/{intent_id}", method="get", expand=["latest_charge"])
 
 
 def intents(*, since: datetime) -> Iterator[Intent]:
@@ -174,6 +198,19 @@ def intent_of(error: stripe.StripeError) -> Intent | None:
     return intent_from_json(body) if body else None
 
 
+def card_from_json(charge: dict[str, Any]) -> Card:
+    """Return what a Charge's JSON says about its card."""
+    card = (charge.get("payment_method_details") or {}).get("card") or {}
+    ends = card.get("capture_before")
+    return Card(
+        brand=card.get("brand") or "",
+        last4=card.get("last4") or "",
+        wallet=(card.get("wallet") or {}).get("type") or "",
+        three_d_secure=(card.get("three_d_secure") or {}).get("result") or "",
+        capture_before=datetime.fromtimestamp(ends, UTC) if ends else None,
+    )
+
+
 def intent_from_json(body: dict[str, Any]) -> Intent:
     """Return the Intent that a PaymentIntent's JSON describes."""
     charge = body.get("latest_charge") or ""  # its id, or the whole charge if that was asked for
@@ -186,7 +223,9 @@ def intent_from_json(body: dict[str, Any]) -> Intent:
         amount_received=body.get("amount_received") or 0,
         currency=body["currency"].upper(),
         livemode=body["livemode"],
+        client_secret=body.get("client_secret") or "",
         charge_id=charge if isinstance(charge, str) else charge["id"],
+        card=Card() if isinstance(charge, str) else card_from_json(charge),
         decline_code=last_error.get("decline_code") or last_error.get("code") or "",
         order=metadata.get("order", ""),
         shop=metadata.get("shop", ""),

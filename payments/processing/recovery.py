@@ -18,6 +18,7 @@ from payments.processing.authorising import UNSENT_LIMIT
 UNSENT_AFTER = timedelta(seconds=10)  # by then its task should have sent it, rate limit included
 STALLED_AFTER = timedelta(seconds=2)  # without a change and without a lease
 CLAIM_DURATION = timedelta(seconds=5)
+ACTION_POLL = timedelta(seconds=30)  # how often Stripe is asked about a shopper who is at the bank
 
 
 def orders_with_unsent_attempts(*, max_orders: int) -> list[int]:
@@ -63,8 +64,12 @@ def withdraw(*, attempt: Attempt, void_reason: str = Payment.VoidReason.WITHDRAW
 
 def claim_stalled(*, max_orders: int) -> list[int]:
     """Claim the orders whose payment has not changed for a while although it should; return their ids."""
+    at_the_bank = Q(state=Payment.State.ACTION, action_ends_at__gt=Now())
+    asked_lately = Q(changed_at__gt=Now() - ACTION_POLL) | Q(checked_at__gt=Now() - ACTION_POLL)
     stalled = Payment.objects.filter(
         ~Q(state__in=Payment.FINAL),
+        # Webhooks tell what a shopper did at the bank; asking for each of them all the time would cost calls.
+        ~(at_the_bank & asked_lately) | Q(order__hold__drop__cancelled_at__isnull=False),
         # A payment in these two states waits for its shopper or for its own task, unless its hold is gone.
         ~Q(state__in=[Payment.State.NEW, Payment.State.CREATED]) | Q(order__hold__state=Hold.State.RELEASED),
         Q(checked_at=None) | Q(checked_at__lt=Now() - CLAIM_DURATION),

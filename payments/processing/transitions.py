@@ -14,6 +14,8 @@ class StateChanged(Exception):
 
 def change_state(payment: Payment, state: Payment.State, **fields: Any) -> None:
     """Move the payment on from the state that it was read in, and write the fields. Raises StateChanged."""
+    if payment.state == Payment.State.ACTION:
+        fields |= {"client_secret": "", "action_ends_at": None}  # of no use to anybody any more
     # One UPDATE decides between two workers: only the first finds the payment in its old state.
     unmoved = Payment.objects.filter(pk=payment.pk, state=payment.state)
     if not unmoved.update(state=state, changed_at=Now(), **fields):

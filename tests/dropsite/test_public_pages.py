@@ -26,6 +26,7 @@ PERSONAL = {
     "quote",
     "change-hold",
     "give-back",
+    "payment-return",
     "order",
     "order-state",
 }

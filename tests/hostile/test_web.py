@@ -80,8 +80,9 @@ ROUTES = {
     "holds/<str:token>/quote/": Route(query=("country",)),
     "holds/<str:token>/change/": Route(form=QUANTITIES, cookies=("csrf",)),
     "holds/<str:token>/give-back/": Route(form=(CSRF,), cookies=("csrf",)),
+    "orders/return/<str:token>/": Route(),
     "orders/<str:token>/": Route(),
-    "orders/<str:token>/state.json": Route(),
+    "orders/<str:token>/state.json": Route(query=("bank",)),
 }
 LOGIN = Route(
     form=("username", "password", "code", "next", CSRF),
@@ -124,7 +125,13 @@ class World:
         self.person = User.objects.create_user("ada", password="pw", is_staff=True)
         self.slug = drop.slug
         self.edition = str(drop.editions.get().pk)
-        self.arguments = {"slug": drop.slug, "token": hold_token, "order": links.order_token(ordered.uuid)}
+        back = links.return_url(ordered.payment.attempts.get())
+        self.arguments = {
+            "slug": drop.slug,
+            "token": hold_token,
+            "order": links.order_token(ordered.uuid),
+            "return": back.split("/")[-2],
+        }
         self.cookies = {
             "hold": hold_token,
             "held": "1",
@@ -137,6 +144,7 @@ class World:
             "next": "/admin/",
             "page": "1",
             "country": "DE",
+            "bank": "done",
             CSRF: SECRET,
         }
         self.fields |= {name: str(value) for name, value in GOOD.items()} | {f"quantity-{self.edition}": "1"}
@@ -148,7 +156,7 @@ class World:
         def fill(found: re.Match[str]) -> str:
             argument = found[1] or found[2]
             if name.startswith("orders/"):
-                argument = "order"
+                argument = "return" if name.startswith("orders/return/") else "order"
             arguments.append(self.arguments.get(argument, "1").encode())
             return arguments[-1].decode()
 

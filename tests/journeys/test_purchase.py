@@ -10,6 +10,8 @@ from tests.servers import until
 
 DECLINED = "4000 0000 0000 0002"
 GOOD = "4242 4242 4242 4242"
+ASKS_IN_THE_PAGE = "4000 0000 0000 3220"  # the bank wants the shopper to confirm the payment
+ASKS_ON_ITS_OWN_PAGE = "4000 0000 0000 3063"
 
 
 def pay(page: Page, number: str) -> None:
@@ -67,40 +69,61 @@ def wait_for_mail(stack: RunningStack, words: str) -> None:
     until(lambda: words in read(address).read().decode(), f"a mail that says {words}")
 
 
-def test_buys_one_after_a_decline(stack: RunningStack, lobby: str, visit: Visit, look: Look) -> None:
+def test_buys_after_a_decline_and_with_the_bank_asking(
+    stack: RunningStack, lobby: str, visit: Visit, look: Look
+) -> None:
+    """On a phone the tab is closed while the shopper is in the bank's app, which then opens a new one."""
     shop = stack.environment["SHOP_ORIGIN"]
-    pages = [visit(size) for size in SIZES]
-    for page in pages:
+    phone, desktop = (visit(size) for size in SIZES)
+    for page in (phone, desktop):
         page.goto(shop)
         expect(page.locator("#main")).to_have_attribute("data-slug", lobby)
         expect(page.locator("#state")).to_have_attribute("data-now", "lobby")
         join(page, look)
-    for page in pages:
-        enter(page, look)
-        buy_after_a_decline(page, look, stack)
-        page.goto(f"{shop}/drops/{lobby}/")
-        expect(page.get_by_role("link", name="Yours: No.")).to_be_visible()
-        look(page, "yours")
+
+    enter(desktop, look)
+    be_declined(desktop, look)
+    pay(desktop, ASKS_IN_THE_PAGE)
+    bank = desktop.frame_locator("dialog iframe")
+    expect(bank.get_by_role("button", name="Confirm")).to_be_visible()
+    look(desktop, "confirm with your bank")
+    bank.get_by_role("button", name="Confirm").click()
+    see_the_order(desktop, look, stack)
+    desktop.goto(f"{shop}/drops/{lobby}/")
+    expect(desktop.get_by_role("link", name="Yours: No.")).to_be_visible()
+    look(desktop, "yours")
+
+    enter(phone, look)
+    look(phone, "checkout")
+    fill_address(phone)
+    pay(phone, ASKS_ON_ITS_OWN_PAGE)
+    phone.wait_for_url("**/bank/**")
+    at_the_bank = phone.url
+    phone.close()
+    app = visit("phone")
+    app.goto(at_the_bank)
+    app.get_by_role("button", name="Confirm").click()
+    app.wait_for_url("**/orders/*/")
+    see_the_order(app, look, stack)
 
 
-def buy_after_a_decline(page: Page, look: Look, stack: RunningStack) -> None:
-    """Pay on the checkout page with a card that is declined and then with a good one."""
+def be_declined(page: Page, look: Look) -> None:
+    """Pay on the checkout page with a card that is declined, and go back to it."""
     look(page, "checkout")
     fill_address(page)
-
     pay(page, DECLINED)
     expect(page.get_by_text("Your bank declined the payment. You haven't been charged.")).to_be_visible()
     look(page, "declined")
-
     again = page.get_by_role("link", name="Try again")
     if again.is_visible():
         again.click()
-    pay(page, GOOD)
+
+
+def see_the_order(page: Page, look: Look, stack: RunningStack) -> None:
+    """The page says that the piece is the shopper's, an email does too, and so does the page later."""
     expect(page.get_by_role("heading", name=re.compile(r"^Yours: No\. [\d,]+ of [\d,]+"))).to_be_visible()
     look(page, "placed")
-
-    order = page.locator("dd").first.inner_text()
-    wait_for_mail(stack, order)
+    wait_for_mail(stack, page.locator("dd").first.inner_text())
     page.reload()
     expect(page.get_by_role("heading", name="Yours: No.")).to_be_visible()
 

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.db import OperationalError
 from django.http import HttpRequest
@@ -20,7 +21,7 @@ from payments import views as payment_views
 from payments.checkout import rendering
 from payments.checkout.refusals import CheckoutRefused
 from payments.models import Attempt, Order
-from payments.orders import emails, status
+from payments.orders import emails, links, status
 from shop.core.models import Email
 from shop.models import Product
 from tests.drops.views.shopping import let_in
@@ -177,6 +178,9 @@ def orders(client: Client) -> Iterator[Page]:
         )
         if hold == "open":
             yield f"checkout again, {code}", html(client.get(address(order.hold)))
+    back = urlsplit(links.return_url(order.payment.attempts.get())).path
+    client.get(back)
+    yield "back from the bank again", html(client.get(back))
     order = new_order(client, index=1000)
     emails.put_confirmation(order=order)
     email = Email.objects.get()
@@ -196,6 +200,7 @@ def new_order(client: Client, *, index: int) -> Order:
 def order_states() -> Iterator[tuple[str, str, dict[str, Any]]]:
     """(payment, hold, other fields) of every status that an order may have."""
     yield "new", "paying", {}
+    yield "action", "paying", {"action_ends_at": timezone.now(), "client_secret": "pi_1_secret_1"}
     yield "captured", "allocated", {}
     for reason in status.VOIDED_MESSAGES:
         yield "voided", "released", {"void_reason": reason}

@@ -251,6 +251,7 @@ class Api:
             params=params,
             object_id=request.object_id,
             account=self._config.secret_key,
+            origin=self._config.origin,
             livemode=request.livemode,
             is_public=request.is_public,
         )

@@ -15,6 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from . import config, errors, faults
 from .api import Api
+from .bank import Bank
 from .config import Config
 from .control import ControlApi
 from .delivery import WebhookSender
@@ -96,6 +97,7 @@ def build(settings: Config) -> Components:
     )
     routes = [
         *pages.routes(),
+        *Bank(config=settings, store=store, webhooks=webhooks).routes(),
         *control.routes(),
         *(_api_route(api, operation, settings) for operation in OPERATIONS),
         Route("/{rest:path}", _fallback(settings), methods=ALL_METHODS),

@@ -19,11 +19,21 @@ CONFIRM_SCHEMA: dict[str, parameters.Parser] = {
     "shipping": parameters.SHIPPING,
     "use_stripe_sdk": parameters.boolean,
 }
+AUTHENTICATION_FAILURE = "payment_intent_authentication_failure"
+AUTHENTICATED: StripeObject = {
+    "authentication_flow": "challenge",
+    "electronic_commerce_indicator": "05",
+    "exemption_indicator": None,
+    "result": "authenticated",
+    "result_reason": None,
+    "transaction_id": None,
+    "version": "2.2.0",
+}
 DECLINE_PARAMS = {"expired_card": "exp_month", "incorrect_cvc": "cvc"}
 
 
 def confirm(
-    transaction: Transaction, intent: StripeObject, params: dict[str, Any], *, account: str
+    transaction: Transaction, intent: StripeObject, params: dict[str, Any], *, account: str, origin: str
 ) -> StripeObject:
     """Attempt the payment.
 
@@ -49,7 +59,10 @@ def confirm(
     if card.requires_authentication and params.get("error_on_requires_action"):
         raise _decline(transaction, intent, payment_method, cards.AUTHENTICATION_REQUIRED)
     if card.requires_authentication:
-        return _require_action(transaction, intent, payment_method, return_url)
+        page = None
+        if return_url and (card.redirects or not params.get("use_stripe_sdk")):
+            page = f"{origin}/bank/{intent['id']}"
+        return _require_action(transaction, intent, payment_method, page=page, return_url=return_url)
     if card.decline:
         raise _decline(transaction, intent, payment_method, card.decline)
     return _authorise(transaction, intent, payment_method)
@@ -120,24 +133,23 @@ def _choose_payment_method(
 
 
 def _require_action(
-    transaction: Transaction, intent: StripeObject, payment_method: StripeObject, return_url: str | None
+    transaction: Transaction,
+    intent: StripeObject,
+    payment_method: StripeObject,
+    *,
+    page: str | None,
+    return_url: str | None,
 ) -> StripeObject:
-    """Ask for 3-D Secure.
-
-    The sandbox has no page for it, so the intent can only be canceled or confirmed again.
-    """
-    if return_url:
-        next_action: StripeObject = {
-            "redirect_to_url": {
-                "return_url": return_url,
-                "url": f"https://hooks.stripe.com/3d_secure_2/hosted?source={objects.new_id('src_')}",
-            },
-            "type": "redirect_to_url",
-        }
-    else:
+    """Ask for 3-D Secure: in the shop's page, or on the bank's `page`, which leads back to `return_url`."""
+    source = objects.new_id("src_")
+    next_action: StripeObject = {
+        "type": "use_stripe_sdk",
+        "use_stripe_sdk": {"source": source, "type": "three_d_secure_redirect"},
+    }
+    if page:
         next_action = {
-            "type": "use_stripe_sdk",
-            "use_stripe_sdk": {"source": objects.new_id("src_"), "type": "three_d_secure_redirect"},
+            "redirect_to_url": {"return_url": return_url, "url": f"{page}/{source}"},
+            "type": "redirect_to_url",
         }
     intent |= {
         "last_payment_error": None,
@@ -147,6 +159,44 @@ def _require_action(
     }
     transaction.save(intent)
     transaction.emit("payment_intent.requires_action", intent)
+    return intent
+
+
+def authenticate(
+    transaction: Transaction, intent: StripeObject, *, account: str, succeeds: bool
+) -> StripeObject:
+    """End an intent's 3-D Secure, as its shopper did on the bank's page; return the intent."""
+    payment_method, test_card = payment_methods.find(
+        transaction.store, intent["payment_method"], account=account, param="payment_method"
+    )
+    if not succeeds:
+        return _fail_authentication(transaction, intent, payment_method)
+    card = cards.BY_NAME[test_card]
+    if card.decline:
+        _decline(transaction, intent, payment_method, card.decline)
+        return intent
+    return _authorise(transaction, intent, payment_method, three_d_secure=AUTHENTICATED)
+
+
+def _fail_authentication(
+    transaction: Transaction, intent: StripeObject, payment_method: StripeObject
+) -> StripeObject:
+    """Record that the shopper didn't confirm the payment. No charge was tried."""
+    intent |= {
+        "last_payment_error": {
+            "code": AUTHENTICATION_FAILURE,
+            "doc_url": errors.doc_url(AUTHENTICATION_FAILURE),
+            "message": "The provided PaymentMethod has failed authentication. You can provide payment_method_data "
+            "or a new PaymentMethod to attempt to fulfill this PaymentIntent again.",
+            "payment_method": payment_method,
+            "type": "invalid_request_error",
+        },
+        "next_action": None,
+        "payment_method": None,
+        "status": "requires_payment_method",
+    }
+    transaction.save(intent)
+    transaction.emit("payment_intent.payment_failed", intent)
     return intent
 
 
@@ -186,8 +236,15 @@ def _decline(
     return errors.card_error(**fields, commits=True, payment_intent=intent, payment_method=payment_method)
 
 
-def _authorise(transaction: Transaction, intent: StripeObject, payment_method: StripeObject) -> StripeObject:
+def _authorise(
+    transaction: Transaction,
+    intent: StripeObject,
+    payment_method: StripeObject,
+    *,
+    three_d_secure: StripeObject | None = None,
+) -> StripeObject:
     charge = charges.create(intent=intent, payment_method=payment_method, decline=None)
+    charge["payment_method_details"]["card"]["three_d_secure"] = three_d_secure
     intent |= {
         "last_payment_error": None,
         "latest_charge": charge["id"],

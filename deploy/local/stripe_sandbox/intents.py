@@ -63,7 +63,7 @@ COPIED_PARAMETERS = (
 )
 
 
-def create(transaction: Transaction, params: dict[str, Any], *, account: str) -> StripeObject:
+def create(transaction: Transaction, params: dict[str, Any], *, account: str, origin: str) -> StripeObject:
     """Create an intent, and confirm it at once if `confirm` is true."""
     currency = params["currency"].lower()
     currencies.validate_amount(amount=params["amount"], currency=currency)
@@ -97,7 +97,7 @@ def create(transaction: Transaction, params: dict[str, Any], *, account: str) ->
     transaction.save(intent)
     transaction.emit("payment_intent.created", intent)
     if confirm_now:
-        return confirmation.confirm(transaction, intent, params, account=account)
+        return confirmation.confirm(transaction, intent, params, account=account, origin=origin)
     return intent
 
 

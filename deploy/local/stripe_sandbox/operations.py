@@ -18,6 +18,8 @@ class Call:
     object_id: str
     """The id in the path, or empty."""
     account: str
+    origin: str
+    """The sandbox's own, where the bank's page is."""
     livemode: bool
     """True only for a token created with the live publishable key, which no test key can find."""
     is_public: bool
@@ -77,7 +79,7 @@ def retrieve_payment_method(call: Call) -> StripeObject:
 
 
 def create_intent(call: Call) -> StripeObject:
-    return intents.create(call.transaction, call.params, account=call.account)
+    return intents.create(call.transaction, call.params, account=call.account, origin=call.origin)
 
 
 def retrieve_intent(call: Call) -> StripeObject:
@@ -106,7 +108,9 @@ def update_intent(call: Call) -> StripeObject:
 
 
 def confirm_intent(call: Call) -> StripeObject:
-    return confirmation.confirm(call.transaction, _intent(call), call.params, account=call.account)
+    return confirmation.confirm(
+        call.transaction, _intent(call), call.params, account=call.account, origin=call.origin
+    )
 
 
 def capture_intent(call: Call) -> StripeObject:

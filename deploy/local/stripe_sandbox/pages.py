@@ -33,6 +33,8 @@ class Pages:
             Route("/frame/card.js", self._file("card.js")),
             Route("/frame/card.css", self._file("card.css")),
             Route("/frame/card", self.card_frame),
+            Route("/frame/bank.css", self._file("bank.css")),
+            Route("/bank.js", self._file("bank.js")),
             Route("/_sandbox/page.css", self._file("page.css")),
             Route("/_sandbox/", self.overview),
         ]
@@ -46,7 +48,7 @@ class Pages:
             "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
             f"font-src {allowed}; frame-ancestors {allowed}; base-uri 'none'; form-action 'none'"
         )
-        return _html_response(body, policy)
+        return html_response(body, policy)
 
     async def overview(self, request: Request) -> Response:
         """The test cards and the latest intents."""
@@ -54,7 +56,7 @@ class Pages:
             cards="".join(_card_row(card) for card in cards.CARDS),
             intents="".join(self._intent_rows()) or '<tr><td colspan="5">No intents yet.</td></tr>',
         )
-        return _html_response(
+        return html_response(
             body, "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'"
         )
 
@@ -85,7 +87,7 @@ class Pages:
         return respond
 
 
-def _html_response(body: str, policy: str) -> Response:
+def html_response(body: str, policy: str) -> Response:
     headers = {"Content-Security-Policy": policy, "Cache-Control": "no-store"} | SECURITY_HEADERS
     return Response(body, headers=headers, media_type="text/html")
 

@@ -159,6 +159,14 @@ class SandboxProcess:
         token = self.token(payment_method)
         return self.client.v1.payment_intents.confirm(intent.id, {"confirmation_token": token})
 
+    def answer_bank(self, intent_id: str, result: str = "confirmed") -> requests.Response:
+        """Press a button on the bank's page, as the shopper does: "confirmed" or "refused"."""
+        action: Any = self.client.v1.payment_intents.retrieve(intent_id).to_dict()["next_action"]
+        url = f"{self.base}/bank/{intent_id}/{action.get('use_stripe_sdk', {}).get('source')}"
+        if action["type"] == "redirect_to_url":
+            url = action["redirect_to_url"]["url"]
+        return self.http.post(url, data={"result": result}, allow_redirects=False, timeout=5)
+
     def _is_up(self) -> bool:
         assert self.process is not None
         assert self.process.poll() is None, (self.folder / "log").read_text()

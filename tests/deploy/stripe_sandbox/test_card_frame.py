@@ -155,8 +155,9 @@ def test_frame_refuses_pages_of_another_origin(page: Page, shop: Shop, start_san
     assert page.locator("body").get_attribute("data-ready") != "yes"
 
 
-def test_handle_next_action_returns_the_intent_or_an_authentication_error(
-    page: Page, shop: Shop, start_sandbox: StartSandbox
+@pytest.mark.parametrize(("button", "status"), [("Confirm", "requires_capture"), ("Refuse", "")])
+def test_handle_next_action_shows_the_banks_page_and_returns_what_came_of_it(
+    page: Page, shop: Shop, start_sandbox: StartSandbox, button: str, status: str
 ) -> None:
     sandbox = start_sandbox(SANDBOX_SHOP_ORIGINS=shop.origin)
     open_checkout(page, shop, sandbox)
@@ -165,5 +166,11 @@ def test_handle_next_action_returns_the_intent_or_an_authentication_error(
 
     result = page.evaluate("secret => handleNextAction(secret)", authorised.client_secret)
     assert result["paymentIntent"]["status"] == "requires_capture"
-    result = page.evaluate("secret => handleNextAction(secret)", requires_action.client_secret)
-    assert result["error"]["code"] == "payment_intent_authentication_failure"
+    page.evaluate("secret => { window.done = handleNextAction(secret); }", requires_action.client_secret)
+    page.frame_locator("dialog iframe").get_by_role("button", name=button).click()
+    result = page.evaluate("window.done")
+    if status:
+        assert result["paymentIntent"]["status"] == status
+    else:
+        assert result["error"]["code"] == "payment_intent_authentication_failure"
+    assert page.locator("dialog").count() == 0

@@ -79,6 +79,54 @@ def test_confirm_with_a_3d_secure_card_requires_action(sandbox: SandboxProcess, 
     assert sandbox.client.v1.payment_intents.cancel(intent.id).status == "canceled"
 
 
+DECLINED_BY_THE_BANK = "authenticationRequiredChargeDeclinedInsufficientFunds"
+
+
+@pytest.mark.parametrize(
+    ("card", "result", "expected"),
+    [
+        ("threeDSecure2Required", "confirmed", ("requires_capture", None)),
+        (
+            "threeDSecure2Required",
+            "refused",
+            ("requires_payment_method", "payment_intent_authentication_failure"),
+        ),
+        (DECLINED_BY_THE_BANK, "confirmed", ("requires_payment_method", "card_declined")),
+    ],
+)
+@pytest.mark.parametrize("redirects", [False, True])
+def test_what_the_shopper_does_on_the_banks_page_decides(
+    sandbox: SandboxProcess, card: str, result: str, expected: tuple[str, str | None], redirects: bool
+) -> None:
+    intent = sandbox.intent()
+    params: Any = {"confirmation_token": sandbox.token(f"pm_card_{card}"), "return_url": "http://x.test/?a=1"}
+    sandbox.client.v1.payment_intents.confirm(intent.id, params | {"use_stripe_sdk": not redirects})
+
+    answer = sandbox.answer_bank(intent.id, result)
+
+    after = sandbox.client.v1.payment_intents.retrieve(intent.id, {"expand": ["latest_charge"]}).to_dict()
+    assert (after["status"], (after["last_payment_error"] or {}).get("code")) == expected
+    assert after["next_action"] is None
+    if redirects:
+        assert answer.status_code == 303
+        assert answer.headers["location"].startswith(f"http://x.test/?a=1&payment_intent={intent.id}&")
+    if result == "confirmed" and card != DECLINED_BY_THE_BANK:
+        details = after["latest_charge"]["payment_method_details"]["card"]
+        assert details["three_d_secure"]["result"] == "authenticated"
+
+
+def test_the_banks_page_answers_only_while_its_payment_waits(sandbox: SandboxProcess) -> None:
+    intent = sandbox.confirmed_intent("pm_card_threeDSecure2Required")
+    action: Any = sandbox.client.v1.payment_intents.retrieve(intent.id).to_dict()["next_action"]
+    page = f"{sandbox.base}/bank/{intent.id}/{action['use_stripe_sdk']['source']}"
+
+    assert "Pay €96.00" in sandbox.http.get(page, timeout=5).text
+    assert sandbox.http.get(f"{page}x", timeout=5).status_code == 410
+    assert sandbox.http.get(page.replace(intent.id, "pi_unknown"), timeout=5).status_code == 410
+    sandbox.client.v1.payment_intents.cancel(intent.id)
+    assert sandbox.http.post(page, data={"result": "confirmed"}, timeout=5).status_code == 410
+
+
 def test_confirm_with_a_live_card_is_declined(sandbox: SandboxProcess) -> None:
     intent = sandbox.intent()
     token = token_for(sandbox, "4929000000006")

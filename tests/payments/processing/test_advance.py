@@ -11,7 +11,7 @@ from drops.models import Hold, Unit
 from payments import invariants
 from payments.models import Attempt, LedgerEntry, Order, Payment
 from payments.orders import status
-from payments.processing import advance, gateway, lease, recovery, transitions
+from payments.processing import advance, lease, recovery, transitions
 from shop.core.models import Email
 from tests.deploy.stripe_sandbox import process
 from tests.payments.order_factory import make_order, states, submit
@@ -132,17 +132,6 @@ def test_advance_voids_after_the_third_decline(sandbox: process.SandboxProcess) 
     assert states(order) == ("voided", "released")
     assert Unit.objects.filter(edition__drop=order.hold.drop, hold=None).count() == 1
     assert "three times" in read(order).message
-    assert broken(order) == []
-
-
-def test_advance_cancels_an_intent_that_requires_action(sandbox: process.SandboxProcess) -> None:
-    order = make_order(sandbox, card="authenticationRequired")
-
-    advance.advance_order(order_id=order.pk)
-
-    assert states(order) == ("voided", "released")
-    assert "wants to confirm this payment with you" in read(order).message
-    assert gateway.retrieve(intent_id=str(Payment.objects.get(order=order).intent_id)).status == "canceled"
     assert broken(order) == []
 
 

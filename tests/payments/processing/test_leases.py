@@ -50,7 +50,7 @@ def take_over(order: Order) -> None:
     ("card", "names"),
     [
         ("visa", ["create", "confirm", "capture"]),
-        ("authenticationRequired", ["create", "confirm", "cancel"]),
+        ("authenticationRequired", ["create", "confirm"]),
         ("visa_chargeDeclined", ["create", "confirm"]),
     ],
 )

@@ -12,7 +12,7 @@ from payments import invariants, tasks
 from payments.models import LedgerEntry, Order, Payment
 from payments.orders import emails, line_items
 from payments.orders.line_items import LineItem
-from payments.processing import advance, money_alerts, notices, refunds
+from payments.processing import advance, money_alerts, notices, outcomes, refunds
 from shop.core import alerts, audit_log, outbox
 from shop.core.fields import ShortenedCharField
 from shop.core.models import Alert, Email
@@ -293,6 +293,7 @@ def test_watching_money_goes_on_although_a_part_of_it_fails(
     monkeypatch.setattr(money_alerts, "resolve_finished", part("resolve_finished"))
     monkeypatch.setattr(refunds, "list_due", part("list_due"))
     monkeypatch.setattr(notices, "write_due", part("write_due"))
+    monkeypatch.setattr(outcomes, "mail_unseen", part("mail_unseen"))
     monkeypatch.setattr(invariants, "raise_alerts", part("raise_alerts"))
 
     if failing:
@@ -301,7 +302,7 @@ def test_watching_money_goes_on_although_a_part_of_it_fails(
         assert [str(one) for one in caught.value.exceptions] == list(failing)
     else:
         assert tasks.watch_money() == 7
-    assert done == ["resolve_finished", "list_due", "write_due", "raise_alerts"]
+    assert done == ["resolve_finished", "list_due", "write_due", "mail_unseen", "raise_alerts"]
 
 
 @pytest.mark.usefixtures("transactional_db")

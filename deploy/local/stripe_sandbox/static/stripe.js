@@ -176,6 +176,33 @@
     }
   }
 
+  /** Show the bank's page over the shop's, until the shopper has answered there or closed it. */
+  function showBank(url) {
+    const dialog = document.createElement("dialog");
+    const frame = document.createElement("iframe");
+    const close = document.createElement("button");
+    close.type = "button";
+    close.textContent = "Close";
+    frame.title = "Confirm with your bank";
+    frame.src = url;
+    Object.assign(frame.style, { border: "0", display: "block", width: "min(400px, 80vw)", height: "360px" });
+    Object.assign(dialog.style, { border: "1px solid", margin: "auto", padding: "12px", background: "#fff" });
+    dialog.append(close, frame);
+    document.body.append(dialog);
+    dialog.showModal();
+    return new Promise((resolve) => {
+      const done = (event) => {
+        if (event && (event.origin !== ORIGIN || event.data?.event !== "authenticated")) return;
+        window.removeEventListener("message", done);
+        dialog.remove();
+        resolve();
+      };
+      window.addEventListener("message", done);
+      close.addEventListener("click", () => done());
+      dialog.addEventListener("cancel", () => done());
+    });
+  }
+
   function Stripe(key, options = {}) {
     if (typeof key !== "string" || !/^pk_(test|live)_/.test(key)) {
       throw new IntegrationError("Stripe() needs a publishable key, such as pk_test_….");
@@ -216,14 +243,16 @@
       async handleNextAction({ clientSecret }) {
         const result = await retrievePaymentIntent(clientSecret);
         if (result.error || result.paymentIntent.status !== "requires_action") return result;
-        return {
-          error: {
-            type: "invalid_request_error",
-            code: "payment_intent_authentication_failure",
-            message: "The sandbox doesn't support 3-D Secure, so this payment can't be authenticated.",
-            payment_intent: result.paymentIntent,
-          },
-        };
+        const { id, next_action: action } = result.paymentIntent;
+        if (action.type === "redirect_to_url") {
+          location.assign(action.redirect_to_url.url);
+          return new Promise(() => {}); // the page is left
+        }
+        await showBank(`${ORIGIN}/bank/${id}/${action.use_stripe_sdk.source}`);
+        const after = await retrievePaymentIntent(clientSecret);
+        const failure = after.paymentIntent?.last_payment_error;
+        if (failure) return { error: { ...failure, payment_intent: after.paymentIntent } };
+        return after;
       },
     };
   }

@@ -21,10 +21,10 @@ function show(text) {
   notice.hidden = !text;
 }
 
-async function ask() {
+async function ask(query = "") {
   if (document.hidden) return; // asked again when the page is visible
   try {
-    const response = await request(page.dataset.order, { headers: { Accept: "application/json" } });
+    const response = await request(page.dataset.order + query, { headers: { Accept: "application/json" } });
     if (!response.ok) throw new Error(response.status);
     const { state } = await response.json();
     show("");
@@ -35,12 +35,18 @@ async function ask() {
   askLater();
 }
 
+/** Ask at once, and often for a while, since something has just happened. */
+export function askNow(query) {
+  delay = FIRST_MS;
+  ask(query);
+}
+
 if (page.dataset.final === "no") {
   document.addEventListener("visibilitychange", () => {
     delay = FIRST_MS;
     if (!document.hidden) ask();
   });
-  addEventListener("online", ask);
+  addEventListener("online", () => ask());
   askLater();
 }
 document.querySelector(".without-script")?.remove();

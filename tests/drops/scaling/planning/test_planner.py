@@ -301,7 +301,7 @@ def test_warning_when_payments_take_longer_than_15_minutes() -> None:
     assert many.warnings[0] == (
         "Payments: 18,001 units at 20 a second take 15 minutes, but card details that a shopper entered"
         " are valid for 15. Ask Stripe for a higher rate limit six weeks ahead, then set"
-        " STRIPE_CALLS_PER_OPERATION to 21 and STRIPE_CALLS_PER_SECOND to 61; or offer fewer units in one"
+        " STRIPE_CALLS_PER_OPERATION to 21 and STRIPE_CALLS_PER_SECOND to 81; or offer fewer units in one"
         " drop."
     )
     assert not any(warning.startswith("Payments") for warning in few.warnings)
