@@ -12,7 +12,7 @@ seconds later. No hold lapses in a pause.
 
 import random
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from django.db import connection, transaction
@@ -456,6 +456,33 @@ def withhold(*, hold: Hold, reason: str) -> None:
             Unit.objects.filter(hold=hold).update(hold=None, withheld_at=Now(), withheld_reason=reason)
             # After the commit, and logged if it fails: no receiver can hold up or undo the record of money.
             transaction.on_commit(tell_receivers, robust=True)
+
+
+class UnitsElsewhere(Exception):
+    """Some of the units aren't the hold's, or not any more. Nothing was changed."""
+
+
+def withhold_units(*, hold: Hold, edition_id: int, numbers: Sequence[int], reason: str) -> None:
+    """Withhold some units of an allocated hold: its shopper gets the money back, and they aren't on sale.
+
+    Raises UnitsElsewhere.
+    """
+
+    def tell_receivers() -> None:
+        units_withheld.send(sender=Hold, drop=hold.drop)
+
+    count = len(numbers)
+    with transaction.atomic():
+        # One UPDATE on the line decides between two people who take the same units back.
+        line = HoldLine.objects.filter(
+            hold=hold, edition=edition_id, hold__state=ALLOCATED, withheld__lte=F("quantity") - count
+        )
+        units = Unit.objects.filter(hold=hold, edition=edition_id, number__in=numbers)
+        if not line.update(withheld=F("withheld") + count):
+            raise UnitsElsewhere
+        if units.update(hold=None, withheld_at=Now(), withheld_reason=reason) != count:
+            raise UnitsElsewhere
+        transaction.on_commit(tell_receivers, robust=True)
 
 
 def locked_state(*, hold: Hold) -> str:

@@ -50,13 +50,39 @@ RULES = {
         SELECT o.number,
                format('hold %%s, payment %%s of %%s, ledger %%s', h.state, p.state, p.amount, coalesce(l.got, 0))
         FROM drops_hold h JOIN payments_order o ON o.hold_id = h.id JOIN payments_payment p ON p.order_id = o.id
-        LEFT JOIN LATERAL (SELECT sum(amount) AS got FROM payments_ledgerentry WHERE order_id = o.id) l ON true
+        LEFT JOIN LATERAL (
+            SELECT sum(amount) AS got FROM payments_ledgerentry WHERE order_id = o.id AND kind = 'capture'
+        ) l ON true
         WHERE h.drop_id = %(drop)s AND (
             (p.state = 'captured') <> (coalesce(l.got, 0) = p.amount) OR p.amount <> o.total
             OR (p.state = 'captured' AND h.state <> 'allocated')
             OR (h.state = 'allocated' AND p.state NOT IN ('authorised', 'capturing', 'captured'))
             OR (h.state = 'paying' AND p.state IN ('captured', 'voided'))
         )
+    """,
+    "refunds and the ledger agree": """
+        SELECT o.number, format('refunds %%s, ledger %%s', coalesce(r.sent, 0), -coalesce(l.taken, 0))
+        FROM drops_hold h JOIN payments_order o ON o.hold_id = h.id JOIN payments_payment p ON p.order_id = o.id
+        LEFT JOIN LATERAL (
+            SELECT sum(amount) AS sent FROM payments_refund
+            WHERE payment_id = p.id AND state IN ('pending', 'succeeded')
+        ) r ON true
+        LEFT JOIN LATERAL (
+            SELECT sum(amount) AS taken FROM payments_ledgerentry
+            WHERE order_id = o.id AND kind IN ('refund', 'refund failed')
+        ) l ON true
+        WHERE h.drop_id = %(drop)s AND coalesce(r.sent, 0) <> -coalesce(l.taken, 0)
+    """,
+    "a unit leaves a sold hold only by a refund that names it (holds.withhold_units)": """
+        SELECT o.number,
+               format('edition %%s: %%s withheld, %%s in refunds', l.edition_id, l.withheld, coalesce(r.named, 0))
+        FROM drops_hold h JOIN drops_holdline l ON l.hold_id = h.id JOIN payments_order o ON o.hold_id = h.id
+        LEFT JOIN LATERAL (
+            SELECT sum(jsonb_array_length(rl.numbers)) AS named FROM payments_refundline rl
+            JOIN payments_orderline ol ON ol.id = rl.line_id
+            WHERE ol.order_id = o.id AND ol.edition_id = l.edition_id AND rl.units = 'withheld'
+        ) r ON true
+        WHERE h.drop_id = %(drop)s AND h.state = 'allocated' AND l.withheld <> coalesce(r.named, 0)
     """,
     "each hold that is being paid for or allocated has an order": """
         SELECT h.uuid::text, h.state FROM drops_hold h LEFT JOIN payments_order o ON o.hold_id = h.id

@@ -59,8 +59,9 @@ def sweep_attempts(**_: object) -> int:
 
 @shared_task(name="payments.sweep_payments", ignore_result=True)
 def sweep_payments(**_: object) -> int:
-    """Process Stripe's events, and enqueue the orders that they concern and those that have stalled."""
+    """Process Stripe's events, send refunds, and enqueue orders that events concern or that have stalled."""
     with_events = webhooks.process_stored()
+    refunds.send_due()
     room = free_places("capture")
     order_ids = {*with_events[:room], *recovery.claim_stalled(max_orders=room)}
     for order_id in order_ids:

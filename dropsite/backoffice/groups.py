@@ -27,7 +27,7 @@ CATALOGUE_AND_DROPS = (
     "picture",
 )
 SCALING = ("target", "share", "fixedgroup", "scaleplan", "step", "demand", "call", "heartbeat")
-MONEY = ("order", "payment", "attempt", "event", "ledgerentry", "bucket", "email")
+MONEY = ("order", "payment", "attempt", "event", "ledgerentry", "refund", "bucket", "email")
 GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
     "merchandisers": dict.fromkeys((*CATALOGUE_AND_DROPS, *SCALING, "alert", "auditentry"), ())
     | {
@@ -45,6 +45,7 @@ GROUPS: dict[str, dict[str, tuple[str, ...]]] = {
         "ceiling": ("add", "delete"),
         "email": ("change",),
         "payment": ("change",),
+        "refund": ("add",),
         "target": ("add", "change", "delete"),
         "share": ("add", "change", "delete"),
         "fixedgroup": ("add", "change", "delete"),

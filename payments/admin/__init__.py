@@ -1,5 +1,5 @@
-"""The admin pages of orders and their money, read-only. Only payments.processing changes them."""
+"""The admin pages of orders and their money. Only payments.processing changes them."""
 
-from payments.admin import money, orders
+from payments.admin import money, orders, refunds
 
-__all__ = ["money", "orders"]
+__all__ = ["money", "orders", "refunds"]

@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from payments import dispatch
+from payments.admin import refunds
 from payments.models import Order, Payment
 from payments.orders import line_items, status
 from shop.admin.base import ReadOnlyAdmin, person
@@ -81,6 +82,8 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
                 for entry in order.ledger.all()
             ],
             "emails": Email.objects.filter(about=f"order:{order.uuid}"),
+            "refunds": refunds.listed(order),
+            "can_refund": refunds.may_refund(request, order),
             "now": timezone.now(),
             "can_advance": request.user.has_perm("payments.change_payment")
             and order.payment.state not in Payment.FINAL,
@@ -91,6 +94,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
         view = require_POST(partial(check_with_stripe, admin_site=self.admin_site))
         return [
             path("<int:order_id>/check/", self.admin_site.admin_view(view), name="payments_order_check"),
+            *refunds.urls(admin_site=self.admin_site),
             *super().get_urls(),
         ]
 

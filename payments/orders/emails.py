@@ -7,7 +7,7 @@ from django.template.loader import render_to_string
 from django.utils.translation import override
 
 from drops import queries
-from payments.models import Order, Payment
+from payments.models import Order, Payment, Refund
 from payments.orders import line_items, links, status
 from shop import shipping
 from shop.core import outbox
@@ -44,7 +44,19 @@ def put_outcome(*, order: Order) -> None:
         _put(order=order, kind=kind, template="mail/order_unpaid", context=context)
 
 
-def _put(*, order: Order, kind: str, template: str, context: dict[str, Any]) -> None:
+def put_refund(*, order: Order, refund: Refund) -> None:
+    """Put the email that money is on its way back into the outbox, once per refund."""
+    with override(order.language):
+        context = {
+            "amount": refund.amount,
+            "numbers": [number for line in refund.lines.all() for number in line.numbers],
+            "whole": refund.amount == order.total,
+        }
+        about = f"order:{order.uuid}:{refund.pk}"
+        _put(order=order, kind="order refunded", template="mail/order_refunded", context=context, about=about)
+
+
+def _put(*, order: Order, kind: str, template: str, context: dict[str, Any], about: str = "") -> None:
     common = {
         "order": order,
         "drop": queries.cached_fixed_parts(drop_id=order.hold.drop_id),
@@ -55,7 +67,7 @@ def _put(*, order: Order, kind: str, template: str, context: dict[str, Any]) -> 
     context = common | context
     outbox.put_email(
         kind=kind,
-        about=f"order:{order.uuid}",
+        about=about or f"order:{order.uuid}",
         to=order.email,
         # A subject is one line, however the template is wrapped.
         subject=" ".join(render_to_string(f"{template}.subject.txt", context).split()),

@@ -49,6 +49,21 @@ class Intent:
     shop: str  # the deployment that created it, from its metadata
 
 
+@dataclass(frozen=True)
+class StripeRefund:
+    """The parts of a Refund that we use. The amount is in the currency's smallest unit."""
+
+    id: str
+    status: str
+    amount: int
+    currency: str
+    charge_id: str
+    intent_id: str
+    failure_reason: str
+    created: datetime
+    row: str  # the uuid of our row, from its metadata; empty if it was made in Stripe's dashboard
+
+
 class OutcomeUnknown(Exception):
     """It may or may not have happened. `replayed`: Stripe repeats this answer to the same key for a day."""
 
@@ -133,6 +148,25 @@ def retrieve(*, intent_id: str) -> Intent:
     return call(f"/{intent_id}", method="get", expand=["latest_charge"])
 
 
+def refund(*, intent_id: str, amount: int, row: str, key: str) -> StripeRefund:
+    """Refund a part of the captured amount. `row` is the uuid of our row, which the refund will carry."""
+    return refund_from_json(
+        request(
+            "/refunds",
+            idempotency_key=key,
+            payment_intent=intent_id,
+            amount=amount,
+            metadata={"refund": row, "shop": settings.SHOP_ORIGIN},
+        )
+    )
+
+
+def refunds(*, intent_id: str) -> list[StripeRefund]:
+    """Return the newest hundred refunds of an intent."""
+    found = request("/refunds", method="get", payment_intent=intent_id, limit=100)
+    return [refund_from_json(body) for body in found["data"]]
+
+
 def intents(*, since: datetime) -> Iterator[Intent]:
     """Return every PaymentIntent created since then, by us or anyone else. Raises OutcomeUnknown."""
     try:
@@ -170,13 +204,19 @@ def verify(*, body: bytes, signature: str) -> None:
 
 
 def call(path: str = "", *, method: str = "post", **params: Any) -> Intent:
-    """Make one call about an intent. Raises CardDeclined, StripeRefused or OutcomeUnknown.
+    """Make one call about an intent. Raises CardDeclined, StripeRefused or OutcomeUnknown."""
+    return intent_from_json(request(f"/payment_intents{path}", method=method, **params))
+
+
+def request(path: str, *, method: str = "post", **params: Any) -> dict[str, Any]:
+    """Make one call and return the answer. Raises CardDeclined, StripeRefused or OutcomeUnknown.
 
     Uses the client's raw requests, because building objects with every field of the answer costs more than
     the call.
     """
     try:
-        return intent_from_json(client().raw_request(method, f"/v1/payment_intents{path}", **params).data)
+        answer: dict[str, Any] = client().raw_request(method, f"/v1{path}", **params).data
+        return answer
     except stripe.CardError as error:
         raise CardDeclined(code=decline_code(error), intent=intent_of(error)) from error
     except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
@@ -196,6 +236,21 @@ def intent_of(error: stripe.StripeError) -> Intent | None:
     answer = cast("dict[str, Any]", error.json_body or {})
     body = answer.get("error", {}).get("payment_intent")
     return intent_from_json(body) if body else None
+
+
+def refund_from_json(body: dict[str, Any]) -> StripeRefund:
+    """Return the StripeRefund that a Refund's JSON describes."""
+    return StripeRefund(
+        id=body["id"],
+        status=body["status"],
+        amount=body["amount"],
+        currency=body["currency"].upper(),
+        charge_id=body.get("charge") or "",
+        intent_id=body.get("payment_intent") or "",
+        failure_reason=body.get("failure_reason") or "",
+        created=datetime.fromtimestamp(body["created"], UTC),
+        row=(body.get("metadata") or {}).get("refund", ""),
+    )
 
 
 def card_from_json(charge: dict[str, Any]) -> Card:

@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec
 
 from django.db import transaction
 
-from payments.models import Payment
+from payments.models import Payment, Refund
 from payments.processing import gateway
 from shop.core import alerts, money
 from shop.core.models import Alert
@@ -107,6 +107,58 @@ def still_processing(payment: Payment) -> None:
         f"The bank has been processing the payment of order {_described(payment)} for more than 10 minutes."
         f" The order's pieces stay reserved until it answers. {_look_at(payment)}",
     )
+
+
+def refund_refused(payment: Payment, *, refund: Refund, refused: gateway.StripeRefused) -> None:
+    """Stripe refuses a refund of ours. It is tried again until it works or somebody ends it."""
+    alerts.raise_alert(
+        source=SOURCE,
+        subject=refund_subject(payment, refund),
+        message=f"Stripe refuses to refund {_sum_of(refund)} of order {_described(payment)}: “{refused.reason}”"
+        f" Nothing was refunded, and the shop tries again every minute. {_look_at(payment)}",
+        details={"drop": payment.order.hold.drop.slug},
+    )
+
+
+def refund_needs_somebody(payment: Payment, *, refund: Refund) -> None:
+    """A refund failed, was canceled, or waits for something that only its shopper can do."""
+    advice = {
+        Refund.State.FAILED: "The bank sent it back. Ask the customer for another way, and refund again.",
+        Refund.State.CANCELED: "It was canceled at Stripe. Refund again, if it is still due.",
+        Refund.State.REQUIRES_ACTION: "Stripe has written to the customer, who must say where to send it.",
+    }
+    reason = f" ({refund.failure_reason})" if refund.failure_reason else ""
+    alerts.raise_alert(
+        source=SOURCE,
+        subject=refund_subject(payment, refund),
+        message=f"The refund of {_sum_of(refund)} for order {_described(payment)} is"
+        f" {refund.state}{reason}. {advice[Refund.State(refund.state)]}",
+        details={"drop": payment.order.hold.drop.slug},
+    )
+
+
+def refunded_elsewhere(payment: Payment, *, refund: Refund) -> None:
+    """Somebody refunded in Stripe's dashboard, and nobody has said what becomes of the pieces."""
+    alerts.raise_alert(
+        source=SOURCE,
+        subject=f"order:{payment.order.number} refunded at Stripe",
+        message=f"{_sum_of(refund)} of order {_described(payment)} was refunded in Stripe's dashboard. Say on the"
+        " order's page in the admin what becomes of its pieces.",
+        details={"drop": payment.order.hold.drop.slug},
+    )
+
+
+def refund_moved_on(refund: Refund) -> None:
+    """Resolve the alert that Stripe refused the refund."""
+    alerts.resolve(subject=refund_subject(refund.payment, refund))
+
+
+def refund_subject(payment: Payment, refund: Refund) -> str:
+    return f"order:{payment.order.number} refund {refund.pk}"
+
+
+def _sum_of(refund: Refund) -> str:
+    return money.format_amount(amount=refund.amount, currency=refund.currency)
 
 
 def resolve_finished() -> int:

@@ -1,7 +1,7 @@
 """The rate limit of our calls to Stripe: token buckets in Postgres, which refill with time.
 
-Each kind of call has a bucket, and all calls together have one. Captures come last: they leave a quarter of
-the common bucket to shoppers who are still waiting for an answer, since nobody waits for a capture.
+Each kind of call has a bucket, and all calls together have one. Captures and refunds come last: they
+leave a quarter of the common bucket to shoppers who still wait for an answer, since nobody waits for them.
 """
 
 from datetime import timedelta
@@ -16,6 +16,7 @@ from drops.models import Ceiling, Drop
 from payments.models import Attempt
 
 CREATE, CONFIRM, RETRIEVE, CAPTURE, CANCEL = "create", "confirm", "retrieve", "capture", "cancel"
+REFUND = "refund"
 # Once the oldest unsent attempt has waited for so long, admission is halved, then stopped.
 HALVE_AFTER = timedelta(seconds=10)
 STOP_AFTER = timedelta(seconds=30)
@@ -40,7 +41,7 @@ def acquire(*, operation: str) -> None:
     Where only the common one is empty, the call's own bucket has lost a token for nothing.
     """
     reserved = 0
-    if operation == CAPTURE:
+    if operation in {CAPTURE, REFUND}:
         reserved = settings.STRIPE_CALLS_PER_SECOND // 4
     with connection.cursor() as cursor:
         # The common bucket is touched only if the call's own bucket had a token: the second INSERT selects

@@ -12,14 +12,15 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import connection
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from payments.checkout.submission import is_livemode
 from payments.models import Event, Payment
-from payments.processing import gateway
+from payments.processing import events, gateway
 
-USED_TYPES = (
+INTENT_TYPES = (
     "payment_intent.amount_capturable_updated",
     "payment_intent.canceled",
     "payment_intent.payment_failed",
@@ -46,6 +47,7 @@ def receive(*, body: bytes, signature: str) -> None:
             livemode=payload["livemode"],
             payload=payload,
             intent_id=intent_id_of(subject),
+            charge_id=str(subject.get("charge") or ""),
         )
         event.clean_fields(exclude={"payload", "received_at", "processed_at"})
         reason = reason_to_ignore(event, subject)
@@ -77,8 +79,8 @@ def insert(event: Event) -> None:
         cursor.execute(
             """
             INSERT INTO payments_event
-                (id, type, livemode, intent_id, payload, state, reason, received_at, processed_at)
-            VALUES (%s, %s, %s, %s, %s, %s, %s, statement_timestamp(), %s)
+                (id, type, livemode, intent_id, charge_id, payload, state, reason, received_at, processed_at)
+            VALUES (%s, %s, %s, %s, %s, %s, %s, %s, statement_timestamp(), %s)
             ON CONFLICT (id) DO NOTHING
             """,
             [
@@ -86,6 +88,7 @@ def insert(event: Event) -> None:
                 event.type,
                 event.livemode,
                 event.intent_id,
+                event.charge_id,
                 json.dumps(event.payload),
                 event.state,
                 event.reason,
@@ -105,7 +108,9 @@ def reason_to_ignore(event: Event, subject: dict[str, Any]) -> str:
     """Return why the event isn't for us, or nothing."""
     if event.livemode != is_livemode():
         return "other mode"
-    if event.type not in USED_TYPES:
+    if event.type in events.HANDLERS:
+        return ""  # whose it is, its intent or charge says: what is done in the dashboard has no metadata of ours
+    if event.type not in INTENT_TYPES:
         return "unused type"
     if subject.get("metadata", {}).get("shop") != settings.SHOP_ORIGIN:
         return "other deployment"
@@ -120,16 +125,20 @@ def process_stored() -> list[int]:
             """
             UPDATE payments_event e SET state = 'processed', processed_at = statement_timestamp()
             FROM payments_payment p
-            WHERE e.state = 'stored' AND p.intent_id = e.intent_id
+            WHERE e.state = 'stored' AND p.intent_id = e.intent_id AND e.type LIKE 'payment_intent.%'
               AND (p.state IN ('captured', 'voided') OR e.received_at < greatest(p.checked_at, p.changed_at))
             """
         )
         if not cursor.rowcount and not Event.objects.filter(state=Event.State.STORED).exists():
             return []
+    events.process_due()
     stored = Event.objects.filter(state=Event.State.STORED, received_at__lt=Now() - PROCESS_AFTER)
-    ours = Payment.objects.filter(intent_id__in=stored.values("intent_id"))
+    about_intents = stored.filter(type__in=INTENT_TYPES)
+    ours = Payment.objects.filter(intent_id__in=about_intents.values("intent_id"))
+    known = Payment.objects.filter(intent_id__isnull=False)
     foreign = stored.filter(received_at__lt=Now() - IGNORE_AFTER).exclude(
-        intent_id__in=ours.values("intent_id")
+        Q(intent_id__in=known.values("intent_id"))
+        | Q(~Q(charge_id=""), charge_id__in=known.values("charge_id"))
     )
     foreign.update(state=Event.State.IGNORED, reason="unknown intent", processed_at=Now())
     return list(ours.values_list("order_id", flat=True))

@@ -34,12 +34,15 @@ SELLER = "Dropsite Editions\\n1 Loopback Lane\\n10115 Berlin\\nGermany"
 
 # The events that payments/processing/webhooks.py handles; an endpoint at Stripe must send the same ones.
 WEBHOOK_EVENTS = (
-    "amount_capturable_updated",
-    "canceled",
-    "payment_failed",
-    "processing",
-    "requires_action",
-    "succeeded",
+    "payment_intent.amount_capturable_updated",
+    "payment_intent.canceled",
+    "payment_intent.payment_failed",
+    "payment_intent.processing",
+    "payment_intent.requires_action",
+    "payment_intent.succeeded",
+    "refund.created",
+    "refund.failed",
+    "refund.updated",
 )
 
 
@@ -116,7 +119,7 @@ def compose(*, folder: Path, port_numbers: Mapping[str, int]) -> dict[str, str]:
         "SANDBOX_SHOP_ORIGINS": f"{shop},http://localhost:{port_numbers['PORT_EDGE']}",
         "SANDBOX_WEBHOOK_URL": f"{shop}/webhooks/stripe/",
         "SANDBOX_WEBHOOK_SECRET": stored["STRIPE_WEBHOOK_SECRET"],
-        "SANDBOX_WEBHOOK_EVENTS": ",".join(f"payment_intent.{name}" for name in WEBHOOK_EVENTS),
+        "SANDBOX_WEBHOOK_EVENTS": ",".join(WEBHOOK_EVENTS),
         "STRIPE_API_BASE": sandbox,
         "STRIPE_JS_URL": f"{sandbox}/stripe.js",
         "SHOP_ORIGIN": shop,

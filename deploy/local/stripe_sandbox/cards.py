@@ -24,6 +24,8 @@ class Card(NamedTuple):
     decline: Decline | None = None
     requires_authentication: bool = False
     """The bank requires 3-D Secure. `decline` is then the result after a successful authentication."""
+    refunds_wait: bool = False
+    """A refund is pending at first."""
     redirects: bool = False
     """The bank's page can't be shown in the shop's page: the browser has to go there and comes back."""
     brand: str = "visa"
@@ -90,6 +92,8 @@ CARDS = (
     Card("authenticationRequired", "4000002500003155", requires_authentication=True),
     Card("authenticationRequiredOnSetup", "4000002760003184", requires_authentication=True),
     Card("threeDSecure2Required", "4000000000003220", requires_authentication=True),
+    Card("pendingRefund", "4000000000007726", refunds_wait=True),
+    Card("refundFail", "4000000000005126"),
     Card("threeDSecureRequired", "4000000000003063", requires_authentication=True, redirects=True),
     Card(
         "authenticationRequiredChargeDeclinedInsufficientFunds",

@@ -1,4 +1,4 @@
-"""The control API under /_sandbox/, for tests and the demo: faults, webhooks and expiring authorisations.
+"""The control API under /_sandbox/, for tests and the demo: faults, webhooks, authorisations and refunds.
 
 Writes need application/json, which a page of another origin can't send without asking, and no foreign Origin.
 """
@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from . import intents, objects
+from . import intents, objects, refunds
 from .delivery import WebhookSender
 from .errors import ApiError
 from .faults import FaultInjector, InvalidFault
@@ -39,6 +39,7 @@ class ControlApi:
             Route("/_sandbox/faults", self.clear_faults, methods=["DELETE"]),
             Route("/_sandbox/webhooks", self._json_endpoint(self.set_webhook_faults), methods=["POST"]),
             Route("/_sandbox/webhooks/resend", self._json_endpoint(self.resend_event), methods=["POST"]),
+            Route("/_sandbox/refunds", self._json_endpoint(self.settle_refund), methods=["POST"]),
             Route("/_sandbox/expire", self._json_endpoint(self.expire_authorisation), methods=["POST"]),
         ]
 
@@ -85,6 +86,19 @@ class ControlApi:
         self._store.commit(transaction)
         self._webhooks.send(transaction.pending_events)
         return intent
+
+    def settle_refund(self, fields: Fields) -> Fields:
+        """Bring a refund to a status: {"refund": "re_…", "status": "failed", "failure_reason": …}."""
+        status = str(fields.get("status"))
+        if status not in {"pending", "requires_action", "succeeded", "failed", "canceled"}:
+            raise InvalidFault(f"There is no status {status} of a refund.")
+        refund = self._store.get("refund", str(fields.get("refund")), param="refund")
+        transaction = Transaction(self._store, request_id=objects.new_id("req_", 14))
+        reason = fields.get("failure_reason")
+        refund = refunds.settle(transaction, refund, status=status, failure_reason=reason)
+        self._store.commit(transaction)
+        self._webhooks.send(transaction.pending_events)
+        return refund
 
     def _json_endpoint(self, handler: Callable[[Fields], Fields]) -> Callable[[Request], Any]:
         async def respond(request: Request) -> Response:

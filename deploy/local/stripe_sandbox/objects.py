@@ -61,6 +61,7 @@ INITIAL_FIELDS: dict[str, StripeObject] = {
         "setup_future_usage": None,
         "shipping": None,
     },
+    "refund": {},
     "payment_method": {"billing_details": EMPTY_BILLING_DETAILS, "metadata": {}},
 }
 """Values of a new object that differ from the examples in stripe_spec.json."""

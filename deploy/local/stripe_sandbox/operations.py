@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import confirmation, errors, intents, lists, parameters, tokens
+from . import confirmation, errors, intents, lists, parameters, refunds, tokens
 from .objects import StripeObject
 from .store import Transaction
 
@@ -143,6 +143,32 @@ def list_charges(call: Call) -> StripeObject:
     )
 
 
+def create_refund(call: Call) -> StripeObject:
+    return refunds.create(call.transaction, call.params)
+
+
+def retrieve_refund(call: Call) -> StripeObject:
+    return call.transaction.store.get("refund", call.object_id)
+
+
+def list_refunds(call: Call) -> StripeObject:
+    store = call.transaction.store
+
+    def matches(refund_id: str) -> bool:
+        refund = store.get("refund", refund_id)
+        wanted = {name: call.params[name] for name in ("charge", "payment_intent") if name in call.params}
+        return all(refund[name] == value for name, value in wanted.items())
+
+    return lists.page(
+        store,
+        object_type="refund",
+        url="/v1/refunds",
+        params=call.params,
+        load=lambda refund_id: store.get("refund", refund_id),
+        matches=matches,
+    )
+
+
 def retrieve_event(call: Call) -> StripeObject:
     return call.transaction.store.get_event(call.object_id)
 
@@ -246,6 +272,21 @@ OPERATIONS = (
         path=f"{INTENT_PATH}/cancel",
         run=cancel_intent,
         schema=intents.CANCEL_SCHEMA,
+    ),
+    Operation(
+        name="refunds.create",
+        method="POST",
+        path="/v1/refunds",
+        run=create_refund,
+        schema=refunds.CREATE_SCHEMA,
+    ),
+    Operation(name="refunds.retrieve", method="GET", path="/v1/refunds/{id}", run=retrieve_refund),
+    Operation(
+        name="refunds.list",
+        method="GET",
+        path="/v1/refunds",
+        run=list_refunds,
+        schema=lists.LIST_SCHEMA | {"charge": parameters.string, "payment_intent": parameters.string},
     ),
     Operation(name="charges.retrieve", method="GET", path="/v1/charges/{id}", run=retrieve_charge),
     Operation(

@@ -21,6 +21,7 @@ OBJECT_NOUNS = {
     "charge": "charge",
     "payment_method": "PaymentMethod",
     "confirmation_token": "confirmation_token",
+    "refund": "refund",
 }
 """The object types that are held as text, and the noun for each in Stripe's `No such …`."""
 
