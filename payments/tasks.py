@@ -11,6 +11,7 @@ from kombu.exceptions import ChannelError
 
 from payments import invariants
 from payments.processing import (
+    account,
     advance,
     money_alerts,
     notices,
@@ -48,8 +49,7 @@ def advance_order(*, order_id: int, **_: object) -> None:
 
 @shared_task(name="payments.sweep_attempts", ignore_result=True)
 def sweep_attempts(**_: object) -> int:
-    """Update the ceiling, withdraw attempts that may not be sent, and enqueue those whose task was lost."""
-    rate_limit.update_ceiling()
+    """Withdraw attempts that may not be sent, and enqueue those whose task was lost."""
     withdrawn = recovery.withdraw_attempts_of_cancelled_drops() + recovery.withdraw_expired_attempts()
     order_ids = recovery.orders_with_unsent_attempts(max_orders=free_places("checkout"))
     for order_id in order_ids:
@@ -60,6 +60,7 @@ def sweep_attempts(**_: object) -> int:
 @shared_task(name="payments.sweep_payments", ignore_result=True)
 def sweep_payments(**_: object) -> int:
     """Process Stripe's events, send refunds, and enqueue orders that events concern or that have stalled."""
+    account.check()
     with_events = webhooks.process_stored()
     refunds.send_due()
     room = free_places("capture")

@@ -62,13 +62,18 @@ def read(*, drop: Drop, now: datetime) -> Overview:
     editions = drop.editions.select_related("variant__product")
     holds = count_by_state(Hold.objects.filter(drop=drop), Hold.State)
     payments = count_by_state(Payment.objects.filter(order__hold__drop=drop), Payment.State)
-    captured = LedgerEntry.objects.filter(order__hold__drop=drop).aggregate(sum=Sum("amount"))["sum"] or 0
+    entries = LedgerEntry.objects.filter(order__hold__drop=drop, kind=LedgerEntry.Kind.CAPTURE)
+    captured = entries.aggregate(sum=Sum("amount"))["sum"] or 0
+    phase = lifecycle.phase(drop=drop, now=now)
+    ceilings = list(admission.ceilings(drop=drop))
+    if phase in lifecycle.SELLING_PHASES:
+        ceilings.append(admission.payment_ceiling())
     return Overview(
         drop=drop,
-        phase=lifecycle.phase(drop=drop, now=now),
+        phase=phase,
         now=now,
         line=Checkpoint.objects.filter(drop=drop).first(),
-        ceilings=list(admission.ceilings(drop=drop).order_by("shoppers")),
+        ceilings=sorted(ceilings, key=lambda ceiling: ceiling.shoppers),
         editions=[
             EditionRow(
                 edition=edition,

@@ -159,6 +159,8 @@ class Attempt(models.Model):
     LIVE = (State.QUEUED, State.SENT, State.ACTION, State.UNKNOWN)
     # Our own decline code: the token was used, has expired, is unknown or belongs to the other mode.
     CARD_AGAIN = "card_again"
+    # Another one: Stripe refused our own request, whatever the card is.
+    REQUEST_REFUSED = "request_refused"
 
     uuid = models.UUIDField(unique=True, default=uuid.uuid4, editable=False)
     payment = models.ForeignKey(Payment, models.PROTECT, related_name="attempts")

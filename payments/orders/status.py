@@ -67,6 +67,10 @@ VOIDED_MESSAGES: dict[str, Promise] = {
         "The payment wasn't confirmed with your bank within ten minutes. "
         "You haven't been charged. Your hold has been released."
     ),
+    Payment.VoidReason.REQUEST: _(
+        "We couldn't take your payment, because of a fault on our side. "
+        "You haven't been charged. Your hold has been released."
+    ),
     Payment.VoidReason.WITHDRAWN: _(
         "We couldn't reach your bank in time. You haven't been charged. Your hold has been released."
     ),

@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 
 from payments.models import Payment
 from payments.orders import queries
-from payments.processing import authentication, authorising, capturing, gateway, lease, money_alerts
+from payments.processing import account, authentication, authorising, capturing, gateway, lease, money_alerts
 from payments.processing.transitions import StateChanged
 
 log = logging.getLogger(__name__)
@@ -61,6 +61,8 @@ def advance_order(*, order_id: int, states: Collection[str] = tuple(STEPS)) -> s
         log.error(
             "order %s, payment %s: Stripe refused our request: %s", payment.order, payment.state, refused
         )
+        if refused.is_about_account:
+            account.stop_admission(refused)
         money_alerts.try_raising(money_alerts.request_refused, payment, refused)
     finally:
         if payment.state in STEPS:  # nobody needs the lease of an order whose payment is final

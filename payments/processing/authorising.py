@@ -15,7 +15,7 @@ from drops import holds
 from drops.models import Drop, Hold
 from payments.models import Attempt, Payment
 from payments.orders import links
-from payments.processing import gateway, money_alerts, rate_limit
+from payments.processing import account, gateway, money_alerts, rate_limit
 from payments.processing.capturing import record_void
 from payments.processing.transitions import (
     StateChanged,
@@ -36,6 +36,8 @@ MAX_DECLINES = 3
 ACTION_LIMIT = timedelta(minutes=10)  # for the shopper to confirm the payment at the bank (3-D Secure)
 # Stripe's code for a shopper who didn't; there is no charge then.
 AUTHENTICATION_FAILURE = "payment_intent_authentication_failure"
+# The parameters of a confirm that are the shopper's: what is wrong with them, another card mends.
+CARD_PARAMS = ("confirmation_token", "payment_method")
 UNCONFIRMED_STATUSES = {"requires_payment_method", "requires_confirmation"}
 
 
@@ -60,6 +62,9 @@ def create_intent(payment: Payment) -> bool:
             # Ask under a new key next time. At worst that creates a second intent, which is never confirmed.
             Payment.objects.filter(pk=payment.pk).update(checked_at=Now())
         raise
+    except gateway.StripeRefused as refused:
+        give_up(payment, refused)
+        return False
     change_state(payment, Payment.State.CREATED, intent_id=intent.id)
     payment.intent_id = intent.id
     return True
@@ -73,7 +78,7 @@ def confirm_queued_attempt(payment: Payment) -> bool:
         if attempt is not None:
             change_state(payment, Payment.State.CONFIRMING)
     if attempt is not None:
-        return confirm(payment, attempt)
+        return confirm(payment, attempt, is_first=True)
     if payment.order.hold.state != Hold.State.RELEASED:
         return False  # declined, and the shopper may try again; or too old to be sent
     change_state(payment, Payment.State.VOIDING, void_reason=release_reason(payment))
@@ -123,8 +128,41 @@ def retrieve_and_settle(payment: Payment) -> bool:
     return confirm(payment, attempt)
 
 
-def confirm(payment: Payment, attempt: Attempt) -> bool:
-    """Confirm the intent under the attempt's own key, and settle the answer."""
+def give_up(payment: Payment, refused: gateway.StripeRefused) -> None:
+    """End a payment whose intent Stripe won't create, since no repeat of our request can succeed.
+
+    Nothing was charged, and the units are released. A person is alerted.
+    """
+    attempt = live_attempt(payment)
+    with transaction.atomic():
+        if attempt is not None:
+            end_attempt(attempt, Attempt.State.WITHDRAWN)
+        change_state(payment, Payment.State.VOIDED, void_reason=Payment.VoidReason.REQUEST)
+        holds.release_unpaid(hold=payment.order.hold)
+    alert_giving_up(payment, refused, call="create")
+
+
+def give_up_confirming(payment: Payment, attempt: Attempt, refused: gateway.StripeRefused) -> bool:
+    """End a payment whose first confirm Stripe refuses because of our request, not of the card."""
+    with transaction.atomic():
+        end_attempt(attempt, Attempt.State.DECLINED, Attempt.REQUEST_REFUSED)
+        change_state(payment, Payment.State.VOIDING, void_reason=Payment.VoidReason.REQUEST)
+    alert_giving_up(payment, refused, call="confirm")
+    return not refused.is_about_account
+
+
+def alert_giving_up(payment: Payment, refused: gateway.StripeRefused, *, call: str) -> None:
+    """Alert that payments end so; let nobody in any more if every other one will, too."""
+    if refused.is_about_account:
+        account.stop_admission(refused)
+    money_alerts.try_raising(money_alerts.gave_up, payment, refused=refused, call=call)
+
+
+def confirm(payment: Payment, attempt: Attempt, *, is_first: bool = False) -> bool:
+    """Confirm the intent under the attempt's own key, and settle the answer.
+
+    Only of the first confirm is it known that nothing can have come of it when Stripe refuses our request.
+    """
     try:
         intent = gateway.confirm(
             intent_id=payment.intent_id or "",
@@ -135,6 +173,11 @@ def confirm(payment: Payment, attempt: Attempt) -> bool:
     except gateway.CardDeclined as declined:
         return record_decline(payment, attempt, declined.intent, declined.code)
     except gateway.StripeRefused as refused:
+        is_about_card = refused.param in CARD_PARAMS or refused.intent is not None
+        if is_first and not is_about_card:
+            return give_up_confirming(payment, attempt, refused)
+        if refused.is_about_account:
+            raise
         intent = refused.intent or retrieve_intent(payment)
         if intent.status in UNCONFIRMED_STATUSES:
             log.info("order %s: Stripe refused its ConfirmationToken: %s", payment.order, refused)

@@ -73,12 +73,22 @@ class OutcomeUnknown(Exception):
 class StripeRefused(Exception):
     """Stripe won't do this; `reason` says why, without the request's id, so that a repeat reads the same.
 
-    `intent` is the PaymentIntent as it is now, where Stripe sent it.
+    `intent` is the PaymentIntent as it is now, where Stripe sent it; `param` the parameter that is wrong.
+    `is_about_account`: it is our key or what it may do, so every other call will be refused, too.
     """
 
-    def __init__(self, message: str, *, reason: str, intent: Intent | None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        intent: Intent | None,
+        param: str = "",
+        is_about_account: bool = False,
+    ) -> None:
         super().__init__(message)
         self.reason, self.intent = reason, intent
+        self.param, self.is_about_account = param, is_about_account
 
 
 class CardDeclined(Exception):
@@ -167,6 +177,11 @@ def refunds(*, intent_id: str) -> list[StripeRefund]:
     return [refund_from_json(body) for body in found["data"]]
 
 
+def probe() -> None:
+    """Make a call that changes nothing. Raises StripeRefused while our key or what it may do is refused."""
+    request("/payment_intents", method="get", limit=1)
+
+
 def intents(*, since: datetime) -> Iterator[Intent]:
     """Return every PaymentIntent created since then, by us or anyone else. Raises OutcomeUnknown."""
     try:
@@ -220,7 +235,16 @@ def request(path: str, *, method: str = "post", **params: Any) -> dict[str, Any]
     except stripe.CardError as error:
         raise CardDeclined(code=decline_code(error), intent=intent_of(error)) from error
     except (stripe.InvalidRequestError, stripe.IdempotencyError) as error:
-        raise StripeRefused(str(error), reason=error.user_message or "", intent=intent_of(error)) from error
+        raise StripeRefused(
+            str(error),
+            reason=error.user_message or "",
+            intent=intent_of(error),
+            param=getattr(error, "param", None) or "",
+        ) from error
+    except (stripe.AuthenticationError, stripe.PermissionError) as error:
+        raise StripeRefused(
+            str(error), reason=error.user_message or str(error), intent=None, is_about_account=True
+        ) from error
     except stripe.StripeError as error:
         unknown = OutcomeUnknown(str(error))
         headers = error.headers or {}  # a mapping that ignores case

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 SOURCE = "payments"
+ACCOUNT_SUBJECT = "Stripe refuses our key"
 CALL_NAMES: dict[str, str] = {  # what a worker asks Stripe for while a payment is in this state
     Payment.State.NEW: "create",
     Payment.State.CREATED: "confirm",
@@ -55,6 +56,33 @@ def request_refused(payment: Payment, refused: gateway.StripeRefused) -> None:
         f"Stripe refuses to {call} the payment of order {_described(payment)}: “{refused.reason}” Nothing has"
         f" changed, and the shop tries again every few seconds. {_look_at(payment)}",
     )
+
+
+def gave_up(payment: Payment, *, refused: gateway.StripeRefused, call: str) -> None:
+    """Stripe refused our request to take a payment, so the order has ended. It may happen to all others."""
+    order = payment.order
+    alerts.raise_alert(
+        source=SOURCE,
+        subject=f"drop:{order.hold.drop.slug} payments refused",
+        message=f"Stripe refuses to {call} payments: “{refused.reason}” Order {_described(payment)} has ended, and"
+        " nobody was charged. Check the drop's currency, and the shop's key and account at Stripe.",
+        details={"drop": order.hold.drop.slug},
+    )
+
+
+def account_refused(reason: str) -> None:
+    """Stripe refuses our key: nobody is admitted until it doesn't."""
+    alerts.raise_alert(
+        source=SOURCE,
+        subject=ACCOUNT_SUBJECT,
+        message=f"Stripe refuses the shop's key or what it may do: “{reason}” Nobody is let in to any drop until"
+        " that is mended. Check STRIPE_SECRET_KEY and its permissions in Stripe's dashboard.",
+    )
+
+
+def account_accepted() -> None:
+    """Resolve the alert that Stripe refuses our key."""
+    alerts.resolve(subject=ACCOUNT_SUBJECT)
 
 
 def authorisation_lost(payment: Payment) -> None:

@@ -12,7 +12,6 @@ from django.db.models import Count, Q
 from django.db.models.functions import Now
 
 from drops import admission
-from drops.models import Ceiling, Drop
 from payments.models import Attempt
 
 CREATE, CONFIRM, RETRIEVE, CAPTURE, CANCEL = "create", "confirm", "retrieve", "capture", "cancel"
@@ -68,21 +67,16 @@ def acquire(*, operation: str) -> None:
             raise RateLimited(operation)
 
 
-def update_ceiling() -> None:
-    """Set the ceiling on how many shoppers the payments can take, while a drop is selling."""
-    if not Drop.objects.not_ended().filter(sealed_at__isnull=False).exists():
-        return
+def measure_ceiling() -> tuple[int, str]:
+    """Return how many more shoppers the payments can take, and why, as a sentence for ops."""
     queue = Attempt.objects.filter(state=Attempt.State.QUEUED).aggregate(
         unsent=Count("pk"),
         slow=Count("pk", filter=Q(created_at__lt=Now() - HALVE_AFTER)),
         stuck=Count("pk", filter=Q(created_at__lt=Now() - STOP_AFTER)),
     )
     shoppers = max(0, int(admission.payments_per_second() * admission.AHEAD_SECONDS) - queue["unsent"])
-    reason = f"Payments: Stripe's rate limit has room for {shoppers} in {admission.AHEAD_SECONDS} s."
     if queue["stuck"]:
-        shoppers = 0
-        reason = f"Payments: some have been waiting for more than {STOP_AFTER.seconds} s."
-    elif queue["slow"]:
-        shoppers //= 2
-        reason = f"Payments: some have been waiting for more than {HALVE_AFTER.seconds} s."
-    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=shoppers, reason=reason)
+        return 0, f"Payments: some have been waiting for more than {STOP_AFTER.seconds} s."
+    if queue["slow"]:
+        return shoppers // 2, f"Payments: some have been waiting for more than {HALVE_AFTER.seconds} s."
+    return shoppers, f"Payments: Stripe's rate limit has room for {shoppers} in {admission.AHEAD_SECONDS} s."

@@ -18,10 +18,10 @@ def active(drop: Drop | None = None) -> list[tuple[str, int, str]]:
 
 
 def test_ceiling_replaces_the_one_of_its_kind() -> None:
-    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=5, reason="slow", seconds=60)
-    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=9, reason="faster")
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_ACCOUNT, shoppers=5, reason="slow", seconds=60)
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_ACCOUNT, shoppers=9, reason="faster")
 
-    assert active() == [("payment rate", 9, "faster")]
+    assert active() == [("payment account", 9, "faster")]
     assert Ceiling.objects.get().ends_at is None
 
 
@@ -35,8 +35,8 @@ def test_ceiling_of_a_drop_applies_beside_one_for_all_drops() -> None:
 
 
 def test_ceiling_that_has_ended_does_not_apply() -> None:
-    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=0, reason="over", seconds=60)
-    assert active() == [("payment rate", 0, "over")]
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_ACCOUNT, shoppers=0, reason="over", seconds=60)
+    assert active() == [("payment account", 0, "over")]
 
     Ceiling.objects.update(ends_at=timezone.now() - timedelta(seconds=1))
 
@@ -44,9 +44,9 @@ def test_ceiling_that_has_ended_does_not_apply() -> None:
 
 
 def test_ceiling_is_never_negative() -> None:
-    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=-7, reason="backlog")
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_ACCOUNT, shoppers=-7, reason="backlog")
 
-    assert active() == [("payment rate", 0, "backlog")]
+    assert active() == [("payment account", 0, "backlog")]
 
 
 def test_lift_ceiling_removes_that_ceiling_only() -> None:
@@ -62,10 +62,10 @@ def test_lift_ceiling_removes_that_ceiling_only() -> None:
 
 @pytest.mark.parametrize(
     ("per_operation", "per_second", "payments"),
-    [(20, 80, 20), (50, 90, 30)],
+    [(20, 80, 20), (50, 120, 30)],
     ids=["each kind of call is the limit", "all calls together are the limit"],
 )
-def test_payments_per_second_counts_three_calls_for_a_payment(
+def test_payments_per_second_counts_four_calls_for_a_payment(
     settings: Settings, per_operation: int, per_second: int, payments: float
 ) -> None:
     settings.STRIPE_CALLS_PER_OPERATION, settings.STRIPE_CALLS_PER_SECOND = per_operation, per_second

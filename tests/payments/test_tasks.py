@@ -9,7 +9,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from drops import drop_actions
-from drops.models import Ceiling
 from dropsite.celery import app
 from payments import tasks
 from payments.models import Attempt, Bucket, Order, Payment
@@ -78,7 +77,6 @@ def test_sweep_attempts_enqueues_orders_whose_task_was_lost(sandbox: SandboxProc
     assert tasks.sweep_attempts() == 1
 
     assert queued("checkout") == [lost.pk]
-    assert Ceiling.objects.filter(kind=Ceiling.Kind.PAYMENT_RATE).count() == 1
 
 
 def test_sweep_attempts_withdraws_those_of_cancelled_drops(sandbox: SandboxProcess) -> None:

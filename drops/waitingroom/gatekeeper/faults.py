@@ -2,11 +2,9 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 
-from drops import lifecycle, shuffle_keys
+from drops import admission, lifecycle, shuffle_keys
 from drops.models import Ceiling
-from drops.waitingroom.gatekeeper import decision
 from drops.waitingroom.gatekeeper.snapshots import DropSnapshot
 from drops.waitingroom.protocol.status import FRESH_SECONDS
 from shop.core import alerts
@@ -17,7 +15,6 @@ KEY_SUBJECT = "waitingroom:shuffle key unusable"
 REDIS_SUBJECT = "waitingroom:redis unreachable"
 REDIS_ALERT_SECONDS = FRESH_SECONDS  # by then gates refuse joins, and pages say "reconnecting"
 PAYMENT_RATE_SUBJECT = "waitingroom:payment rate unknown"
-PAYMENT_RATE_AGE = timedelta(seconds=30)  # payments renew their ceiling every 5 s while a drop sells
 
 
 class Outages:
@@ -71,15 +68,13 @@ class Alerting:
                     faults.append(str(unusable))
         self._set(KEY_SUBJECT, "\n".join(faults))
 
-    def check_payment_rate(self, every: Sequence[DropSnapshot], active: Sequence[Ceiling]) -> None:
-        """Alert while shoppers are admitted and payments don't say how many they can take."""
+    def check_payments(self, active: Sequence[Ceiling]) -> None:
+        """Alert while shoppers would be admitted, but how many the payments can take is unknown."""
         message = ""
-        if any(
-            is_payment_rate_unknown(snapshot, active) for snapshot in every if decision.is_admitting(snapshot)
-        ):
+        if any(row.reason == admission.PAYMENTS_UNKNOWN for row in active):
             message = (
-                f"Payments haven't renewed their ceiling for {PAYMENT_RATE_AGE.seconds} s while a drop "
-                "sells: how many shoppers they can take is unknown. Check beat and the checkout workers."
+                "How many shoppers the payments can take could not be measured, so nobody is admitted."
+                " The gatekeeper's log has the reason."
             )
         self._set(PAYMENT_RATE_SUBJECT, message)
 
@@ -92,15 +87,6 @@ class Alerting:
         else:
             alerts.resolve(subject=subject)
         self.messages[subject] = message
-
-
-def is_payment_rate_unknown(snapshot: DropSnapshot, active: Sequence[Ceiling]) -> bool:
-    """Whether payments should have set their ceiling within PAYMENT_RATE_AGE, and haven't."""
-    since = snapshot.now - PAYMENT_RATE_AGE
-    if snapshot.drop.sealed_at is None or snapshot.drop.sealed_at > since:
-        return False  # payments set it only once a drop sells
-    renewed = [row for row in active if row.kind == Ceiling.Kind.PAYMENT_RATE and row.set_at > since]
-    return not renewed
 
 
 def alert_older_postgres(snapshot: DropSnapshot) -> None:

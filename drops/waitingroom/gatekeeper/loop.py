@@ -199,7 +199,7 @@ class Gatekeeper:
             # Only after the commit: a gatekeeper that has unknowingly lost the lead sees a newer Redis, too.
             if snapshot.is_redis_ahead:
                 faults.alert_older_postgres(snapshot)
-        self.alerting.check_payment_rate(due, active)
+        self.alerting.check_payments(active)
         with self.tolerate_redis_errors():
             for snapshot in due:
                 if snapshot.redis is not None:
@@ -331,7 +331,7 @@ def active_ceilings(due: Sequence[DropSnapshot]) -> list[Ceiling]:
     """Return the active ceilings, or none if no drop admits shoppers: a lobby costs no query for them."""
     if not any(decision.is_admitting(snapshot) for snapshot in due):
         return []
-    return list(admission.ceilings())
+    return [*admission.ceilings(), admission.payment_ceiling()]
 
 
 def seconds_to_next_tick(every: Sequence[DropSnapshot]) -> float:

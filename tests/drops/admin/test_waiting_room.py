@@ -59,7 +59,7 @@ def test_operator_sets_and_lifts_a_ceiling_for_all_drops(log_in: LogIn) -> None:
 
 
 def test_operator_may_not_lift_an_automatic_ceiling(log_in: LogIn) -> None:
-    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=3, reason="calls")
+    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_ACCOUNT, shoppers=3, reason="calls")
     ceiling = Ceiling.objects.get()
 
     answer = log_in("ops").post(reverse("admin:drops_ceiling_delete", args=[ceiling.pk]), {"post": "yes"})

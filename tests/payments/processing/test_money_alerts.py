@@ -1,17 +1,21 @@
 """Faults that a person must look at raise an alert, which is resolved once the payment has moved on."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db.models import F
 from django.db.models.functions import Now
+from pytest_django import Settings
 
-from drops import holds
+from drops import admission, holds
+from drops.models import Ceiling
 from payments import tasks
 from payments.models import Attempt, LedgerEntry, Order, Payment
-from payments.processing import advance, gateway, money_alerts
+from payments.orders import status
+from payments.processing import account, advance, gateway, money_alerts
 from shop.core.models import Alert
-from tests.deploy.stripe_sandbox.process import SandboxProcess
+from tests.deploy.stripe_sandbox.process import SECRET_KEY, SandboxProcess
 from tests.payments.order_factory import make_order, states
 
 pytestmark = pytest.mark.usefixtures("transactional_db")
@@ -19,6 +23,10 @@ pytestmark = pytest.mark.usefixtures("transactional_db")
 
 def open_alerts() -> list[str]:
     return list(Alert.objects.open().order_by("subject").values_list("subject", flat=True))
+
+
+def read(order: Order) -> Order:
+    return Order.objects.select_related("payment", "hold").get(pk=order.pk)
 
 
 def payment_of(order: Order) -> Payment:
@@ -53,14 +61,100 @@ def test_capture_that_stripe_refuses_is_alerted_until_it_succeeds(sandbox: Sandb
     assert open_alerts() == []
 
 
-def test_request_of_ours_that_stripe_refuses_is_alerted(sandbox: SandboxProcess) -> None:
+@pytest.mark.parametrize("wrong", [{"currency": "XXX"}, {"amount": 10**12}, {"amount": 1}])
+def test_payment_that_stripe_will_never_take_ends_at_once(
+    sandbox: SandboxProcess, wrong: dict[str, Any]
+) -> None:
     order = make_order(sandbox)
-    Payment.objects.filter(order=order).update(currency="XXX")
+    Payment.objects.filter(order=order).update(**wrong)
 
     advance.advance_order(order_id=order.pk)
 
-    assert states(order) == ("new", "paying")
-    assert open_alerts() == [f"order:{order.number} create refused"]
+    assert states(order) == ("voided", "released")
+    assert Attempt.objects.get().state == Attempt.State.WITHDRAWN
+    assert open_alerts() == [f"drop:{order.hold.drop.slug} payments refused"]
+    assert "a fault on our side. You haven't been charged." in status.derive(order=read(order)).message
+    assert admission.payment_ceiling().shoppers > 0  # nobody else waits for it
+
+
+def test_first_confirm_that_stripe_refuses_ends_the_payment(sandbox: SandboxProcess) -> None:
+    order = make_order(sandbox)
+    advance.advance_order(order_id=order.pk, states={Payment.State.NEW})
+    intent_id = payment_of(order).intent_id
+    Payment.objects.filter(order=order).update(intent_id="pi_unknown")  # Stripe answers 404
+
+    advance.advance_order(order_id=order.pk)
+    assert states(order) == ("voiding", "paying")
+    assert Attempt.objects.get().decline_code == Attempt.REQUEST_REFUSED
+
+    Payment.objects.filter(order=order).update(intent_id=intent_id, checked_at=Now())
+    advance.advance_order(order_id=order.pk)
+    assert states(order) == ("voided", "released")
+    assert payment_of(order).void_reason == Payment.VoidReason.REQUEST
+
+
+def test_confirm_that_is_repeated_is_never_given_up(sandbox: SandboxProcess) -> None:
+    order = make_order(sandbox)
+    sandbox.control("faults", operation="payment_intents.confirm", kind="drop", when="after")
+    advance.advance_order(order_id=order.pk)
+    intent_id = payment_of(order).intent_id
+    Payment.objects.filter(order=order).update(intent_id="pi_unknown")
+
+    advance.advance_order(order_id=order.pk)
+    assert states(order) == ("confirming", "paying")
+
+    Payment.objects.filter(order=order).update(intent_id=intent_id, checked_at=Now())
+    advance.advance_order(order_id=order.pk)
+    assert states(order) == ("captured", "allocated")
+
+
+class TestRefusedKey:
+    """Stripe refuses our key: payments end or wait, and nobody is let in until it is mended."""
+
+    def use(self, settings: Settings, key: str) -> None:
+        settings.STRIPE_SECRET_KEY = key
+        gateway.client.cache_clear()
+
+    def ceilings(self) -> list[int]:
+        kind = Ceiling.Kind.PAYMENT_ACCOUNT
+        return list(admission.ceilings().filter(kind=kind).values_list("shoppers", flat=True))
+
+    def test_ends_what_was_not_sent_and_stops_admission(
+        self, sandbox: SandboxProcess, settings: Settings
+    ) -> None:
+        order = make_order(sandbox)
+        self.use(settings, "sk_test_revoked")
+
+        advance.advance_order(order_id=order.pk)
+        account.check()
+
+        assert states(order) == ("voided", "released")
+        assert self.ceilings() == [0]
+        assert money_alerts.ACCOUNT_SUBJECT in open_alerts()
+
+        self.use(settings, SECRET_KEY)
+        account.check()
+        assert self.ceilings() == []
+        assert money_alerts.ACCOUNT_SUBJECT not in open_alerts()
+
+    def test_concludes_nothing_of_a_capture(self, sandbox: SandboxProcess, settings: Settings) -> None:
+        order = authorised_order(sandbox)
+        self.use(settings, "sk_test_revoked")
+
+        advance.advance_order(order_id=order.pk)
+        assert states(order) == ("capturing", "allocated")
+        assert self.ceilings() == [0]
+
+        self.use(settings, SECRET_KEY)
+        advance.advance_order(order_id=order.pk)
+        assert states(order) == ("captured", "allocated")
+
+    def test_costs_no_call_while_it_is_not_refused(self, sandbox: SandboxProcess, settings: Settings) -> None:
+        self.use(settings, "sk_test_revoked")
+
+        account.check()
+
+        assert self.ceilings() == []
 
 
 def test_authorisation_that_stripe_canceled_is_alerted_once(sandbox: SandboxProcess) -> None:

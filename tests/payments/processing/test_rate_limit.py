@@ -8,12 +8,11 @@ import pytest
 from django.db.models import F
 from pytest_django import Settings
 
-from drops.models import Ceiling
+from drops import admission
 from payments.models import Attempt, Bucket
 from payments.processing import rate_limit
 from tests.conftest import Race
 from tests.deploy.stripe_sandbox import process
-from tests.factories import make_drop
 from tests.payments.order_factory import make_order
 
 pytestmark = pytest.mark.django_db
@@ -63,25 +62,29 @@ def test_acquire_at_once_never_overdraws(race: Race, narrow: None) -> None:
     assert Bucket.objects.filter(tokens__lt=0).count() == 0
 
 
-def test_update_ceiling_writes_nothing_between_drops() -> None:
-    make_drop(phase="announced")
-
-    rate_limit.update_ceiling()
-
-    assert Ceiling.objects.count() == 0
-
-
 @pytest.mark.parametrize(("age", "shoppers"), [(0, 199), (11, 99), (31, 0)])
-def test_update_ceiling_follows_the_age_of_the_oldest_unsent_attempt(
+def test_ceiling_follows_the_age_of_the_oldest_unsent_attempt(
     sandbox: process.SandboxProcess, settings: Settings, age: int, shoppers: int
 ) -> None:
     settings.STRIPE_CALLS_PER_OPERATION, settings.STRIPE_CALLS_PER_SECOND = 20, 80
     order = make_order(sandbox)
     wait(Attempt.objects.filter(payment__order=order), age)
 
-    rate_limit.update_ceiling()
+    assert admission.payment_ceiling().shoppers == shoppers
 
-    assert Ceiling.objects.get(kind=Ceiling.Kind.PAYMENT_RATE).shoppers == shoppers
+
+def test_ceiling_is_nought_while_it_cannot_be_measured() -> None:
+    def broken() -> tuple[int, str]:
+        raise ValueError("no table")
+
+    admission.register_payments(broken)
+    try:
+        unknown = admission.payment_ceiling()
+    finally:
+        admission.register_payments(rate_limit.measure_ceiling)
+
+    assert (unknown.shoppers, unknown.reason) == (0, admission.PAYMENTS_UNKNOWN)
+    assert admission.payment_ceiling().shoppers > 0
 
 
 def wait(attempts: Any, seconds: float) -> None:

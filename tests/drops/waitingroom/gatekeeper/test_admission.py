@@ -185,12 +185,14 @@ def test_slots_of_the_checkout_bound_admission(driven: Driven, settings: Any, wh
 
 def test_ceilings_that_others_set_bound_admission_and_give_the_reason(driven: Driven) -> None:
     drop = admitting(driven, 100, quantity=50)
-    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=8, reason="Payments: 12 wait.")
+    admission.set_ceiling(
+        drop=None, kind=Ceiling.Kind.PAYMENT_ACCOUNT, shoppers=8, reason="Payments: 12 wait."
+    )
     driven.tick()
     assert (driven.state(drop)["allowance"], checkpoint(drop).reason) == ("8", "Payments: 12 wait.")
 
     admission.set_ceiling(drop=drop, kind=Ceiling.Kind.OPERATOR, shoppers=9, reason="Slowly.")
-    admission.lift_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE)
+    admission.lift_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_ACCOUNT)
     driven.tick()
     assert (driven.state(drop)["allowance"], checkpoint(drop).reason) == ("9", "Slowly.")
 

@@ -41,7 +41,7 @@ def test_nobody_enters_beyond_a_lowered_ceiling(driven: Driven, ceiling: int, mo
     assert checkpoint(drop).allowance == 24 + more
 
 
-@pytest.mark.parametrize("kind", [Ceiling.Kind.PAYMENT_RATE, Ceiling.Kind.READY_CAPACITY])
+@pytest.mark.parametrize("kind", [Ceiling.Kind.PAYMENT_ACCOUNT, Ceiling.Kind.READY_CAPACITY])
 def test_every_ceiling_brakes_for_one_drop_and_for_all(driven: Driven, kind: Ceiling.Kind) -> None:
     drop = running(driven, 24)
     brake(None, 0, kind)

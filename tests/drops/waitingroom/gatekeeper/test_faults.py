@@ -7,10 +7,11 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from drops import admission, drop_actions
-from drops.models import Ceiling, Checkpoint, Leadership
+from drops import admission
+from drops.models import Checkpoint, Leadership
 from drops.waitingroom.gatekeeper import faults, leader, loop, snapshots
 from drops.waitingroom.protocol import keys, lua
+from payments.processing import rate_limit
 from shop.core.models import Alert
 from tests.databases_gone_bad import cut
 from tests.drops.waitingroom.gatekeeper.conftest import Driven
@@ -208,24 +209,23 @@ def test_an_alert_of_the_leader_before_is_resolved_by_the_next(driven: Driven, a
     assert open_alerts() == {}
 
 
-def test_an_unknown_payment_rate_raises_an_alert_until_payments_tell_it(driven: Driven) -> None:
-    drop = admitting(driven, 10)
-    driven.tick()
-    assert open_alerts() == {}  # it has been live for a few seconds only
+def test_an_unknown_payment_rate_admits_nobody_and_raises_an_alert_until_it_is_known(driven: Driven) -> None:
+    def broken() -> tuple[int, str]:
+        raise ValueError("no table")
 
-    move(drop, sealed_at=timezone.now() - faults.PAYMENT_RATE_AGE)
+    admitting(driven, 10)
     driven.tick()
-    assert list(open_alerts()) == [faults.PAYMENT_RATE_SUBJECT]
-
-    admission.set_ceiling(drop=None, kind=Ceiling.Kind.PAYMENT_RATE, shoppers=8, reason="Payments.")
-    driven.tick()
+    before = Checkpoint.objects.get().allowance
     assert open_alerts() == {}
+    admission.register_payments(broken)
+    try:
+        driven.tick()
+        assert list(open_alerts()) == [faults.PAYMENT_RATE_SUBJECT]
+        assert Checkpoint.objects.get().allowance <= before
+        assert Checkpoint.objects.get().reason == admission.PAYMENTS_UNKNOWN
+    finally:
+        admission.register_payments(rate_limit.measure_ceiling)
 
-    Ceiling.objects.update(set_at=timezone.now() - faults.PAYMENT_RATE_AGE)
-    driven.tick()
-    assert list(open_alerts()) == [faults.PAYMENT_RATE_SUBJECT]
-
-    drop_actions.pause(drop=drop, actor=None, reason="")
     driven.tick()
     assert open_alerts() == {}
 
