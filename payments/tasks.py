@@ -51,6 +51,7 @@ def advance_order(*, order_id: int, **_: object) -> None:
 def sweep_attempts(**_: object) -> int:
     """Withdraw attempts that may not be sent, and enqueue those whose task was lost."""
     withdrawn = recovery.withdraw_attempts_of_cancelled_drops() + recovery.withdraw_expired_attempts()
+    withdrawn += recovery.withdraw_attempts_of_cancelled_orders()
     order_ids = recovery.orders_with_unsent_attempts(max_orders=free_places("checkout"))
     for order_id in order_ids:
         enqueue(confirm_order, order_id=order_id)

@@ -1,4 +1,4 @@
-"""Refunding an order in the admin: how much, for which pieces and why; asked twice before it is requested."""
+"""Refunding an order in the admin, or cancelling it before its payment is decided. Both are asked twice."""
 
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +13,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 
 from payments.models import Order, OrderLine, Payment, Refund, RefundLine
-from payments.processing import refunds
+from payments.processing import cancelling, refunds
 from shop.admin.base import person
 from shop.core import money, prices
 from shop.core.plain_text import OneLineField
@@ -129,9 +129,42 @@ class RefundForm(forms.Form):
         )
 
 
+def may_cancel(request: HttpRequest, order: Order) -> bool:
+    """Whether the page offers to cancel the order: the person may, and its payment isn't decided yet."""
+    undecided = not order.payment.decision and order.payment.state in cancelling.UNDECIDED
+    return request.user.has_perm("payments.add_refund") and undecided
+
+
+def cancel_page(request: HttpRequest, *, admin_site: admin.AdminSite, order_id: int) -> HttpResponse:
+    """Ask first, then cancel an order whose payment isn't decided yet."""
+    if not request.user.has_perms(["payments.view_order", "payments.add_refund"]):
+        raise PermissionDenied
+    order = get_object_or_404(Order.objects.select_related("payment", "hold"), pk=order_id)
+    problem = ""
+    if request.method == "POST":
+        try:
+            cancelling.cancel(order=order, by=person(request))
+        except cancelling.CancelRefused as refused:
+            problem = str(refused)
+        else:
+            messages.success(request, "The order is cancelled. Reload this page in a moment.")
+            return HttpResponseRedirect(reverse(f"{admin_site.name}:payments_order_change", args=[order.pk]))
+    context = {
+        **admin_site.each_context(request),
+        "title": f"Cancel order {order.number}",
+        "order": order,
+        "problem": problem or ("" if may_cancel(request, order) else cancelling.why_not(order)),
+    }
+    return TemplateResponse(request, "admin/payments/order/cancel.html", context)
+
+
 def urls(*, admin_site: admin.AdminSite) -> list[URLPattern]:
-    view = admin_site.admin_view(partial(refund_page, admin_site=admin_site))
-    return [path("<int:order_id>/refund/", view, name="payments_order_refund")]
+    refund = admin_site.admin_view(partial(refund_page, admin_site=admin_site))
+    cancel = admin_site.admin_view(partial(cancel_page, admin_site=admin_site))
+    return [
+        path("<int:order_id>/refund/", refund, name="payments_order_refund"),
+        path("<int:order_id>/cancel/", cancel, name="payments_order_cancel"),
+    ]
 
 
 def may_refund(request: HttpRequest, order: Order) -> bool:

@@ -65,7 +65,7 @@ class Payment(models.Model):
 
     order = models.OneToOneField(Order, models.PROTECT, related_name="payment")
     state = models.CharField(max_length=10, choices=State, default=State.NEW)
-    # Made once, when the payment is authorised, and never changed.
+    # Made once, when the payment is authorised or its order cancelled before that, and never changed.
     decision = models.CharField(max_length=7, choices=Decision, blank=True, default="")
     # Ids of Stripe's are up to 255 characters long.
     intent_id = models.CharField(max_length=255, null=True, unique=True)

@@ -71,6 +71,10 @@ VOIDED_MESSAGES: dict[str, Promise] = {
         "We couldn't take your payment, because of a fault on our side. "
         "You haven't been charged. Your hold has been released."
     ),
+    Payment.VoidReason.SHOP: _(
+        "The shop cancelled this order. You haven't been charged; "
+        "any pending amount will disappear from your statement."
+    ),
     Payment.VoidReason.WITHDRAWN: _(
         "We couldn't reach your bank in time. You haven't been charged. Your hold has been released."
     ),

@@ -35,7 +35,9 @@ def settle_action(payment: Payment) -> bool:
 def end_if_over(payment: Payment) -> bool:
     """Begin to void a payment whose ten minutes are over, or whose drop is cancelled."""
     reason = Payment.VoidReason.NOT_AUTHENTICATED
-    if Drop.objects.cancelled().filter(pk=payment.order.hold.drop_id).exists():
+    if payment.decision == Payment.Decision.VOID:
+        reason = Payment.VoidReason(payment.void_reason)
+    elif Drop.objects.cancelled().filter(pk=payment.order.hold.drop_id).exists():
         reason = Payment.VoidReason.CANCELLED
     elif not Payment.objects.filter(Q(action_ends_at__lte=Now()), pk=payment.pk).exists():
         return False

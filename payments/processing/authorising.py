@@ -87,6 +87,8 @@ def confirm_queued_attempt(payment: Payment) -> bool:
 
 def release_reason(payment: Payment) -> str:
     """Return why a payment is voided whose hold was released."""
+    if payment.decision == Payment.Decision.VOID:
+        return payment.void_reason
     if payment.order.hold.is_over_by_cancellation:
         return Payment.VoidReason.CANCELLED
     return Payment.VoidReason.RELEASED
@@ -95,7 +97,8 @@ def release_reason(payment: Payment) -> str:
 def mark_queued_attempt_as_sent(payment: Payment) -> Attempt | None:
     """Mark the queued attempt as sent and return it.
 
-    None if there is none, it waited too long, or the drop is cancelled: then a sweep withdraws it.
+    None if there is none, it waited too long, or the drop or the order is cancelled: then a sweep withdraws
+    it.
     """
     with connection.cursor() as cursor:
         # RETURNING gives the row that was changed, so that marking and reading are one statement.
@@ -105,6 +108,7 @@ def mark_queued_attempt_as_sent(payment: Payment) -> Attempt | None:
             WHERE payment_id = %s AND state = 'queued'
               AND created_at >= statement_timestamp() - %s * interval '1 second'
               AND NOT EXISTS (SELECT FROM drops_drop WHERE id = %s AND cancelled_at IS NOT NULL)
+              AND NOT EXISTS (SELECT FROM payments_payment p WHERE p.id = payment_id AND p.decision = 'void')
             RETURNING {sql.columns(Attempt)}
             """,
             [payment.pk, UNSENT_LIMIT.total_seconds(), payment.order.hold.drop_id],
@@ -225,8 +229,12 @@ def record_action(payment: Payment, attempt: Attempt, intent: gateway.Intent) ->
 def record_authorisation(payment: Payment, attempt: Attempt, intent: gateway.Intent) -> bool:
     """Allocate the units and decide, once and for good, whether the payment is captured or voided."""
     with transaction.atomic():
+        # Locked, so that an order is cancelled before this, which then voids it, or can't be any more.
+        decided = Payment.objects.select_for_update().get(pk=payment.pk)
         end_attempt(attempt, Attempt.State.AUTHORISED)
-        void_reason = allocate_units(payment)
+        void_reason = decided.void_reason
+        if decided.decision != Payment.Decision.VOID:
+            void_reason = allocate_units(payment)
         payment.decision = Payment.Decision.CAPTURE
         if void_reason:
             payment.decision = Payment.Decision.VOID
@@ -272,6 +280,8 @@ def record_decline(payment: Payment, attempt: Attempt, intent: gateway.Intent | 
     void_reason = ""
     if Drop.objects.cancelled().filter(pk=payment.order.hold.drop_id).exists():
         void_reason = Payment.VoidReason.CANCELLED
+    elif Payment.objects.filter(pk=payment.pk, decision=Payment.Decision.VOID).exists():
+        void_reason = Payment.VoidReason.SHOP
     elif payment.declines + 1 >= MAX_DECLINES:
         void_reason = Payment.VoidReason.DECLINED
     with transaction.atomic():

@@ -41,6 +41,12 @@ def withdraw_attempts_of_cancelled_drops() -> int:
     return withdraw_all(attempts=queued, reason=Payment.VoidReason.CANCELLED)
 
 
+def withdraw_attempts_of_cancelled_orders() -> int:
+    """Withdraw attempts that weren't sent before somebody cancelled their order; return how many."""
+    queued = Attempt.objects.filter(state=Attempt.State.QUEUED, payment__decision=Payment.Decision.VOID)
+    return withdraw_all(attempts=queued, reason=Payment.VoidReason.SHOP)
+
+
 def withdraw_all(*, attempts: QuerySet[Attempt], reason: str) -> int:
     """Withdraw queued attempts; return how many weren't sent after all."""
     found = attempts.select_related("payment__order__hold")

@@ -8,9 +8,9 @@ from django.test import Client
 from django.urls import reverse
 
 from drops.models import Unit
-from payments.models import Order, OrderLine, Refund, RefundLine
+from payments.models import Order, OrderLine, Payment, Refund, RefundLine
 from tests.admin_clients import LogIn
-from tests.payments.admin.test_orders import make_paid_order
+from tests.payments.admin.test_orders import make_order, make_paid_order
 
 pytestmark = pytest.mark.django_db
 
@@ -122,3 +122,33 @@ def test_nothing_is_offered_where_nothing_is_left(log_in: LogIn, order: Order) -
     post(client, order, goodwill="100.90", confirmed="10090")
 
     assert address(order) not in client.get(address(order, "change")).content.decode()
+
+
+class TestCancelling:
+    """An order whose payment isn't decided yet."""
+
+    @pytest.fixture
+    def undecided(self) -> Order:
+        return Order.objects.get(pk=make_order().pk)
+
+    def test_is_asked_for_first_and_then_done(self, log_in: LogIn, undecided: Order) -> None:
+        client, page = log_in("ops"), address(undecided, "cancel")
+        assert page in client.get(address(undecided, "change")).content.decode()
+
+        assert "This can't be undone." in client.get(page).content.decode()
+        assert Payment.objects.get().decision == ""
+        assert client.post(page).status_code == 302
+
+        assert (Payment.objects.get().decision, Payment.objects.get().void_reason) == ("void", "shop")
+        assert page not in client.get(address(undecided, "change")).content.decode()
+
+    def test_says_what_to_do_instead(self, log_in: LogIn, order: Order) -> None:
+        client = log_in("ops")
+
+        for answer in (client.get(address(order, "cancel")), client.post(address(order, "cancel"))):
+            assert "so it is captured. Refund it instead." in answer.content.decode()
+
+    @pytest.mark.parametrize("group", ["merchandisers", None])
+    def test_is_for_those_who_may_refund(self, log_in: LogIn, undecided: Order, group: str | None) -> None:
+        assert log_in(group).post(address(undecided, "cancel")).status_code == 403
+        assert Payment.objects.get().decision == ""
