@@ -81,7 +81,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
                 (entry, money.format_amount(amount=entry.amount, currency=entry.currency))
                 for entry in order.ledger.all()
             ],
-            "emails": Email.objects.filter(about=f"order:{order.uuid}"),
+            "emails": Email.objects.filter(about__startswith=f"order:{order.uuid}"),
             "refunds": refunds.listed(order),
             "can_cancel": refunds.may_cancel(request, order),
             "can_refund": refunds.may_refund(request, order),

@@ -96,6 +96,10 @@ else:
 
     class TabularInline(Subscripted, admin.TabularInline):
         formfield_overrides = FORM_FIELDS
+        max_num = 300  # rows; whatever number a request names, no more forms are made
+
+        def get_formset(self, request, obj=None, **kwargs):
+            return super().get_formset(request, obj, **{"absolute_max": self.max_num} | kwargs)
 
     class ModelForm(Subscripted, forms.ModelForm):
         pass

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from drops.models import Unit
 from payments.models import Order, OrderLine, Payment, Refund, RefundLine
+from payments.orders import emails
 from tests.admin_clients import LogIn
 from tests.payments.admin.test_orders import make_order, make_paid_order
 
@@ -54,6 +55,8 @@ def test_refund_is_asked_for_twice_and_then_requested(log_in: LogIn, order: Orde
     page = client.get(address(order, "change")).content.decode()
     assert "It is sent within seconds, once the payment is captured." in page
     assert f"No. {number}" in page
+    emails.put_refund(order=order, refund=refund)
+    assert "€100.90 refunded" in client.get(address(order, "change")).content.decode()
 
 
 def test_a_sum_that_changed_is_asked_for_again(log_in: LogIn, order: Order) -> None:
