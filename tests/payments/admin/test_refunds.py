@@ -42,7 +42,7 @@ def test_refund_is_asked_for_twice_and_then_requested(log_in: LogIn, order: Orde
     first = post(client, order, **typed)
 
     assert Refund.objects.count() == 0
-    asked = re.search(r'name="confirmed" value="(\d+)"', first.content.decode())
+    asked = re.search(r'name="confirmed"\s+value="(\d+)"', first.content.decode())
     assert asked is not None
     assert "Refund €100.90?" in first.content.decode()
     second = post(client, order, **typed, confirmed=asked[1])
