@@ -485,6 +485,20 @@ def withhold_units(*, hold: Hold, edition_id: int, numbers: Sequence[int], reaso
         transaction.on_commit(tell_receivers, robust=True)
 
 
+def withhold_all(*, drop: Drop, hold_ids: Sequence[int], reason: str) -> None:
+    """Withhold every unit of allocated holds of one drop, inside the caller's transaction."""
+
+    def tell_receivers() -> None:
+        units_withheld.send(sender=Hold, drop=drop)
+
+    lines = HoldLine.objects.filter(hold__in=hold_ids, hold__state=ALLOCATED)
+    lines.update(withheld=F("quantity"))
+    Unit.objects.filter(hold__in=hold_ids, hold__state=ALLOCATED).update(
+        hold=None, withheld_at=Now(), withheld_reason=reason
+    )
+    transaction.on_commit(tell_receivers, robust=True)
+
+
 def locked_state(*, hold: Hold) -> str:
     """Lock the hold and return its state: what an UPDATE of no rows leaves open."""
     return Hold.objects.select_for_update().values_list("state", flat=True).get(pk=hold.pk)

@@ -82,6 +82,7 @@ def watch_money(**_: object) -> int:
         refunds.list_due,
         notices.write_due,
         outcomes.mail_unseen,
+        money_alerts.watch_authorisations,
         invariants.raise_alerts,
     ]
     broken, failures = 0, []

@@ -83,6 +83,7 @@ class OrderAdmin(ReadOnlyAdmin[Order]):
             ],
             "emails": Email.objects.filter(about__startswith=f"order:{order.uuid}"),
             "refunds": refunds.listed(order),
+            "can_decide": request.user.has_perm("payments.add_refund"),
             "can_cancel": refunds.may_cancel(request, order),
             "can_refund": refunds.may_refund(request, order),
             "now": timezone.now(),

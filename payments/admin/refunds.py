@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404
@@ -53,6 +54,44 @@ class Row:
     units: forms.BoundField
 
 
+class UnitsForm(forms.Form):
+    """Which pieces of an order a refund is for, and what becomes of them."""
+
+    def __init__(self, *args: Any, order: Order, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lines = list(order.lines.all())
+        for line in self.lines:
+            self.fields[f"numbers-{line.pk}"] = numbers_field(line)
+            self.fields[f"units-{line.pk}"] = units_field()
+
+    def rows(self) -> list[tuple[OrderLine, forms.BoundField, forms.BoundField]]:
+        return [(line, self[f"numbers-{line.pk}"], self[f"units-{line.pk}"]) for line in self.lines]
+
+    def parts(self) -> list[refunds.LinePart]:
+        """Return the pieces that a valid form names."""
+        data = self.cleaned_data
+        parts = [
+            refunds.LinePart(
+                line=line, amount=0, numbers=data[f"numbers-{line.pk}"], units=data[f"units-{line.pk}"]
+            )
+            for line in self.lines
+        ]
+        return [part for part in parts if part.numbers]
+
+
+def numbers_field(line: OrderLine) -> forms.TypedMultipleChoiceField:
+    return forms.TypedMultipleChoiceField(
+        required=False,
+        coerce=int,
+        choices=[(number, f"No. {number:,}") for number in line.numbers],
+        widget=forms.CheckboxSelectMultiple,
+    )
+
+
+def units_field() -> forms.ChoiceField:
+    return forms.ChoiceField(choices=RefundLine.Units, initial=RefundLine.Units.WITHHELD)
+
+
 class RefundForm(forms.Form):
     """What to refund of an order: for each line an amount and pieces; shipping; goodwill."""
 
@@ -69,15 +108,8 @@ class RefundForm(forms.Form):
         self.lines = list(order.lines.all())
         for line in self.lines:
             self.fields[f"amount-{line.pk}"] = AmountField(required=False)
-            self.fields[f"numbers-{line.pk}"] = forms.TypedMultipleChoiceField(
-                required=False,
-                coerce=int,
-                choices=[(number, f"No. {number:,}") for number in line.numbers],
-                widget=forms.CheckboxSelectMultiple,
-            )
-            self.fields[f"units-{line.pk}"] = forms.ChoiceField(
-                choices=RefundLine.Units, initial=RefundLine.Units.WITHHELD
-            )
+            self.fields[f"numbers-{line.pk}"] = numbers_field(line)
+            self.fields[f"units-{line.pk}"] = units_field()
         for field in self.fields.values():
             if isinstance(field, AmountField):
                 field.currency = order.currency
@@ -158,10 +190,40 @@ def cancel_page(request: HttpRequest, *, admin_site: admin.AdminSite, order_id: 
     return TemplateResponse(request, "admin/payments/order/cancel.html", context)
 
 
+def units_page(
+    request: HttpRequest, *, admin_site: admin.AdminSite, order_id: int, refund_id: int
+) -> HttpResponse:
+    """Ask what becomes of the pieces of a refund that was made in Stripe's dashboard."""
+    if not request.user.has_perms(["payments.view_order", "payments.add_refund"]):
+        raise PermissionDenied
+    found = Refund.objects.select_related("payment__order__hold__drop")
+    refund = get_object_or_404(found, pk=refund_id, payment__order=order_id, units_decided_at=None)
+    order = refund.payment.order
+    form = UnitsForm(request.POST if request.method == "POST" else None, order=order)
+    if form.is_bound and form.is_valid():
+        try:
+            refunds.decide_units(refund=refund, parts=form.parts(), by=cast("User", request.user))
+        except refunds.RefundRefused as refused:
+            form.add_error(None, str(refused))
+        else:
+            messages.success(request, "Noted.")
+            return HttpResponseRedirect(reverse(f"{admin_site.name}:payments_order_change", args=[order.pk]))
+    context = {
+        **admin_site.each_context(request),
+        "title": f"Pieces of a refund of order {order.number}",
+        "order": order,
+        "form": form,
+        "amount": money.format_amount(amount=refund.amount, currency=refund.currency),
+    }
+    return TemplateResponse(request, "admin/payments/order/units.html", context)
+
+
 def urls(*, admin_site: admin.AdminSite) -> list[URLPattern]:
     refund = admin_site.admin_view(partial(refund_page, admin_site=admin_site))
     cancel = admin_site.admin_view(partial(cancel_page, admin_site=admin_site))
+    units = admin_site.admin_view(partial(units_page, admin_site=admin_site))
     return [
+        path("<int:order_id>/refunds/<int:refund_id>/units/", units, name="payments_order_units"),
         path("<int:order_id>/refund/", refund, name="payments_order_refund"),
         path("<int:order_id>/cancel/", cancel, name="payments_order_cancel"),
     ]

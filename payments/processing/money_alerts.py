@@ -6,9 +6,12 @@ has moved on, so that orders without a fault cost nothing.
 
 import logging
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Concatenate, ParamSpec
 
 from django.db import transaction
+from django.db.models.functions import Now
+from django.utils import timezone
 
 from payments.models import Payment, Refund
 from payments.processing import gateway
@@ -20,6 +23,7 @@ log = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 SOURCE = "payments"
+ENDS_SOON = timedelta(hours=24)
 ACCOUNT_SUBJECT = "Stripe refuses our key"
 CALL_NAMES: dict[str, str] = {  # what a worker asks Stripe for while a payment is in this state
     Payment.State.NEW: "create",
@@ -137,6 +141,25 @@ def still_processing(payment: Payment) -> None:
     )
 
 
+def watch_authorisations() -> int:
+    """Alert about authorised payments that are not captured yet and end soon; return how many there are."""
+    waiting = Payment.objects.filter(
+        state__in=[Payment.State.AUTHORISED, Payment.State.CAPTURING],
+        decision=Payment.Decision.CAPTURE,
+        capture_before__lt=Now() + ENDS_SOON,
+    )
+    found = list(waiting.select_related("order__hold__drop"))
+    for payment in found:
+        ends_at = payment.capture_before or timezone.now()
+        _raise(
+            payment,
+            "authorisation ends",
+            f"The payment of order {_described(payment)} is authorised until {ends_at:%d %B, %H:%M} UTC and not"
+            f" captured yet. After that the money can't be taken any more. {_look_at(payment)}",
+        )
+    return len(found)
+
+
 def refund_refused(payment: Payment, *, refund: Refund, refused: gateway.StripeRefused) -> None:
     """Stripe refuses a refund of ours. It is tried again until it works or somebody ends it."""
     alerts.raise_alert(
@@ -169,11 +192,20 @@ def refunded_elsewhere(payment: Payment, *, refund: Refund) -> None:
     """Somebody refunded in Stripe's dashboard, and nobody has said what becomes of the pieces."""
     alerts.raise_alert(
         source=SOURCE,
-        subject=f"order:{payment.order.number} refunded at Stripe",
+        subject=elsewhere_subject(payment),
         message=f"{_sum_of(refund)} of order {_described(payment)} was refunded in Stripe's dashboard. Say on the"
         " order's page in the admin what becomes of its pieces.",
         details={"drop": payment.order.hold.drop.slug},
     )
+
+
+def units_decided(payment: Payment) -> None:
+    """Resolve the alert that nobody has said what becomes of the pieces."""
+    alerts.resolve(subject=elsewhere_subject(payment))
+
+
+def elsewhere_subject(payment: Payment) -> str:
+    return f"order:{payment.order.number} refunded at Stripe"
 
 
 def refund_moved_on(refund: Refund) -> None:

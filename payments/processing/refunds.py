@@ -132,6 +132,32 @@ def request(
     return refund
 
 
+def decide_units(*, refund: Refund, parts: Sequence[LinePart], by: User | None) -> None:
+    """Say what becomes of the pieces of a refund from Stripe's dashboard. Raises RefundRefused."""
+    order = refund.payment.order
+    try:
+        with transaction.atomic():
+            # One UPDATE decides between two people.
+            undecided = Refund.objects.filter(pk=refund.pk, units_decided_at=None)
+            if not undecided.update(units_decided_at=Now(), by=by):
+                raise RefundRefused("Somebody has said by now what becomes of these pieces.")
+            problem = part_problem(payment=refund.payment, order=order, parts=parts, shipping=0)
+            if problem:
+                raise RefundRefused(problem)
+            for part in parts:
+                add_line(refund=refund, order=order, part=part)
+            numbers = [number for part in parts for number in part.numbers]
+            audit_log.write(
+                actor=by, about=f"order:{order.number}", action="units decided", after={"numbers": numbers}
+            )
+    except holds.UnitsElsewhere:
+        raise RefundRefused(
+            "Pieces: some of them have been taken back already. Load the page again."
+        ) from None
+    if not Refund.objects.filter(payment=refund.payment, units_decided_at=None).exists():
+        money_alerts.units_decided(refund.payment)
+
+
 def add_line(*, refund: Refund, order: Order, part: LinePart) -> None:
     RefundLine.objects.create(
         refund=refund, line=part.line, amount=part.amount, numbers=sorted(part.numbers), units=part.units

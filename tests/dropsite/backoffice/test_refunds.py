@@ -9,7 +9,7 @@ from django.utils import timezone
 from drops import drop_actions
 from drops.models import Drop, Hold
 from dropsite.backoffice.refunds import Summary
-from payments.models import LedgerEntry, Order, Payment
+from payments.models import LedgerEntry, Order, Payment, Refund
 from payments.processing import refunds
 from tests.admin_clients import LogIn
 from tests.factories import make_drop, make_hold
@@ -97,3 +97,34 @@ def test_list_shows_a_page_for_any_number(log_in: LogIn, number: str) -> None:
 ])  # fmt: skip
 def test_list_is_for_those_who_see_drops(log_in: LogIn, group: str | None, phase: str, status: int) -> None:
     assert log_in(group).get(page(make_drop(phase=phase))).status_code == status
+
+
+def test_all_are_refunded_by_those_who_may(log_in: LogIn) -> None:
+    drop = make_drop(phase="live", quantity=9)
+    make_paid(drop, 1)
+    make_paid(drop, 2)
+    cancel(drop)
+    client = log_in("ops")
+    text = client.get(page(drop)).content.decode()
+    assert "Refund 2 orders, €201.80" in text
+
+    wrong = client.post(page(drop), {"count": "2", "sum": "1"}, follow=True).content.decode()
+    assert "so nothing was refunded. Look again." in wrong
+    empty = client.post(page(drop), {}, follow=True).content.decode()
+    assert "Nothing was refunded: the form had no count and sum." in empty
+    assert Refund.objects.count() == 0
+
+    done = client.post(page(drop), {"count": "2", "sum": str(2 * TOTAL)}, follow=True).content.decode()
+    assert "2 refunds are requested, €201.80 in all." in done
+    assert Refund.objects.count() == 2
+
+
+def test_merchandisers_read_the_list_and_refund_nothing(log_in: LogIn) -> None:
+    drop = make_drop(phase="live", quantity=9)
+    make_paid(drop, 1)
+    cancel(drop)
+    client = log_in("merchandisers")
+
+    assert "Refund 1 order" not in client.get(page(drop)).content.decode()
+    assert client.post(page(drop), {"count": "1", "sum": str(TOTAL)}).status_code == 403
+    assert Refund.objects.count() == 0

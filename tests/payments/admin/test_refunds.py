@@ -6,10 +6,13 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
 from drops.models import Unit
 from payments.models import Order, OrderLine, Payment, Refund, RefundLine
 from payments.orders import emails
+from payments.processing import money_alerts
+from shop.core.models import Alert
 from tests.admin_clients import LogIn
 from tests.payments.admin.test_orders import make_order, make_paid_order
 
@@ -155,3 +158,42 @@ class TestCancelling:
     def test_is_for_those_who_may_refund(self, log_in: LogIn, undecided: Order, group: str | None) -> None:
         assert log_in(group).post(address(undecided, "cancel")).status_code == 403
         assert Payment.objects.get().decision == ""
+
+
+class TestPiecesOfADashboardsRefund:
+    """A refund that was made in Stripe's dashboard: somebody says what becomes of the pieces."""
+
+    @pytest.fixture
+    def made(self, order: Order) -> Refund:
+        return Refund.objects.create(
+            payment=order.payment, origin="stripe", state="succeeded", amount=9600, goodwill=9600,
+            currency="EUR", livemode=False, stripe_id="re_1", sent_at=timezone.now(),
+        )  # fmt: skip
+
+    def page(self, refund: Refund) -> str:
+        return reverse("admin:payments_order_units", args=[refund.payment.order_id, refund.pk])
+
+    @pytest.mark.parametrize(("units", "left"), [("withheld", 0), ("kept", 1)])
+    def test_is_noted_once(self, log_in: LogIn, order: Order, made: Refund, units: str, left: int) -> None:
+        client, line = log_in("ops"), OrderLine.objects.get()
+        money_alerts.refunded_elsewhere(order.payment, refund=made)
+        assert self.page(made) in client.get(address(order, "change")).content.decode()
+        typed = {f"numbers-{line.pk}": line.numbers, f"units-{line.pk}": units}
+
+        assert client.post(self.page(made), typed).status_code == 302
+
+        assert Unit.objects.filter(hold=order.hold).count() == left
+        assert (RefundLine.objects.get().numbers, RefundLine.objects.get().amount) == (line.numbers, 0)
+        assert not Alert.objects.open().exists()
+        assert client.post(self.page(made), typed).status_code == 404
+
+    def test_may_be_of_no_piece(self, log_in: LogIn, order: Order, made: Refund) -> None:
+        line = OrderLine.objects.get()
+
+        assert log_in("ops").post(self.page(made), {f"units-{line.pk}": "kept"}).status_code == 302
+
+        assert Refund.objects.get().units_decided_at is not None
+        assert not RefundLine.objects.exists()
+
+    def test_is_for_those_who_may_refund(self, log_in: LogIn, made: Refund) -> None:
+        assert log_in("merchandisers").get(self.page(made)).status_code == 403

@@ -7,10 +7,10 @@ import pytest
 from django.contrib.auth.models import User
 
 from drops.models import Unit
-from payments import invariants, tasks
+from payments import invariants
 from payments.models import Order, Payment
 from payments.orders import status
-from payments.processing import advance, authorising, cancelling, gateway
+from payments.processing import advance, authorising, cancelling, gateway, recovery
 from shop.core.models import AuditEntry
 from tests.conftest import Race
 from tests.deploy.stripe_sandbox.process import SandboxProcess
@@ -25,7 +25,7 @@ def cancel(order: Order, by: Any = None) -> None:
 
 def finish(order: Order) -> None:
     """Let sweeps and workers do what is left."""
-    tasks.sweep_attempts()
+    recovery.withdraw_attempts_of_cancelled_orders()
     for _again in range(2):
         advance.advance_order(order_id=order.pk)
 

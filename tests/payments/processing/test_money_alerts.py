@@ -61,6 +61,23 @@ def test_capture_that_stripe_refuses_is_alerted_until_it_succeeds(sandbox: Sandb
     assert open_alerts() == []
 
 
+@pytest.mark.parametrize(("hours", "alerted"), [(23, True), (25, False)])
+def test_authorisation_that_ends_soon_is_alerted_until_it_is_captured(
+    sandbox: SandboxProcess, hours: int, alerted: bool
+) -> None:
+    order = authorised_order(sandbox)
+    assert payment_of(order).capture_before is not None  # as its charge says
+    assert money_alerts.watch_authorisations() == 0
+    Payment.objects.update(capture_before=Now() + timedelta(hours=hours))
+
+    assert money_alerts.watch_authorisations() == alerted
+    assert open_alerts() == [f"order:{order.number} authorisation ends"] * alerted
+
+    advance.advance_order(order_id=order.pk)
+    tasks.watch_money()
+    assert open_alerts() == []
+
+
 @pytest.mark.parametrize("wrong", [{"currency": "XXX"}, {"amount": 10**12}, {"amount": 1}])
 def test_payment_that_stripe_will_never_take_ends_at_once(
     sandbox: SandboxProcess, wrong: dict[str, Any]

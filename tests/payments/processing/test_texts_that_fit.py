@@ -294,6 +294,7 @@ def test_watching_money_goes_on_although_a_part_of_it_fails(
     monkeypatch.setattr(refunds, "list_due", part("list_due"))
     monkeypatch.setattr(notices, "write_due", part("write_due"))
     monkeypatch.setattr(outcomes, "mail_unseen", part("mail_unseen"))
+    monkeypatch.setattr(money_alerts, "watch_authorisations", part("watch_authorisations"))
     monkeypatch.setattr(invariants, "raise_alerts", part("raise_alerts"))
 
     if failing:
@@ -302,7 +303,14 @@ def test_watching_money_goes_on_although_a_part_of_it_fails(
         assert [str(one) for one in caught.value.exceptions] == list(failing)
     else:
         assert tasks.watch_money() == 7
-    assert done == ["resolve_finished", "list_due", "write_due", "mail_unseen", "raise_alerts"]
+    assert done == [
+        "resolve_finished",
+        "list_due",
+        "write_due",
+        "mail_unseen",
+        "watch_authorisations",
+        "raise_alerts",
+    ]
 
 
 @pytest.mark.usefixtures("transactional_db")
